@@ -1,0 +1,4 @@
+//! The `ingle` binary.
+#![forbid(unsafe_code)]
+
+fn main() {}

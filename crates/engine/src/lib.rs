@@ -1,0 +1,12 @@
+//! Runs models: architectures, caches, sampling, scheduling.
+#![forbid(unsafe_code)]
+
+pub mod arch;
+mod error;
+mod layers;
+mod prompt;
+mod weights;
+
+pub use arch::{Model, Pages};
+pub use error::LoadError;
+pub use prompt::Prompt;

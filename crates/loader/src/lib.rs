@@ -1,0 +1,16 @@
+//! Model files: what is in them and what their bytes mean.
+//!
+//! The bottom of the workspace. Knows no arithmetic beyond decoding a block, and no network.
+#![deny(unsafe_code)] // `mmap` lifts this; nothing else may
+
+mod bytes;
+mod error;
+mod file;
+pub mod format;
+mod metadata;
+
+pub use bytes::Bytes;
+pub use error::Error;
+pub use file::{Container, FileTensor, ModelFile, QkOrder};
+pub use format::{Format, Layout};
+pub use metadata::{Array, Metadata, Value};

@@ -1,0 +1,2 @@
+//! What Ingle keeps on disk: settings, saved chats, line history. No network.
+#![forbid(unsafe_code)]
