@@ -1,0 +1,77 @@
+//! Portable kernels: the fallback on every CPU, and what the SIMD kernels are timed against.
+//!
+//! Here are those with activations in `f32`; `fast` has those with activations in 8 bits,
+//! `vectors` those over activations alone. A kernel decodes some weights and multiplies them with
+//! `N` rows of activations, so that a row's sum does not depend on how many there are.
+
+pub(super) mod fast;
+pub(super) mod vectors;
+
+use crate::Format;
+
+/// `sum(weights[i] * x[i])` over `F32` weights.
+pub(super) fn dot_f32<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    let decode = |src: &[u8], dst: &mut [f32]| {
+        src.as_chunks().0.iter().zip(dst).for_each(|(&src, dst)| *dst = f32::from_le_bytes(src));
+    };
+    dot_decoded::<32, N>(weights, 128, decode, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
+pub(super) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_blocks::<32, N>(Format::Q4_0, weights, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
+pub(super) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_blocks::<32, N>(Format::Q8_0, weights, x)
+}
+
+fn dot_blocks<const LEN: usize, const N: usize>(
+    format: Format,
+    weights: &[u8],
+    x: [&[f32]; N],
+) -> [f32; N] {
+    let layout = format.layout();
+    debug_assert_eq!(layout.block_len, LEN);
+    dot_decoded::<LEN, N>(weights, layout.block_bytes, layout.decode_block, x)
+}
+
+/// Decodes `bytes` to `LEN` weights at a time; the last time may give fewer.
+fn dot_decoded<const LEN: usize, const N: usize>(
+    weights: &[u8],
+    bytes: usize,
+    decode: impl Fn(&[u8], &mut [f32]),
+    x: [&[f32]; N],
+) -> [f32; N] {
+    let mut sums = [[0.0; LANES]; N];
+    let mut decoded = [0.0; LEN];
+    for (i, w) in weights.chunks(bytes).enumerate() {
+        let len = LEN * w.len() / bytes;
+        decode(w, &mut decoded[..len]);
+        for (sums, x) in sums.iter_mut().zip(x) {
+            add_products(&decoded[..len], &x[i * LEN..][..len], sums);
+        }
+    }
+    sums.map(|sums| sums.iter().sum())
+}
+
+/// Sums that do not wait for one another, and that a compiler may keep in one vector.
+const LANES: usize = 8;
+
+/// `sum(a[i] * b[i])`
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    (vectors::VECTORS.dot)(a, b)
+}
+
+fn add_products(a: &[f32], b: &[f32], sums: &mut [f32; LANES]) {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
+        *sum += a * b;
+    }
+}

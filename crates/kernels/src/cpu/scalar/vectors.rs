@@ -1,0 +1,51 @@
+//! Portable kernels over rows of activations.
+
+use half::f16;
+
+use super::{LANES, add_products};
+use crate::cpu::{dispatch::Vectors, quantise::quantise};
+
+pub(in crate::cpu) static VECTORS: Vectors =
+    Vectors { dot, dot_f16, axpy, axpy_f16, to_f16, max, exp_sum, silu, quantise };
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    debug_assert_eq!(a.len(), b.len());
+    let mut sums = [0.0; LANES];
+    add_products(a, b, &mut sums);
+    sums.iter().sum()
+}
+
+fn dot_f16(a: &[f32], b: &[f16]) -> f32 {
+    debug_assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| a * b.to_f32()).sum()
+}
+
+fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+    debug_assert_eq!(x.len(), y.len());
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+}
+
+fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
+    debug_assert_eq!(x.len(), y.len());
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x.to_f32());
+}
+
+fn to_f16(x: &[f32], y: &mut [f16]) {
+    debug_assert_eq!(x.len(), y.len());
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = f16::from_f32(x));
+}
+
+fn max(x: &[f32]) -> f32 {
+    x.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Shared with `avx2` where exactness asks for the library's `exp`.
+pub(in crate::cpu) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+    x.iter_mut().for_each(|x| *x = (*x - max).exp());
+    x.iter().sum()
+}
+
+/// Shared with `avx2`, as [`exp_sum`].
+pub(in crate::cpu) fn silu(x: &mut [f32]) {
+    x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
+}
