@@ -4,7 +4,9 @@
 pub mod arch;
 mod error;
 mod layers;
+pub mod output;
 mod prompt;
+pub mod sample;
 mod weights;
 
 pub use arch::{Model, Pages};
