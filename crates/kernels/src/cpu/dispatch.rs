@@ -87,6 +87,11 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (Format::F32, _) => Floats(portable!(scalar::dot_f32)),
+        (Format::F16, _) => Floats(portable!(scalar::dot_f16)),
+        (Format::BF16, _) => Floats(portable!(scalar::dot_bf16)),
+        (Format::Q5_0, _) => Floats(portable!(scalar::dot_q5_0)),
+        (Format::Q4_K, _) => Floats(portable!(scalar::dot_q4_k)),
+        (Format::Q6_K, _) => Floats(portable!(scalar::dot_q6_k)),
         (Format::Q4_0, Exact) => Floats(portable!(scalar::dot_q4_0)),
         (Format::Q8_0, Exact) => Floats(portable!(scalar::dot_q8_0)),
         (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0)),

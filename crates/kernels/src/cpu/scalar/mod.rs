@@ -27,6 +27,31 @@ pub(super) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; 
     dot_blocks::<32, N>(Format::Q8_0, weights, x)
 }
 
+/// `sum(weights[i] * x[i])` over `F16` weights.
+pub(super) fn dot_f16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_decoded::<32, N>(weights, 64, Format::F16.layout().decode_block, x)
+}
+
+/// `sum(weights[i] * x[i])` over `BF16` weights.
+pub(super) fn dot_bf16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_decoded::<32, N>(weights, 64, Format::BF16.layout().decode_block, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q5_0` blocks.
+pub(super) fn dot_q5_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_blocks::<32, N>(Format::Q5_0, weights, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
+pub(super) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_blocks::<256, N>(Format::Q4_K, weights, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
+pub(super) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_blocks::<256, N>(Format::Q6_K, weights, x)
+}
+
 fn dot_blocks<const LEN: usize, const N: usize>(
     format: Format,
     weights: &[u8],
