@@ -1,6 +1,8 @@
 //! How an architecture asks for its weights, its numbers and its caches.
 
-use kernels::{Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, Weight, WeightSpec};
+use kernels::{
+    Backend, Bytes, Cache, CacheFormat, CacheSpec, Format, Linear, Norm, Weight, WeightSpec,
+};
 use loader::ModelFile;
 
 use crate::{LoadError, Pages};
@@ -78,7 +80,9 @@ impl<'a> Weights<'a> {
     /// The cache of one layer.
     pub(crate) fn cache(&mut self, k_cols: usize, v_cols: usize) -> Result<Cache, LoadError> {
         let Pages { blocks, block_len } = self.pages;
-        Ok(self.backend.new_cache(&CacheSpec { group: 0, k_cols, v_cols, blocks, block_len })?)
+        let format = CacheFormat::F32;
+        let spec = CacheSpec { group: 0, k_cols, v_cols, blocks, block_len, format };
+        Ok(self.backend.new_cache(&spec)?)
     }
 
     /// The number at `{architecture}.{key}`.

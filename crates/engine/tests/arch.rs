@@ -8,7 +8,7 @@ mod tiny;
 use engine::{LoadError, Pages, arch};
 use kernels::{
     Backend, Batch,
-    cpu::{Cpu, Fuse, Isa},
+    cpu::{Config, Cpu, Fuse, Isa, Precision},
     reference::Reference,
 };
 use loader::{ModelFile, Value};
@@ -31,6 +31,10 @@ fn cpu(file: &ModelFile) -> Loaded<Cpu> {
     Loaded::new(file, Cpu::detect())
 }
 
+fn cpu_with(isa: Isa, fuse: Fuse) -> Option<Cpu> {
+    Cpu::new(Config { isa, fuse, precision: Precision::Exact, threads: 1 }).ok()
+}
+
 /// The last logits after feeding `chunks` of one sequence.
 fn chunked(model: &mut Loaded<impl Backend>, s: u32, chunks: &[&[u32]]) -> Vec<f32> {
     let (mut past, mut logits) = (0, Vec::new());
@@ -45,7 +49,7 @@ fn chunked(model: &mut Loaded<impl Backend>, s: u32, chunks: &[&[u32]]) -> Vec<f
 fn backends_agree() {
     each_model(|file, name| {
         let want = chunked(&mut Loaded::new(file, Reference::default()), 0, &[PROMPT]);
-        for cpu in Isa::ALL.iter().filter_map(|&isa| Cpu::new(isa, Fuse::Known)) {
+        for cpu in Isa::ALL.iter().filter_map(|&isa| cpu_with(isa, Fuse::Known)) {
             let got = chunked(&mut Loaded::new(file, cpu), 0, &[PROMPT]);
             let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-4, "{name}: logits differ by {worst}");
@@ -57,12 +61,12 @@ fn backends_agree() {
 fn fused_operations_are_their_meaning() {
     each_model(|file, name| {
         for &isa in Isa::ALL {
-            let [Some(fused), Some(plain)] = [Fuse::Known, Fuse::Nothing].map(|f| Cpu::new(isa, f))
+            let [Some(fused), Some(plain)] = [Fuse::Known, Fuse::Nothing].map(|f| cpu_with(isa, f))
             else {
                 continue;
             };
             // Joined operations have a meaning to expand only in a plan that was fused before.
-            let again = Cpu::new(isa, Fuse::Nothing).expect("`plain` is one");
+            let again = cpu_with(isa, Fuse::Nothing).expect("`plain` is one");
             let mut expanded = Loaded::with(file, again, |plan| plan.lower(&fused));
             let want = chunked(&mut Loaded::new(file, plain), 0, &[PROMPT]);
             assert_eq!(chunked(&mut expanded, 0, &[PROMPT]), want, "{name}: expanded");
