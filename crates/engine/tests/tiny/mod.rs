@@ -74,6 +74,7 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         tensors: BTreeMap::new(),
         qk_order: QkOrder::Interleaved,
         tokenizer_json: None,
+        mappings: Vec::new(),
     };
     let name = Value::String(architecture.to_owned());
     file.metadata.insert("general.architecture", name);
