@@ -1,27 +1,64 @@
-//! What can be wrong with a model file that parsed.
+//! What can go wrong with a model that parsed, and with a request to one that loaded.
+//!
+//! A message says what is so; what to do about it is in `hint`.
 
-use std::fmt;
+use crate::{arch, sample};
 
 /// Why a model could not be built from its file.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// No architecture of that name.
+    #[error("architecture `{name}` is not supported")]
     UnknownArchitecture {
         /// The name in the file.
         name: String,
     },
     /// The file lacks a metadata key.
+    #[error("metadata key `{key}` is missing")]
     MissingKey {
         /// The full key.
         key: String,
     },
+    /// A value has another type than its key's.
+    #[error(transparent)]
+    Key(#[from] loader::Error),
+    /// A number that no model of this architecture can have.
+    #[error("metadata key `{key}` is {found}, expected {expected}")]
+    Range {
+        /// The full key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A way to compute that this architecture does not have here.
+    #[error("metadata key `{key}` is {found}; only {supported} is supported")]
+    Unsupported {
+        /// The full key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// The value that would do.
+        supported: &'static str,
+    },
+    /// A kind of rope scaling that is not there yet.
+    #[error("rope scaling `{name}` is not supported")]
+    RopeScaling {
+        /// Its name in the file.
+        name: String,
+    },
     /// The file lacks a tensor.
+    #[error("tensor `{name}` is missing{}", nearest_text(.nearest))]
     MissingTensor {
         /// The full name.
         name: String,
+        /// Names that the file has instead, the nearest first.
+        nearest: Vec<String>,
     },
     /// A tensor has another shape than the metadata implies.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
     Shape {
         /// The full name.
         name: String,
@@ -30,37 +67,149 @@ pub enum LoadError {
         /// The dimensions in the file.
         found: Vec<usize>,
     },
-    /// The device refused a weight or a cache.
-    Device(kernels::Error),
+    /// The file has tensors that the architecture does not read, so it would be computed wrong.
+    #[error("architecture `{architecture}` has no use for tensor `{first}` and {more} more")]
+    UnusedTensors {
+        /// The architecture.
+        architecture: String,
+        /// The first of them.
+        first: String,
+        /// How many besides.
+        more: usize,
+    },
+    /// The cache of the context that was asked for does not fit.
+    #[error("a context of {context} tokens needs {needed} bytes of cache, {free} are free")]
+    CacheTooLarge {
+        /// Tokens.
+        context: usize,
+        /// Bytes for all sequences.
+        needed: u128,
+        /// Bytes.
+        free: u64,
+    },
+    /// An option that makes no engine.
+    #[error("option `{name}` is {found}, expected at least 1")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// Its value.
+        found: usize,
+    },
+    /// The device refused a weight, a cache or the plan.
+    #[error("the device did not take the model")]
+    Device(#[from] kernels::Error),
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownArchitecture { name } => {
-                write!(f, "architecture `{name}` is not supported")
-            }
-            Self::MissingKey { key } => write!(f, "metadata key `{key}` is missing"),
-            Self::MissingTensor { name } => write!(f, "tensor `{name}` is missing"),
-            Self::Shape { name, expected, found } => {
-                write!(f, "tensor `{name}` has shape {found:?}, expected {expected:?}")
-            }
-            Self::Device(_) => write!(f, "the device did not take the model"),
-        }
+fn nearest_text(nearest: &[String]) -> String {
+    match nearest {
+        [] => String::new(),
+        names => format!("; the file has `{}`", names.join("`, `")),
     }
 }
 
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl LoadError {
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Device(error) => Some(error),
+            Self::UnknownArchitecture { .. } => {
+                Some(format!("supported: {}", arch::supported().collect::<Vec<_>>().join(", ")))
+            }
+            Self::MissingKey { key } | Self::Range { key, .. } => Some(format!(
+                "`--override-kv {key}=TYPE:VALUE` sets it, if you know what it should be"
+            )),
+            Self::CacheTooLarge { .. } => Some("a smaller `--ctx-size` needs less".to_owned()),
+            Self::MissingTensor { .. } | Self::Shape { .. } | Self::UnusedTensors { .. } => {
+                Some("the file is damaged, or of another architecture than it says".to_owned())
+            }
             _ => None,
         }
     }
+
+    /// Whether the file is sound and only Ingle lacks what it needs.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownArchitecture { .. } | Self::Unsupported { .. } | Self::RopeScaling { .. }
+        )
+    }
 }
 
-impl From<kernels::Error> for LoadError {
-    fn from(error: kernels::Error) -> Self {
-        Self::Device(error)
+/// Why a request was refused, or why a sequence or a step failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A prompt without tokens: there is nothing to continue.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// The prompt alone does not fit.
+    #[error("the prompt has {prompt} tokens, the context holds {context}")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens of the context.
+        context: usize,
+    },
+    /// A token that the model does not have.
+    #[error("token {id} is not in the vocabulary of {vocab}")]
+    Token {
+        /// The token.
+        id: u32,
+        /// Tokens in the vocabulary.
+        vocab: usize,
+    },
+    /// What a shift should keep leaves no room to go on.
+    #[error("a context shift that keeps {keep} tokens needs a context of more than {context}")]
+    Keep {
+        /// Tokens to keep.
+        keep: usize,
+        /// Tokens of the context.
+        context: usize,
+    },
+    /// Sampling settings that cannot be.
+    #[error(transparent)]
+    Sampling(#[from] sample::Error),
+    /// The model computed something that is not a number.
+    #[error("{operation}{} gave numbers that are not finite", layer_text(*.layer))]
+    NotFinite {
+        /// The first operation whose results were not finite.
+        operation: String,
+        /// The layer it belongs to.
+        layer: Option<usize>,
+    },
+    /// All blocks of the cache belong to sequences.
+    #[error("the cache has no free block; {in_use} of {blocks} are in use")]
+    CacheFull {
+        /// Blocks of live sequences.
+        in_use: usize,
+        /// All blocks.
+        blocks: usize,
+    },
+    /// The device could not run the step.
+    #[error("the device could not run the step")]
+    Device(#[from] kernels::Error),
+    /// The model file changed while it was in use.
+    #[error("the model file cannot be read any more: {0}")]
+    File(String),
+}
+
+fn layer_text(layer: Option<usize>) -> String {
+    layer.map_or(String::new(), |n| format!(" in layer {n}"))
+}
+
+impl Error {
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PromptTooLong { prompt, .. } => {
+                let enough = prompt.next_power_of_two();
+                Some(format!("`--ctx-size {enough}` holds it, or shorten the prompt"))
+            }
+            Self::NotFinite { .. } => Some(
+                "the weights are damaged, or a kernel is wrong: compare `--device reference`"
+                    .to_owned(),
+            ),
+            Self::File(_) => Some("the file was changed or cut; load it again".to_owned()),
+            _ => None,
+        }
     }
 }

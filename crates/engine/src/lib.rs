@@ -6,9 +6,11 @@ mod error;
 mod layers;
 pub mod output;
 mod prompt;
+mod runner;
 pub mod sample;
 mod weights;
 
 pub use arch::{Model, Pages};
-pub use error::LoadError;
+pub use error::{Error, LoadError};
 pub use prompt::Prompt;
+pub use runner::Runner;

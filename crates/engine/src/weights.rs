@@ -1,11 +1,20 @@
-//! How an architecture asks for its weights, its numbers and its caches.
+//! How an architecture asks for its weights and its caches.
+//!
+//! What is asked for is noted, so that a tensor which nobody reads is found: a file whose model
+//! has more than its architecture computes would be computed wrong.
 
-use kernels::{
-    Backend, Bytes, Cache, CacheFormat, CacheSpec, Format, Linear, Norm, Weight, WeightSpec,
-};
-use loader::ModelFile;
+use std::collections::BTreeSet;
+
+use kernels::{Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, Weight, WeightSpec};
+use loader::{FileTensor, ModelFile};
 
 use crate::{LoadError, Pages};
+
+/// Tensors that some converters write and every reader computes itself.
+const COMPUTED: &[&str] = &["attn_rot_embd.weight"];
+
+/// Names that are compared for [`LoadError::MissingTensor`]; a file may hold very many.
+const MAX_COMPARED: usize = 10_000;
 
 /// Uploads tensors below a name prefix, checking each shape on the way.
 pub(crate) struct Weights<'a> {
@@ -13,17 +22,32 @@ pub(crate) struct Weights<'a> {
     backend: &'a mut dyn Backend,
     pages: Pages,
     prefix: String,
+    taken: &'a mut Taken,
+}
+
+/// What was read.
+#[derive(Default)]
+pub(crate) struct Taken {
+    names: BTreeSet<String>,
+    pub(crate) bytes: u64,
+    pub(crate) parameters: u64,
 }
 
 impl<'a> Weights<'a> {
-    pub(crate) fn new(file: &'a ModelFile, backend: &'a mut dyn Backend, pages: Pages) -> Self {
-        Self { file, backend, pages, prefix: String::new() }
+    pub(crate) fn new(
+        file: &'a ModelFile,
+        backend: &'a mut dyn Backend,
+        pages: Pages,
+        taken: &'a mut Taken,
+    ) -> Self {
+        Self { file, backend, pages, prefix: String::new(), taken }
     }
 
     /// The same weights, seen from `blk.{layer}.`.
     pub(crate) fn block(&mut self, layer: usize) -> Weights<'_> {
         let prefix = format!("{}blk.{layer}.", self.prefix);
-        Weights { file: self.file, backend: self.backend, pages: self.pages, prefix }
+        let Self { file, pages, .. } = *self;
+        Weights { file, backend: self.backend, pages, prefix, taken: self.taken }
     }
 
     /// `{name}.weight` of shape `[out, in]`, and `{name}.bias` if the file has it.
@@ -50,25 +74,37 @@ impl<'a> Weights<'a> {
 
     pub(crate) fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Weight, LoadError> {
         let name = format!("{name}.weight");
-        let name_in_file = format!("{}{name}", self.prefix);
-        self.optional(&name, shape)?.ok_or(LoadError::MissingTensor { name: name_in_file })
+        let found = self.optional(&name, shape)?;
+        found.ok_or_else(|| {
+            let name = format!("{}{name}", self.prefix);
+            LoadError::MissingTensor { nearest: nearest(self.file, &name), name }
+        })
     }
 
     /// `None` if the file has no such tensor; a wrong shape is still an error.
     pub(crate) fn optional(
         &mut self,
         name: &str,
-        expected: [usize; 2],
+        shape: [usize; 2],
     ) -> Result<Option<Weight>, LoadError> {
-        let name = format!("{}{name}", self.prefix);
-        let Some(tensor) = self.file.tensors.get(&name) else { return Ok(None) };
-        let vector = expected[0] == 1 && tensor.shape == expected[1..];
-        if tensor.shape != expected && !vector {
-            return Err(LoadError::Shape { name, expected, found: tensor.shape.clone() });
-        }
-        let [rows, cols] = expected;
+        let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
+        let [rows, cols] = shape;
         let spec = WeightSpec { rows, cols, format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
+    }
+
+    /// A vector that the host computes with; `None` if the file has no such tensor.
+    pub(crate) fn numbers(
+        &mut self,
+        name: &str,
+        cols: usize,
+    ) -> Result<Option<Vec<f32>>, LoadError> {
+        let Some(tensor) = self.tensor(name, [1, cols])? else { return Ok(None) };
+        let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
+        WeightSpec { rows: 1, cols, format: tensor.format }.check(&tensor.parts)?;
+        let mut numbers = vec![0.0; cols];
+        tensor.format.decode_row(&bytes, &mut numbers);
+        Ok(Some(numbers))
     }
 
     /// A row of numbers that no file holds, such as rotary frequencies.
@@ -79,19 +115,75 @@ impl<'a> Weights<'a> {
 
     /// The cache of one layer.
     pub(crate) fn cache(&mut self, k_cols: usize, v_cols: usize) -> Result<Cache, LoadError> {
-        let Pages { blocks, block_len } = self.pages;
-        let format = CacheFormat::F32;
+        let Pages { blocks, block_len, format } = self.pages;
         let spec = CacheSpec { group: 0, k_cols, v_cols, blocks, block_len, format };
         Ok(self.backend.new_cache(&spec)?)
     }
 
-    /// The number at `{architecture}.{key}`.
-    pub(crate) fn key(&self, key: &str) -> Result<f64, LoadError> {
-        let key = format!("{}.{key}", self.file.architecture());
-        self.file.metadata.f64(&key).ok().flatten().ok_or(LoadError::MissingKey { key })
+    fn tensor(
+        &mut self,
+        name: &str,
+        expected: [usize; 2],
+    ) -> Result<Option<&'a FileTensor>, LoadError> {
+        let name = format!("{}{name}", self.prefix);
+        let Some(tensor) = self.file.tensors.get(&name) else { return Ok(None) };
+        let vector = expected[0] == 1 && tensor.shape == expected[1..];
+        if tensor.shape != expected && !vector {
+            return Err(LoadError::Shape { name, expected, found: tensor.shape.clone() });
+        }
+        self.taken.bytes += tensor.parts.iter().map(|it| it.len() as u64).sum::<u64>();
+        self.taken.parameters += (expected[0] * expected[1]) as u64;
+        self.taken.names.insert(name);
+        Ok(Some(tensor))
     }
+}
 
-    pub(crate) fn count(&self, key: &str) -> Result<usize, LoadError> {
-        self.key(key).map(|n| n as usize)
+impl Taken {
+    /// An error if `file` has a tensor that was not read.
+    pub(crate) fn check_all(&self, file: &ModelFile) -> Result<(), LoadError> {
+        let known = |name: &String| {
+            self.names.contains(name) || COMPUTED.iter().any(|it| name.ends_with(it))
+        };
+        let mut unused = file.tensors.keys().filter(|name| !known(name));
+        let Some(first) = unused.next() else { return Ok(()) };
+        let architecture = file.architecture().to_owned();
+        Err(LoadError::UnusedTensors { architecture, first: first.clone(), more: unused.count() })
+    }
+}
+
+/// Up to three names of `file` that are nearly `name`.
+fn nearest(file: &ModelFile, name: &str) -> Vec<String> {
+    let names = file.tensors.keys().take(MAX_COMPARED);
+    let mut near: Vec<_> = names
+        .map(|it| (edit_distance(it, name), it))
+        .filter(|(distance, _)| *distance <= 6.min(name.len() / 2))
+        .collect();
+    near.sort();
+    near.into_iter().take(3).map(|(_, it)| it.clone()).collect()
+}
+
+/// How many bytes must be put in, taken out or replaced to make `a` of `b` (Levenshtein).
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("abc", "abc"), 0);
     }
 }

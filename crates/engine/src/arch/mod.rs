@@ -1,15 +1,22 @@
 //! Model architectures, one file per family.
 //!
-//! A file holds the whole model in the order a token sees it: config, load, forward. To add one,
-//! copy the nearest, add a row to `ARCHITECTURES`, and give `tests/golden` its logits.
+//! A file holds the whole model in the order a token sees it: load, forward; the numbers are in
+//! `config`. To add one, copy the nearest, add a row to `ARCHITECTURES`, and give `tests/golden`
+//! its logits.
 
+mod config;
 mod llama;
-mod qwen3;
 
-use kernels::{Backend, Plan, Tensor};
+use kernels::{Backend, CacheFormat, Plan, Tensor};
 use loader::ModelFile;
 
-use crate::{LoadError, weights::Weights};
+pub use config::Config;
+pub(crate) use config::Numbers;
+
+use crate::{
+    LoadError,
+    weights::{Taken, Weights},
+};
 
 /// A loaded model: weights and caches on a device.
 pub trait Model: Send {
@@ -24,28 +31,71 @@ pub struct Pages {
     pub blocks: usize,
     /// Tokens a block.
     pub block_len: usize,
+    /// How keys and values are stored.
+    pub format: CacheFormat,
 }
 
-type Load = fn(&mut Weights<'_>) -> Result<Box<dyn Model>, LoadError>;
+/// A model with what it took.
+pub struct Loaded {
+    /// The model.
+    pub model: Box<dyn Model>,
+    /// Its numbers.
+    pub config: Config,
+    /// Bytes of the weights it reads.
+    pub weight_bytes: u64,
+    /// Weights it reads.
+    pub parameters: u64,
+}
 
-/// `general.architecture` to loader. Models that differ only in their numbers share a row's loader.
-const ARCHITECTURES: &[(&str, Load)] =
-    &[("llama", llama::load), ("mistral", llama::load), ("qwen3", qwen3::load)];
+type Load = fn(&mut Weights<'_>, &Config) -> Result<Box<dyn Model>, LoadError>;
+
+/// `general.architecture` to loader. Models that differ only in their numbers and in which
+/// optional tensors they have share a row's loader: `qwen2` has biases, `qwen3` head norms.
+const ARCHITECTURES: &[(&str, Load)] = &[
+    ("llama", llama::load),
+    ("mistral", llama::load),
+    ("qwen2", llama::load),
+    ("qwen3", llama::load),
+];
+
+/// The architectures that [`load`] knows.
+pub fn supported() -> impl Iterator<Item = &'static str> {
+    ARCHITECTURES.iter().map(|(name, _)| *name)
+}
+
+/// The numbers of the model in `file`, from metadata alone.
+///
+/// # Errors
+///
+/// If the architecture is unknown, a key is missing or a number impossible.
+pub fn config(file: &ModelFile) -> Result<Config, LoadError> {
+    find(file)?;
+    Config::read(file)
+}
 
 /// Builds the model a file describes.
 ///
 /// # Errors
 ///
-/// If the architecture is unknown, a key or tensor is missing or of the wrong shape, or the
-/// device does not take it.
+/// If the architecture is unknown, a key or tensor is missing or of the wrong shape, a tensor is
+/// left over, or the device does not take it.
 pub fn load(
     file: &ModelFile,
     backend: &mut dyn Backend,
     pages: Pages,
-) -> Result<Box<dyn Model>, LoadError> {
+) -> Result<Loaded, LoadError> {
+    let load = find(file)?;
+    let config = Config::read(file)?;
+    let mut taken = Taken::default();
+    let model = load(&mut Weights::new(file, backend, pages, &mut taken), &config)?;
+    taken.check_all(file)?;
+    let Taken { bytes, parameters, .. } = taken;
+    Ok(Loaded { model, config, weight_bytes: bytes, parameters })
+}
+
+fn find(file: &ModelFile) -> Result<Load, LoadError> {
     let name = file.architecture();
-    match ARCHITECTURES.iter().find(|(known, _)| *known == name) {
-        Some((_, load)) => load(&mut Weights::new(file, backend, pages)),
-        None => Err(LoadError::UnknownArchitecture { name: name.to_owned() }),
-    }
+    let row = ARCHITECTURES.iter().find(|(known, _)| *known == name);
+    let unknown = || LoadError::UnknownArchitecture { name: name.to_owned() };
+    row.map(|(_, load)| *load).ok_or_else(unknown)
 }

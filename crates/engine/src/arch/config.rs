@@ -1,0 +1,191 @@
+//! The numbers of a decoder-only transformer, read from metadata and checked.
+//!
+//! Every number that becomes a size is bounded here, before anything is sized by it; the tensors'
+//! shapes are then checked against them in `weights`.
+
+use std::ops::RangeInclusive;
+
+use kernels::Span;
+use loader::{Metadata, ModelFile, Value};
+
+use crate::LoadError;
+
+/// As many as any published model has, with room: GGUF readers agree on 512 layers.
+const MAX_LAYERS: u64 = 512;
+const MAX_HEADS: u64 = 512;
+const MAX_HEAD_DIM: u64 = 4096;
+const MAX_WIDTH: u64 = 1 << 24;
+
+/// Keys that change what is computed, with the only value this crate computes.
+const NEUTRAL: &[(&str, f64, &str)] = &[
+    ("expert_count", 0.0, "0"),
+    ("attention.scale", 0.0, "0"),
+    ("attention.clamp_kqv", 0.0, "0"),
+    ("attention.max_alibi_bias", 0.0, "0"),
+    ("attn_logit_softcapping", 0.0, "0"),
+    ("final_logit_softcapping", 0.0, "0"),
+    ("logit_scale", 1.0, "1"),
+    ("residual_scale", 1.0, "1"),
+    ("embedding_scale", 1.0, "1"),
+    ("rope.scaling.attn_factor", 1.0, "1"),
+];
+
+/// What the metadata says about a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Columns of a row between layers.
+    pub dim: usize,
+    /// Columns inside the feed-forward block.
+    pub hidden: usize,
+    /// Tokens.
+    pub vocab: usize,
+    /// Layers.
+    pub n_layers: usize,
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads.
+    pub n_kv_heads: usize,
+    /// Columns of a query or key head.
+    pub head_dim: usize,
+    /// Columns of a value head.
+    pub v_dim: usize,
+    /// Columns of a head that turn.
+    pub turned: usize,
+    /// The longest sequence the model was made for.
+    pub context: usize,
+    /// How far back a row sees.
+    pub span: Span,
+    /// Of the norms.
+    pub eps: f32,
+}
+
+impl Config {
+    /// Reads and checks the numbers of `file`.
+    pub(crate) fn read(file: &ModelFile) -> Result<Self, LoadError> {
+        let n = Numbers::of(file);
+        n.only_neutral()?;
+        let dim = n.count("embedding_length", 1..=MAX_WIDTH)?;
+        let n_heads = n.count("attention.head_count", 1..=MAX_HEADS)?;
+        let n_kv_heads = n.count_or("attention.head_count_kv", n_heads, 1..=MAX_HEADS)?;
+        if !n_heads.is_multiple_of(n_kv_heads) {
+            let expected = format!("a divisor of {n_heads}, the number of query heads");
+            return Err(n.range("attention.head_count_kv", n_kv_heads, expected));
+        }
+        let head_dim = n.count_or("attention.key_length", dim / n_heads, 2..=MAX_HEAD_DIM)?;
+        let turned = n.count_or("rope.dimension_count", head_dim, 2..=head_dim as u64)?;
+        if !turned.is_multiple_of(2) {
+            return Err(n.range("rope.dimension_count", turned, "an even number".to_owned()));
+        }
+        Ok(Self {
+            dim,
+            hidden: n.count("feed_forward_length", 1..=MAX_WIDTH)?,
+            vocab: n.vocab(file)?,
+            n_layers: n.count("block_count", 1..=MAX_LAYERS)?,
+            n_heads,
+            n_kv_heads,
+            head_dim,
+            v_dim: n.count_or("attention.value_length", head_dim, 1..=MAX_HEAD_DIM)?,
+            turned,
+            context: n.count("context_length", 1..=u64::from(u32::MAX))?,
+            span: n.span()?,
+            eps: n.real("attention.layer_norm_rms_epsilon", None, 0.0..=1.0)? as f32,
+        })
+    }
+
+    /// Numbers that the cache holds for one token, in all layers.
+    pub fn cache_numbers(&self) -> usize {
+        self.n_layers * self.n_kv_heads * (self.head_dim + self.v_dim)
+    }
+}
+
+/// Reads `{architecture}.{key}`.
+pub(crate) struct Numbers<'a> {
+    pub(crate) metadata: &'a Metadata,
+    architecture: &'a str,
+}
+
+impl<'a> Numbers<'a> {
+    pub(crate) fn of(file: &'a ModelFile) -> Self {
+        Self { metadata: &file.metadata, architecture: file.architecture() }
+    }
+
+    pub(crate) fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.architecture)
+    }
+
+    pub(crate) fn count(&self, key: &str, within: RangeInclusive<u64>) -> Result<usize, LoadError> {
+        let full = self.key(key);
+        let n = self.metadata.u64(&full)?.ok_or(LoadError::MissingKey { key: full })?;
+        self.within(key, n, within)
+    }
+
+    pub(crate) fn count_or(
+        &self,
+        key: &str,
+        otherwise: usize,
+        within: RangeInclusive<u64>,
+    ) -> Result<usize, LoadError> {
+        let n = self.metadata.u64(&self.key(key))?.unwrap_or(otherwise as u64);
+        self.within(key, n, within)
+    }
+
+    /// A number within a range; without `otherwise` it must be there.
+    pub(crate) fn real(
+        &self,
+        key: &str,
+        otherwise: Option<f64>,
+        within: RangeInclusive<f64>,
+    ) -> Result<f64, LoadError> {
+        let full = self.key(key);
+        let x = self.metadata.f64(&full)?.or(otherwise);
+        let x = x.ok_or(LoadError::MissingKey { key: full })?;
+        let expected = || format!("a number from {:e} to {:e}", within.start(), within.end());
+        if within.contains(&x) { Ok(x) } else { Err(self.range(key, x, expected())) }
+    }
+
+    pub(crate) fn range(
+        &self,
+        key: &str,
+        found: impl std::fmt::Display,
+        expected: String,
+    ) -> LoadError {
+        LoadError::Range { key: self.key(key), found: found.to_string(), expected }
+    }
+
+    fn within(&self, key: &str, n: u64, within: RangeInclusive<u64>) -> Result<usize, LoadError> {
+        let fits = usize::try_from(n).ok().filter(|_| within.contains(&n));
+        let expected = || format!("a whole number from {} to {}", within.start(), within.end());
+        fits.ok_or_else(|| self.range(key, n, expected()))
+    }
+
+    /// A file that does not say has as many tokens as rows in its embedding table.
+    fn vocab(&self, file: &ModelFile) -> Result<usize, LoadError> {
+        let table = file.tensors.get("token_embd.weight");
+        let rows = table.and_then(|it| it.shape.first()).copied().unwrap_or(0);
+        self.count_or("vocab_size", rows, 1..=MAX_WIDTH)
+    }
+
+    /// 0 means that there is no window, as in other readers of the format.
+    fn span(&self) -> Result<Span, LoadError> {
+        let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
+        Ok(if window == 0 { Span::Full } else { Span::Window(window as u32) })
+    }
+
+    fn only_neutral(&self) -> Result<(), LoadError> {
+        for (key, neutral, supported) in NEUTRAL {
+            let key = self.key(key);
+            let found = self.metadata.f64(&key)?;
+            if let Some(x) = found.filter(|x| x != neutral) {
+                return Err(LoadError::Unsupported { key, found: x.to_string(), supported });
+            }
+        }
+        let key = self.key("attention.causal");
+        match self.metadata.get(&key) {
+            None | Some(Value::Bool(true)) => Ok(()),
+            Some(_) => {
+                let found = "not true".to_owned();
+                Err(LoadError::Unsupported { key, found, supported: "true" })
+            }
+        }
+    }
+}

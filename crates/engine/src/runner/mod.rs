@@ -1,0 +1,81 @@
+//! Runs a model's plan on its backend: a batch in, rows of logits out.
+//!
+//! Knows no sequence and no sampler. A step allocates nothing; when it gives numbers that are not
+//! finite, `diagnose` finds the operation.
+
+mod diagnose;
+
+use std::collections::HashMap;
+
+use kernels::{Backend, Batch, Plan, PlanId, Shape, Tensor};
+
+use crate::{Error, LoadError, Model};
+
+/// A loaded plan and the backend that holds it.
+pub struct Runner {
+    backend: Box<dyn Backend>,
+    plan: Plan,
+    id: PlanId,
+    logits: Tensor,
+    max: Shape,
+    /// Beginnings of the plan that were loaded to look into them, by length.
+    prefixes: HashMap<usize, PlanId>,
+}
+
+impl Runner {
+    /// Records the plan of `model`, whose weights `backend` holds, and loads it for batches of up
+    /// to `max`.
+    ///
+    /// # Errors
+    ///
+    /// If the backend has no memory for it.
+    pub fn new(
+        model: &dyn Model,
+        mut backend: Box<dyn Backend>,
+        max: Shape,
+    ) -> Result<Self, LoadError> {
+        let mut plan = Plan::new();
+        let logits = model.forward(&mut plan);
+        plan.port(logits);
+        let id = backend.load(&plan, max)?;
+        Ok(Self { backend, plan, id, logits, max, prefixes: HashMap::new() })
+    }
+
+    /// Runs `batch` and shows the logits of each row in `batch.out`, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// If the batch is larger than `max`, or the backend fails.
+    pub fn step(&mut self, batch: &Batch, see: kernels::See<'_>) -> Result<(), Error> {
+        self.backend.run(self.id, batch)?;
+        if !batch.out.is_empty() {
+            self.backend.read(self.id, self.logits, see)?;
+        }
+        Ok(())
+    }
+
+    /// The largest batch.
+    pub fn max(&self) -> Shape {
+        self.max
+    }
+
+    /// Columns of a row of logits.
+    pub fn vocab(&self) -> usize {
+        self.logits.cols
+    }
+
+    /// The backend's name.
+    pub fn device(&self) -> &str {
+        &self.backend.info().name
+    }
+
+    /// Bytes of memory that a step works in.
+    pub fn scratch(&self) -> u64 {
+        self.backend.scratch(&self.plan, self.max)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
