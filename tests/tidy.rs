@@ -1,6 +1,6 @@
 //! Rules about the source itself that `rustfmt` and `clippy` do not know.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use ingle_tests::{files, root};
 
@@ -8,57 +8,164 @@ use ingle_tests::{files, root};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("kernels", &["loader"]),
     ("engine", &["kernels", "loader"]),
-    ("server", &["engine"]),
-    ("cli", &["engine", "server", "loader"]),
+    ("store", &["engine", "kernels", "loader"]),
+    ("hub", &["store", "engine", "kernels", "loader"]),
+    ("server", &["engine", "kernels", "loader"]),
+    ("cli", &["server", "hub", "store", "engine", "kernels", "loader"]),
 ];
+
+const CRATES: &[&str] = &["loader", "kernels", "engine", "store", "hub", "server", "cli"];
 
 /// Files that may hold `unsafe`. Everything else forbids it.
 const UNSAFE: &[&str] = &[
-    "kernels/src/cpu/",
-    "kernels/src/cuda/",
-    "kernels/src/metal/",
     "loader/src/mmap.rs",
+    "loader/tests/", // counting allocators
+    "kernels/src/cpu/",
     "engine/tests/allocations.rs",
 ];
 
-const MAX_LINES: usize = 250;
+const MAX_LINES: usize = 500;
+
+/// What a package may be licensed under, besides any choice that offers one of these.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "Unlicense",
+    "0BSD",
+    "BSL-1.0",
+    "CC0-1.0",
+    "Apache-2.0 WITH LLVM-exception",
+];
+
+fn sources(extension: &str) -> impl Iterator<Item = (String, String)> {
+    let folders = ["crates", "tests", "benches"].map(|it| files(&root().join(it), extension));
+    folders.into_iter().flatten().map(|path| {
+        let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        let text = fs::read_to_string(&path).expect("source is UTF-8");
+        (name, text)
+    })
+}
 
 #[test]
 fn files_are_short_and_start_with_a_header() {
-    for path in files(&root().join("crates"), "rs") {
-        let text = fs::read_to_string(&path).expect("source is UTF-8");
+    for (name, text) in sources("rs") {
         let lines = text.lines().count();
-        assert!(lines <= MAX_LINES, "{}: {lines} lines; split it", path.display());
-        assert!(text.starts_with("//!"), "{}: no `//!` header", path.display());
+        assert!(lines <= MAX_LINES, "{name}: {lines} lines; split it");
+        let header = text.lines().find(|line| !line.starts_with("#!"));
+        assert!(header.is_some_and(|it| it.starts_with("//!")), "{name}: no `//!` header");
     }
 }
 
 #[test]
 fn unsafe_stays_in_its_modules() {
-    for path in files(&root().join("crates"), "rs") {
-        let text = fs::read_to_string(&path).expect("source is UTF-8");
-        let name = path.display().to_string();
+    for (name, text) in sources("rs") {
         let allowed = UNSAFE.iter().any(|it| name.contains(it));
         let uses = text.lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
-            code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
+            ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"]
+                .iter()
+                .any(|it| code.contains(it))
         });
-        assert!(allowed || !uses, "{name}: `unsafe` outside {UNSAFE:?}");
+        assert!(allowed || !uses || name == "tests/tidy.rs", "{name}: `unsafe` outside {UNSAFE:?}");
+    }
+    for name in ["engine", "store", "cli/src/main.rs"] {
+        let lib = root().join("crates").join(name);
+        let lib = if lib.is_dir() { lib.join("src/lib.rs") } else { lib };
+        let text = fs::read_to_string(lib).expect("the crate's root");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{name} does not forbid unsafe code");
     }
 }
 
 #[test]
 fn dependencies_point_down() {
-    for path in files(&root().join("crates"), "toml") {
-        let text = fs::read_to_string(&path).expect("manifest is UTF-8");
-        let dir = path.parent().and_then(|it| it.file_name()).unwrap_or_default();
-        let user = dir.to_string_lossy();
-        let allowed = MAY_USE.iter().find(|(name, _)| *name == user).map_or(&[][..], |it| it.1);
-        for used in ["loader", "kernels", "engine", "server", "cli"] {
+    for (name, text) in sources("toml").filter(|(name, _)| name.starts_with("crates/")) {
+        let user = Path::new(&name).components().nth(1).expect("crates/NAME/…");
+        let user = user.as_os_str().to_string_lossy().into_owned();
+        let allowed = MAY_USE.iter().find(|(it, _)| *it == user).map_or(&[][..], |it| it.1);
+        for used in CRATES.iter().filter(|it| **it != user) {
             let uses = text.lines().any(|line| {
-                line.strip_prefix(used).is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+                let named = |prefix: &str| {
+                    line.strip_prefix(&format!("{prefix}{used}"))
+                        .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+                };
+                named("") || named("ingle-")
             });
-            assert!(!uses || allowed.contains(&used), "`{user}` must not depend on `{used}`");
+            assert!(!uses || allowed.contains(used), "`{user}` must not depend on `{used}`");
         }
+    }
+}
+
+/// Model code names no device; device code names no model.
+#[test]
+fn models_and_devices_do_not_know_each_other() {
+    let check = |folder: &str, banned: &[&str]| {
+        for (name, text) in sources("rs").filter(|(name, _)| name.starts_with(folder)) {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                let found = banned.iter().find(|it| line.to_lowercase().contains(**it));
+                assert!(found.is_none(), "{name} names `{}`: {line}", found.unwrap_or(&""));
+            }
+        }
+    };
+    check("crates/engine/src/arch", &["cpu", "cuda", "metal", "avx"]);
+    check("crates/engine/src/layers", &["cpu", "cuda", "metal", "avx"]);
+    check("crates/kernels/src", &["llama", "qwen", "mistral", "gemma", "gguf"]);
+}
+
+/// Nothing of one machine: neither its folders nor kernels compiled for it alone.
+#[test]
+fn nothing_is_made_for_one_machine() {
+    let all = ["rs", "toml", "md", "sh", "txt"].into_iter().flat_map(sources);
+    let top = ["Cargo.toml", "README.md", "CHANGELOG.md", ".ci/run", ".ci/arm64"];
+    let top = top
+        .map(|name| (name.to_owned(), fs::read_to_string(root().join(name)).unwrap_or_default()));
+    for (name, text) in all.chain(top).filter(|(name, _)| name != "tests/tidy.rs") {
+        for banned in ["/root/", "/work/", "/home/", "target-cpu=native", "-march=native"] {
+            assert!(!text.contains(banned), "{name} has `{banned}`");
+        }
+    }
+}
+
+#[test]
+fn dependencies_are_licensed_for_everyone() {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["--filter-platform", &host()]) // others need not be downloaded
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&cargo.stdout).expect("JSON");
+    let mut refused = BTreeMap::new();
+    for package in metadata["packages"].as_array().expect("a list") {
+        let licence = package["license"].as_str().unwrap_or("none");
+        if !accepts(licence) {
+            refused.insert(package["name"].to_string(), licence.to_owned());
+        }
+    }
+    assert!(refused.is_empty(), "licences to look at: {refused:?}");
+}
+
+/// The platform that this test runs on.
+fn host() -> String {
+    let rustc = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = String::from_utf8(rustc.stdout).expect("rustc writes UTF-8");
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("rustc names its host").to_owned()
+}
+
+/// Whether an SPDX expression can be met with [`LICENCES`] alone.
+fn accepts(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], " ").replace('/', " OR ");
+    let all_of = |it: &str| it.split(" AND ").all(|it| LICENCES.contains(&it.trim()));
+    match expression.contains(" AND ") && expression.contains('(') {
+        // `(A OR B) AND C`: each factor by itself.
+        true => expression.split(" AND ").all(|it| accepts(it.trim_matches(['(', ')', ' ']))),
+        false => plain.split(" OR ").any(all_of),
     }
 }

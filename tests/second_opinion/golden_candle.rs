@@ -1,0 +1,1 @@
+//! Our logits beside those of candle-transformers.
