@@ -2,6 +2,7 @@
 //!
 //! | table       | needs           | kernels                                       |
 //! |-------------|-----------------|-----------------------------------------------|
+//! | `avx2`      | AVX2, FMA, F16C | all formats                                   |
 //! | [`scalar`]  | nothing         | all formats                                   |
 //!
 //! Everything unsafe about instruction sets is here: the pointers below are safe to call because
@@ -9,6 +10,8 @@
 
 use half::f16;
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::{Isa, Precision, quantise::Q8Block, scalar};
 use crate::Format;
 
@@ -62,22 +65,34 @@ pub(super) struct Vectors {
     pub(super) quantise: fn(row: &[f32], out: &mut [Q8Block]),
 }
 
-/// The dot products of weights of `format`.
+/// The dot products of weights of `format`. Panics if this machine cannot run `isa`.
 pub(super) fn kernel(isa: Isa, format: Format, precision: Precision) -> Kernel {
+    assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
-        Isa::Scalar | Isa::Avx2 => scalar_kernel(format, precision),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2_kernel(format, precision),
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 => unreachable!("not available"),
+        Isa::Scalar => scalar_kernel(format, precision),
     }
 }
 
-/// The kernels over rows of activations.
-pub(super) fn vectors(isa: Isa, _precision: Precision) -> &'static Vectors {
-    match isa {
-        Isa::Scalar | Isa::Avx2 => &scalar::vectors::VECTORS,
+/// The kernels over rows of activations. Panics if this machine cannot run `isa`.
+pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
+    assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
+    match (isa, precision) {
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx2, Precision::Exact) => &AVX2_EXACT,
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx2, Precision::Fast) => &AVX2_FAST,
+        #[cfg(not(target_arch = "x86_64"))]
+        (Isa::Avx2, _) => unreachable!("not available"),
+        (Isa::Scalar, _) => &scalar::vectors::VECTORS,
     }
 }
 
 macro_rules! portable {
-    ($dot:expr) => {
+    ($dot:path) => {
         Dots { one: |w, x| $dot(w, [x])[0], four: |w, x| $dot(w, x) }
     };
 }
@@ -89,12 +104,104 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::F32, _) => Floats(portable!(scalar::dot_f32)),
         (Format::F16, _) => Floats(portable!(scalar::dot_f16)),
         (Format::BF16, _) => Floats(portable!(scalar::dot_bf16)),
-        (Format::Q5_0, _) => Floats(portable!(scalar::dot_q5_0)),
-        (Format::Q4_K, _) => Floats(portable!(scalar::dot_q4_k)),
-        (Format::Q6_K, _) => Floats(portable!(scalar::dot_q6_k)),
         (Format::Q4_0, Exact) => Floats(portable!(scalar::dot_q4_0)),
+        (Format::Q5_0, Exact) => Floats(portable!(scalar::dot_q5_0)),
         (Format::Q8_0, Exact) => Floats(portable!(scalar::dot_q8_0)),
+        (Format::Q4_K, Exact) => Floats(portable!(scalar::dot_q4_k)),
+        (Format::Q6_K, Exact) => Floats(portable!(scalar::dot_q6_k)),
         (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0)),
+        (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0)),
         (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0)),
+        (Format::Q4_K, Fast) => Blocks(portable!(scalar::fast::dot_q4_k)),
+        (Format::Q6_K, Fast) => Blocks(portable!(scalar::fast::dot_q6_k)),
+    }
+}
+
+/// A safe pointer to a call of a function that needs target features.
+#[cfg(target_arch = "x86_64")]
+macro_rules! checked {
+    (|$($arg:ident),+| $call:expr) => {
+        |$($arg),+| {
+            // SAFETY: `kernel` and `vectors`, the only ways to this pointer, have asserted
+            // `Isa::is_available`, which asks the CPU for all features that these functions
+            // enable, and a CPU does not lose features while a process runs.
+            unsafe { $call }
+        }
+    };
+}
+
+/// Both dot products of a function that needs target features.
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx2 {
+    ($dot:path) => {
+        Dots { one: checked!(|w, x| $dot(w, [x])[0]), four: checked!(|w, x| $dot(w, x)) }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
+    use Kernel::{Blocks, Floats};
+    use Precision::{Exact, Fast};
+    match (format, precision) {
+        (Format::F32, _) => Floats(avx2!(avx2::exact::dot_f32)),
+        (Format::F16, _) => Floats(avx2!(avx2::exact::dot_f16)),
+        (Format::BF16, _) => Floats(avx2!(avx2::exact::dot_bf16)),
+        (Format::Q4_0, Exact) => Floats(avx2!(avx2::exact::dot_q4_0)),
+        (Format::Q5_0, Exact) => Floats(avx2!(avx2::exact::dot_q5_0)),
+        (Format::Q8_0, Exact) => Floats(avx2!(avx2::exact::dot_q8_0)),
+        (Format::Q4_K, Exact) => Floats(avx2!(avx2::exact::dot_q4_k)),
+        (Format::Q6_K, Exact) => Floats(avx2!(avx2::exact::dot_q6_k)),
+        (Format::Q4_0, Fast) => Blocks(avx2!(avx2::fast::dot_q4_0)),
+        (Format::Q5_0, Fast) => Blocks(avx2!(avx2::fast::dot_q5_0)),
+        (Format::Q8_0, Fast) => Blocks(avx2!(avx2::fast::dot_q8_0)),
+        (Format::Q4_K, Fast) => Blocks(avx2!(avx2::fast::dot_q4_k)),
+        (Format::Q6_K, Fast) => Blocks(avx2!(avx2::fast::dot_q6_k)),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+static AVX2_EXACT: Vectors =
+    Vectors { exp_sum: scalar::vectors::exp_sum, silu: scalar::vectors::silu, ..AVX2_FAST };
+
+#[cfg(target_arch = "x86_64")]
+static AVX2_FAST: Vectors = Vectors {
+    dot: checked!(|a, b| avx2::vectors::dot(a, b)),
+    dot_f16: checked!(|a, b| avx2::vectors::dot_f16(a, b)),
+    axpy: checked!(|a, x, y| avx2::vectors::axpy(a, x, y)),
+    axpy_f16: checked!(|a, x, y| avx2::vectors::axpy_f16(a, x, y)),
+    to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
+    max: checked!(|x| avx2::vectors::max(x)),
+    exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
+    silu: checked!(|x| avx2::vectors::silu(x)),
+    quantise: checked!(|row, out| avx2::quantise::quantise(row, out)),
+};
+
+#[cfg(test)]
+mod tests {
+    mod dots;
+    mod vectors;
+
+    use super::Isa;
+
+    /// Those that this machine can run; says which it cannot.
+    fn available() -> impl Iterator<Item = Isa> {
+        Isa::ALL.iter().copied().filter(|isa| {
+            if !isa.is_available() {
+                eprintln!("skipped: no {isa}");
+            }
+            isa.is_available()
+        })
+    }
+
+    /// Random numbers in -1..1.
+    fn noise(seed: u32, len: usize) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as f32 / 2.0f32.powi(31) - 1.0
+        };
+        (0..len).map(|_| next()).collect()
     }
 }

@@ -11,69 +11,56 @@ use crate::Format;
 
 /// `sum(weights[i] * x[i])` over `F32` weights.
 pub(super) fn dot_f32<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    let decode = |src: &[u8], dst: &mut [f32]| {
-        src.as_chunks().0.iter().zip(dst).for_each(|(&src, dst)| *dst = f32::from_le_bytes(src));
-    };
-    dot_decoded::<32, N>(weights, 128, decode, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
-pub(super) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_blocks::<32, N>(Format::Q4_0, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
-pub(super) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_blocks::<32, N>(Format::Q8_0, weights, x)
+    dot_decoded::<32, N>(Format::F32, weights, x)
 }
 
 /// `sum(weights[i] * x[i])` over `F16` weights.
 pub(super) fn dot_f16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(weights, 64, Format::F16.layout().decode_block, x)
+    dot_decoded::<32, N>(Format::F16, weights, x)
 }
 
 /// `sum(weights[i] * x[i])` over `BF16` weights.
 pub(super) fn dot_bf16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(weights, 64, Format::BF16.layout().decode_block, x)
+    dot_decoded::<32, N>(Format::BF16, weights, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
+pub(super) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_decoded::<32, N>(Format::Q4_0, weights, x)
 }
 
 /// `sum(weights[i] * x[i])` over whole `Q5_0` blocks.
 pub(super) fn dot_q5_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_blocks::<32, N>(Format::Q5_0, weights, x)
+    dot_decoded::<32, N>(Format::Q5_0, weights, x)
+}
+
+/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
+pub(super) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot_decoded::<32, N>(Format::Q8_0, weights, x)
 }
 
 /// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
 pub(super) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_blocks::<256, N>(Format::Q4_K, weights, x)
+    dot_decoded::<256, N>(Format::Q4_K, weights, x)
 }
 
 /// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
 pub(super) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_blocks::<256, N>(Format::Q6_K, weights, x)
+    dot_decoded::<256, N>(Format::Q6_K, weights, x)
 }
 
-fn dot_blocks<const LEN: usize, const N: usize>(
+/// Decodes `LEN` weights at a time, a whole number of blocks; the last time may give fewer.
+fn dot_decoded<const LEN: usize, const N: usize>(
     format: Format,
     weights: &[u8],
     x: [&[f32]; N],
 ) -> [f32; N] {
     let layout = format.layout();
-    debug_assert_eq!(layout.block_len, LEN);
-    dot_decoded::<LEN, N>(weights, layout.block_bytes, layout.decode_block, x)
-}
-
-/// Decodes `bytes` to `LEN` weights at a time; the last time may give fewer.
-fn dot_decoded<const LEN: usize, const N: usize>(
-    weights: &[u8],
-    bytes: usize,
-    decode: impl Fn(&[u8], &mut [f32]),
-    x: [&[f32]; N],
-) -> [f32; N] {
-    let mut sums = [[0.0; LANES]; N];
-    let mut decoded = [0.0; LEN];
+    let bytes = LEN / layout.block_len * layout.block_bytes;
+    let (mut sums, mut decoded) = ([[0.0; LANES]; N], [0.0; LEN]);
     for (i, w) in weights.chunks(bytes).enumerate() {
         let len = LEN * w.len() / bytes;
-        decode(w, &mut decoded[..len]);
+        (layout.decode_block)(w, &mut decoded[..len]);
         for (sums, x) in sums.iter_mut().zip(x) {
             add_products(&decoded[..len], &x[i * LEN..][..len], sums);
         }

@@ -1,0 +1,165 @@
+//! AVX2 kernels over rows of activations: for attention, norms and gates.
+//!
+//! The end of a row that does not fill 8 lanes is padded. What each computes is in
+//! [`Vectors`](crate::cpu::dispatch::Vectors).
+
+use core::{arch::x86_64::*, f32, f64};
+
+use half::f16;
+
+use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    dot_with(a, b, |b| load_8(b))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn dot_f16(a: &[f32], b: &[f16]) -> f32 {
+    dot_with(a, b, |b| load_8_f16(b))
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn dot_with<T: Copy + Default>(a: &[f32], b: &[T], load: impl Fn(&[T; 8]) -> __m256) -> f32 {
+    debug_assert_eq!(a.len(), b.len());
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let ((a, a_few), (b, b_few)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    let mut sums = [_mm256_setzero_ps(); 4];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum = _mm256_fmadd_ps(load_8(a), load(b), *sum);
+        }
+    }
+    for (sum, (a, b)) in sums.iter_mut().zip(a_few.iter().zip(b_few)) {
+        *sum = _mm256_fmadd_ps(load_8(a), load(b), *sum);
+    }
+    if !a_rest.is_empty() {
+        sums[3] = _mm256_fmadd_ps(load_8(&padded(a_rest)), load(&padded(b_rest)), sums[3]);
+    }
+    let [a, b, c, d] = sums;
+    horizontal_sum(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+    axpy_with(a, x, y, |x| load_8(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
+    axpy_with(a, x, y, |x| load_8_f16(x));
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn axpy_with<T: Copy + Default>(a: f32, x: &[T], y: &mut [f32], load: impl Fn(&[T; 8]) -> __m256) {
+    debug_assert_eq!(x.len(), y.len());
+    let (x, x_rest) = x.as_chunks::<8>();
+    let mut x = x.iter();
+    let a = _mm256_set1_ps(a);
+    change_8s(y, |y| {
+        let x = x.next().map_or_else(|| load(&padded(x_rest)), |x| load(x));
+        _mm256_fmadd_ps(a, x, y)
+    });
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn to_f16(x: &[f32], y: &mut [f16]) {
+    debug_assert_eq!(x.len(), y.len());
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
+    for (x, y) in x.iter().zip(y) {
+        store_8_f16(load_8(x), y);
+    }
+    let mut last = [f16::ZERO; 8];
+    store_8_f16(load_8(&padded(x_rest)), &mut last);
+    y_rest.copy_from_slice(&last[..y_rest.len()]);
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn max(x: &[f32]) -> f32 {
+    let (x, rest) = x.as_chunks();
+    let mut max = _mm256_set1_ps(f32::NEG_INFINITY);
+    for x in x {
+        max = _mm256_max_ps(load_8(x), max);
+    }
+    let mut lanes = [0.0; 8];
+    store_8(max, &mut lanes);
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+    let max = _mm256_set1_ps(max);
+    let mut sum = _mm256_setzero_ps();
+    let (whole, rest) = x.as_chunks_mut();
+    for x in whole {
+        let e = exp(_mm256_sub_ps(load_8(x), max));
+        store_8(e, x);
+        sum = _mm256_add_ps(sum, e);
+    }
+    let mut sum = horizontal_sum(sum);
+    change_8s(rest, |x| exp(_mm256_sub_ps(x, max)));
+    rest.iter().for_each(|e| sum += e);
+    sum
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn silu(x: &mut [f32]) {
+    let (one, zero) = (_mm256_set1_ps(1.0), _mm256_setzero_ps());
+    change_8s(x, |x| _mm256_div_ps(x, _mm256_add_ps(one, exp(_mm256_sub_ps(zero, x)))));
+}
+
+/// Replaces 8 numbers at a time. Past the end `change` is given zeros.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn change_8s(x: &mut [f32], mut change: impl FnMut(__m256) -> __m256) {
+    let (whole, rest) = x.as_chunks_mut();
+    for x in whole {
+        store_8(change(load_8(x)), x);
+    }
+    if !rest.is_empty() {
+        let mut last = padded(rest);
+        store_8(change(load_8(&last)), &mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
+/// `exp(x)` within 2 units in the last place, down to the smallest numbers and up to infinity.
+///
+/// `x = k ln 2 + r` with a whole `k` and `|r| <= ln 2 / 2`, where the Taylor polynomial of degree
+/// 7 is within 6e-9; `2^k` is multiplied in two steps because neither end fits one exponent.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn exp(x: __m256) -> __m256 {
+    // The variable is the second operand: it is what these return of a NaN.
+    let x = _mm256_max_ps(_mm256_set1_ps(-104.0), x);
+    let x = _mm256_min_ps(_mm256_set1_ps(89.0), x);
+    let nearest = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+    let k = nearest(_mm256_mul_ps(x, _mm256_set1_ps(f32::consts::LOG2_E)));
+    // The upper part of ln 2 has 9 bits, so that its product with `k` is exact.
+    let r = _mm256_fnmadd_ps(k, _mm256_set1_ps(LN_2_UPPER), x);
+    let r = _mm256_fnmadd_ps(k, _mm256_set1_ps(LN_2_LOWER), r);
+    let mut y = _mm256_set1_ps(INVERSE_FACTORIALS[0]);
+    for c in &INVERSE_FACTORIALS[1..] {
+        y = _mm256_fmadd_ps(y, r, _mm256_set1_ps(*c));
+    }
+    let k = _mm256_cvtps_epi32(k);
+    let first = _mm256_srai_epi32::<1>(k);
+    let y = _mm256_mul_ps(y, power_of_two(first));
+    _mm256_mul_ps(y, power_of_two(_mm256_sub_epi32(k, first)))
+}
+
+const LN_2_UPPER: f32 = 0.693_359_4;
+const LN_2_LOWER: f32 = (f64::consts::LN_2 - LN_2_UPPER as f64) as f32;
+
+/// 1 / 7!, 1 / 6!, … 1 / 0!
+const INVERSE_FACTORIALS: [f32; 8] =
+    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn power_of_two(k: __m256i) -> __m256 {
+    let exponent = _mm256_add_epi32(k, _mm256_set1_epi32(127));
+    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+}

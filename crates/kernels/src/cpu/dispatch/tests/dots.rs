@@ -1,0 +1,186 @@
+//! Every dot product of every instruction set, against `f64` sums over decoded weights.
+
+use std::ops::Range;
+
+use super::{available, noise};
+use crate::{
+    Format,
+    cpu::{
+        Isa, Precision,
+        dispatch::{Dots, Kernel, kernel},
+        quantise::{LEN, Q8Block},
+    },
+};
+
+/// A row of weights, and rows of activations to multiply it with.
+struct Case {
+    format: Format,
+    weights: Vec<u8>,
+    x: [Vec<f32>; 4],
+}
+
+impl Case {
+    fn random(format: Format, cols: usize) -> Self {
+        let x = std::array::from_fn(|i| noise(i as u32 + 2, cols));
+        Self { format, weights: format.encode(&noise(1, cols)), x }
+    }
+
+    /// Blocks of bytes `fill`, but for their f16 scales.
+    fn extreme(format: Format, fill: u8, scale: u16, x: [f32; 2]) -> Self {
+        let layout = format.layout();
+        let mut block = vec![fill; layout.block_bytes];
+        for at in scales(format) {
+            block[at].copy_from_slice(&scale.to_le_bytes());
+        }
+        let x: Vec<f32> = x.into_iter().cycle().take(3 * layout.block_len).collect();
+        let negative = x.iter().map(|x| -x).collect();
+        Self { format, weights: block.repeat(3), x: [x.clone(), negative, x.clone(), x] }
+    }
+
+    /// Runs both kernels of every instruction set.
+    #[track_caller]
+    fn check(&self) {
+        let mut w = vec![0.0; self.x[0].len()];
+        self.format.decode_row(&self.weights, &mut w);
+        for isa in available() {
+            for precision in [Precision::Exact, Precision::Fast] {
+                let name = format!("{:?} {isa} {precision} x {}", self.format, w.len());
+                match kernel(isa, self.format, precision) {
+                    Kernel::Floats(dots) => {
+                        let y = run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights);
+                        self.x.iter().zip(y).for_each(|(x, y)| check_sum(&name, &w, x, y));
+                    }
+                    Kernel::Blocks(dots) => {
+                        let blocks = self.x.each_ref().map(|x| rounded(isa, x));
+                        let y = run(dots, blocks.each_ref().map(Vec::as_slice), &self.weights);
+                        let x = blocks.iter().map(|x| decoded(x));
+                        x.zip(y).for_each(|(x, y)| check_sum(&name, &w, &x, y));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a block's f16 scales are.
+fn scales(format: Format) -> Vec<Range<usize>> {
+    match format {
+        Format::F32 | Format::F16 | Format::BF16 => vec![],
+        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => vec![0..2],
+        Format::Q4_K => vec![0..2, 2..4],
+        Format::Q6_K => vec![208..210],
+    }
+}
+
+/// Four products at once, which must be those one by one.
+#[track_caller]
+fn run<X>(dots: Dots<X>, x: [&[X]; 4], weights: &[u8]) -> [f32; 4] {
+    let four = (dots.four)(weights, x);
+    assert_eq!(x.map(|x| (dots.one)(weights, x).to_bits()), four.map(f32::to_bits));
+    four
+}
+
+fn rounded(isa: Isa, x: &[f32]) -> Vec<Q8Block> {
+    let mut blocks = vec![Q8Block::default(); x.len() / LEN];
+    (isa.vectors(Precision::Fast).quantise)(x, &mut blocks);
+    blocks
+}
+
+fn decoded(x: &[Q8Block]) -> Vec<f32> {
+    x.iter().flat_map(|x| x.qs.map(|q| x.d * f32::from(q))).collect()
+}
+
+/// 3e-6 of the sum of magnitudes: some roundings of `f32`, far below a wrong bit of a weight.
+#[track_caller]
+fn check_sum(name: &str, w: &[f32], x: &[f32], y: f32) {
+    let products = || w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+    let (sum, magnitudes) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
+    let off = (f64::from(y) - sum).abs();
+    assert!(off <= 3e-6 * magnitudes, "{name}: {y} is off {sum} by {off:e} of {magnitudes}");
+}
+
+#[test]
+fn random_rows() {
+    for &format in Format::ALL {
+        for blocks in [1, 2, 3, 8, 19] {
+            Case::random(format, blocks * format.layout().block_len).check();
+        }
+    }
+}
+
+#[test]
+fn ragged_rows() {
+    for format in [Format::F32, Format::F16, Format::BF16] {
+        for cols in (0..70).chain([255, 256, 257]) {
+            Case::random(format, cols).check();
+        }
+    }
+}
+
+/// A saturating step or a wrong sign would show here: all products have one sign.
+#[test]
+fn extreme_integers() {
+    const ONE: u16 = 0x3c00;
+    for &format in Format::ALL.iter().filter(|it| it.layout().block_len > 1) {
+        for fill in [0x00, 0xff, 0x7f, 0x80, 0x81, 0x0f, 0xf0, 0x77, 0x88] {
+            for x in [[127.0, 127.0], [-127.0, -127.0], [127.0, -127.0], [0.0, 1.0]] {
+                Case::extreme(format, fill, ONE, x).check();
+            }
+        }
+    }
+}
+
+#[test]
+fn extreme_scales() {
+    const LARGEST: u16 = 0x7bff;
+    const SMALLEST_SUBNORMAL: u16 = 0x0001;
+    const NEGATIVE: u16 = 0xbc00;
+    for &format in Format::ALL.iter().filter(|it| it.layout().block_len > 1) {
+        for scale in [0, LARGEST, SMALLEST_SUBNORMAL, NEGATIVE] {
+            Case::extreme(format, 0x93, scale, [0.75, -0.5]).check();
+        }
+    }
+}
+
+#[test]
+fn a_nan_or_an_infinity_is_not_lost() {
+    for &format in Format::ALL {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut case = Case::random(format, 512);
+            case.x[2][77] = bad;
+            for isa in available() {
+                for precision in [Precision::Exact, Precision::Fast] {
+                    let y = match kernel(isa, format, precision) {
+                        Kernel::Floats(dots) => (dots.one)(&case.weights, &case.x[2]),
+                        Kernel::Blocks(dots) => {
+                            (dots.one)(&case.weights, &rounded(isa, &case.x[2]))
+                        }
+                    };
+                    assert!(!y.is_finite(), "{format:?} {isa} {precision}: {y} of {bad}");
+                }
+            }
+        }
+    }
+}
+
+/// Half a step of each block, times the weights.
+#[test]
+fn rounding_activations_stays_within_half_a_step() {
+    for &format in Format::ALL {
+        let case = Case::random(format, 768);
+        let mut w = vec![0.0; 768];
+        format.decode_row(&case.weights, &mut w);
+        for isa in available() {
+            let Kernel::Blocks(dots) = kernel(isa, format, Precision::Fast) else { continue };
+            for x in &case.x {
+                let blocks = rounded(isa, x);
+                let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(w * x)).sum();
+                let steps = w.as_chunks::<LEN>().0.iter().zip(&blocks);
+                let allowed: f32 =
+                    steps.map(|(w, x)| w.iter().map(|w| w.abs()).sum::<f32>() * x.d / 2.0).sum();
+                let off = (f64::from((dots.one)(&case.weights, &blocks)) - exact).abs();
+                assert!(off <= f64::from(allowed), "{format:?} {isa}: {off} > {allowed}");
+            }
+        }
+    }
+}

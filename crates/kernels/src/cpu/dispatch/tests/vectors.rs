@@ -1,0 +1,169 @@
+//! The kernels over activations, of every instruction set, against `f64` or the portable ones.
+
+use half::f16;
+
+use super::{available, noise};
+use crate::cpu::{
+    Precision,
+    dispatch::{Vectors, vectors},
+};
+
+/// Runs `check` with each kernel table and rows of every length up to some vectors.
+fn check_all(check: impl Fn(&str, &Vectors, usize)) {
+    for isa in available() {
+        for precision in [Precision::Exact, Precision::Fast] {
+            for len in (0..100).chain([128, 1000]) {
+                check(&format!("{isa} {precision} x {len}"), vectors(isa, precision), len);
+            }
+        }
+    }
+}
+
+fn halves(x: &[f32]) -> Vec<f16> {
+    x.iter().map(|&x| f16::from_f32(x)).collect()
+}
+
+fn floats(x: &[f16]) -> Vec<f32> {
+    x.iter().map(|x| x.to_f32()).collect()
+}
+
+#[test]
+fn dot() {
+    check_all(|name, vectors, len| {
+        let (a, b) = (noise(1, len), noise(2, len));
+        let halves = halves(&b);
+        check_dot(name, &a, &b, (vectors.dot)(&a, &b));
+        check_dot(name, &a, &floats(&halves), (vectors.dot_f16)(&a, &halves));
+    });
+}
+
+#[track_caller]
+fn check_dot(name: &str, a: &[f32], b: &[f32], y: f32) {
+    let products = || a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b));
+    let off = (f64::from(y) - products().sum::<f64>()).abs();
+    assert!(off <= 1e-6 * products().map(f64::abs).sum::<f64>(), "{name}: off by {off:e}");
+}
+
+#[test]
+fn axpy() {
+    check_all(|name, vectors, len| {
+        let (x, before) = (noise(1, len), noise(2, len));
+        let halves = halves(&x);
+        let (mut y, mut z) = (before.clone(), before.clone());
+        (vectors.axpy)(0.3, &x, &mut y);
+        (vectors.axpy_f16)(0.3, &halves, &mut z);
+        for (x, y) in [(x, y), (floats(&halves), z)] {
+            for ((x, y), before) in x.iter().zip(y).zip(&before) {
+                assert!((before + 0.3 * x - y).abs() <= 2e-7, "{name}: {before} + 0.3 * {x} = {y}");
+            }
+        }
+    });
+}
+
+#[test]
+fn max() {
+    check_all(|name, vectors, len| {
+        let mut x: Vec<f32> = noise(3, len).iter().map(|x| x - 5.0).collect();
+        assert_eq!(
+            (vectors.max)(&x),
+            x.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+            "{name}"
+        );
+        for i in 0..len {
+            x[i] = 1.0;
+            assert_eq!((vectors.max)(&x), 1.0, "{name}: place {i}");
+            x[i] = -6.0;
+        }
+    });
+}
+
+#[test]
+fn to_f16_is_that_of_half() {
+    let ties = [1.0, 1.0 + 2.0f32.powi(-11), 1.0 + 3.0 * 2.0f32.powi(-11)];
+    let ends = [65504.0, 65519.9, 65520.0, f32::INFINITY, 6e-8, 3e-8, 2.9e-8, 1e-40, -0.0];
+    let some: Vec<f32> = ties.into_iter().chain(ends).flat_map(|x| [x, -x]).collect();
+    check_all(|name, vectors, len| {
+        let x: Vec<f32> = some.iter().copied().cycle().take(len).collect();
+        let mut y = vec![f16::NAN; len];
+        (vectors.to_f16)(&x, &mut y);
+        let bits = |x: &[f16]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&y), bits(&halves(&x)), "{name}");
+    });
+}
+
+#[test]
+fn exp_is_within_two_units() {
+    let x: Vec<f32> = (0..400_001).map(|i| -110.0 + i as f32 * 5e-4).collect(); // to 90
+    for isa in available() {
+        let mut y = x.clone();
+        (vectors(isa, Precision::Fast).exp_sum)(&mut y, 0.0);
+        for (&x, &y) in x.iter().zip(&y) {
+            let exact = f64::from(x).exp();
+            match exact > f64::from(f32::MAX) {
+                true => assert_eq!(y, f32::INFINITY, "{isa}: exp({x})"),
+                false => {
+                    let allowed = (2.0 * f64::from(f32::EPSILON) * exact).max(1.5e-45);
+                    let off = (f64::from(y) - exact).abs();
+                    assert!(off <= allowed, "{isa}: exp({x}) is {exact:e}, found {y:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn exp_keeps_what_is_not_a_number() {
+    check_all(|name, vectors, len| {
+        for i in 0..len {
+            let mut x = vec![0.0; len];
+            x[i] = f32::NAN;
+            assert!((vectors.exp_sum)(&mut x, 1.0).is_nan() && x[i].is_nan(), "{name}");
+            x[i] = f32::NEG_INFINITY;
+            (vectors.exp_sum)(&mut x, 1.0);
+            assert_eq!(x[i], 0.0, "{name}");
+        }
+    });
+}
+
+#[test]
+fn exp_sum() {
+    check_all(|name, vectors, len| {
+        let x: Vec<f32> = noise(4, len).iter().map(|x| 9.0 * x).collect();
+        let mut y = x.clone();
+        let sum = (vectors.exp_sum)(&mut y, 9.0);
+        for (x, y) in x.iter().zip(&y) {
+            assert!(((x - 9.0).exp() - y).abs() <= 2.0 * f32::EPSILON * y, "{name}: {x}");
+        }
+        let exact: f64 = y.iter().map(|&y| f64::from(y)).sum();
+        assert!((f64::from(sum) - exact).abs() <= 1e-6 * exact, "{name}: {sum}, not {exact}");
+    });
+}
+
+#[test]
+fn silu() {
+    check_all(|name, vectors, len| {
+        let x: Vec<f32> = noise(5, len).iter().map(|x| 100.0 * x).collect();
+        let mut y = x.clone();
+        (vectors.silu)(&mut y);
+        for (&x, y) in x.iter().zip(y) {
+            let exact = f64::from(x) / (1.0 + (-f64::from(x)).exp());
+            let off = (f64::from(y) - exact).abs();
+            assert!(
+                off <= 5e-7 * exact.abs() + 1e-36,
+                "{name}: silu({x}) is {exact:e}, found {y:e}"
+            );
+        }
+    });
+}
+
+#[test]
+fn silu_of_the_ends() {
+    for isa in available() {
+        for precision in [Precision::Exact, Precision::Fast] {
+            let mut x = [0.0, 1e30, -1e30, f32::INFINITY, f32::NAN];
+            (vectors(isa, precision).silu)(&mut x);
+            assert_eq!(x[..4], [0.0, 1e30, 0.0, f32::INFINITY], "{isa} {precision}");
+            assert!(x[4].is_nan(), "{isa} {precision}");
+        }
+    }
+}
