@@ -1,9 +1,48 @@
 //! Why a model file could not be read.
 
+use std::{io, path::PathBuf};
+
+use crate::gguf;
+
 /// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The system refused.
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A GGUF file breaks GGUF's rules, or needs what is not there yet.
+    #[error(transparent)]
+    Gguf(#[from] gguf::Error),
+    /// Something is wrong with one file of a split model.
+    #[error("cannot load shard `{name}`")]
+    InShard {
+        /// The file name.
+        name: String,
+        /// What.
+        source: Box<Self>,
+    },
+    /// A mapped file was cut short by someone else.
+    #[error("`{}` was truncated while it was in use: {} bytes, it had {}", path.display(), grouped(*found), grouped(*expected))]
+    TruncatedWhileMapped {
+        /// The file.
+        path: PathBuf,
+        /// Bytes when it was opened.
+        expected: u64,
+        /// Bytes now.
+        found: u64,
+    },
+    /// A page of a mapped file could not be read.
+    #[error("`{}` could not be read while it was in use", path.display())]
+    UnreadableWhileMapped {
+        /// The file.
+        path: PathBuf,
+    },
     /// A metadata value has another type than its reader expects.
     #[error("metadata key `{key}` is {found}, expected {expected}")]
     KeyType {
@@ -14,4 +53,47 @@ pub enum Error {
         /// What the file has.
         found: &'static str,
     },
+}
+
+impl Error {
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Gguf(error) => error.hint(),
+            Self::InShard { source, .. } => source.hint(),
+            Self::TruncatedWhileMapped { .. } => {
+                Some("do not change a model file while it is loaded; load it again".to_owned())
+            }
+            Self::UnreadableWhileMapped { .. } => {
+                Some("check the disk that holds the file, then load it again".to_owned())
+            }
+            Self::Io { .. } | Self::KeyType { .. } => None,
+        }
+    }
+}
+
+/// `12345678` as `12,345,678`.
+pub(crate) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (4_921_344_000, "4,921,344,000")];
+        for (n, text) in cases {
+            assert_eq!(grouped(n), text);
+        }
+    }
 }

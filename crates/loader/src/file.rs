@@ -1,8 +1,11 @@
 //! A parsed model file, whatever container it came in.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use crate::{Bytes, Format, Metadata};
+use crate::{Bytes, Error, Format, Mapping, Metadata, Override, gguf};
 
 /// What the containers have in common: metadata in GGUF's spelling, tensors by GGUF's names.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct ModelFile {
     pub qk_order: QkOrder,
     /// `tokenizer.json`, where the container is a Hugging Face folder.
     pub tokenizer_json: Option<Bytes>,
+    /// The files behind the bytes, for [`ModelFile::check_intact`]; none for what lies in memory.
+    pub mappings: Vec<Mapping>,
 }
 
 /// The kind of file.
@@ -54,6 +59,42 @@ pub struct FileTensor {
 }
 
 impl ModelFile {
+    /// Opens a GGUF file (any shard of a split one opens all) and applies `overrides`.
+    ///
+    /// The files are mapped, not read; they must stay as they are while the result is in use.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of these, or breaks its format's rules, or needs a weight format that is not
+    /// supported.
+    pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
+        let mut file = gguf::open(path, Mapping::open(path)?)?;
+        Override::apply(overrides, &mut file.metadata);
+        Ok(file)
+    }
+
+    /// The same for a GGUF file in memory; `name` stands in for its path.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelFile::open`]; a shard of a split file is an error.
+    pub fn from_bytes(name: &str, bytes: Bytes, overrides: &[Override]) -> Result<Self, Error> {
+        let mut file = gguf::from_bytes(Path::new(name), bytes)?;
+        Override::apply(overrides, &mut file.metadata);
+        Ok(file)
+    }
+
+    /// Whether everything read from the mapped files so far was what they hold.
+    ///
+    /// Cheap enough to be asked before the results of each step are used.
+    ///
+    /// # Errors
+    ///
+    /// If a file became shorter since it was opened, or could not be read: zeros were read then.
+    pub fn check_intact(&self) -> Result<(), Error> {
+        self.mappings.iter().try_for_each(Mapping::check)
+    }
+
     /// `general.architecture`; empty where the file names none.
     pub fn architecture(&self) -> &str {
         self.metadata.str("general.architecture").ok().flatten().unwrap_or_default()

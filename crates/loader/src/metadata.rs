@@ -4,67 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::Error;
-
-/// One metadata value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// GGUF type 0.
-    U8(u8),
-    /// GGUF type 1.
-    I8(i8),
-    /// GGUF type 2.
-    U16(u16),
-    /// GGUF type 3.
-    I16(i16),
-    /// GGUF type 4.
-    U32(u32),
-    /// GGUF type 5.
-    I32(i32),
-    /// GGUF type 6.
-    F32(f32),
-    /// GGUF type 7.
-    Bool(bool),
-    /// GGUF type 8.
-    String(String),
-    /// GGUF type 9.
-    Array(Array),
-    /// GGUF type 10.
-    U64(u64),
-    /// GGUF type 11.
-    I64(i64),
-    /// GGUF type 12.
-    F64(f64),
-}
-
-/// The elements of an array value; all have one type.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Array {
-    /// Elements of GGUF type 0.
-    U8(Vec<u8>),
-    /// Elements of GGUF type 1.
-    I8(Vec<i8>),
-    /// Elements of GGUF type 2.
-    U16(Vec<u16>),
-    /// Elements of GGUF type 3.
-    I16(Vec<i16>),
-    /// Elements of GGUF type 4.
-    U32(Vec<u32>),
-    /// Elements of GGUF type 5.
-    I32(Vec<i32>),
-    /// Elements of GGUF type 6.
-    F32(Vec<f32>),
-    /// Elements of GGUF type 7.
-    Bool(Vec<bool>),
-    /// Elements of GGUF type 8.
-    String(Vec<String>),
-    /// Elements of GGUF type 10.
-    U64(Vec<u64>),
-    /// Elements of GGUF type 11.
-    I64(Vec<i64>),
-    /// Elements of GGUF type 12.
-    F64(Vec<f64>),
-}
+use crate::{Error, Value};
 
 /// Values by key, in the order of the file.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +28,25 @@ impl Metadata {
         self.index.insert(key.clone(), self.entries.len());
         self.entries.push((key, value));
         None
+    }
+
+    /// Removes `key`; returns what was there.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let at = self.index.remove(key)?;
+        for it in self.index.values_mut().filter(|it| **it > at) {
+            *it -= 1;
+        }
+        Some(self.entries.remove(at).1)
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Every key with its value, in the order of the file.
@@ -143,70 +102,5 @@ impl Metadata {
         let Some(value) = self.get(key) else { return Ok(None) };
         let error = || Error::KeyType { key: key.to_owned(), expected, found: value.type_name() };
         read(value).map(Some).ok_or_else(error)
-    }
-}
-
-impl Value {
-    /// A whole number that is not negative, of whatever integer type.
-    pub fn as_u64(&self) -> Option<u64> {
-        match *self {
-            Self::U8(n) => Some(n.into()),
-            Self::U16(n) => Some(n.into()),
-            Self::U32(n) => Some(n.into()),
-            Self::U64(n) => Some(n),
-            Self::I8(n) => n.try_into().ok(),
-            Self::I16(n) => n.try_into().ok(),
-            Self::I32(n) => n.try_into().ok(),
-            Self::I64(n) => n.try_into().ok(),
-            Self::F32(_) | Self::F64(_) | Self::Bool(_) | Self::String(_) | Self::Array(_) => None,
-        }
-    }
-
-    /// A number of whatever type.
-    pub fn as_f64(&self) -> Option<f64> {
-        match *self {
-            Self::F32(x) => Some(x.into()),
-            Self::F64(x) => Some(x),
-            Self::I8(n) => Some(n.into()),
-            Self::I16(n) => Some(n.into()),
-            Self::I32(n) => Some(n.into()),
-            Self::I64(n) => Some(n as f64),
-            _ => self.as_u64().map(|n| n as f64),
-        }
-    }
-
-    /// A string.
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::String(it) => Some(it),
-            _ => None,
-        }
-    }
-
-    /// An array.
-    pub fn as_array(&self) -> Option<&Array> {
-        match self {
-            Self::Array(it) => Some(it),
-            _ => None,
-        }
-    }
-
-    /// GGUF's name of the type, for messages.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::U8(_) => "u8",
-            Self::I8(_) => "i8",
-            Self::U16(_) => "u16",
-            Self::I16(_) => "i16",
-            Self::U32(_) => "u32",
-            Self::I32(_) => "i32",
-            Self::F32(_) => "f32",
-            Self::Bool(_) => "bool",
-            Self::String(_) => "str",
-            Self::Array(_) => "array",
-            Self::U64(_) => "u64",
-            Self::I64(_) => "i64",
-            Self::F64(_) => "f64",
-        }
     }
 }

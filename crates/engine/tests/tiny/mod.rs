@@ -22,6 +22,7 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
             _ => QkOrder::Interleaved,
         },
         tokenizer_json: None,
+        mappings: Vec::new(),
     };
     let name = Value::String(architecture.to_owned());
     file.metadata.insert("general.architecture", name);
