@@ -1,0 +1,71 @@
+//! Weights where the file has them.
+
+use loader::Bytes;
+
+use crate::{Error, WeightSpec};
+
+/// The rows of a weight. Nothing is copied, but for a single row, which is kept decoded, too.
+pub(super) struct Held {
+    parts: Vec<Part>,
+    row_bytes: usize,
+    /// Decoded, if it is a single row: a bias, a norm or frequencies.
+    pub(super) vector: Vec<f32>,
+}
+
+/// Rows from `first` on.
+struct Part {
+    first: usize,
+    bytes: Bytes,
+}
+
+impl Held {
+    pub(super) fn new(spec: &WeightSpec, parts: &[Bytes]) -> Result<Self, Error> {
+        let row_bytes = spec.check(parts)?;
+        let mut held = Self { parts: Vec::new(), row_bytes, vector: Vec::new() };
+        if parts.iter().all(|part| part.len().is_multiple_of(row_bytes.max(1))) {
+            let mut first = 0;
+            for bytes in parts.iter().filter(|part| !part.is_empty()) {
+                held.parts.push(Part { first, bytes: bytes.clone() });
+                first += bytes.len() / row_bytes;
+            }
+        } else {
+            // A row goes on in the next part: kernels want it in one piece.
+            let whole = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
+            held.parts.push(Part { first: 0, bytes: Bytes::new(whole) });
+        }
+        if spec.rows == 1 {
+            let mut vector = vec![0.0; spec.cols];
+            spec.format.decode_row(held.row(0), &mut vector);
+            held.vector = vector;
+        }
+        Ok(held)
+    }
+
+    /// The bytes of row `r`.
+    pub(super) fn row(&self, r: usize) -> &[u8] {
+        let after = self.parts.partition_point(|part| part.first <= r);
+        let part = &self.parts[after - 1];
+        &part.bytes[(r - part.first) * self.row_bytes..][..self.row_bytes]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+
+    #[test]
+    fn rows_come_from_their_parts() {
+        let spec = WeightSpec { rows: 4, cols: 2, format: Format::F32 };
+        let numbers: Vec<f32> = (0..8u8).map(f32::from).collect();
+        let bytes = Bytes::new(Format::F32.encode(&numbers));
+        for cuts in [vec![0, 32], vec![0, 8, 8, 24, 32], vec![0, 4, 20, 32]] {
+            let parts: Vec<Bytes> =
+                cuts.windows(2).map(|cut| bytes.slice(cut[0]..cut[1])).collect();
+            let held = Held::new(&spec, &parts).expect("the bytes fit");
+            for r in 0..4 {
+                assert_eq!(held.row(r), &bytes[r * 8..][..8], "row {r} of parts at {cuts:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What the threads of a run do, and before what they meet: decided once, at load.
+//!
+//! An operation is one phase, or two where activations are rounded first. A phase writes
+//! rectangles, cut into tiles; threads claim tiles, and whoever claims one computes it alone.
+//! Threads meet before a phase that touches what a phase since their last meeting wrote, or
+//! writes what it read. `share` relies on this: that is why its checks are `assert!`s.
+
+use std::ops::Range;
+
+use super::{arena::count, quantise};
+use crate::{Basic, Cache, CacheSpec, Fused, Op, Rows, Shape, Tensor, plan::Step};
+
+/// The phases of a plan, in order.
+pub(super) struct Schedule {
+    phases: Vec<Phase>,
+    max: Shape,
+}
+
+/// What threads do between two looks at the list.
+pub(super) struct Phase {
+    /// The step that this is of, by its place in the plan.
+    pub(super) step: usize,
+    pub(super) work: Work,
+    /// Whether threads meet before it.
+    meet: Meet,
+    reads: Vec<Rect>,
+    writes: Vec<Output>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Round the operation's first tensor to [`Area::Blocks`].
+    Round(Tensor),
+    /// All else.
+    Compute,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meet {
+    Before,
+    No,
+}
+
+/// Memory that is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    /// The arena, from this number on.
+    Numbers(usize),
+    /// Rounded activations.
+    Blocks,
+    /// Of this cache.
+    Keys(usize),
+    /// Of this cache.
+    Values(usize),
+}
+
+/// A number of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Height {
+    /// As the batch has them.
+    Batch(Rows),
+    /// The places of a cache.
+    Places(usize),
+}
+
+/// Rows of an area, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rect {
+    pub(super) area: Area,
+    pub(super) height: Height,
+    pub(super) cols: usize,
+}
+
+/// A rectangle that a phase writes.
+pub(super) struct Output {
+    pub(super) rect: Rect,
+    tiling: Tiling,
+}
+
+/// How a rectangle is cut. Results do not depend on it.
+#[derive(Clone, Copy)]
+struct Tiling {
+    /// Rows a tile: as many as leave each thread a few tiles, a multiple of `least`, at most
+    /// `most`.
+    least: usize,
+    most: usize,
+    cols: usize,
+}
+
+/// Tiles that each thread should find, so that a slow one holds up nobody.
+const TILES_A_THREAD: usize = 4;
+
+/// A cache line of `f32`: tiles of columns begin at one, and vectors end where tiles do.
+const LINE: usize = 16;
+
+/// Which part of an output a tile is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Which of the outputs; of outputs that are written together, the first.
+    pub(super) output: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) cols: Range<usize>,
+}
+
+impl Schedule {
+    pub(super) fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// Puts the phases of all steps in order; `max` bounds every batch.
+    pub(super) fn new(planner: &Planner<'_>, steps: &[Step], max: Shape) -> Self {
+        let mut phases: Vec<Phase> = Vec::new();
+        let mut since = 0; // the first phase after the last meeting
+        for (i, step) in steps.iter().enumerate() {
+            for mut phase in planner.phases(i, step) {
+                assert!(!phase.meddles(max), "{}: writes what it touches", step.op.name());
+                if phases[since..].iter().any(|earlier| earlier.disturbs(&phase, max)) {
+                    phase.meet = Meet::Before;
+                    since = phases.len();
+                }
+                phases.push(phase);
+            }
+        }
+        Self { phases, max }
+    }
+
+    /// Whether memory was divided for as many rows as this.
+    pub(super) fn admits(&self, shape: Shape) -> bool {
+        shape.rows <= self.max.rows && shape.outputs <= self.max.outputs
+    }
+
+    /// Blocks that its rounded activations take.
+    pub(super) fn blocks(&self) -> usize {
+        let writes = self.phases.iter().flat_map(|phase| &phase.writes);
+        let blocks = writes.filter(|out| out.rect.area == Area::Blocks);
+        blocks.map(|out| out.rect.len(self.max)).max().unwrap_or(0)
+    }
+}
+
+impl Phase {
+    pub(super) fn meets_before(&self) -> bool {
+        self.meet == Meet::Before
+    }
+
+    pub(super) fn reads(&self, rect: &Rect) -> bool {
+        self.reads.contains(rect)
+    }
+
+    pub(super) fn output(&self, i: usize) -> &Rect {
+        &self.writes[i].rect
+    }
+
+    /// Whether the results of step's operation are written together, row by row.
+    fn together(&self) -> bool {
+        self.writes.len() > 1 && self.writes.iter().all(|out| out.tiling.cols == usize::MAX)
+    }
+
+    /// The tile of this index, which no other index overlaps; none if there are fewer.
+    pub(super) fn place(&self, mut index: usize, shape: Shape, threads: usize) -> Option<Place> {
+        let in_turn = if self.together() { &self.writes[..1] } else { &self.writes };
+        for (output, out) in in_turn.iter().enumerate() {
+            let (rows, cols) = (out.rect.rows(shape), out.rect.cols);
+            if rows == 0 || cols == 0 {
+                continue;
+            }
+            let across = cols.div_ceil(out.tiling.cols);
+            let tall = out.tiling.rows(rows * across, threads);
+            if index < across * rows.div_ceil(tall) {
+                let cut =
+                    |i: usize, n: usize, len: usize| i * n..(i * n).saturating_add(n).min(len);
+                let (row, col) = (index / across, index % across);
+                let (rows, cols) =
+                    (cut(row, tall.min(rows), rows), (col, out.tiling.cols.min(cols)));
+                return Some(Place { output, rows, cols: cut(cols.0, cols.1, out.rect.cols) });
+            }
+            index -= across * rows.div_ceil(tall);
+        }
+        None
+    }
+
+    /// Whether one of its outputs overlaps another or something that it reads.
+    fn meddles(&self, max: Shape) -> bool {
+        self.writes.iter().enumerate().any(|(i, out)| {
+            let others = self.writes[i + 1..].iter().map(|other| &other.rect);
+            others.chain(&self.reads).any(|other| out.rect.overlaps(other, max))
+        })
+    }
+
+    /// Whether `later` must wait for this.
+    fn disturbs(&self, later: &Self, max: Shape) -> bool {
+        let overlap =
+            |a: &[&Rect], b: &[&Rect]| a.iter().any(|a| b.iter().any(|b| a.overlaps(b, max)));
+        let writes = |phase: &Self| phase.writes.iter().map(|out| out.rect).collect::<Vec<_>>();
+        let (ours, theirs) = (writes(self), writes(later));
+        let (ours, theirs): (Vec<_>, Vec<_>) = (ours.iter().collect(), theirs.iter().collect());
+        let [read, read_later] = [self, later].map(|it| it.reads.iter().collect::<Vec<_>>());
+        overlap(&ours, &theirs) || overlap(&ours, &read_later) || overlap(&read, &theirs)
+    }
+}
+
+impl Rect {
+    pub(super) fn rows(&self, shape: Shape) -> usize {
+        match self.height {
+            Height::Batch(rows) => count(rows, shape),
+            Height::Places(n) => n,
+        }
+    }
+
+    pub(super) fn len(&self, shape: Shape) -> usize {
+        self.rows(shape) * self.cols
+    }
+
+    fn overlaps(&self, other: &Self, max: Shape) -> bool {
+        let range = |begin, rect: &Self| begin..begin + rect.len(max);
+        match (self.area, other.area) {
+            (Area::Numbers(a), Area::Numbers(b)) => {
+                let (a, b) = (range(a, self), range(b, other));
+                a.start < b.end && b.start < a.end
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
+impl Tiling {
+    const fn columns(cols: usize) -> Self {
+        Self { least: usize::MAX, most: usize::MAX, cols }
+    }
+
+    const fn rows_up_to(most: usize) -> Self {
+        Self { least: 1, most, cols: usize::MAX }
+    }
+
+    /// Rows a tile; `work` is what there is to do for tiles of one row.
+    fn rows(self, work: usize, threads: usize) -> usize {
+        let fair = (work / (threads * TILES_A_THREAD)).max(1);
+        fair.div_ceil(self.least).saturating_mul(self.least).min(self.most)
+    }
+}
+
+/// Turns steps into phases.
+pub(super) struct Planner<'a> {
+    /// Where each tensor begins.
+    pub(super) begin: &'a [usize],
+    /// Whether linear operations over this one's weights want rounded activations.
+    pub(super) rounds: &'a dyn Fn(&Op) -> bool,
+    pub(super) caches: &'a [CacheSpec],
+    pub(super) threads: usize,
+}
+
+/// Most rows of queries whose attention is computed together.
+pub(super) const ATTEND_ROWS: usize = 8;
+
+impl Planner<'_> {
+    fn phases(&self, i: usize, step: &Step) -> Vec<Phase> {
+        let mut phases = Vec::new();
+        let mut reads: Vec<Rect> = step.op.reads().iter().map(|&x| rect(self.begin, x)).collect();
+        let tiling = match &step.op {
+            Op::Basic(Basic::Input) => return phases,
+            Op::Basic(Basic::Store(..)) => Tiling::columns(4 * LINE),
+            Op::Basic(Basic::Linear(x, _))
+            | Op::Fused(Fused::Linears(x, _) | Fused::Gated(x, ..)) => {
+                if (self.rounds)(&step.op) {
+                    let blocks =
+                        Rect { area: Area::Blocks, cols: x.cols / quantise::LEN, ..reads[0] };
+                    phases.push(Phase {
+                        step: i,
+                        work: Work::Round(*x),
+                        meet: Meet::No,
+                        writes: vec![Output { rect: blocks, tiling: Tiling::rows_up_to(16) }],
+                        reads: std::mem::replace(&mut reads, vec![blocks]),
+                    });
+                }
+                self.linear_tiling(&step.out)
+            }
+            Op::Basic(Basic::Attend(q, c, a)) => {
+                reads.extend(self.cache(*c));
+                let group = q.cols / c.k_cols;
+                Tiling { least: 1, most: ATTEND_ROWS, cols: group * a.v_dim }
+            }
+            Op::Basic(
+                Basic::Embed(..)
+                | Basic::Norm(..)
+                | Basic::Rope(..)
+                | Basic::Outputs(_)
+                | Basic::Add(..)
+                | Basic::Glu(..),
+            )
+            | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
+        };
+        let outputs: Vec<Rect> = match &step.op {
+            Op::Basic(Basic::Store(c, ..)) => self.cache(*c).collect(),
+            _ => step.out.iter().map(|&x| rect(self.begin, x)).collect(),
+        };
+        let writes = outputs.into_iter().map(|rect| Output { rect, tiling }).collect();
+        phases.push(Phase { step: i, work: Work::Compute, meet: Meet::No, reads, writes });
+        phases
+    }
+
+    /// Each weight row is read once for all rows of activations, by one thread.
+    fn linear_tiling(&self, out: &[Tensor]) -> Tiling {
+        let cols: usize = out.iter().map(|x| x.cols).sum();
+        let fair = cols / (self.threads * TILES_A_THREAD);
+        Tiling {
+            least: 4,
+            most: usize::MAX,
+            cols: fair.next_multiple_of(LINE).clamp(LINE, 4 * LINE),
+        }
+    }
+
+    fn cache(&self, c: Cache) -> impl Iterator<Item = Rect> {
+        cache_rects(c.id, &self.caches[c.id]).into_iter().flatten()
+    }
+}
+
+/// The rows of `x` in the arena.
+pub(super) fn rect(begin: &[usize], x: Tensor) -> Rect {
+    Rect { area: Area::Numbers(begin[x.id]), height: Height::Batch(x.rows), cols: x.cols }
+}
+
+/// The keys and the values of the cache `id`; no values where they are in the keys.
+pub(super) fn cache_rects(id: usize, spec: &CacheSpec) -> [Option<Rect>; 2] {
+    let height = Height::Places(spec.places());
+    let rect = |area, cols| (cols > 0).then_some(Rect { area, height, cols });
+    [rect(Area::Keys(id), spec.k_cols), rect(Area::Values(id), spec.v_cols)]
+}

@@ -1,0 +1,298 @@
+//! Memory that several threads use at once, behind an interface that keeps them apart.
+//!
+//! This is the only place where a thread gets at numbers that another may be writing. Kernels
+//! see a [`Turn`]: one phase of the [`Schedule`], as one thread has it. It shows what the phase
+//! reads, and hands out [`Tile`]s of what it writes. That is safe because
+//!
+//! 1. a tile is claimed by counting up: no two threads get the same, and tiles do not overlap;
+//! 2. what a phase writes overlaps nothing that it reads, which `Schedule::new` has asserted;
+//! 3. between phases that touch the same numbers, all threads meet, which `Schedule::new` has
+//!    arranged and [`Memory::run`] does;
+//! 4. nothing that a turn shows outlives the turn.
+
+use std::{
+    cell::UnsafeCell,
+    ops::Range,
+    slice,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use half::{f16, slice::HalfBitsSliceExt};
+
+use super::{
+    pool::Pool,
+    quantise::Q8Block,
+    schedule::{Area, Phase, Place, Rect, Schedule},
+};
+use crate::{CacheFormat, CacheSpec, Error, Shape};
+
+/// All that runs write to.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Scratch of all programs: one runs at a time.
+    pub(super) numbers: Shared<f32>,
+    pub(super) blocks: Shared<Q8Block>,
+    pub(super) caches: Vec<Paged>,
+}
+
+/// The keys and values of one layer.
+pub(super) struct Paged {
+    pub(super) k: Pages,
+    pub(super) v: Pages,
+}
+
+/// The numbers of a cache.
+pub(super) enum Pages {
+    F32(Shared<f32>),
+    /// The bits of `f16`, which the system hands out zeroed without touching them.
+    F16(Shared<u16>),
+}
+
+/// Items that threads use at once.
+pub(super) struct Shared<T>(Box<[UnsafeCell<T>]>);
+
+// SAFETY: items are reached through `&self` only by a `Turn`, for the reasons at the top.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+/// One phase of a run, as one thread has it.
+pub(super) struct Turn<'a> {
+    /// Of the threads.
+    pub(super) thread: usize,
+    pub(super) phase: &'a Phase,
+    threads: usize,
+    shape: Shape,
+    memory: &'a Memory,
+    /// The next tile that nobody has claimed.
+    next: &'a AtomicUsize,
+}
+
+/// A part of what a phase writes, which one thread writes alone.
+pub(super) struct Tile<'a> {
+    turn: &'a Turn<'a>,
+    pub(super) place: Place,
+}
+
+/// Rows of a tile, to write.
+pub(super) struct Part<'a, T> {
+    items: &'a Shared<T>,
+    begin: usize,
+    stride: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) cols: Range<usize>,
+}
+
+/// The stored numbers of a cache, to read.
+#[derive(Clone, Copy)]
+pub(super) enum Stored<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+}
+
+/// Some columns of a cache, to write.
+pub(super) enum StoredPart<'a> {
+    F32(Part<'a, f32>),
+    F16(Part<'a, u16>),
+}
+
+impl Memory {
+    /// Calls `work` on every thread of `pool` for every phase of `schedule`. `next` has an entry
+    /// for each phase; nothing is allocated.
+    pub(super) fn run(
+        &mut self,
+        pool: &mut Pool,
+        (schedule, next): (&Schedule, &mut [AtomicUsize]),
+        shape: Shape,
+        work: &(dyn Fn(&Turn<'_>) + Sync),
+    ) {
+        assert_eq!(schedule.phases().len(), next.len(), "a counter a phase");
+        assert!(schedule.admits(shape), "{shape:?} is more than the schedule was made for");
+        next.iter_mut().for_each(|next| *next.get_mut() = 0);
+        let (memory, next) = (&*self, &*next);
+        pool.run(&|member| {
+            for (phase, next) in schedule.phases().iter().zip(next) {
+                if phase.meets_before() {
+                    member.meet();
+                }
+                let (thread, threads) = (member.index, member.count);
+                work(&Turn { thread, phase, threads, shape, memory, next });
+            }
+        });
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// All rows of `rect`, a part of the arena that this phase reads.
+    pub(super) fn numbers(&self, rect: &Rect) -> &[f32] {
+        let Area::Numbers(begin) = rect.area else { panic!("{rect:?} is not of the arena") };
+        assert!(self.phase.reads(rect), "{rect:?} is not read here");
+        // SAFETY: this phase reads `rect`, so that nobody writes it now; see the top.
+        unsafe { self.memory.numbers.slice(begin..begin + rect.len(self.shape)) }
+    }
+
+    /// The rounded rows that this phase reads.
+    pub(super) fn blocks(&self, rect: &Rect) -> &[Q8Block] {
+        assert!(rect.area == Area::Blocks && self.phase.reads(rect), "{rect:?} is not read here");
+        // SAFETY: as in `numbers`.
+        unsafe { self.memory.blocks.slice(0..rect.len(self.shape)) }
+    }
+
+    /// The keys or values of a cache that this phase reads.
+    pub(super) fn stored(&self, rect: &Rect) -> Stored<'_> {
+        assert!(self.phase.reads(rect), "{rect:?} is not read here");
+        match self.memory.pages(rect.area) {
+            // SAFETY: as in `numbers`.
+            Pages::F32(all) => Stored::F32(unsafe { all.slice(0..all.0.len()) }),
+            // SAFETY: as in `numbers`.
+            Pages::F16(all) => Stored::F16(unsafe { all.slice(0..all.0.len()) }.reinterpret_cast()),
+        }
+    }
+
+    /// Claims a tile, while there are any.
+    pub(super) fn claim(&self) -> Option<Tile<'_>> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let place = self.phase.place(index, self.shape, self.threads)?;
+        Some(Tile { turn: self, place })
+    }
+}
+
+impl Tile<'_> {
+    /// Its rows in the arena.
+    pub(super) fn numbers(&mut self) -> Part<'_, f32> {
+        self.numbers_of(self.place.output)
+    }
+
+    /// Its rows in two outputs that are written together.
+    pub(super) fn both_numbers(&mut self) -> [Part<'_, f32>; 2] {
+        // Two borrows at once are sound because outputs do not overlap; `place` gave the first
+        // of outputs that are written together.
+        assert_eq!(self.place.output, 0, "outputs that are written together");
+        let this = &*self;
+        [this.numbers_of(0), this.numbers_of(1)]
+    }
+
+    /// Its rows of rounded activations.
+    pub(super) fn blocks(&mut self) -> Part<'_, Q8Block> {
+        let rect = self.turn.phase.output(self.place.output);
+        assert_eq!(rect.area, Area::Blocks, "what this phase writes");
+        self.part(&self.turn.memory.blocks, 0, rect)
+    }
+
+    /// Its columns of keys or values, for all places.
+    pub(super) fn stored(&mut self) -> StoredPart<'_> {
+        let rect = self.turn.phase.output(self.place.output);
+        match self.turn.memory.pages(rect.area) {
+            Pages::F32(all) => StoredPart::F32(self.part(all, 0, rect)),
+            Pages::F16(all) => StoredPart::F16(self.part(all, 0, rect)),
+        }
+    }
+
+    fn numbers_of(&self, output: usize) -> Part<'_, f32> {
+        let rect = self.turn.phase.output(output);
+        let Area::Numbers(begin) = rect.area else { panic!("{rect:?} is not of the arena") };
+        self.part(&self.turn.memory.numbers, begin, rect)
+    }
+
+    fn part<'a, T>(&'a self, items: &'a Shared<T>, begin: usize, rect: &Rect) -> Part<'a, T> {
+        let (rows, cols) = (self.place.rows.clone(), self.place.cols.clone());
+        Part { items, begin, stride: rect.cols, rows, cols }
+    }
+}
+
+impl<T> Part<'_, T> {
+    /// Its columns of row `i` of the whole.
+    pub(super) fn row(&mut self, i: usize) -> &mut [T] {
+        assert!(self.rows.contains(&i), "row {i} is not of {:?}", self.rows);
+        let row = self.begin + i * self.stride;
+        // SAFETY: the row and the columns are of this part's tile, which one thread has, and
+        // `&mut self` keeps that thread from having another slice of it; see the top.
+        unsafe { self.items.slice_mut(row + self.cols.start..row + self.cols.end) }
+    }
+}
+
+impl Memory {
+    fn pages(&self, area: Area) -> &Pages {
+        match area {
+            Area::Keys(id) => &self.caches[id].k,
+            Area::Values(id) => &self.caches[id].v,
+            Area::Numbers(_) | Area::Blocks => panic!("{area:?} is not of a cache"),
+        }
+    }
+}
+
+impl Paged {
+    pub(super) fn new(spec: &CacheSpec) -> Result<Self, Error> {
+        let pages = |cols: usize| {
+            let len = spec.blocks.checked_mul(spec.block_len).and_then(|n| n.checked_mul(cols));
+            let len = len.ok_or(Error::Memory { bytes: u64::MAX })?;
+            Ok(match spec.format {
+                CacheFormat::F32 => Pages::F32(Shared::zeroed(len, 0.0)?),
+                CacheFormat::F16 => Pages::F16(Shared::zeroed(len, 0)?),
+            })
+        };
+        Ok(Self { k: pages(spec.k_cols)?, v: pages(spec.v_cols)? })
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// `len` zeros. Where `zero` is all zero bits, the system is asked for zeroed memory, which
+    /// is not there before it is used.
+    fn zeroed(len: usize, zero: T) -> Result<Self, Error> {
+        // Asks in a way that can be refused; `vec!` would end the process.
+        let refused = Vec::<T>::new().try_reserve_exact(len).is_err();
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+        if refused { Err(Error::Memory { bytes }) } else { Ok(vec![zero; len].into()) }
+    }
+
+    /// Makes this at least `len` long. What it held is lost.
+    pub(super) fn grow(&mut self, len: usize) -> Result<(), Error>
+    where
+        T: Default,
+    {
+        if len > self.0.len() {
+            *self = Self::default();
+            *self = Self::zeroed(len, T::default())?;
+        }
+        Ok(())
+    }
+}
+
+impl<T> Shared<T> {
+    /// All items, for the one who has them all.
+    pub(super) fn as_mut(&mut self) -> &mut [T] {
+        // SAFETY: `UnsafeCell<T>` has the layout of `T`, and `&mut self` is exclusive.
+        unsafe { &mut *(&raw mut *self.0 as *mut [T]) }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody writes these items while the slice lives.
+    unsafe fn slice(&self, items: Range<usize>) -> &[T] {
+        let cells = &self.0[items];
+        // SAFETY: the caller's, and `UnsafeCell<T>` has the layout of `T`.
+        unsafe { &*(&raw const *cells as *const [T]) }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else reads or writes these items while the slice lives.
+    #[expect(clippy::mut_from_ref, reason = "the items are in `UnsafeCell`s")]
+    unsafe fn slice_mut(&self, items: Range<usize>) -> &mut [T] {
+        let cells = &self.0[items];
+        // SAFETY: the caller's; a cell may be written through `&self`, and has the layout of `T`.
+        unsafe { slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
+    }
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<T> From<Vec<T>> for Shared<T> {
+    fn from(items: Vec<T>) -> Self {
+        let items = Box::into_raw(items.into_boxed_slice());
+        // SAFETY: the box gave up its items just now, and `UnsafeCell<T>` has the layout of `T`.
+        Self(unsafe { Box::from_raw(items as *mut [UnsafeCell<T>]) })
+    }
+}
