@@ -2,15 +2,26 @@
 #![forbid(unsafe_code)]
 
 pub mod arch;
+mod cache;
+mod engine;
 mod error;
 mod layers;
+mod options;
 pub mod output;
 mod prompt;
+mod request;
 mod runner;
 pub mod sample;
+mod scheduler;
+mod sequence;
+mod solo;
 mod weights;
 
 pub use arch::{Model, Pages};
+pub use engine::Engine;
 pub use error::{Error, LoadError};
+pub use options::{Info, Options};
 pub use prompt::Prompt;
+pub use request::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};
 pub use runner::Runner;
+pub use scheduler::Stats;

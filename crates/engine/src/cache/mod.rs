@@ -25,16 +25,32 @@ pub(crate) struct Blocks {
 }
 
 /// The blocks of one live sequence. It must go back with [`Blocks::release`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) table: Table,
     /// The first this many blocks are in the tree and may be shared; they are not written.
     published: usize,
 }
 
+impl Default for Lease {
+    /// One with nothing in it.
+    fn default() -> Self {
+        Self { table: Table(vec![vec![]]), published: 0 }
+    }
+}
+
 impl Lease {
     fn blocks(&mut self) -> &mut Vec<u32> {
         &mut self.table.0[0]
+    }
+
+    fn block(&self, i: usize) -> u32 {
+        self.table.0[0][i]
+    }
+
+    /// The block before the `i`-th.
+    fn before(&self, i: usize) -> Option<u32> {
+        i.checked_sub(1).map(|i| self.block(i))
     }
 }
 
@@ -48,7 +64,7 @@ impl Blocks {
     /// last token is never among them: its logits are still to be computed.
     pub(crate) fn open(&mut self, tokens: &[u32]) -> (Lease, usize) {
         let mut rest = &tokens[..tokens.len().saturating_sub(1)];
-        let mut lease = Lease { table: Table(vec![vec![]]), published: 0 };
+        let mut lease = Lease::default();
         while let Some((block, tail)) = rest.split_at_checked(self.block_len)
             && let Some(node) = self.tree.child(lease.blocks().last().copied(), block)
         {
@@ -69,11 +85,6 @@ impl Blocks {
         (lease, reused)
     }
 
-    /// A lease with nothing in it.
-    pub(crate) fn open_empty(&self) -> Lease {
-        Lease { table: Table(vec![vec![]]), published: 0 }
-    }
-
     /// Gives `lease` the blocks that `len` places need.
     pub(crate) fn extend(&mut self, lease: &mut Lease, len: usize) -> Result<(), Error> {
         while lease.blocks().len() * self.block_len < len {
@@ -89,8 +100,8 @@ impl Blocks {
     pub(crate) fn publish(&mut self, lease: &mut Lease, tokens: &[u32]) {
         let full = tokens.chunks_exact(self.block_len).enumerate().skip(lease.published);
         for (i, tokens) in full {
-            let parent = i.checked_sub(1).map(|i| lease.blocks()[i]);
-            let own = lease.blocks()[i];
+            let parent = lease.before(i);
+            let own = lease.block(i);
             match self.tree.child(parent, tokens) {
                 Some(known) => {
                     lease.blocks()[i] = known;
@@ -107,9 +118,9 @@ impl Blocks {
     pub(crate) fn retain(&mut self, mut lease: Lease, tokens: &[u32]) {
         self.publish(&mut lease, tokens);
         let partial = &tokens[lease.published * self.block_len..];
-        let parent = lease.published.checked_sub(1).map(|i| lease.blocks()[i]);
+        let parent = lease.before(lease.published);
         if !partial.is_empty() && !self.tree.has_child_that_begins(parent, partial) {
-            let block = lease.blocks()[lease.published];
+            let block = lease.block(lease.published);
             self.tree.insert(block, parent, partial);
         }
         self.release(lease);

@@ -1,0 +1,201 @@
+//! The engine: a model, its cache and its sequences, as a synchronous state machine.
+//!
+//! [`submit`](Engine::submit) takes a request, [`step`](Engine::step) runs all sequences a little
+//! further, [`cancel`](Engine::cancel) ends one. Threads and clocks are the caller's. What runs in a
+//! step is decided in `scheduler`, how tokens are chosen and ended in `sequence`.
+
+use kernels::{Backend, Batch};
+use loader::{Mapping, ModelFile};
+
+use crate::{
+    Error, LoadError, Runner, arch,
+    cache::Blocks,
+    options::{Info, Options},
+    request::{Event, Request, SeqId, WhenFull},
+    sample::Sampler,
+    scheduler::{Scheduler, Slot, Stats},
+    sequence::Sequence,
+};
+
+/// A loaded model with its sequences.
+pub struct Engine {
+    pub(crate) runner: Runner,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) batch: Batch,
+    info: Info,
+    mappings: Vec<Mapping>,
+    /// The logits of a step.
+    logits: Vec<f32>,
+    next_id: u64,
+}
+
+impl Engine {
+    /// Builds the model of `file` on `backend`.
+    ///
+    /// # Errors
+    ///
+    /// If the file is no model that is supported, or does not fit.
+    pub fn load(
+        file: &ModelFile,
+        mut backend: Box<dyn Backend>,
+        options: &Options,
+    ) -> Result<Self, LoadError> {
+        let sizes = options.sizes(&arch::config(file)?)?;
+        let model = arch::load(file, backend.as_mut(), sizes.pages)?;
+        let runner = Runner::new(model.model.as_ref(), backend, sizes.max)?;
+        let info = Info {
+            architecture: file.architecture().to_owned(),
+            name: file.metadata.str("general.name").ok().flatten().map(str::to_owned),
+            device: runner.device().to_owned(),
+            n_layers: model.config.n_layers,
+            vocab: runner.vocab(),
+            context: sizes.context,
+            model_context: model.config.context,
+            max_seqs: options.max_seqs,
+            parameters: model.parameters,
+            weight_bytes: model.weight_bytes,
+            cache_bytes: sizes.cache_bytes,
+            scratch_bytes: runner.scratch(),
+        };
+        let blocks = Blocks::new(sizes.pages.blocks, sizes.pages.block_len);
+        let chunk = options.chunk.min(sizes.context);
+        Ok(Self {
+            scheduler: Scheduler::new(blocks, sizes.context, options.max_seqs, chunk),
+            batch: Batch::default(),
+            logits: Vec::with_capacity(options.max_seqs * info.vocab),
+            mappings: file.mappings.clone(),
+            next_id: 0,
+            runner,
+            info,
+        })
+    }
+
+    /// What it is and what it takes.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Tokens a sequence may have.
+    pub fn context(&self) -> usize {
+        self.info.context
+    }
+
+    /// What it has done, and what its cache holds.
+    pub fn stats(&self) -> Stats {
+        self.scheduler.stats()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.scheduler.is_idle()
+    }
+
+    /// Takes a request. It begins with the next step, or when a sequence before it ends.
+    ///
+    /// # Errors
+    ///
+    /// If the prompt is empty, too long or not of this vocabulary, or a setting is out of range.
+    pub fn submit(&mut self, request: Request) -> Result<SeqId, Error> {
+        self.check_prompt(&request.tokens)?;
+        self.check_shift(&request.when_full)?;
+        let sampler = Sampler::new(&request.sampling, self.info.vocab)?;
+        let id = SeqId(self.next_id);
+        self.next_id += 1;
+        self.scheduler.enqueue(Sequence::new(id, request, sampler, |_| &[]));
+        Ok(id)
+    }
+
+    /// Runs each sequence a little further: decoding ones by a token, prompts by a chunk.
+    ///
+    /// # Errors
+    ///
+    /// If nothing could be computed: the device failed, or the model file was lost. All sequences
+    /// that took part are gone; the engine can be used again. What concerns one sequence is an
+    /// [`EventKind::Failed`](crate::EventKind::Failed) and no error.
+    pub fn step(&mut self) -> Result<Vec<Event>, Error> {
+        let mut events = Vec::new();
+        self.scheduler.fill(&mut self.batch, &mut events);
+        let ran = self.run();
+        let faults = match &ran {
+            Ok(()) => self.faults(),
+            Err(_) => vec![],
+        };
+        self.scheduler.take_back(&mut self.batch);
+        if let Err(error) = ran {
+            self.scheduler.drop_batch();
+            return Err(error);
+        }
+        self.advance(faults, &mut events);
+        self.scheduler.sweep();
+        Ok(events)
+    }
+
+    /// Ends a sequence and frees its blocks. Gives its last events: none if there is no such
+    /// sequence any more.
+    pub fn cancel(&mut self, seq: SeqId) -> Vec<Event> {
+        self.scheduler.cancel(seq)
+    }
+
+    /// Runs the batch; its logits are in `self.logits` then.
+    fn run(&mut self) -> Result<(), Error> {
+        self.logits.clear();
+        if self.batch.tokens.is_empty() {
+            return Ok(());
+        }
+        let logits = &mut self.logits;
+        self.runner.step(&self.batch, &mut |rows| logits.extend_from_slice(rows))?;
+        self.check_intact()
+    }
+
+    /// An error if the model file changed: what was computed since may be nonsense.
+    pub(crate) fn check_intact(&self) -> Result<(), Error> {
+        let changed = self.mappings.iter().find_map(|it| it.check().err());
+        changed.map_or(Ok(()), |error| Err(Error::File(error.to_string())))
+    }
+
+    /// The sequences of the batch whose logits are not finite, with the reason.
+    fn faults(&mut self) -> Vec<(usize, Error)> {
+        let (runner, vocab) = (&mut self.runner, self.info.vocab);
+        let slots = self.scheduler.slots.iter().enumerate();
+        let bad = slots.filter(|(_, slot)| {
+            let row = slot.output.map_or(&[][..], |i| &self.logits[i * vocab..][..vocab]);
+            row.iter().any(|it| !it.is_finite())
+        });
+        bad.map(|(i, _)| (i, runner.diagnose(&self.batch, i as u32))).collect()
+    }
+
+    fn advance(&mut self, mut faults: Vec<(usize, Error)>, events: &mut Vec<Event>) {
+        let vocab = self.info.vocab;
+        for i in 0..self.scheduler.slots.len() {
+            let slot: Slot = self.scheduler.slots[i];
+            if let Some(at) = faults.iter().position(|(bad, _)| *bad == i) {
+                self.scheduler.fail(slot, faults.swap_remove(at).1, events);
+                continue;
+            }
+            let logits = slot.output.map(|row| &mut self.logits[row * vocab..][..vocab]);
+            self.scheduler.advance(slot, logits, |_| &[], events);
+        }
+    }
+
+    pub(crate) fn check_prompt(&self, tokens: &[u32]) -> Result<(), Error> {
+        let Info { vocab, context, .. } = self.info;
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt);
+        }
+        if tokens.len() > context {
+            return Err(Error::PromptTooLong { prompt: tokens.len(), context });
+        }
+        let foreign = tokens.iter().find(|&&id| id as usize >= vocab);
+        foreign.map_or(Ok(()), |&id| Err(Error::Token { id, vocab }))
+    }
+
+    fn check_shift(&self, when_full: &WhenFull) -> Result<(), Error> {
+        let context = self.context();
+        match when_full {
+            WhenFull::Shift { keep, .. } if *keep >= context => {
+                Err(Error::Keep { keep: *keep, context })
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How large an engine is: what the caller chooses, and what follows from it.
+
+use kernels::{CacheFormat, Shape};
+
+use crate::{LoadError, Pages, arch::Config};
+
+/// Tokens a block of the cache.
+pub(crate) const BLOCK_LEN: usize = 32;
+
+/// The longest context that is made unless more is asked for.
+const DEFAULT_CONTEXT: usize = 32_768;
+
+/// Rows of logits a step may give besides one for each sequence: for [`Engine::logits`].
+///
+/// [`Engine::logits`]: crate::Engine::logits
+const OUTPUTS: usize = 32;
+
+/// What the caller chooses.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Tokens a sequence may have. Absent: the smallest of the model's context, 32,768 and what
+    /// half of the free memory holds.
+    pub ctx_size: Option<usize>,
+    /// Bytes of memory that are free, where the caller knows.
+    pub free_memory: Option<u64>,
+    /// Sequences at a time; more wait.
+    pub max_seqs: usize,
+    /// Tokens of prompts that one step computes.
+    pub chunk: usize,
+    /// How keys and values are stored.
+    pub cache_format: CacheFormat,
+}
+
+impl Default for Options {
+    /// One sequence, keys and values in full.
+    fn default() -> Self {
+        Self {
+            ctx_size: None,
+            free_memory: None,
+            max_seqs: 1,
+            chunk: 512,
+            cache_format: CacheFormat::F32,
+        }
+    }
+}
+
+/// What an engine is and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// `general.architecture`.
+    pub architecture: String,
+    /// `general.name`, where the file has one.
+    pub name: Option<String>,
+    /// The backend.
+    pub device: String,
+    /// Layers.
+    pub n_layers: usize,
+    /// Columns of a row of logits.
+    pub vocab: usize,
+    /// Tokens a sequence may have.
+    pub context: usize,
+    /// Tokens the model was made for.
+    pub model_context: usize,
+    /// Sequences at a time.
+    pub max_seqs: usize,
+    /// Weights that are read.
+    pub parameters: u64,
+    /// Their bytes in the file.
+    pub weight_bytes: u64,
+    /// Bytes of the cache when all of it is used.
+    pub cache_bytes: u64,
+    /// Bytes that a step works in.
+    pub scratch_bytes: u64,
+}
+
+/// The sizes of an engine.
+pub(crate) struct Sizes {
+    pub(crate) context: usize,
+    pub(crate) pages: Pages,
+    pub(crate) max: Shape,
+    pub(crate) cache_bytes: u64,
+}
+
+impl Options {
+    pub(crate) fn sizes(&self, config: &Config) -> Result<Sizes, LoadError> {
+        at_least_one("ctx_size", self.ctx_size.unwrap_or(1))?;
+        at_least_one("max_seqs", self.max_seqs)?;
+        at_least_one("chunk", self.chunk)?;
+        let context = self.context(config);
+        let per_seq = context.div_ceil(BLOCK_LEN);
+        let blocks = per_seq.saturating_mul(self.max_seqs);
+        let needed = self.token_bytes(config) * blocks as u128 * BLOCK_LEN as u128;
+        let free = self.free_memory.unwrap_or(isize::MAX as u64);
+        if needed > u128::from(free) || u32::try_from(context).is_err() {
+            return Err(LoadError::CacheTooLarge { context, needed, free });
+        }
+        let pages = Pages { blocks, block_len: BLOCK_LEN, format: self.cache_format };
+        let max = Shape {
+            rows: self.chunk.min(context) + self.max_seqs,
+            seqs: self.max_seqs,
+            outputs: self.max_seqs.max(OUTPUTS),
+            len: context,
+        };
+        Ok(Sizes { context, pages, max, cache_bytes: needed as u64 })
+    }
+
+    fn context(&self, config: &Config) -> usize {
+        if let Some(n) = self.ctx_size {
+            return n;
+        }
+        let a_token = self.token_bytes(config) * self.max_seqs as u128;
+        let half = u128::from(self.free_memory.unwrap_or(u64::MAX) / 2);
+        let held = usize::try_from(half / a_token).unwrap_or(usize::MAX);
+        // Whole blocks, and never none: the check of the bytes says what does not fit.
+        let held = (held / BLOCK_LEN).max(1) * BLOCK_LEN;
+        config.context.min(DEFAULT_CONTEXT).min(held)
+    }
+
+    /// Bytes that the cache takes for one token of one sequence.
+    fn token_bytes(&self, config: &Config) -> u128 {
+        let bytes = match self.cache_format {
+            CacheFormat::F32 => 4,
+            CacheFormat::F16 => 2,
+        };
+        config.cache_numbers() as u128 * bytes
+    }
+}
+
+fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {
+    if found > 0 { Ok(()) } else { Err(LoadError::Option { name, found }) }
+}

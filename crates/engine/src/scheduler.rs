@@ -1,0 +1,255 @@
+//! Which sequences run in the next step, and with which rows.
+//!
+//! Decoding sequences come first, one row each, in every step; prompts fill up what the budget
+//! leaves, in the order in which they came. So a long prompt never halts an answer.
+
+use std::collections::VecDeque;
+
+use kernels::Batch;
+
+use crate::{
+    Error,
+    cache::Blocks,
+    request::{Event, EventKind, Finish, SeqId},
+    sequence::{Ended, Phase, Sequence},
+};
+
+/// All sequences of an engine and the blocks of their cache.
+pub(crate) struct Scheduler {
+    pub(crate) blocks: Blocks,
+    pub(crate) stats: Stats,
+    pub(crate) slots: Vec<Slot>,
+    live: Vec<Sequence>,
+    waiting: VecDeque<Sequence>,
+    context: usize,
+    max_seqs: usize,
+    /// Rows of prompts a step.
+    chunk: usize,
+}
+
+/// What an engine has done, and what its cache holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Steps.
+    pub steps: u64,
+    /// Rows of prompts that were computed.
+    pub prefilled: u64,
+    /// Tokens of prompts that were found in the cache.
+    pub reused: u64,
+    /// Tokens that were chosen.
+    pub generated: u64,
+    /// Blocks that sequences use.
+    pub blocks_in_use: usize,
+    /// Blocks that nobody uses and that hold what a later sequence may begin with.
+    pub blocks_retained: usize,
+    /// All blocks.
+    pub blocks: usize,
+}
+
+/// A sequence of the batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    live: usize,
+    rows: usize,
+    /// Its row of logits.
+    pub(crate) output: Option<usize>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(blocks: Blocks, context: usize, max_seqs: usize, chunk: usize) -> Self {
+        Self {
+            blocks,
+            stats: Stats::default(),
+            slots: Vec::with_capacity(max_seqs),
+            live: Vec::with_capacity(max_seqs),
+            waiting: VecDeque::new(),
+            context,
+            max_seqs,
+            chunk,
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, sequence: Sequence) {
+        self.waiting.push_back(sequence);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.live.is_empty() && self.waiting.is_empty()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            blocks_in_use: self.blocks.in_use(),
+            blocks_retained: self.blocks.retained(),
+            blocks: self.blocks.n_blocks(),
+            ..self.stats
+        }
+    }
+
+    /// Puts the next step's rows into `batch`, with the tables of their sequences.
+    pub(crate) fn fill(&mut self, batch: &mut Batch, events: &mut Vec<Event>) {
+        self.admit();
+        clear(batch);
+        self.slots.clear();
+        let mut budget = self.chunk;
+        for phase in [Phase::Decode, Phase::Prefill] {
+            for i in 0..self.live.len() {
+                if self.live[i].phase == phase {
+                    let rows = if phase == Phase::Decode { 1 } else { budget };
+                    let rows = rows.min(self.live[i].pending().len());
+                    let fits = rows > 0 && self.push(i, rows, batch, events);
+                    budget -= if fits && phase == Phase::Prefill { rows } else { 0 };
+                }
+            }
+        }
+        self.stats.steps += u64::from(!self.slots.is_empty());
+    }
+
+    /// Returns the tables to their sequences.
+    pub(crate) fn take_back(&mut self, batch: &mut Batch) {
+        for (slot, table) in self.slots.iter().zip(&mut batch.tables) {
+            self.live[slot.live].lease.table = std::mem::take(table);
+        }
+    }
+
+    /// Notes that the rows of `slot` are in the cache; chooses a token if it has `logits`.
+    pub(crate) fn advance<'a>(
+        &mut self,
+        slot: Slot,
+        logits: Option<&mut [f32]>,
+        piece: impl Fn(u32) -> &'a [u8],
+        events: &mut Vec<Event>,
+    ) {
+        let sequence = &mut self.live[slot.live];
+        let seq = sequence.id;
+        let say = &mut |kind| events.push(Event { seq, kind });
+        sequence.cached += slot.rows;
+        if sequence.phase == Phase::Prefill {
+            sequence.usage.prefilled += slot.rows;
+            self.stats.prefilled += slot.rows as u64;
+            say(EventKind::Prefilled { done: sequence.cached, total: sequence.tokens.len() });
+        }
+        let Some(logits) = logits else { return };
+        if sequence.phase == Phase::Prefill {
+            sequence.phase = Phase::Decode;
+            self.blocks.publish(&mut sequence.lease, &sequence.tokens);
+        }
+        let before = sequence.usage.generated;
+        sequence.choose(logits, piece, say);
+        self.stats.generated += (sequence.usage.generated - before) as u64;
+        if sequence.ended.is_none() && sequence.tokens.len() > self.context {
+            self.make_room(slot.live, events);
+        }
+    }
+
+    /// The sequence of `slot` cannot go on.
+    pub(crate) fn fail(&mut self, slot: Slot, error: Error, events: &mut Vec<Event>) {
+        let sequence = &mut self.live[slot.live];
+        sequence.ended = Some(Ended::Failed);
+        events.push(Event { seq: sequence.id, kind: EventKind::Failed(error) });
+    }
+
+    /// Lets go of all sequences of the last batch.
+    pub(crate) fn drop_batch(&mut self) {
+        for slot in &self.slots {
+            self.live[slot.live].ended = Some(Ended::Failed);
+        }
+        self.sweep();
+    }
+
+    /// Lets go of the sequences that have ended.
+    pub(crate) fn sweep(&mut self) {
+        for mut sequence in self.live.extract_if(.., |it| it.ended.is_some()) {
+            let lease = std::mem::take(&mut sequence.lease);
+            match sequence.ended {
+                Some(Ended::Kept) => self.blocks.retain(lease, &sequence.tokens[..sequence.cached]),
+                _ => self.blocks.release(lease),
+            }
+        }
+    }
+
+    /// Ends a sequence; nothing happens if there is none of that name.
+    pub(crate) fn cancel(&mut self, id: SeqId) -> Vec<Event> {
+        let mut events = Vec::new();
+        let say = &mut |kind| events.push(Event { seq: id, kind });
+        if let Some(i) = self.waiting.iter().position(|it| it.id == id)
+            && let Some(mut sequence) = self.waiting.remove(i)
+        {
+            sequence.finish(Finish::Cancelled, say);
+        } else if let Some(sequence) = self.live.iter_mut().find(|it| it.id == id) {
+            sequence.finish(Finish::Cancelled, say);
+            self.sweep();
+        }
+        events
+    }
+
+    fn admit(&mut self) {
+        while self.live.len() < self.max_seqs
+            && let Some(mut sequence) = self.waiting.pop_front()
+        {
+            self.open(&mut sequence);
+            self.live.push(sequence);
+        }
+    }
+
+    /// Gives a sequence its first blocks: those that the cache holds for it already.
+    fn open(&mut self, sequence: &mut Sequence) {
+        let (lease, reused) = self.blocks.open(&sequence.tokens);
+        (sequence.lease, sequence.cached) = (lease, reused);
+        sequence.usage.reused += reused;
+        self.stats.reused += reused as u64;
+    }
+
+    /// Appends the next `rows` of a sequence; false if it failed.
+    fn push(
+        &mut self,
+        live: usize,
+        rows: usize,
+        batch: &mut Batch,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let slot = Slot { live, rows, output: None };
+        let sequence = &mut self.live[live];
+        let end = sequence.cached + rows;
+        if let Err(error) = self.blocks.extend(&mut sequence.lease, end) {
+            self.fail(slot, error, events);
+            return false;
+        }
+        let is_last = end == sequence.tokens.len();
+        let table = std::mem::take(&mut sequence.lease.table);
+        batch.push(sequence.cached as u32, &sequence.tokens[sequence.cached..end], table);
+        let output = is_last.then_some(batch.out.len());
+        if is_last {
+            batch.out.push(batch.tokens.len() as u32 - 1);
+        }
+        self.slots.push(Slot { output, ..slot });
+        true
+    }
+
+    /// The last token of a sequence has no place in the context.
+    fn make_room(&mut self, live: usize, events: &mut Vec<Event>) {
+        let sequence = &mut self.live[live];
+        let seq = sequence.id;
+        let cached = sequence.tokens[..sequence.cached].to_vec();
+        let Some(kind) = sequence.shift() else {
+            return sequence.finish(Finish::ContextFull, &mut |kind| {
+                events.push(Event { seq, kind });
+            });
+        };
+        events.push(Event { seq, kind });
+        let lease = std::mem::take(&mut sequence.lease);
+        self.blocks.retain(lease, &cached);
+        let (lease, reused) = self.blocks.open(&self.live[live].tokens);
+        let sequence = &mut self.live[live];
+        (sequence.lease, sequence.cached) = (lease, reused);
+    }
+}
+
+/// Empties `batch` and keeps its memory.
+pub(crate) fn clear(batch: &mut Batch) {
+    let Batch { tokens, seq, at, positions, sees, first, len, tables, out } = batch;
+    for column in [tokens, seq, at, positions, sees, first, len, out] {
+        column.clear();
+    }
+    tables.clear();
+}

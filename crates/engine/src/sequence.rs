@@ -1,0 +1,129 @@
+//! One sequence on its way through the engine: its tokens, how many are cached, and what chooses,
+//! shows and ends them.
+
+use crate::{
+    cache::Lease,
+    output::Output,
+    request::{EventKind, Finish, Request, SeqId, Usage, WhenFull},
+    sample::Sampler,
+};
+
+pub(crate) struct Sequence {
+    pub(crate) id: SeqId,
+    /// The prompt and what was chosen, less what a full context dropped.
+    pub(crate) tokens: Vec<u32>,
+    /// How many of them are in the cache.
+    pub(crate) cached: usize,
+    pub(crate) phase: Phase,
+    pub(crate) lease: Lease,
+    pub(crate) usage: Usage,
+    pub(crate) ended: Option<Ended>,
+    sampler: Sampler,
+    output: Output,
+    max_new: usize,
+    stop_ids: Vec<u32>,
+    when_full: WhenFull,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not all tokens before the next choice are computed.
+    Prefill,
+    /// Each step computes the last token and chooses the next.
+    Decode,
+}
+
+/// What becomes of the blocks of a sequence that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// They are kept for the next turn.
+    Kept,
+    /// They may hold nonsense.
+    Failed,
+}
+
+impl Sequence {
+    /// `piece` gives a token's text; the prompt's go to the sampler, which may look back.
+    pub(crate) fn new<'a>(
+        id: SeqId,
+        request: Request,
+        mut sampler: Sampler,
+        piece: impl Fn(u32) -> &'a [u8],
+    ) -> Self {
+        request.tokens.iter().for_each(|&token| sampler.accept(token, piece(token)));
+        let usage = Usage { prompt: request.tokens.len(), ..Usage::default() };
+        Self {
+            id,
+            tokens: request.tokens,
+            cached: 0,
+            phase: Phase::Prefill,
+            lease: Lease::default(),
+            usage,
+            ended: None,
+            sampler,
+            output: Output::new(request.stops),
+            max_new: request.max_new.unwrap_or(usize::MAX),
+            stop_ids: request.stop_ids,
+            when_full: request.when_full,
+        }
+    }
+
+    /// Tokens that are not in the cache.
+    pub(crate) fn pending(&self) -> &[u32] {
+        &self.tokens[self.cached..]
+    }
+
+    /// Chooses the next token from `logits`, and says what happened.
+    pub(crate) fn choose<'a>(
+        &mut self,
+        logits: &mut [f32],
+        piece: impl Fn(u32) -> &'a [u8],
+        say: &mut impl FnMut(EventKind),
+    ) {
+        if self.usage.generated == self.max_new {
+            return self.finish(Finish::Length, say);
+        }
+        let id = self.sampler.sample(logits);
+        self.usage.generated += 1;
+        if self.stop_ids.contains(&id) {
+            return self.finish(Finish::StopToken(id), say);
+        }
+        let piece = piece(id);
+        self.sampler.accept(id, piece);
+        self.tokens.push(id);
+        let chunk = self.output.push(piece);
+        say(EventKind::Token { id, text: chunk.text });
+        if let Some(stop) = chunk.stopped {
+            self.finish(Finish::StopString(stop), say);
+        } else if self.usage.generated == self.max_new {
+            self.finish(Finish::Length, say);
+        }
+    }
+
+    /// Ends the sequence; its blocks can serve another.
+    pub(crate) fn finish(&mut self, why: Finish, say: &mut impl FnMut(EventKind)) {
+        let stopped = matches!(why, Finish::StopString(_));
+        let rest = if stopped { String::new() } else { self.output.finish() };
+        if !rest.is_empty() {
+            say(EventKind::Rest(rest));
+        }
+        say(EventKind::Finished(why, self.usage));
+        self.ended = Some(Ended::Kept);
+    }
+
+    /// Drops the oldest part that the request allows to drop; all after it has to be computed
+    /// again. `None` if the request allows nothing.
+    pub(crate) fn shift(&mut self) -> Option<EventKind> {
+        let WhenFull::Shift { keep, borders } = &mut self.when_full else { return None };
+        let half = *keep + (self.tokens.len() - *keep).div_ceil(2);
+        let whole = half..self.tokens.len();
+        let end = borders.iter().copied().find(|it| whole.contains(it)).unwrap_or(half);
+        let dropped = end - *keep;
+        self.tokens.drain(*keep..end);
+        borders.retain(|&it| it >= end);
+        borders.iter_mut().for_each(|it| *it -= dropped);
+        self.cached = 0;
+        self.phase = Phase::Prefill;
+        Some(EventKind::Shifted { dropped, kept: self.tokens.len() })
+    }
+}
