@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::gguf;
+use crate::{NotAModel, gguf};
 
 /// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,15 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// What is there cannot be a model.
+    #[error(transparent)]
+    NotAModel(#[from] NotAModel),
+    /// A container that is recognised and cannot be read yet.
+    #[error("{container} models cannot be loaded yet, GGUF can")]
+    Container {
+        /// Its name.
+        container: &'static str,
     },
     /// A GGUF file breaks GGUF's rules, or needs what is not there yet.
     #[error(transparent)]
@@ -53,12 +62,33 @@ pub enum Error {
         /// What the file has.
         found: &'static str,
     },
+    /// A metadata value is not one that can be.
+    #[error("metadata key `{key}` is {found}, expected {expected}")]
+    KeyRange {
+        /// The full key.
+        key: String,
+        /// What the reader takes.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// A metadata array has another length than what it belongs to.
+    #[error("metadata key `{key}` has {} elements, expected {}", grouped(*found as u64), grouped(*expected as u64))]
+    KeyLength {
+        /// The full key.
+        key: String,
+        /// How many there should be.
+        expected: usize,
+        /// How many the file has.
+        found: usize,
+    },
 }
 
 impl Error {
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotAModel(error) => error.hint(),
             Self::Gguf(error) => error.hint(),
             Self::InShard { source, .. } => source.hint(),
             Self::TruncatedWhileMapped { .. } => {
@@ -67,7 +97,12 @@ impl Error {
             Self::UnreadableWhileMapped { .. } => {
                 Some("check the disk that holds the file, then load it again".to_owned())
             }
-            Self::Io { .. } | Self::KeyType { .. } => None,
+            Self::KeyType { key, .. }
+            | Self::KeyRange { key, .. }
+            | Self::KeyLength { key, .. } => {
+                Some(format!("if the file is right otherwise, `--override-kv {key}=TYPE:VALUE`"))
+            }
+            Self::Io { .. } | Self::Container { .. } => None,
         }
     }
 }
@@ -77,7 +112,7 @@ pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Bytes, Error, Format, Mapping, Metadata, Override, gguf};
+use crate::{
+    Bytes, Error, Format, Mapping, Metadata, Override, gguf,
+    recognise::{self, Kind},
+    vocabulary,
+};
 
 /// What the containers have in common: metadata in GGUF's spelling, tensors by GGUF's names.
 #[derive(Clone, Debug)]
@@ -59,18 +63,23 @@ pub struct FileTensor {
 }
 
 impl ModelFile {
-    /// Opens a GGUF file (any shard of a split one opens all) and applies `overrides`.
+    /// Opens a GGUF file, where any shard of a split one opens all, and applies `overrides`.
     ///
     /// The files are mapped, not read; they must stay as they are while the result is in use.
     ///
     /// # Errors
     ///
-    /// If it is none of these, or breaks its format's rules, or needs a weight format that is not
+    /// If it is not a model, breaks its format's rules, or needs a weight format that is not
     /// supported.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
-        let mut file = gguf::open(path, Mapping::open(path)?)?;
-        Override::apply(overrides, &mut file.metadata);
-        Ok(file)
+        if path.is_dir() {
+            match recognise::folder(path)? {}
+        }
+        let mapping = Mapping::open(path)?;
+        match recognise::file(mapping.as_ref())? {
+            Kind::Gguf => gguf::open(path, mapping)?.finish(overrides),
+            Kind::Safetensors => Err(Error::Container { container: "safetensors" }),
+        }
     }
 
     /// The same for a GGUF file in memory; `name` stands in for its path.
@@ -79,9 +88,16 @@ impl ModelFile {
     ///
     /// As [`ModelFile::open`]; a shard of a split file is an error.
     pub fn from_bytes(name: &str, bytes: Bytes, overrides: &[Override]) -> Result<Self, Error> {
-        let mut file = gguf::from_bytes(Path::new(name), bytes)?;
-        Override::apply(overrides, &mut file.metadata);
-        Ok(file)
+        match recognise::file(&bytes)? {
+            Kind::Gguf => gguf::from_bytes(Path::new(name), bytes)?.finish(overrides),
+            Kind::Safetensors => Err(Error::Container { container: "safetensors" }),
+        }
+    }
+
+    fn finish(mut self, overrides: &[Override]) -> Result<Self, Error> {
+        Override::apply(overrides, &mut self.metadata);
+        vocabulary::check(&self.metadata)?;
+        Ok(self)
     }
 
     /// Whether everything read from the mapped files so far was what they hold.

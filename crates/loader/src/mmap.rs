@@ -17,7 +17,7 @@ use std::{
 
 use memmap2::Mmap;
 
-use crate::Error;
+use crate::{Error, NotAModel};
 
 /// A mapped file; clones share the mapping.
 #[derive(Clone)]
@@ -38,6 +38,10 @@ impl Mapping {
     ///
     /// If the file cannot be opened or mapped.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        // Opening a pipe would wait for somebody to write into it.
+        if path.metadata().is_ok_and(|it| !it.is_file()) {
+            return Err(NotAModel::NotAFile.into());
+        }
         Self::map(path).map_err(|source| Error::Io { path: path.to_owned(), source })
     }
 
@@ -248,5 +252,65 @@ mod guard {
         let old: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
             unsafe { std::mem::transmute(previous.sa_sigaction) };
         old(signal, info, context);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{env, fs, os::unix::process::ExitStatusExt, process::Command};
+
+    use super::*;
+
+    const LEN: usize = 1 << 16;
+    /// Set for the process that a test starts to see it die.
+    const CHILD: &str = "INGLE_MMAP_TEST_CHILD";
+
+    fn file_of_ones() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        fs::write(file.path(), [1; LEN]).expect("space for it");
+        file
+    }
+
+    #[test]
+    fn lost_pages_read_as_zeros_and_are_told() {
+        let file = file_of_ones();
+        let (lost, kept) = (Mapping::open(file.path()).unwrap(), file_of_ones());
+        let kept = Mapping::open(kept.path()).unwrap();
+        lost.check().unwrap();
+        file.as_file().set_len(10).unwrap();
+        let sum = |it: &Mapping| it.as_ref().iter().map(|&it| usize::from(it)).sum::<usize>();
+        assert_eq!((sum(&lost), sum(&kept)), (10, LEN));
+        assert_eq!(
+            lost.check().unwrap_err().to_string(),
+            format!(
+                "`{}` was truncated while it was in use: 10 bytes, it had 65,536",
+                file.path().display()
+            )
+        );
+        // Long again, but what was read is not what the file holds.
+        file.as_file().set_len(LEN as u64).unwrap();
+        assert!(matches!(lost.check(), Err(Error::UnreadableWhileMapped { .. })));
+        kept.check().unwrap();
+    }
+
+    /// A fault that is not ours must end the process as if this module were not there.
+    #[test]
+    fn faults_elsewhere_go_to_the_handler_before() {
+        let file = file_of_ones();
+        let watched = Mapping::open(file.path()).unwrap();
+        if env::var_os(CHILD).is_none() {
+            let name = "mmap::tests::faults_elsewhere_go_to_the_handler_before";
+            let mut child = Command::new(env::current_exe().unwrap());
+            let child = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
+            assert_eq!(child.status.signal(), Some(libc::SIGBUS), "{child:?}");
+            return;
+        }
+        let other = file_of_ones();
+        // SAFETY: this process ends at the first read past the new end of the file.
+        let unwatched = unsafe { Mmap::map(other.as_file()).unwrap() };
+        other.as_file().set_len(0).unwrap();
+        file.as_file().set_len(0).unwrap();
+        assert_eq!(watched.as_ref()[0], 0);
+        assert_ne!(unwatched[0], 0, "the read above must not return");
     }
 }

@@ -15,7 +15,7 @@ fn golden() -> Option<PathBuf> {
         return Some(dir);
     }
     assert!(env::var_os("CI").is_none_or(|it| it != "true"), "no golden data at {}", dir.display());
-    println!("skipped: no golden data");
+    eprintln!("skipped: no golden data");
     None
 }
 
@@ -36,7 +36,7 @@ fn open_all(folder: &Path) -> (usize, usize) {
                 file.check_intact().expect("nobody changes golden data");
             }
             Err(Error::Gguf(gguf::Error::Format { name, found, .. })) => {
-                println!("{}: `{name}` is {found}", path.display());
+                eprintln!("{}: `{name}` is {found}", path.display());
             }
             Err(error) => panic!("{}: {error}", path.display()),
         }
@@ -49,7 +49,7 @@ fn golden_gguf_files_open() {
     let Some(dir) = golden() else { return };
     for (folder, at_least) in [("gguf", 40), ("vocabs", 10), ("quants", 7), ("stories260K", 3)] {
         let (opened, all) = open_all(&dir.join(folder));
-        println!("{folder}: {opened} of {all}");
+        eprintln!("{folder}: {opened} of {all}");
         assert!(opened >= at_least.min(all), "{folder}: {opened} of {all} opened");
     }
 }

@@ -239,8 +239,8 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Truncated { .. } | Self::TensorPastEnd { .. } => {
-                "the download or copy is incomplete; get the file again"
+            Self::Truncated { .. } | Self::TensorPastEnd { .. } | Self::Count { .. } => {
+                "the file is incomplete or damaged; get it again"
             }
             Self::TrailingBytes { .. } => {
                 "two files were joined, or a download was resumed wrongly; get the file again"

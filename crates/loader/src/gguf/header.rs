@@ -112,12 +112,12 @@ fn tensor(cursor: &mut Cursor<'_>, index: usize) -> Result<TensorInfo, Error> {
         return Err(Error::Dims { name, found: n_dims });
     }
     let mut shape = [1; MAX_DIMS as usize];
-    for axis in 0..n_dims as usize {
+    for (axis, dim) in shape.iter_mut().enumerate().take(n_dims as usize) {
         let found = cursor.u64("a tensor's dimensions")? as i64;
         if found < 1 {
             return Err(Error::Dim { name, axis, found });
         }
-        shape[axis] = found as u64;
+        *dim = found as u64;
     }
     let format = tensor_format(cursor.u32("a tensor's type")?, &name)?;
     let len = data_len(&shape[..n_dims as usize], format, &name)?;

@@ -1,0 +1,131 @@
+//! T5: the memory that reading a header takes is bounded by four times its bytes and 16 MiB.
+//!
+//! Its own program, because it counts every allocation there is.
+#![expect(unsafe_code, reason = "a global allocator that counts")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use loader::{Bytes, Error, ModelFile, gguf};
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: everything is `System`'s; the counters do not touch memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract, which is `System`'s.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: `at` came from `System` by `alloc` above, with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+const STR: u32 = 8;
+const ARR: u32 = 9;
+
+fn main() {
+    check("a megabyte of empty strings", header(0, &[&array(STR, 1 << 20, &[0; 8 << 20])]), true);
+    let letters: Vec<u8> = (0..1 << 20).flat_map(|_| [1, 0, 0, 0, 0, 0, 0, 0, b'a']).collect();
+    check("a million strings of a letter", header(0, &[&array(STR, 1 << 20, &letters)]), true);
+    check("64 MiB of u8", header(0, &[&array(0, 64 << 20, &vec![1; 64 << 20])]), true);
+    check("32 MiB of f64", header(0, &[&array(12, 4 << 20, &vec![0; 32 << 20])]), true);
+    check("32 MiB of bools", header(0, &[&array(7, 32 << 20, &vec![1; 32 << 20])]), true);
+    check("16 MiB of one-byte token types", token_types(16 << 20), false);
+    check("2^30 strings in a small file", header(0, &[&array(STR, 1 << 30, &[0; 4096])]), false);
+    check("2^30 numbers in a small file", header(0, &[&array(4, 1 << 30, &[0; 4096])]), false);
+    check("a million keys", keys(1_000_000), false);
+    check("as many keys as are allowed", keys(1 << 15), true);
+    let mut full = keys(1 << 15);
+    full[8..16].copy_from_slice(&(1u64 << 16).to_le_bytes());
+    for i in 0..1u64 << 16 {
+        full.extend(string(&format!("{i:05}")));
+        full.extend(1u32.to_le_bytes());
+        full.extend([1u64.to_le_bytes().as_slice(), &[0; 4], &(i * 32).to_le_bytes()].concat());
+    }
+    full.resize(full.len().next_multiple_of(32), 0);
+    let header_len = full.len();
+    full.resize(header_len + (32 << 16), 0);
+    check_header("as many keys and tensors as are allowed", full, header_len, true);
+    let mut many = header(1 << 16, &[]);
+    many.resize(many.len() + (2 << 20), 0);
+    check("65,536 tensors that are not there", many, false);
+}
+
+fn check(what: &str, file: Vec<u8>, opens: bool) {
+    let len = file.len();
+    check_header(what, file, len, opens);
+}
+
+/// Reads `file`, whose first `header_len` bytes are the header.
+fn check_header(what: &str, file: Vec<u8>, header_len: usize, opens: bool) {
+    let bytes = Bytes::new(file);
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let result = ModelFile::from_bytes(what, bytes, &[]);
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let allowed = 4 * header_len + (16 << 20);
+    eprintln!("{what}: {peak} bytes for a header of {header_len}, {allowed} allowed");
+    assert!(peak <= allowed, "{what}: {peak} bytes, {allowed} allowed");
+    match result {
+        Ok(_) => assert!(opens, "{what} was accepted"),
+        Err(Error::Gguf(error @ (gguf::Error::Count { .. } | gguf::Error::NameLength { .. }))) => {
+            assert!(!opens, "{what}: {error}");
+        }
+        Err(error @ Error::KeyType { .. }) => assert!(!opens, "{what}: {error}"),
+        Err(error) => panic!("{what}: {error}"),
+    }
+}
+
+/// A header with this number of tensors announced, and arrays under the keys `0`, `1`, ….
+fn header(n_tensors: u64, arrays: &[&[u8]]) -> Vec<u8> {
+    let mut out = [&b"GGUF\x03\0\0\0"[..], &n_tensors.to_le_bytes()].concat();
+    out.extend((arrays.len() as u64).to_le_bytes());
+    for (i, it) in arrays.iter().enumerate() {
+        out.extend(string(&i.to_string()));
+        out.extend(ARR.to_le_bytes());
+        out.extend(*it);
+    }
+    out
+}
+
+/// A header of `n` keys of the least size: names of four letters, values of one byte.
+fn keys(n: u64) -> Vec<u8> {
+    let mut out = [&b"GGUF\x03\0\0\0"[..], &[0; 8], &n.to_le_bytes()].concat();
+    for i in 0..n {
+        out.extend(string(&format!("{i:04x}")));
+        out.extend([0, 0, 0, 0, 7]);
+    }
+    out
+}
+
+/// A vocabulary of no token with this many types.
+fn token_types(n: usize) -> Vec<u8> {
+    let mut out = [&b"GGUF\x03\0\0\0"[..], &[0; 8], &2u64.to_le_bytes()].concat();
+    out.extend(string("tokenizer.ggml.tokens"));
+    out.extend([&ARR.to_le_bytes()[..], &array(STR, 0, &[])].concat());
+    out.extend(string("tokenizer.ggml.token_type"));
+    out.extend([&ARR.to_le_bytes()[..], &array(0, n as u64, &vec![1; n])].concat());
+    out
+}
+
+fn array(ty: u32, len: u64, elements: &[u8]) -> Vec<u8> {
+    [&ty.to_le_bytes()[..], &len.to_le_bytes(), elements].concat()
+}
+
+fn string(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+}
