@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{NotAModel, gguf};
+use crate::{NotAModel, gguf, safetensors};
 
 /// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +19,8 @@ pub enum Error {
     /// What is there cannot be a model.
     #[error(transparent)]
     NotAModel(#[from] NotAModel),
-    /// A container that is recognised and cannot be read yet.
-    #[error("{container} models cannot be loaded yet, GGUF can")]
+    /// A container that cannot be read from memory.
+    #[error("{container} in memory lacks the files beside it, expected GGUF")]
     Container {
         /// Its name.
         container: &'static str,
@@ -28,6 +28,9 @@ pub enum Error {
     /// A GGUF file breaks GGUF's rules, or needs what is not there yet.
     #[error(transparent)]
     Gguf(#[from] gguf::Error),
+    /// A Hugging Face folder, or a safetensors file, is not as it has to be.
+    #[error(transparent)]
+    Safetensors(#[from] safetensors::Error),
     /// Something is wrong with one file of a split model.
     #[error("cannot load shard `{name}`")]
     InShard {
@@ -90,6 +93,7 @@ impl Error {
         match self {
             Self::NotAModel(error) => error.hint(),
             Self::Gguf(error) => error.hint(),
+            Self::Safetensors(error) => error.hint(),
             Self::InShard { source, .. } => source.hint(),
             Self::TruncatedWhileMapped { .. } => {
                 Some("do not change a model file while it is loaded; load it again".to_owned())

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Bytes, Error, Format, Mapping, Metadata, Override, gguf,
     recognise::{self, Kind},
-    vocabulary,
+    safetensors, vocabulary,
 };
 
 /// What the containers have in common: metadata in GGUF's spelling, tensors by GGUF's names.
@@ -63,7 +63,8 @@ pub struct FileTensor {
 }
 
 impl ModelFile {
-    /// Opens a GGUF file, where any shard of a split one opens all, and applies `overrides`.
+    /// Opens a GGUF or safetensors file, where any shard of a split one opens all, or a Hugging
+    /// Face folder, and applies `overrides`.
     ///
     /// The files are mapped, not read; they must stay as they are while the result is in use.
     ///
@@ -73,12 +74,13 @@ impl ModelFile {
     /// supported.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
         if path.is_dir() {
-            match recognise::folder(path)? {}
+            recognise::folder(path)?;
+            return safetensors::open(path)?.finish(overrides);
         }
         let mapping = Mapping::open(path)?;
         match recognise::file(mapping.as_ref())? {
             Kind::Gguf => gguf::open(path, mapping)?.finish(overrides),
-            Kind::Safetensors => Err(Error::Container { container: "safetensors" }),
+            Kind::Safetensors => safetensors::open(path)?.finish(overrides),
         }
     }
 

@@ -159,14 +159,15 @@ fn old_ggml(bytes: &[u8]) -> Option<&'static str> {
     magics.iter().find(|(it, _)| bytes.starts_with(*it)).map(|(_, name)| *name)
 }
 
-/// Why a folder without safetensors files cannot be loaded.
-pub(crate) fn folder(path: &Path) -> Result<std::convert::Infallible, crate::Error> {
+/// Whether a folder holds safetensors files; if not, why it cannot be loaded.
+pub(crate) fn folder(path: &Path) -> Result<(), crate::Error> {
     let io = |source| crate::Error::Io { path: path.to_owned(), source };
     let mut gguf = Vec::new();
     let mut pickled = None;
     for entry in std::fs::read_dir(path).map_err(io)?.flatten() {
         let entry = entry.path();
         match entry.extension().and_then(|it| it.to_str()) {
+            Some("safetensors") => return Ok(()),
             Some("gguf") => gguf.push(entry),
             Some("bin" | "pt" | "pth" | "pkl" | "ckpt") => pickled = Some(entry),
             _ => {}

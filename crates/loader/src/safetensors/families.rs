@@ -1,0 +1,254 @@
+//! The tables of the families: `config.json` and tensor names, in transformers' spelling.
+
+use super::family::{Family, Key, Means, Name, Otherwise, To};
+use crate::QkOrder;
+
+/// Every family that is known.
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        class: "LlamaForCausalLM",
+        model_type: "llama",
+        architecture: "llama",
+        qk_order: QkOrder::Halves,
+        keys: &[LLAMA_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, LLAMA_BIASES],
+    },
+    Family {
+        class: "MistralForCausalLM",
+        model_type: "mistral",
+        architecture: "llama",
+        qk_order: QkOrder::Halves,
+        keys: &[MISTRAL_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS],
+    },
+    Family {
+        class: "MixtralForCausalLM",
+        model_type: "mixtral",
+        architecture: "llama",
+        qk_order: QkOrder::Halves,
+        keys: &[MIXTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, MIXTRAL_TENSORS],
+    },
+    Family {
+        class: "Qwen2ForCausalLM",
+        model_type: "qwen2",
+        architecture: "qwen2",
+        qk_order: QkOrder::Halves,
+        keys: &[QWEN2_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, QKV_BIASES],
+    },
+    Family {
+        class: "Qwen3ForCausalLM",
+        model_type: "qwen3",
+        architecture: "qwen3",
+        qk_order: QkOrder::Halves,
+        keys: &[QWEN3_KEYS, QWEN2_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, QK_NORMS],
+    },
+];
+
+const DECODER_KEYS: &[Key] = &[
+    count("vocab_size", "vocab_size"),
+    count("hidden_size", "embedding_length"),
+    count("intermediate_size", "feed_forward_length"),
+    count("num_hidden_layers", "block_count"),
+    count("num_attention_heads", "attention.head_count"),
+    key("head_dim", Means::HeadDim { otherwise: None }),
+    key("hidden_act", Means::OneOf(&["silu", "swish"])),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6),
+    key("rope_parameters", Means::Rope { theta: 10000.0 }),
+    key("rope_scaling", Means::Elsewhere),
+    key("rope_theta", Means::Elsewhere),
+    key("tie_word_embeddings", Means::Tied { otherwise: false }),
+    key("layer_types", Means::Elsewhere),
+];
+
+const LLAMA_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", SAME_AS_HEADS),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
+    key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
+    key("mlp_bias", Means::Tensors { otherwise: false, names: MLP_BIASES }),
+];
+
+const MISTRAL_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(8)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(131_072)),
+    key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
+    key("sliding_window", Means::Window { otherwise: Some(4096) }),
+];
+
+const MIXTRAL_KEYS: &[Key] = &[
+    count_or("num_local_experts", "expert_count", Otherwise::Is(8)),
+    count_or("num_experts_per_tok", "expert_used_count", Otherwise::Is(2)),
+    key("sliding_window", Means::Window { otherwise: None }),
+];
+
+const QWEN2_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(32)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(32_768)),
+    key("sliding_window", Means::WindowFrom),
+    key("use_sliding_window", Means::Elsewhere),
+    key("max_window_layers", Means::Elsewhere),
+];
+
+const QWEN3_KEYS: &[Key] = &[
+    key("head_dim", Means::HeadDim { otherwise: Some(128) }),
+    key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
+];
+
+const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
+const ATTENTION_BIASES: &[&str] =
+    &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
+const MLP_BIASES: &[&str] = &["ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"];
+
+const DECODER_TENSORS: &[Name] = &[
+    name("model.embed_tokens.weight", "token_embd.weight"),
+    name("model.norm.weight", "output_norm.weight"),
+    name("lm_head.weight", "output.weight"),
+    name("model.layers.{}.input_layernorm.weight", "blk.{}.attn_norm.weight"),
+    name("model.layers.{}.self_attn.q_proj.weight", "blk.{}.attn_q.weight"),
+    name("model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight"),
+    name("model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight"),
+    name("model.layers.{}.self_attn.o_proj.weight", "blk.{}.attn_output.weight"),
+    name("model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight"),
+    name("model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight"),
+    name("model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight"),
+    name("model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight"),
+    Name { from: "model.layers.{}.self_attn.rotary_emb.inv_freq", to: To::Dropped },
+    Name { from: "model.rotary_emb.inv_freq", to: To::Dropped },
+];
+
+const QKV_BIASES: &[Name] = &[
+    name("model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias"),
+    name("model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias"),
+    name("model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"),
+];
+
+const LLAMA_BIASES: &[Name] = &[
+    name("model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias"),
+    name("model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias"),
+    name("model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"),
+    name("model.layers.{}.self_attn.o_proj.bias", "blk.{}.attn_output.bias"),
+    name("model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"),
+    name("model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"),
+    name("model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"),
+];
+
+const QK_NORMS: &[Name] = &[
+    name("model.layers.{}.self_attn.q_norm.weight", "blk.{}.attn_q_norm.weight"),
+    name("model.layers.{}.self_attn.k_norm.weight", "blk.{}.attn_k_norm.weight"),
+];
+
+const MIXTRAL_TENSORS: &[Name] = &[
+    name("model.layers.{}.block_sparse_moe.gate.weight", "blk.{}.ffn_gate_inp.weight"),
+    stack("model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate_exps.weight"),
+    stack("model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up_exps.weight"),
+    stack("model.layers.{}.block_sparse_moe.experts.{}.w2.weight", "blk.{}.ffn_down_exps.weight"),
+];
+
+/// Keys of `config.json` that say nothing about what is computed.
+pub(super) const WITHOUT_EFFECT: &[&str] = &[
+    "_attn_implementation",
+    "_attn_implementation_autoset",
+    "_name_or_path",
+    "architectures",
+    "attention_dropout",
+    "attn_implementation",
+    "auto_map", // code that is never run
+    "bos_token_id",
+    "dtype",
+    "eos_token_id",
+    "gradient_checkpointing",
+    "hidden_dropout",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "model_type",
+    "output_attentions",
+    "output_hidden_states",
+    "output_router_logits",
+    "pad_token_id",
+    "pretraining_tp", // how a product was once cut for training
+    "return_dict",
+    "router_aux_loss_coef",
+    "router_jitter_noise",
+    "tokenizer_class",
+    "torch_dtype",
+    "transformers_version",
+    "unk_token_id",
+    "unsloth_fixed",
+    "unsloth_version",
+    "use_cache",
+    "use_return_dict",
+];
+
+/// Keys that change what is computed in some class of models. Where a family has no entry for one,
+/// it may be `null`, `false`, or this number.
+pub(super) const CHANGES_RESULTS: &[(&str, Option<f64>)] = &[
+    ("alibi", None),
+    ("attention_bias", None),
+    ("attention_chunk_size", None),
+    ("attention_multiplier", None),
+    ("attn_logit_softcapping", None),
+    ("attn_temperature_tuning", Some(0.0)),
+    ("clip_qkv", None),
+    ("embedding_multiplier", Some(1.0)),
+    ("final_logit_softcapping", None),
+    ("first_k_dense_replace", Some(0.0)),
+    ("hidden_activation", None),
+    ("interleaved_attn", None),
+    ("kv_lora_rank", None),
+    ("logit_scale", Some(1.0)),
+    ("logits_scaling", Some(1.0)),
+    ("mlp_bias", None),
+    ("mlp_only_layers", None),
+    ("moe_intermediate_size", None),
+    ("n_routed_experts", Some(0.0)),
+    ("no_rope_layer_interval", Some(0.0)),
+    ("no_rope_layers", None),
+    ("num_experts", Some(0.0)),
+    ("num_experts_per_tok", Some(0.0)),
+    ("num_local_experts", Some(0.0)),
+    ("parallel_attn", None),
+    ("partial_rotary_factor", Some(1.0)),
+    ("q_lora_rank", None),
+    ("qk_layernorm", None),
+    ("quantization_config", None),
+    ("query_pre_attn_scalar", None),
+    ("residual_multiplier", Some(1.0)),
+    ("rope_interleaved", None),
+    ("rope_local_base_freq", None),
+    ("rope_percent", Some(1.0)),
+    ("rotary_pct", Some(1.0)),
+    ("sliding_window", None),
+    ("sliding_window_pattern", Some(0.0)),
+    ("text_config", None),
+    ("use_mrope", None),
+    ("use_qk_norm", None),
+    ("use_sliding_window", None),
+    ("vision_config", None),
+];
+
+const fn key(name: &'static str, means: Means) -> Key {
+    Key { name, means }
+}
+
+const fn count(name: &'static str, key: &'static str) -> Key {
+    count_or(name, key, Otherwise::Missing)
+}
+
+const fn count_or(name: &'static str, key: &'static str, otherwise: Otherwise) -> Key {
+    Key { name, means: Means::Count { key, otherwise } }
+}
+
+const fn real(name: &'static str, key: &'static str, otherwise: f64) -> Key {
+    Key { name, means: Means::Real { key, otherwise } }
+}
+
+const fn name(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::Tensor(to) }
+}
+
+const fn stack(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::Stack(to) }
+}

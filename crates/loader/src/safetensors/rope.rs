@@ -1,0 +1,127 @@
+//! Rotary positions: `rope_theta` and `rope_scaling` of transformers 4, `rope_parameters` of 5.
+//!
+//! Llama 3's scaling becomes a factor for each frequency, in the tensor `rope_freqs.weight`, as in
+//! GGUF. The formulas are those of transformers' `modeling_rope_utils.py`.
+
+use std::f64::consts::TAU;
+
+use super::{Error, config::Config, keys::View, names::vector};
+use crate::Value;
+
+const TYPES: &str = "`default`, `linear`, `llama3` or `yarn`";
+
+/// Sets `rope.*` and, for Llama 3, the tensor.
+pub(super) fn apply(view: &mut View<'_>, otherwise: f64) -> Result<(), Error> {
+    let config = view.config;
+    let new = config.object("rope_parameters")?;
+    let old = config.object("rope_scaling")?;
+    let theta = match new.map(|it| it.positive("rope_theta")).transpose()?.flatten() {
+        Some(theta) => theta,
+        None => config.positive("rope_theta")?.unwrap_or(otherwise),
+    };
+    view.set("rope.freq_base", Value::F32(theta as f32));
+    if let (Some(new), Some(old)) = (new, old)
+        && kind(new)? != kind(old)?
+    {
+        return Err(config.not("rope_scaling", "what `rope_parameters` says"));
+    }
+    let Some(scaling) = new.or(old) else { return Ok(()) };
+    match kind(scaling)? {
+        "default" => known(scaling, &[]),
+        "linear" => {
+            known(scaling, &["factor"])?;
+            let factor = need(scaling, "factor")?;
+            named(view, "linear", factor);
+            Ok(())
+        }
+        "llama3" => llama3(view, scaling, theta),
+        "yarn" => yarn(view, scaling),
+        _ => Err(scaling.not(type_key(scaling), TYPES)),
+    }
+}
+
+fn type_key(scaling: Config<'_>) -> &'static str {
+    if scaling.get("rope_type").is_some() { "rope_type" } else { "type" }
+}
+
+fn kind(scaling: Config<'_>) -> Result<&str, Error> {
+    Ok(scaling.text(type_key(scaling))?.unwrap_or("default"))
+}
+
+/// An error if there is a parameter besides these.
+fn known(scaling: Config<'_>, names: &[&str]) -> Result<(), Error> {
+    let always = ["rope_type", "type", "rope_theta"];
+    let known = |key: &str| always.contains(&key) || names.contains(&key);
+    match scaling.keys().find(|(key, value)| !known(key) && !value.is_null()) {
+        Some((key, _)) if key == "partial_rotary_factor" => match scaling.real(key)? {
+            Some(1.0) => Ok(()),
+            _ => Err(scaling.not(key, "1")),
+        },
+        Some((key, _)) => Err(scaling.not(key, "no such parameter of this `rope_type`")),
+        None => Ok(()),
+    }
+}
+
+fn need(scaling: Config<'_>, key: &str) -> Result<f64, Error> {
+    scaling.positive(key)?.ok_or_else(|| Error::ConfigMissing { key: key.to_owned() })
+}
+
+fn named(view: &mut View<'_>, kind: &str, factor: f64) {
+    view.set("rope.scaling.type", Value::String(kind.to_owned()));
+    view.set("rope.scaling.factor", Value::F32(factor as f32));
+}
+
+const ORIGINAL: &str = "original_max_position_embeddings";
+
+fn llama3(view: &mut View<'_>, scaling: Config<'_>, theta: f64) -> Result<(), Error> {
+    known(scaling, &["factor", "low_freq_factor", "high_freq_factor", ORIGINAL])?;
+    let scale = need(scaling, "factor")?;
+    let (low, high) = (need(scaling, "low_freq_factor")?, need(scaling, "high_freq_factor")?);
+    let original = need(scaling, ORIGINAL)?;
+    if low >= high {
+        return Err(scaling.not("low_freq_factor", "less than `high_freq_factor`"));
+    }
+    let dim = view.head_dim()?;
+    let factor = |j: u32| {
+        let wavelength = TAU * theta.powf(f64::from(2 * j) / f64::from(dim));
+        // How often the wave turns in the original context, from `low` to `high`.
+        let share = ((original / wavelength - low) / (high - low)).clamp(0.0, 1.0);
+        (1.0 / ((1.0 - share) / scale + share)) as f32
+    };
+    let n = checked_pairs(view, dim)?;
+    let factors: Vec<f32> = (0..n).map(factor).collect();
+    view.tensors.insert("rope_freqs.weight".to_owned(), vector(&factors));
+    Ok(())
+}
+
+/// Half of `dim`; a head is at most as wide as some model's, so that nobody can ask for gigabytes.
+fn checked_pairs(view: &View<'_>, dim: u32) -> Result<u32, Error> {
+    if !dim.is_multiple_of(2) || dim > 4096 {
+        return Err(view.config.not("head_dim", "an even number up to 4096"));
+    }
+    Ok(dim / 2)
+}
+
+/// The names of YaRN's parameters in `config.json` and in GGUF.
+const YARN: &[(&str, &str)] = &[
+    ("attention_factor", "rope.scaling.attn_factor"),
+    ("beta_fast", "rope.scaling.yarn_beta_fast"),
+    ("beta_slow", "rope.scaling.yarn_beta_slow"),
+];
+
+fn yarn(view: &mut View<'_>, scaling: Config<'_>) -> Result<(), Error> {
+    known(scaling, &["factor", ORIGINAL, "attention_factor", "beta_fast", "beta_slow"])?;
+    let factor = need(scaling, "factor")?;
+    named(view, "yarn", factor);
+    let original = match scaling.count(ORIGINAL)? {
+        Some(original) => original,
+        None => view.need("max_position_embeddings")?,
+    };
+    view.set("rope.scaling.original_context_length", Value::U32(original));
+    for (key, gguf) in YARN {
+        if let Some(x) = scaling.positive(key)? {
+            view.set(gguf, Value::F32(x as f32));
+        }
+    }
+    Ok(())
+}

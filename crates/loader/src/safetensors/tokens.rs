@@ -1,0 +1,219 @@
+//! Special tokens, chat templates and sampling defaults: from the small files of a Hugging Face
+//! folder to GGUF's keys. Vocabulary and merges stay in `tokenizer.json`, for the tokenizer.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::{Error as Fault, folder::Folder};
+use crate::{Array, Bytes, Error, Metadata, Value};
+
+/// The names of special tokens: in `tokenizer_config.json` before `_token`, in `config.json`
+/// before `_token_id`, and in GGUF before `_token_id`.
+const SPECIAL: &[(&str, &str)] = &[
+    ("bos", "bos"),
+    ("eos", "eos"),
+    ("unk", "unknown"),
+    ("sep", "seperator"), // GGUF's spelling
+    ("pad", "padding"),
+    ("cls", "cls"),
+    ("mask", "mask"),
+];
+
+/// The sampling defaults of `generation_config.json` and GGUF's names for them.
+const SAMPLING: &[(&str, &str)] = &[
+    ("temperature", "temp"),
+    ("top_p", "top_p"),
+    ("min_p", "min_p"),
+    ("repetition_penalty", "penalty_repeat"),
+];
+
+/// Sets what the folder says about tokens, templates and sampling.
+pub(super) fn apply(
+    folder: &Folder,
+    config: &Map<String, Json>,
+    tokenizer: Option<&Bytes>,
+    metadata: &mut Metadata,
+) -> Result<(), Error> {
+    let tokenizer = tokenizer.map(|bytes| Tokenizer::parse(folder, bytes)).transpose()?;
+    let tokenizer = tokenizer.unwrap_or_default();
+    let settings = object(folder, "tokenizer_config.json")?;
+    let map = object(folder, "special_tokens_map.json")?;
+    let generation = object(folder, "generation_config.json")?;
+    for (name, gguf) in SPECIAL {
+        let text =
+            [&settings, &map].into_iter().find_map(|it| content(it.get(&format!("{name}_token"))?));
+        let id = text.and_then(|text| tokenizer.id(text));
+        let stated = || first(&ids(config.get(&format!("{name}_token_id"))));
+        let generated = || first(&ids(generation.get(&format!("{name}_token_id"))));
+        if let Some(id) = id.or_else(stated).or_else(generated) {
+            metadata.insert(format!("tokenizer.ggml.{gguf}_token_id"), Value::U32(id));
+        }
+    }
+    let mut eos = ids(generation.get("eos_token_id"));
+    eos.extend(ids(config.get("eos_token_id")));
+    eos.extend(metadata.u64("tokenizer.ggml.eos_token_id")?.map(|id| id as u32));
+    set_ids(metadata, eos);
+    tokenizer.set_added(&settings, metadata);
+    templates(folder, &settings, metadata)?;
+    sampling(&generation, metadata);
+    Ok(())
+}
+
+fn object(folder: &Folder, name: &str) -> Result<Map<String, Json>, Error> {
+    match folder.json(name)? {
+        Some(Json::Object(map)) => Ok(map),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// A token, as a string or as an object with its `content`.
+fn content(token: &Json) -> Option<&str> {
+    token.as_str().or_else(|| token.get("content")?.as_str())
+}
+
+/// One id or an array of them.
+fn ids(value: Option<&Json>) -> Vec<u32> {
+    let id = |it: &Json| it.as_u64().and_then(|id| u32::try_from(id).ok());
+    match value {
+        Some(Json::Array(all)) => all.iter().filter_map(id).collect(),
+        Some(one) => id(one).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn first(ids: &[u32]) -> Option<u32> {
+    ids.first().copied()
+}
+
+fn set_ids(metadata: &mut Metadata, ids: Vec<u32>) {
+    let mut unique = Vec::new();
+    for id in ids {
+        if !unique.contains(&id) {
+            unique.push(id);
+        }
+    }
+    if !unique.is_empty() {
+        metadata.insert("tokenizer.ggml.eos_token_ids", Value::Array(Array::U32(unique)));
+    }
+}
+
+/// What is needed of `tokenizer.json` here.
+#[derive(Default, Deserialize)]
+struct Tokenizer<'a> {
+    #[serde(borrow, default)]
+    added_tokens: Vec<Added<'a>>,
+    #[serde(default)]
+    post_processor: Option<Json>,
+}
+
+#[derive(Deserialize)]
+struct Added<'a> {
+    id: u32,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+}
+
+impl<'a> Tokenizer<'a> {
+    fn parse(folder: &Folder, bytes: &'a Bytes) -> Result<Self, Fault> {
+        let path = || folder.path().join("tokenizer.json");
+        serde_json::from_slice(bytes).map_err(|source| Fault::Json { path: path(), source })
+    }
+
+    fn id(&self, content: &str) -> Option<u32> {
+        self.added_tokens.iter().find(|it| it.content == content).map(|it| it.id)
+    }
+
+    /// Whether a text gets a first and a last token: as the post-processor does, unless
+    /// `tokenizer_config.json` says otherwise.
+    fn set_added(&self, settings: &Map<String, Json>, metadata: &mut Metadata) {
+        let [first, last] = self.ends();
+        for (name, end) in [("bos", first), ("eos", last)] {
+            let stated = settings.get(&format!("add_{name}_token")).and_then(Json::as_bool);
+            let special = settings.get(&format!("{name}_token")).and_then(content);
+            let processed = || end.map(|end| Some(end) == special);
+            if let Some(added) = stated.or_else(processed) {
+                metadata.insert(format!("tokenizer.ggml.add_{name}_token"), Value::Bool(added));
+            }
+        }
+    }
+
+    /// The tokens that the template for one text puts before and behind it.
+    fn ends(&self) -> [Option<&str>; 2] {
+        let Some(processor) = &self.post_processor else { return [None; 2] };
+        let several = processor.get("processors").and_then(Json::as_array);
+        let all = several.map_or(std::slice::from_ref(processor), Vec::as_slice);
+        let template = all
+            .iter()
+            .find(|it| it.get("type").and_then(Json::as_str) == Some("TemplateProcessing"));
+        let single = template.and_then(|it| it.get("single")?.as_array());
+        [single.and_then(|it| it.first()), single.and_then(|it| it.last())]
+            .map(|it| it.and_then(|piece| piece.get("SpecialToken")?.get("id")?.as_str()))
+    }
+}
+
+/// Templates: files of their own come before `tokenizer_config.json`, as in transformers.
+fn templates(
+    folder: &Folder,
+    settings: &Map<String, Json>,
+    metadata: &mut Metadata,
+) -> Result<(), Error> {
+    if let Some(text) = folder.text("chat_template.jinja")? {
+        metadata.insert("tokenizer.chat_template", Value::String(text));
+        return named_files(folder, metadata);
+    }
+    let file = object(folder, "chat_template.json")?;
+    match file.get("chat_template").or_else(|| settings.get("chat_template")) {
+        Some(Json::String(text)) => {
+            metadata.insert("tokenizer.chat_template", Value::String(text.clone()));
+        }
+        Some(Json::Array(all)) => {
+            for it in all {
+                let text = |key| it.get(key).and_then(Json::as_str);
+                if let (Some(name), Some(template)) = (text("name"), text("template")) {
+                    set_template(metadata, name, template.to_owned());
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn named_files(folder: &Folder, metadata: &mut Metadata) -> Result<(), Error> {
+    let sub = "additional_chat_templates";
+    for file in folder.names(sub) {
+        if let Some(name) = file.strip_suffix(".jinja")
+            && let Some(text) = folder.text(&format!("{sub}/{file}"))?
+        {
+            set_template(metadata, name, text);
+        }
+    }
+    Ok(())
+}
+
+fn set_template(metadata: &mut Metadata, name: &str, template: String) {
+    let key = match name {
+        "default" => "tokenizer.chat_template".to_owned(),
+        name => format!("tokenizer.chat_template.{name}"),
+    };
+    metadata.insert(key, Value::String(template));
+}
+
+/// The author's sampling defaults; none where the author says not to sample.
+fn sampling(generation: &Map<String, Json>, metadata: &mut Metadata) {
+    if generation.get("do_sample") == Some(&Json::Bool(false)) {
+        return;
+    }
+    for (name, gguf) in SAMPLING {
+        if let Some(x) = generation.get(*name).and_then(Json::as_f64) {
+            metadata.insert(format!("general.sampling.{gguf}"), Value::F32(x as f32));
+        }
+    }
+    if let Some(k) =
+        generation.get("top_k").and_then(Json::as_i64).and_then(|k| i32::try_from(k).ok())
+    {
+        metadata.insert("general.sampling.top_k", Value::I32(k));
+    }
+}
