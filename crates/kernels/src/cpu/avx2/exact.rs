@@ -1,6 +1,6 @@
-//! AVX2 dot products of weights with activations in `f32`.
+//! AVX2 dot products of wthirty_twos with activations in `f32`.
 //!
-//! Every kernel is one loop: decode 32 weights to `f32`, exactly as `loader::format` does, and
+//! Every kernel is one loop: decode 32 wthirty_twos to `f32`, exactly as `loader::format` does, and
 //! multiply-add them to two sums for each of `N` rows of activations. Two, so that a multiply-add
 //! need not wait for the one before it; not more, so that four rows fit the registers.
 
@@ -8,87 +8,91 @@ use core::{arch::x86_64::*, slice};
 
 use loader::format::q4_k_scales;
 
-use super::{half_at, horizontal_sum, load_8, load_8_le, load_16, padded, unpack};
+use super::{half_at, horizontal_sum, load_8, load_8_le, load_16, padded, store_8, unpack};
 
-/// `sum(weights[i] * x[i])` over `F32` weights.
+/// `sum(wthirty_twos[i] * x[i])` over `F32` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_f32<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<128, N>(weights, x, |w| {
+pub(in crate::cpu) fn dot_f32<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<128, N>(wthirty_twos, x, |w| {
         let w = w.as_chunks::<32>().0;
         [load_8_le(&w[0]), load_8_le(&w[1]), load_8_le(&w[2]), load_8_le(&w[3])]
     })
 }
 
-/// `sum(weights[i] * x[i])` over `F16` weights.
+/// `sum(wthirty_twos[i] * x[i])` over `F16` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_f16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<64, N>(weights, x, |w| {
+pub(in crate::cpu) fn dot_f16<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<64, N>(wthirty_twos, x, |w| {
         let [a, b, c, d] = [load_16(w, 0), load_16(w, 16), load_16(w, 32), load_16(w, 48)];
         [_mm256_cvtph_ps(a), _mm256_cvtph_ps(b), _mm256_cvtph_ps(c), _mm256_cvtph_ps(d)]
     })
 }
 
-/// `sum(weights[i] * x[i])` over `BF16` weights.
+/// `sum(wthirty_twos[i] * x[i])` over `BF16` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_bf16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<64, N>(weights, x, |w| {
+pub(in crate::cpu) fn dot_bf16<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<64, N>(wthirty_twos, x, |w| {
         [bf16s(load_16(w, 0)), bf16s(load_16(w, 16)), bf16s(load_16(w, 32)), bf16s(load_16(w, 48))]
     })
 }
 
-/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
+/// `sum(wthirty_twos[i] * x[i])` over whole `Q4_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<18, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q4_0(w))))
+pub(in crate::cpu) fn dot_q4_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<18, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q4_0(w))))
 }
 
-/// `sum(weights[i] * x[i])` over whole `Q5_0` blocks.
+/// `sum(wthirty_twos[i] * x[i])` over whole `Q5_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q5_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<22, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q5_0(w))))
+pub(in crate::cpu) fn dot_q5_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<22, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q5_0(w))))
 }
 
-/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
+/// `sum(wthirty_twos[i] * x[i])` over whole `Q8_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<34, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q8_0(w))))
+pub(in crate::cpu) fn dot_q8_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<34, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q8_0(w))))
 }
 
-/// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
+/// `sum(wthirty_twos[i] * x[i])` over whole `Q4_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    let (x, mut sums) = (x.map(|x| x.as_chunks::<32>().0), [[_mm256_setzero_ps(); 2]; N]);
-    for (i, block) in weights.as_chunks::<144>().0.iter().enumerate() {
+pub(in crate::cpu) fn dot_q4_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    let (x, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
+    for (i, block) in wthirty_twos.as_chunks::<144>().0.iter().enumerate() {
         let (d, d_min) = (half_at(block, 0), half_at(block, 2));
         let (scales, mins) = q4_k_scales(&block[4..16]);
-        for j in 0..8 {
-            let scale = _mm256_set1_ps(d * f32::from(scales[j]));
-            let min = _mm256_set1_ps(d_min * f32::from(mins[j]));
-            let [a, b, c, d] = floats(unpack::q4_k(block, j / 2)[j % 2]);
-            // The product is exact, so that fusing it rounds as decoding does.
-            let w = [
-                _mm256_fmsub_ps(a, scale, min),
-                _mm256_fmsub_ps(b, scale, min),
-                _mm256_fmsub_ps(c, scale, min),
-                _mm256_fmsub_ps(d, scale, min),
-            ];
-            add_32(&mut sums, w, x, 8 * i + j);
+        let (scales, mins) = (products(d, scales), products(d_min, mins));
+        for pair in 0..4 {
+            for (j, q) in unpack::q4_k(block, pair).into_iter().enumerate() {
+                let j = 2 * pair + j;
+                let (scale, min) = (_mm256_set1_ps(scales[j]), _mm256_set1_ps(mins[j]));
+                let [a, b, c, d] = floats(q);
+                // The product is exact, so that fusing it rounds as decoding does.
+                let w = [
+                    _mm256_fmsub_ps(a, scale, min),
+                    _mm256_fmsub_ps(b, scale, min),
+                    _mm256_fmsub_ps(c, scale, min),
+                    _mm256_fmsub_ps(d, scale, min),
+                ];
+                add_32(&mut sums, w, x, 8 * i + j);
+            }
         }
     }
     totals(sums)
 }
 
-/// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
+/// `sum(wthirty_twos[i] * x[i])` over whole `Q6_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    let (x, mut sums) = (x.map(|x| x.as_chunks::<32>().0), [[_mm256_setzero_ps(); 2]; N]);
-    for (i, block) in weights.as_chunks::<210>().0.iter().enumerate() {
+pub(in crate::cpu) fn dot_q6_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    let (x, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
+    for (i, block) in wthirty_twos.as_chunks::<210>().0.iter().enumerate() {
         let d = half_at(block, 208);
         for half in 0..2 {
             for (j, q) in unpack::q6_k(block, half).into_iter().enumerate() {
                 let j = 4 * half + j;
-                let scale = |at: usize| _mm256_set1_ps(d * f32::from(block[at].cast_signed()));
-                let (first, second) = (scale(192 + 2 * j), scale(193 + 2 * j));
+                let scale = |at: usize| f32::from(block[at].cast_signed());
+                let first = _mm256_mul_ps(d, _mm256_set1_ps(scale(192 + 2 * j)));
+                let second = _mm256_mul_ps(d, _mm256_set1_ps(scale(193 + 2 * j)));
                 let [a, b, c, d] = floats(q);
                 let w = [
                     _mm256_mul_ps(a, first),
@@ -103,28 +107,28 @@ pub(in crate::cpu) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -
     totals(sums)
 }
 
-/// Over chunks of `BYTES` that `decode` makes 32 weights of. The last may be short, in formats
+/// Over chunks of `BYTES` that `decode` makes 32 wthirty_twos of. The last may be short, in formats
 /// where zeros decode to zeros.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const BYTES: usize, const N: usize>(
-    weights: &[u8],
+    wthirty_twos: &[u8],
     x: [&[f32]; N],
     decode: impl Fn(&[u8; BYTES]) -> [__m256; 4],
 ) -> [f32; N] {
-    let (chunks, rest) = weights.as_chunks::<BYTES>();
-    let (whole, mut sums) = (x.map(|x| x.as_chunks::<32>().0), [[_mm256_setzero_ps(); 2]; N]);
+    let (chunks, rest) = wthirty_twos.as_chunks::<BYTES>();
+    let (whole, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
     for (i, chunk) in chunks.iter().enumerate() {
         add_32(&mut sums, decode(chunk), whole, i);
     }
     if !rest.is_empty() {
-        let tails = x.map(|x| padded(x.as_chunks::<32>().1));
+        let tails = tails(x);
         add_32(&mut sums, decode(&padded(rest)), tails.each_ref().map(slice::from_ref), 0);
     }
     totals(sums)
 }
 
-/// Adds the products of 32 weights with those activations of each row that are `x[_][i]`.
+/// Adds the products of 32 wthirty_twos with those activations of each row that are `x[_][i]`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn add_32<const N: usize>(
@@ -169,9 +173,18 @@ fn floats(q: __m256i) -> [__m256; 4] {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn scaled(d: f32, [a, b, c, e]: [__m256; 4]) -> [__m256; 4] {
-    let d = _mm256_set1_ps(d);
+fn scaled(d: __m256, [a, b, c, e]: [__m256; 4]) -> [__m256; 4] {
     [_mm256_mul_ps(a, d), _mm256_mul_ps(b, d), _mm256_mul_ps(c, d), _mm256_mul_ps(e, d)]
+}
+
+/// `d` times each.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn products(d: __m256, with: [u8; 8]) -> [f32; 8] {
+    let with = _mm_cvtsi64_si128(i64::from_le_bytes(with));
+    let mut products = [0.0; 8];
+    store_8(_mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(with))), &mut products);
+    products
 }
 
 /// 8 bf16 numbers: the upper halves of floats.
@@ -179,4 +192,15 @@ fn scaled(d: f32, [a, b, c, e]: [__m256; 4]) -> [__m256; 4] {
 #[target_feature(enable = "avx2")]
 fn bf16s(x: __m128i) -> __m256 {
     _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x)))
+}
+
+// A closure in a function with target features has them, too, and is then not inlined into `map`.
+
+fn thirty_twos<const N: usize>(x: [&[f32]; N]) -> [&[[f32; 32]]; N] {
+    x.map(|x| x.as_chunks().0)
+}
+
+/// What is left of whole chunks.
+fn tails<const N: usize>(x: [&[f32]; N]) -> [[f32; 32]; N] {
+    x.map(|x| padded(x.as_chunks::<32>().1))
 }

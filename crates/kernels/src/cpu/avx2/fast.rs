@@ -35,25 +35,30 @@ pub(in crate::cpu) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[Q8Block]; N
 /// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[Q8Block]; N]) -> [f32; N] {
-    let (mut sums, mut min_sums) = ([_mm256_setzero_ps(); N], [0.0; N]);
-    for (i, block) in weights.as_chunks::<144>().0.iter().enumerate() {
+    let blocks = weights.as_chunks::<144>().0;
+    let x = first(8 * blocks.len(), x);
+    let (mut sums, mut min_sums) = (zeros(), [0.0; N]);
+    for (i, block) in blocks.iter().enumerate() {
         let (d, d_min) = (half_at(block, 0), half_at(block, 2));
         let (scales, mins) = q4_k_scales(&block[4..16]);
         let mut mins_here = [0.0; N];
-        for j in 0..8 {
-            let q = unpack::q4_k(block, j / 2)[j % 2];
-            let scale = _mm256_set1_epi16(scales[j].into());
-            for n in 0..N {
-                let x = &x[n][8 * i + j];
-                // 2 * 15 * 127 fits 16 bits.
-                let pairs = _mm256_maddubs_epi16(q, load_32_i8(&x.qs));
-                let products = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale));
-                sums[n] = _mm256_fmadd_ps(_mm256_set1_ps(d * x.d), products, sums[n]);
-                mins_here[n] += f32::from(mins[j]) * x.sum;
+        for pair in 0..4 {
+            for (j, q) in unpack::q4_k(block, pair).into_iter().enumerate() {
+                let (sums, j) = (&mut sums[j], 2 * pair + j);
+                let scale = _mm256_set1_epi16(scales[j].into());
+                for n in 0..N {
+                    let x = &x[n][8 * i + j];
+                    // A pair is at most 2 * 15 * 127, which fits 16 bits.
+                    let pairs = _mm256_maddubs_epi16(q, load_32_i8(&x.qs));
+                    let products = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale));
+                    sums[n] =
+                        _mm256_fmadd_ps(_mm256_mul_ps(d, _mm256_set1_ps(x.d)), products, sums[n]);
+                    mins_here[n] += f32::from(mins[j]) * x.sum;
+                }
             }
         }
         for n in 0..N {
-            min_sums[n] += d_min * mins_here[n];
+            min_sums[n] += _mm256_cvtss_f32(d_min) * mins_here[n];
         }
     }
     let mut totals = totals(sums);
@@ -64,16 +69,17 @@ pub(in crate::cpu) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[Q8Block]; N
 /// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[Q8Block]; N]) -> [f32; N] {
-    let mut sums = [_mm256_setzero_ps(); N];
-    for (i, block) in weights.as_chunks::<210>().0.iter().enumerate() {
+    let blocks = weights.as_chunks::<210>().0;
+    let (x, mut sums) = (first(8 * blocks.len(), x), zeros());
+    for (i, block) in blocks.iter().enumerate() {
         let d = half_at(block, 208);
         for half in 0..2 {
             for (j, q) in unpack::q6_k(block, half).into_iter().enumerate() {
-                let j = 4 * half + j;
+                let (sums, j) = (&mut sums[j % 2], 4 * half + j);
                 let scale = |at: usize| _mm_set1_epi16(block[at].cast_signed().into());
                 let scales = _mm256_set_m128i(scale(193 + 2 * j), scale(192 + 2 * j));
-                // A pair is within 2 * 32 * 127, and 8 times that and a scale fits 24 bits.
-                add_32(&mut sums, d, [q, scales], x, 8 * i + j);
+                // A pair is at most 2 * 32 * 127; 4 times that and a scale fit 24 bits.
+                add_32(sums, d, [q, scales], x, 8 * i + j);
             }
         }
     }
@@ -88,10 +94,17 @@ fn dot_signed<const BYTES: usize, const N: usize>(
     x: [&[Q8Block]; N],
     unpack: impl Fn(&[u8; BYTES]) -> __m256i,
 ) -> [f32; N] {
-    let (mut sums, ones) = ([_mm256_setzero_ps(); N], _mm256_set1_epi16(1));
-    for (i, block) in weights.as_chunks::<BYTES>().0.iter().enumerate() {
-        // A pair is at most 2 * 128 * 127 = 32512, just within 16 bits.
-        add_32(&mut sums, half_at(block, 0), [unpack(block), ones], x, i);
+    let (blocks, ones) = (weights.as_chunks::<BYTES>().0, _mm256_set1_epi16(1));
+    let (x, mut sums) = (first(blocks.len(), x), zeros());
+    let (pairs, last) = blocks.as_chunks::<2>();
+    for (i, pair) in pairs.iter().enumerate() {
+        for (j, (block, sums)) in pair.iter().zip(&mut sums).enumerate() {
+            // A pair is at most 2 * 128 * 127 = 32512, just within 16 bits.
+            add_32(sums, half_at(block, 0), [unpack(block), ones], x, 2 * i + j);
+        }
+    }
+    for block in last {
+        add_32(&mut sums[0], half_at(block, 0), [unpack(block), ones], x, 2 * pairs.len());
     }
     totals(sums)
 }
@@ -102,7 +115,7 @@ fn dot_signed<const BYTES: usize, const N: usize>(
 #[target_feature(enable = "avx2,fma")]
 fn add_32<const N: usize>(
     sums: &mut [__m256; N],
-    d: f32,
+    d: __m256,
     [q, scales]: [__m256i; 2],
     x: [&[Q8Block]; N],
     i: usize,
@@ -112,14 +125,28 @@ fn add_32<const N: usize>(
         let x = &x[n][i];
         let pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(load_32_i8(&x.qs), q));
         let products = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scales));
-        sums[n] = _mm256_fmadd_ps(_mm256_set1_ps(d * x.d), products, sums[n]);
+        sums[n] = _mm256_fmadd_ps(_mm256_mul_ps(d, _mm256_set1_ps(x.d)), products, sums[n]);
     }
+}
+
+/// Two sums for each row of activations, so that one need not wait for the other.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn zeros<const N: usize>() -> [[__m256; N]; 2] {
+    [[_mm256_setzero_ps(); N]; 2]
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn totals<const N: usize>(sums: [__m256; N]) -> [f32; N] {
+fn totals<const N: usize>([even, odd]: [[__m256; N]; 2]) -> [f32; N] {
     let mut totals = [0.0; N];
-    totals.iter_mut().zip(sums).for_each(|(total, sum)| *total = horizontal_sum(sum));
+    for n in 0..N {
+        totals[n] = horizontal_sum(_mm256_add_ps(even[n], odd[n]));
+    }
     totals
+}
+
+/// The first `len` blocks of each row, so that no index needs a check.
+fn first<const N: usize>(len: usize, x: [&[Q8Block]; N]) -> [&[Q8Block]; N] {
+    x.map(|x| &x[..len])
 }

@@ -55,13 +55,12 @@ pub(in crate::cpu) fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn axpy_with<T: Copy + Default>(a: f32, x: &[T], y: &mut [f32], load: impl Fn(&[T; 8]) -> __m256) {
     debug_assert_eq!(x.len(), y.len());
-    let (x, x_rest) = x.as_chunks::<8>();
-    let mut x = x.iter();
     let a = _mm256_set1_ps(a);
-    change_8s(y, |y| {
-        let x = x.next().map_or_else(|| load(&padded(x_rest)), |x| load(x));
-        _mm256_fmadd_ps(a, x, y)
-    });
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
+    for (x, y) in x.iter().zip(y) {
+        store_8(_mm256_fmadd_ps(a, load(x), load_8(y)), y);
+    }
+    change_8s(y_rest, |y| _mm256_fmadd_ps(a, load(&padded(x_rest)), y));
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

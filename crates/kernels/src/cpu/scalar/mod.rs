@@ -71,11 +71,6 @@ fn dot_decoded<const LEN: usize, const N: usize>(
 /// Sums that do not wait for one another, and that a compiler may keep in one vector.
 const LANES: usize = 8;
 
-/// `sum(a[i] * b[i])`
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    (vectors::VECTORS.dot)(a, b)
-}
-
 fn add_products(a: &[f32], b: &[f32], sums: &mut [f32; LANES]) {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {

@@ -17,7 +17,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 fn dot_f16(a: &[f32], b: &[f16]) -> f32 {
     debug_assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| a * b.to_f32()).sum()
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        add_products(a, &b.map(widened), &mut sums);
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, &b)| a * widened(b)).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
@@ -27,12 +33,23 @@ fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
 
 fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
     debug_assert_eq!(x.len(), y.len());
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x.to_f32());
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y += a * widened(x));
 }
 
 fn to_f16(x: &[f32], y: &mut [f16]) {
     debug_assert_eq!(x.len(), y.len());
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = f16::from_f32(x));
+}
+
+/// As `f16::to_f32`, which asks for CPU features at each number; this becomes vector code.
+fn widened(x: f16) -> f32 {
+    const INFINITY: u32 = 0x7c00 << 13;
+    let (sign, magnitude) = (u32::from(x.to_bits()) & 0x8000, u32::from(x.to_bits()) & 0x7fff);
+    let shifted = magnitude << 13;
+    // 2^112 is the difference of the two exponents' biases; subnormals become normal by it.
+    let finite = (f32::from_bits(shifted) * f32::from_bits((112 + 127) << 23)).to_bits();
+    let bits = if shifted < INFINITY { finite } else { shifted | 0x7f80_0000 };
+    f32::from_bits(sign << 16 | bits)
 }
 
 fn max(x: &[f32]) -> f32 {
@@ -48,4 +65,17 @@ pub(in crate::cpu) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
 /// Shared with `avx2`, as [`exp_sum`].
 pub(in crate::cpu) fn silu(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_is_widened() {
+        for half in (0..=u16::MAX).map(f16::from_bits) {
+            let (found, expected) = (widened(half), half.to_f32());
+            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan());
+        }
+    }
 }

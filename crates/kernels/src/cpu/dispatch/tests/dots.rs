@@ -1,7 +1,5 @@
 //! Every dot product of every instruction set, against `f64` sums over decoded weights.
 
-use std::ops::Range;
-
 use super::{available, noise};
 use crate::{
     Format,
@@ -29,8 +27,8 @@ impl Case {
     fn extreme(format: Format, fill: u8, scale: u16, x: [f32; 2]) -> Self {
         let layout = format.layout();
         let mut block = vec![fill; layout.block_bytes];
-        for at in scales(format) {
-            block[at].copy_from_slice(&scale.to_le_bytes());
+        for &at in scales(format) {
+            block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
         }
         let x: Vec<f32> = x.into_iter().cycle().take(3 * layout.block_len).collect();
         let negative = x.iter().map(|x| -x).collect();
@@ -62,13 +60,13 @@ impl Case {
     }
 }
 
-/// Where a block's f16 scales are.
-fn scales(format: Format) -> Vec<Range<usize>> {
+/// Where a block's f16 scales begin.
+fn scales(format: Format) -> &'static [usize] {
     match format {
-        Format::F32 | Format::F16 | Format::BF16 => vec![],
-        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => vec![0..2],
-        Format::Q4_K => vec![0..2, 2..4],
-        Format::Q6_K => vec![208..210],
+        Format::F32 | Format::F16 | Format::BF16 => &[],
+        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
+        Format::Q4_K => &[0, 2],
+        Format::Q6_K => &[208],
     }
 }
 
