@@ -1,1 +1,217 @@
+//! The suite on every kind of CPU backend, with guards around all that kernels write and read.
+//!
+//! Numbers of the arena that no tensor's rows have, blocks past those of a phase, and places of a
+//! cache that no row was stored at hold a canary, which must live; it is a NaN, so that a kernel
+//! that reads it shows. On Linux, weights end where a page begins that nobody may read.
 
+use std::collections::BTreeSet;
+
+use half::f16;
+
+use super::{
+    Config, Cpu, Fuse, Isa, Precision,
+    arena::{Gaps, count},
+    quantise::Q8Block,
+    schedule::Work,
+    share::Pages,
+};
+use crate::{
+    Backend, Basic, Batch, Bytes, Cache, CacheSpec, Error, Fused, Info, Op, Plan, PlanId, See,
+    Shape, Tensor, Weight, WeightSpec,
+    conformance::{Bounds, check},
+};
+
+/// A NaN that no kernel makes.
+const CANARY: f32 = f32::from_bits(0x7fc5_eeed);
+const CANARY_F16: f16 = f16::from_bits(0x7e5d);
+const CANARY_BLOCK: Q8Block = Q8Block { d: CANARY, sum: CANARY, qs: [99; 32] };
+
+/// A CPU backend that looks after every run.
+struct Guarded {
+    cpu: Cpu,
+    /// The rows of each cache that something was stored at.
+    stored: Vec<BTreeSet<usize>>,
+}
+
+impl Guarded {
+    fn new(config: Config) -> Self {
+        let mut cpu = Cpu::new(config).expect("a configuration of this machine");
+        cpu.gaps = Gaps::Guards;
+        Self { cpu, stored: vec![] }
+    }
+
+    /// Puts canaries everywhere but at what the host wrote.
+    fn poison(&mut self, plan: PlanId, shape: Shape) {
+        let written = self.written(plan, shape, |op| *op == Op::Basic(Basic::Input));
+        let numbers = self.cpu.memory.numbers.as_mut();
+        each_outside(&written, numbers, |x| *x = CANARY);
+        self.cpu.memory.blocks.as_mut().fill(CANARY_BLOCK);
+    }
+
+    /// Panics unless every canary lives.
+    fn look(&mut self, plan: PlanId, shape: Shape) {
+        let name = self.cpu.info.name.clone();
+        let plan_text = self.cpu.programs[plan.id].plan.to_string();
+        let written = self.written(plan, shape, |_| true);
+        each_outside(&written, self.cpu.memory.numbers.as_mut(), |x| {
+            assert_eq!(x.to_bits(), CANARY.to_bits(), "{name}: wrote past a tensor\n{plan_text}");
+        });
+        let rounded = self.cpu.programs[plan.id].schedule.phases().iter().filter_map(|phase| {
+            match phase.work {
+                Work::Round(_) => Some(phase.output(0).len(shape)),
+                Work::Compute => None,
+            }
+        });
+        let blocks = rounded.max().unwrap_or(0);
+        for block in &self.cpu.memory.blocks.as_mut()[blocks..] {
+            assert_eq!(block.qs, CANARY_BLOCK.qs, "{name}: wrote past the blocks\n{plan_text}");
+        }
+        for c in self.caches(plan) {
+            let (spec, paged) = (&self.cpu.caches[c], &mut self.cpu.memory.caches[c]);
+            for (pages, cols) in [(&mut paged.k, spec.k_cols), (&mut paged.v, spec.v_cols)] {
+                let live = lives(pages, cols, &self.stored[c]);
+                assert!(live, "{name}: stored where no row is\n{plan_text}");
+            }
+        }
+    }
+
+    fn note_stored(&mut self, plan: PlanId, batch: &Batch) {
+        for c in self.caches(plan) {
+            let CacheSpec { group, block_len, .. } = self.cpu.caches[c];
+            let rows = (0..batch.tokens.len()).filter_map(|i| batch.seq(i).map(|seq| (i, seq)));
+            let slots = rows.map(|(i, seq)| batch.slot(seq, group, batch.at[i], block_len));
+            self.stored[c].extend(slots);
+        }
+    }
+
+    /// The caches that a plan stores to.
+    fn caches(&self, plan: PlanId) -> BTreeSet<usize> {
+        let steps = self.cpu.programs[plan.id].plan.steps();
+        steps.iter().filter_map(|step| step.op.cache()).map(|c| c.id).collect()
+    }
+
+    /// The ranges of the arena that the operations which `pick` picks have written, in order.
+    fn written(&self, plan: PlanId, shape: Shape, pick: fn(&Op) -> bool) -> Vec<[usize; 2]> {
+        let program = &self.cpu.programs[plan.id];
+        let steps = program.plan.steps().iter().filter(|step| pick(&step.op));
+        let mut all: Vec<_> = steps
+            .flat_map(|step| &step.out)
+            .map(|x| (program.begin[x.id], count(x.rows, shape) * x.cols))
+            .map(|(begin, len)| [begin, begin + len])
+            .collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+fn each_outside(written: &[[usize; 2]], numbers: &mut [f32], mut f: impl FnMut(&mut f32)) {
+    let mut at = 0;
+    for &[begin, end] in written.iter().chain(&[[numbers.len(); 2]]) {
+        assert!(at <= begin, "tensors that are kept apart");
+        numbers[at..begin].iter_mut().for_each(&mut f);
+        at = end;
+    }
+}
+
+/// Whether all rows but the `stored` ones are canaries.
+fn lives(pages: &mut Pages, cols: usize, stored: &BTreeSet<usize>) -> bool {
+    fn all<T>(x: &[T], cols: usize, stored: &BTreeSet<usize>, canary: impl Fn(&T) -> bool) -> bool {
+        let mut rows = x.chunks_exact(cols.max(1)).enumerate();
+        rows.all(|(i, row)| stored.contains(&i) || row.iter().all(&canary))
+    }
+    match pages {
+        Pages::F32(x) => all(x.as_mut(), cols, stored, |x| x.to_bits() == CANARY.to_bits()),
+        Pages::F16(x) => all(x.as_mut(), cols, stored, |x| *x == CANARY_F16.to_bits()),
+    }
+}
+
+impl Backend for Guarded {
+    fn info(&self) -> &Info {
+        self.cpu.info()
+    }
+
+    fn upload(&mut self, spec: &WeightSpec, parts: &[Bytes]) -> Result<Weight, Error> {
+        #[cfg(target_os = "linux")]
+        let parts: Vec<_> =
+            parts.iter().map(|part| Bytes::new(super::fence::Fenced::new(part))).collect();
+        self.cpu.upload(spec, &parts)
+    }
+
+    fn new_cache(&mut self, spec: &CacheSpec) -> Result<Cache, Error> {
+        let cache = self.cpu.new_cache(spec)?;
+        let paged = self.cpu.memory.caches.last_mut().expect("one was made just now");
+        for pages in [&mut paged.k, &mut paged.v] {
+            match pages {
+                Pages::F32(x) => x.as_mut().fill(CANARY),
+                Pages::F16(x) => x.as_mut().fill(CANARY_F16.to_bits()),
+            }
+        }
+        self.stored.push(BTreeSet::new());
+        Ok(cache)
+    }
+
+    fn fuses(&self, op: &Fused) -> bool {
+        self.cpu.fuses(op)
+    }
+
+    fn scratch(&self, plan: &Plan, max: Shape) -> u64 {
+        self.cpu.scratch(plan, max)
+    }
+
+    fn load(&mut self, plan: &Plan, max: Shape) -> Result<PlanId, Error> {
+        self.cpu.load(plan, max)
+    }
+
+    fn write(&mut self, plan: PlanId, input: Tensor, rows: &[f32]) -> Result<(), Error> {
+        self.cpu.write(plan, input, rows)
+    }
+
+    fn run(&mut self, plan: PlanId, batch: &Batch) -> Result<(), Error> {
+        self.poison(plan, batch.shape());
+        self.cpu.run(plan, batch)?;
+        self.note_stored(plan, batch);
+        self.look(plan, batch.shape());
+        Ok(())
+    }
+
+    fn read(&mut self, plan: PlanId, port: Tensor, see: See<'_>) -> Result<(), Error> {
+        self.cpu.read(plan, port, see)
+    }
+}
+
+/// All kinds of backend this machine can run; one for each of `threads`.
+fn each(threads: &[usize], mut f: impl FnMut(Config)) {
+    let required = std::env::var("INGLE_REQUIRE").unwrap_or_default();
+    for &isa in Isa::ALL {
+        if !isa.is_available() {
+            assert!(!required.split(',').any(|it| it == isa.to_string()), "no {isa} here");
+            eprintln!("skipped: no {isa}");
+            continue;
+        }
+        for precision in [Precision::Exact, Precision::Fast] {
+            for &threads in threads {
+                f(Config { isa, precision, threads, fuse: Fuse::Known });
+            }
+        }
+    }
+}
+
+fn bounds(precision: Precision) -> &'static Bounds {
+    match precision {
+        Precision::Exact => &Bounds::EXACT,
+        Precision::Fast => &Bounds::FAST,
+    }
+}
+
+#[test]
+fn every_kind_agrees_with_the_reference() {
+    each(&[1, 2, 3], |config| check(&mut Guarded::new(config), bounds(config.precision)));
+}
+
+#[test]
+fn what_is_not_fused_agrees_with_the_reference() {
+    each(&[2], |config| {
+        let config = Config { fuse: Fuse::Nothing, ..config };
+        check(&mut Guarded::new(config), bounds(config.precision));
+    });
+}

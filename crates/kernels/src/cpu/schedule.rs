@@ -324,3 +324,6 @@ pub(super) fn cache_rects(id: usize, spec: &CacheSpec) -> [Option<Rect>; 2] {
     let rect = |area, cols| (cols > 0).then_some(Rect { area, height, cols });
     [rect(Area::Keys(id), spec.k_cols), rect(Area::Values(id), spec.v_cols)]
 }
+
+#[cfg(test)]
+mod tests;

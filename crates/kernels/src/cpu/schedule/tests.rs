@@ -1,0 +1,125 @@
+//! Tiles, meetings, and a run that ends in a panic.
+
+use super::*;
+use crate::{
+    Act, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Plan, Table,
+    WeightSpec,
+    cpu::{Config, Cpu, Fuse, Isa, Precision, arena},
+};
+
+const MAX: Shape = Shape { rows: 37, seqs: 2, outputs: 3, len: 64 };
+
+fn cpu(precision: Precision) -> Cpu {
+    let config = Config { isa: Isa::Scalar, precision, threads: 1, fuse: Fuse::Known };
+    Cpu::new(config).expect("every machine can run it")
+}
+
+/// Norm, three products, store, attention, add and norm, gated: every kind of tiling.
+fn block(cpu: &mut Cpu) -> Plan {
+    let mut linear = |rows| {
+        let format = Format::Q8_0;
+        let bytes = Bytes::new(format.encode(&vec![0.5; rows * 96]));
+        let w = cpu.upload(&WeightSpec { rows, cols: 96, format }, &[bytes]).expect("it fits");
+        Linear { w, bias: None }
+    };
+    let l = [linear(96), linear(32), linear(32)];
+    let [gate, up] = [linear(130), linear(130)];
+    let (k_cols, v_cols, format) = (32, 32, CacheFormat::F16);
+    let spec = CacheSpec { group: 0, k_cols, v_cols, blocks: 8, block_len: 16, format };
+    let c = cpu.new_cache(&spec).expect("small");
+    let mut p = Plan::new();
+    let x = p.input(96);
+    let [q, k, v] = p.linears(x, l.each_ref());
+    p.store(c, k, Some(v));
+    let (head_dim, span) = (16, crate::Span::Full);
+    let h = p.attend(q, c, &crate::Attn { head_dim, v_dim: 16, scale: 1.0, span });
+    let sum = p.add(x, h);
+    let h = p.norm(sum, &Norm { cols: 96, w: None, eps: 1e-5 });
+    let h = p.gated(h, &gate, &up, Act::Silu);
+    let h = p.outputs(h);
+    p.port(h);
+    p
+}
+
+#[test]
+fn tiles_cover_each_output_once() {
+    let mut cpu = cpu(Precision::Fast);
+    let placed = {
+        let plan = block(&mut cpu);
+        cpu.place(&plan, MAX)
+    };
+    for (rows, outputs) in [(0, 0), (1, 1), (3, 0), (8, 2), (37, 3)] {
+        let shape = Shape { rows, outputs, ..MAX };
+        for (phase, threads) in
+            placed.schedule.phases().iter().zip([1, 2, 7, 64].into_iter().cycle())
+        {
+            let mut counts: Vec<_> =
+                phase.writes.iter().map(|out| vec![0; out.rect.len(shape)]).collect();
+            let mut places = (0..).map_while(|index| phase.place(index, shape, threads));
+            for Place { output, rows, cols } in places.by_ref() {
+                let all = if phase.together() { 0..counts.len() } else { output..output + 1 };
+                for output in all {
+                    let stride = phase.output(output).cols;
+                    for i in rows.clone() {
+                        cols.clone().for_each(|j| counts[output][i * stride + j] += 1);
+                    }
+                }
+            }
+            let once = counts.iter().flatten().all(|&n| n == 1);
+            assert!(once, "{shape:?}, {threads} threads, step {}", phase.step);
+        }
+    }
+}
+
+#[test]
+fn threads_meet_where_one_needs_what_another_made() {
+    let names = |precision| {
+        let mut cpu = cpu(precision);
+        let plan = block(&mut cpu);
+        let placed = cpu.place(&plan, MAX);
+        let phases = placed.schedule.phases().iter();
+        let name = |phase: &Phase| {
+            let op = placed.plan.steps()[phase.step].op.name();
+            let name = if phase.work == Work::Compute { op } else { "round" };
+            if phase.meets_before() { format!("| {name}") } else { name.to_owned() }
+        };
+        phases.map(name).collect::<Vec<_>>().join(" ")
+    };
+    let want = "linears | store | attend | add_norm | gated | outputs";
+    assert_eq!(names(Precision::Exact), want);
+    let want = "round | linears | store | attend | add_norm | round | gated | outputs";
+    assert_eq!(names(Precision::Fast), want);
+}
+
+#[test]
+fn independent_operations_need_no_meeting() {
+    let cpu = cpu(Precision::Exact);
+    let mut p = Plan::new();
+    let [x, y] = [p.input(8), p.input(8)];
+    let norm = Norm { cols: 8, w: None, eps: 0.0 };
+    let [a, b] = [p.norm(x, &norm), p.norm(y, &norm)];
+    // So that neither result takes an input's place.
+    [x, y, a, b].into_iter().for_each(|it| p.port(it));
+    let placed = cpu.place(&p, MAX);
+    assert_eq!(placed.schedule.phases().len(), 2);
+    assert!(!placed.schedule.phases().iter().any(Phase::meets_before));
+}
+
+#[test]
+fn a_panic_in_a_run_reaches_the_caller_and_the_next_run_works() {
+    let config = Config { threads: 3, ..*cpu(Precision::Fast).config() };
+    let mut cpu = Cpu::new(config).expect("every machine can run it");
+    let plan = block(&mut cpu);
+    let id = cpu.load(&plan, MAX).expect("small");
+    let mut batch = Batch::default();
+    batch.push(0, &[0; 5], Table(vec![vec![0, 1, 2, 3]]));
+    batch.out.push(4);
+    cpu.run(id, &batch).expect("a sound batch");
+    // A place of the arena that is not there.
+    let begin = std::mem::replace(&mut cpu.programs[0].begin, vec![usize::MAX / 8; 64]);
+    let run = std::panic::AssertUnwindSafe(|| cpu.run(id, &batch));
+    assert!(std::panic::catch_unwind(run).is_err());
+    cpu.programs[0].begin = begin;
+    cpu.run(id, &batch).expect("a sound batch");
+    assert_eq!(arena::count(Rows::Outputs, cpu.programs[0].ran), 1);
+}

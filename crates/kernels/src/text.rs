@@ -1,0 +1,157 @@
+//! Plans as text: an operation a line, for snapshots, logs and errors.
+//!
+//! ```text
+//!   0  t3 = norm(t2, weight F32[1x64], eps 1e-5)         step x 64
+//! ```
+//! That is: the layer, the results, the operation with its arguments, the shapes of the results.
+//! Tensors are numbered as they were made. Nothing here depends on a device.
+
+use std::fmt;
+
+use crate::{
+    Act, Attn, Basic, Cache, Fused, Linear, Norm, Op, Plan, Rope, Rows, Span, Tensor, Weight,
+    plan::Step,
+};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps().iter().try_for_each(|step| writeln!(f, "{step}"))?;
+        write!(f, "  -  ports: {}", Names(self.ports()))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layer {
+            Some(layer) => write!(f, "{layer:>3}  ")?,
+            None => write!(f, "  -  ")?,
+        }
+        if self.out.is_empty() {
+            return write!(f, "{}", self.op);
+        }
+        let line = format!("{} = {}", Names(&self.out), self.op);
+        write!(f, "{line:<72} ")?;
+        for (i, x) in self.out.iter().enumerate() {
+            let rows = match x.rows {
+                Rows::Step => "step",
+                Rows::Outputs => "outputs",
+            };
+            write!(f, "{}{rows} x {}", if i == 0 { "" } else { ", " }, x.cols)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.name(), Arguments(self))
+    }
+}
+
+struct Arguments<'a>(&'a Op);
+
+impl fmt::Display for Arguments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Op::Basic(op) => basic(f, op),
+            Op::Fused(Fused::Linears(x, all)) => {
+                write!(f, "{x}")?;
+                all.iter().try_for_each(|l| write!(f, ", {l}"))
+            }
+            Op::Fused(Fused::Gated(x, gate, up, act)) => write!(f, "{x}, {gate}, {up}, {act}"),
+            Op::Fused(Fused::AddNorm(a, b, n)) => write!(f, "{a}, {b}, {n}"),
+        }
+    }
+}
+
+fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
+    match op {
+        Basic::Input => Ok(()),
+        Basic::Embed(table, scale) => write!(f, "{table}, scale {scale}"),
+        Basic::Linear(x, l) => write!(f, "{x}, {l}"),
+        Basic::Norm(x, n) => write!(f, "{x}, {n}"),
+        Basic::Rope(x, r) => write!(f, "{x}, {r}"),
+        Basic::Store(c, k, Some(v)) => write!(f, "{c}, k {k}, v {v}"),
+        Basic::Store(c, k, None) => write!(f, "{c}, k {k}"),
+        Basic::Attend(q, c, a) => write!(f, "{q}, {c}, {a}"),
+        Basic::Outputs(x) => write!(f, "{x}"),
+        Basic::Add(a, b) => write!(f, "{a}, {b}"),
+        Basic::Glu(gate, up, act) => write!(f, "{gate}, {up}, {act}"),
+    }
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.id)
+    }
+}
+
+struct Names<'a>(&'a [Tensor]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, x) in self.0.iter().enumerate() {
+            write!(f, "{}{x}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}x{}]", self.format.layout().name, self.rows, self.cols)
+    }
+}
+
+impl fmt::Display for Linear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.w)?;
+        if self.bias.is_some() { f.write_str(" + bias") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Norm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.w {
+            Some(w) => write!(f, "weight {w}, eps {:e}", self.eps),
+            None => write!(f, "runs of {}, eps {:e}", self.cols, self.eps),
+        }
+    }
+}
+
+impl fmt::Display for Rope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pairs, head_dim, turned, gain, .. } = self;
+        write!(f, "heads of {head_dim}, {turned} turn as {pairs:?}")?;
+        if *gain == 1.0 { Ok(()) } else { write!(f, ", gain {gain}") }
+    }
+}
+
+impl fmt::Display for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cache {} of group {}", self.id, self.group)
+    }
+}
+
+impl fmt::Display for Attn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { head_dim, v_dim, scale, span } = self;
+        write!(f, "heads of {head_dim}")?;
+        if v_dim != head_dim {
+            write!(f, " and {v_dim}")?;
+        }
+        write!(f, ", scale {scale}")?;
+        match span {
+            Span::Full => Ok(()),
+            Span::Window(w) => write!(f, ", window {w}"),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silu => "silu",
+        })
+    }
+}

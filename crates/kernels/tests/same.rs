@@ -1,0 +1,207 @@
+//! One backend, two ways, the same bits: for any number of threads, any chunks, any company in a
+//! batch, and after any other batch. Then a NaN, which must be found where it was made.
+
+use kernels::{
+    Act, Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Pairs, Plan,
+    PlanId, Rope, Shape, Span, Table, Tensor, Weight, WeightSpec,
+    cpu::{Config, Cpu, Fuse, Isa, Precision},
+};
+
+const DIM: usize = 256;
+const HEAD_DIM: usize = 32;
+const VOCAB: usize = 50;
+const BLOCK_LEN: usize = 16;
+/// Blocks a sequence; more places than are attended to at once.
+const BLOCKS: usize = 40;
+const SEQS: usize = 3;
+const MAX: Shape = Shape { rows: 400, seqs: SEQS, outputs: 8, len: BLOCKS * BLOCK_LEN };
+
+/// A transformer of two layers on a backend.
+struct Model {
+    cpu: Cpu,
+    plan: Plan,
+    id: PlanId,
+    logits: Tensor,
+}
+
+impl Model {
+    fn new(config: Config, cache: CacheFormat) -> Self {
+        Self::with(config, cache, |_, _| {})
+    }
+
+    /// `spoil` may change the numbers of each weight, which are counted.
+    fn with(config: Config, cache: CacheFormat, spoil: fn(usize, &mut [f32])) -> Self {
+        let mut maker =
+            Maker { cpu: Cpu::new(config).expect("of this machine"), seed: 1, count: 0, spoil };
+        let mut plan = Plan::new();
+        let table = maker.weight(Format::F16, VOCAB, DIM);
+        let mut x = plan.embed(table, 1.0);
+        for (layer, span) in [Span::Full, Span::Window(290)].into_iter().enumerate() {
+            x = plan.layer(layer, |p| maker.block(p, x, cache, span));
+        }
+        let x = plan.outputs(x);
+        let logits = plan.linear(x, &maker.linear(Format::Q6_K, VOCAB, DIM));
+        plan.port(logits);
+        let mut cpu = maker.cpu;
+        let id = cpu.load(&plan, MAX).expect("memory for a small plan");
+        Self { cpu, plan, id, logits }
+    }
+
+    /// The bits of the logits of the last row of each of these sequences, which go on with
+    /// `tokens` after `past` others.
+    fn run(&mut self, parts: &[(usize, usize, &[u32])]) -> Vec<u32> {
+        self.cpu.run(self.id, &batch(parts)).expect("a sound batch");
+        let mut bits = Vec::new();
+        let see = &mut |rows: &[f32]| bits.extend(rows.iter().map(|x| x.to_bits()));
+        self.cpu.read(self.id, self.logits, see).expect("the run succeeded");
+        assert!(bits.iter().all(|&x| f32::from_bits(x).is_finite()));
+        bits
+    }
+}
+
+struct Maker {
+    cpu: Cpu,
+    seed: u64,
+    count: usize,
+    spoil: fn(usize, &mut [f32]),
+}
+
+impl Maker {
+    fn weight(&mut self, format: Format, rows: usize, cols: usize) -> Weight {
+        let mut number = || {
+            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ((self.seed >> 40) as f32 / (1 << 23) as f32 - 1.0) / 8.0
+        };
+        let mut numbers: Vec<f32> = (0..rows * cols).map(|_| number()).collect();
+        (self.spoil)(self.count, &mut numbers);
+        self.count += 1;
+        let bytes = Bytes::new(format.encode(&numbers));
+        self.cpu.upload(&WeightSpec { rows, cols, format }, &[bytes]).expect("the bytes fit")
+    }
+
+    fn linear(&mut self, format: Format, rows: usize, cols: usize) -> Linear {
+        let bias = Some(self.weight(Format::F32, 1, rows));
+        Linear { w: self.weight(format, rows, cols), bias }
+    }
+
+    /// 8 heads on 2, and a gated feed-forward layer.
+    fn block(&mut self, p: &mut Plan, x: Tensor, format: CacheFormat, span: Span) -> Tensor {
+        let norm = Norm { cols: DIM, w: Some(self.weight(Format::F32, 1, DIM)), eps: 1e-5 };
+        let freqs = self.weight(Format::F32, 1, HEAD_DIM / 2);
+        let (head_dim, pairs, gain) = (HEAD_DIM, Pairs::Halves, 1.0);
+        let rope = Rope { freqs, pairs, head_dim, turned: HEAD_DIM, gain };
+        let (k_cols, v_cols, blocks) = (2 * HEAD_DIM, 2 * HEAD_DIM, SEQS * BLOCKS);
+        let spec = CacheSpec { group: 0, k_cols, v_cols, blocks, block_len: BLOCK_LEN, format };
+        let cache = self.cpu.new_cache(&spec).expect("small");
+
+        let h = p.norm(x, &norm);
+        let l = [(Format::Q4_K, DIM), (Format::Q5_0, k_cols), (Format::Q6_K, v_cols)];
+        let l = l.map(|(format, rows)| self.linear(format, rows, DIM));
+        let [q, k, v] = p.linears(h, l.each_ref());
+        let (q, k) = (p.rope(q, &rope), p.rope(k, &rope));
+        p.store(cache, k, Some(v));
+        let h = p.attend(q, cache, &Attn { head_dim, v_dim: head_dim, scale: 0.5, span });
+        let h = p.linear(h, &self.linear(Format::Q8_0, DIM, DIM));
+        let x = p.add(x, h);
+        let h = p.norm(x, &norm);
+        let [gate, up] = [(); 2].map(|()| self.linear(Format::Q4_0, 3 * DIM, DIM));
+        let h = p.gated(h, &gate, &up, Act::Silu);
+        let h = p.linear(h, &self.linear(Format::BF16, DIM, 3 * DIM));
+        p.add(x, h)
+    }
+}
+
+fn batch(parts: &[(usize, usize, &[u32])]) -> Batch {
+    let mut batch = Batch::default();
+    for &(seq, past, tokens) in parts {
+        let blocks = (0..BLOCKS).rev().map(|block| (block * SEQS + seq) as u32).collect();
+        batch.push(past as u32, tokens, Table(vec![blocks]));
+        batch.out.push(batch.tokens.len() as u32 - 1);
+    }
+    batch
+}
+
+/// Every instruction set and precision of this machine, with every format of cache.
+fn each(mut f: impl FnMut(Config, CacheFormat)) {
+    for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+        for precision in [Precision::Exact, Precision::Fast] {
+            for cache in [CacheFormat::F32, CacheFormat::F16] {
+                f(Config { isa, precision, threads: 2, fuse: Fuse::Known }, cache);
+            }
+        }
+    }
+}
+
+fn tokens(n: usize) -> Vec<u32> {
+    (0..n).map(|i| (i * i % VOCAB) as u32).collect()
+}
+
+#[test]
+fn for_any_number_of_threads() {
+    let prompt = tokens(300);
+    each(|config, cache| {
+        let run = |threads| {
+            let mut model = Model::new(Config { threads, ..config }, cache);
+            let mut bits = model.run(&[(0, 0, &prompt), (1, 0, &prompt[..7])]);
+            bits.extend(model.run(&[(1, 7, &[3]), (0, 300, &[4])]));
+            bits
+        };
+        let one = run(1);
+        for threads in [2, 3] {
+            assert_eq!(run(threads), one, "{config:?} {cache:?}: {threads} threads");
+        }
+    });
+}
+
+#[test]
+fn for_any_chunks_and_company_and_whatever_ran_before() {
+    let prompt = tokens(300);
+    each(|config, cache| {
+        let whole = Model::new(config, cache).run(&[(0, 0, &prompt)]);
+        let mut model = Model::new(config, cache);
+        // Others decode and start beside it; its blocks held another sequence before.
+        model.run(&[(0, 0, &tokens(350)), (1, 0, &[5, 6])]);
+        model.run(&[(1, 2, &[7]), (0, 0, &prompt[..13])]);
+        model.run(&[(1, 3, &[8]), (0, 13, &prompt[13..270]), (2, 0, &prompt[..100])]);
+        let mixed = model.run(&[(1, 4, &[9]), (2, 100, &[1]), (0, 270, &prompt[270..])]);
+        assert_eq!(mixed[2 * VOCAB..], whole, "{config:?} {cache:?}");
+    });
+}
+
+#[test]
+fn fused_or_not() {
+    let prompt = tokens(20);
+    each(|config, cache| {
+        let run = |fuse| Model::new(Config { fuse, ..config }, cache).run(&[(0, 0, &prompt)]);
+        assert_eq!(run(Fuse::Known), run(Fuse::Nothing), "{config:?} {cache:?}");
+    });
+}
+
+#[test]
+fn a_nan_is_found_where_it_was_made() {
+    // A table, 16 weights of layer 0 and 16 of layer 1, of which the last is the last linear's.
+    let config = Config { threads: 2, ..Config::detect() };
+    let mut model = Model::with(config, CacheFormat::F16, |i, numbers| {
+        if i == 32 {
+            numbers[7] = f32::NAN;
+        }
+    });
+    let batch = batch(&[(0, 0, &tokens(9))]);
+    let finite: Vec<bool> = (1..=model.plan.steps().len())
+        .map(|n| {
+            let prefix = model.plan.prefix(n);
+            let id = model.cpu.load(&prefix, MAX).expect("small");
+            model.cpu.run(id, &batch).expect("a sound batch");
+            let mut finite = true;
+            for &port in prefix.ports() {
+                let see = &mut |rows: &[f32]| finite &= rows.iter().all(|x| x.is_finite());
+                model.cpu.read(id, port, see).expect("the run succeeded");
+            }
+            finite
+        })
+        .collect();
+    let first = finite.iter().position(|finite| !finite).expect("there is a NaN");
+    let step = &model.plan.steps()[first];
+    assert_eq!((step.op.name(), step.layer), ("linear", Some(1)), "{step}");
+    assert!(finite[first..].iter().all(|finite| !finite), "and it stays");
+}
