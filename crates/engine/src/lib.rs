@@ -15,6 +15,7 @@ pub mod sample;
 mod scheduler;
 mod sequence;
 mod solo;
+pub mod tokenizer;
 mod weights;
 
 pub use arch::{Model, Pages};
@@ -25,3 +26,4 @@ pub use prompt::Prompt;
 pub use request::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};
 pub use runner::Runner;
 pub use scheduler::Stats;
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,242 @@
+//! A tokenizer from GGUF's `tokenizer.ggml.*` keys.
+//!
+//! `llama` is sentencepiece's BPE: pieces with scores, `▁` for spaces, bytes as fallback. `gpt2` is
+//! byte-level BPE with a list of merges; how it cuts text first is only named (see `tables`).
+
+use loader::{Array, Metadata, ModelFile, Value};
+
+use super::{
+    Error, Parts,
+    added::AddedToken,
+    bpe::{Alphabet, Bpe, Merges, RankedMerges, WholePieces, pair},
+    bytes,
+    normalize::{Normalizer, SpacePrefix},
+    special,
+    tables::{self, Form},
+    vocab::{Kind, Texts, Vocab},
+};
+
+/// The kinds that [`load`] builds.
+const SUPPORTED: &[&str] = &["gpt2", "llama"];
+
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const SCORES: &str = "tokenizer.ggml.scores";
+const TYPES: &str = "tokenizer.ggml.token_type";
+const MERGES: &str = "tokenizer.ggml.merges";
+
+/// Everything that a [`super::Tokenizer`] is made of.
+pub(super) fn load(file: &ModelFile) -> Result<Parts, Error> {
+    let metadata = &file.metadata;
+    match metadata.str("tokenizer.ggml.model")? {
+        None => Err(Error::Missing { key: "tokenizer.ggml.model".into() }),
+        Some("llama") => sentencepiece(file),
+        Some("gpt2") => byte_level(metadata),
+        Some(other) => Err(Error::Unsupported { found: other.to_owned(), supported: SUPPORTED }),
+    }
+}
+
+fn sentencepiece(file: &ModelFile) -> Result<Parts, Error> {
+    let metadata = &file.metadata;
+    let (texts, kinds) = tokens(metadata, Alphabet::Chars)?;
+    let scores = match array(metadata, SCORES)? {
+        Array::F32(scores) if scores.len() == texts.len() => scores.clone(),
+        Array::F32(scores) => return Err(count(SCORES, texts.len(), scores.len())),
+        other => return Err(wrong_type(SCORES, "an array of f32", other)),
+    };
+    let mut added = added(&texts, &kinds);
+    if file.architecture().starts_with("phi") {
+        strip_after_markers(&mut added);
+    }
+    let vocab = Vocab::new(texts, kinds);
+    let bpe = Bpe::new(vocab, Merges::Scored(scores), Alphabet::Chars, WholePieces::ByMerging)?;
+    let prefix = match metadata.bool("tokenizer.ggml.add_space_prefix")? {
+        Some(false) => SpacePrefix::Leave,
+        _ => SpacePrefix::Add,
+    };
+    Ok(Parts {
+        bpe,
+        normalizer: Normalizer::Escape { prefix },
+        steps: vec![],
+        added,
+        normalized: vec![],
+        bos: bos(metadata, true)?,
+        leading_space: prefix,
+    })
+}
+
+fn byte_level(metadata: &Metadata) -> Result<Parts, Error> {
+    let name = metadata.str("tokenizer.ggml.pre")?.unwrap_or("default");
+    let table = tables::named(name)?;
+    let (texts, kinds) = tokens(metadata, Alphabet::Bytes)?;
+    let added = added(&texts, &kinds);
+    let vocab = Vocab::new(texts, kinds);
+    let merges = Merges::Ranked(merges(metadata, &vocab)?);
+    Ok(Parts {
+        bpe: Bpe::new(vocab, merges, Alphabet::Bytes, table.whole)?,
+        normalizer: match table.normalizer {
+            Form::AsIs => Normalizer::None,
+            Form::Nfc => Normalizer::Nfc,
+        },
+        steps: table.steps()?,
+        added,
+        normalized: vec![],
+        bos: bos(metadata, table.bos)?,
+        leading_space: SpacePrefix::Leave,
+    })
+}
+
+/// The token that begins a text, where the file asks for one.
+fn bos(metadata: &Metadata, default: bool) -> Result<Option<u64>, Error> {
+    let wanted = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(default);
+    Ok(if wanted { metadata.u64("tokenizer.ggml.bos_token_id")? } else { None })
+}
+
+/// Texts in the form that is looked up, and kinds with the structural ones marked.
+fn tokens(metadata: &Metadata, alphabet: Alphabet) -> Result<(Texts, Vec<Kind>), Error> {
+    let Array::String(list) = array(metadata, TOKENS)? else {
+        return Err(wrong_type(TOKENS, "an array of str", array(metadata, TOKENS)?));
+    };
+    let mut kinds = kinds(metadata, list.len())?;
+    let mut texts = Texts::default();
+    let mut raw = vec![];
+    for (i, text) in list.iter().enumerate() {
+        let text: &str = text.as_ref();
+        let mapped = alphabet == Alphabet::Bytes && kinds[i] == Kind::Normal;
+        if mapped && bytes::decode(text, &mut raw).is_none() {
+            // No text leads there: byte-level pieces have only characters that stand for bytes.
+            kinds[i] = Kind::Unused;
+        }
+        let text = if mapped && kinds[i] == Kind::Normal { &raw[..] } else { text.as_bytes() };
+        texts.push(text).ok_or(Error::TooLong { len: usize::MAX, max: u32::MAX as usize })?;
+    }
+    special::mark_structural(metadata, &texts, &mut kinds)?;
+    Ok((texts, kinds))
+}
+
+fn kinds(metadata: &Metadata, n: usize) -> Result<Vec<Kind>, Error> {
+    let Some(value) = metadata.get(TYPES) else { return Ok(vec![Kind::Normal; n]) };
+    let kinds: Vec<Kind> = whole_numbers(TYPES, value)?.map(kind).collect();
+    if kinds.len() == n { Ok(kinds) } else { Err(count(TYPES, n, kinds.len())) }
+}
+
+fn kind(number: u64) -> Kind {
+    match number {
+        2 => Kind::Unknown,
+        3 => Kind::Control,
+        4 => Kind::Added,
+        5 => Kind::Unused,
+        6 => Kind::Byte,
+        _ => Kind::Normal,
+    }
+}
+
+/// Tokens that match as a whole. Of two with one text the first counts.
+fn added(texts: &Texts, kinds: &[Kind]) -> Vec<AddedToken> {
+    let mut seen = std::collections::HashSet::new();
+    let mut all = vec![];
+    for (id, kind) in kinds.iter().enumerate() {
+        let id = id as u32;
+        if !matches!(kind, Kind::Added | Kind::Control | Kind::Unknown)
+            || !seen.insert(texts.get(id))
+        {
+            continue;
+        }
+        let text = String::from_utf8_lossy(texts.get(id)).into_owned();
+        all.push(AddedToken {
+            id,
+            text,
+            structural: *kind != Kind::Added,
+            ..AddedToken::default()
+        });
+    }
+    all
+}
+
+/// Phi-3's own `tokenizer.json` has this flag; GGUF has no place for it.
+fn strip_after_markers(added: &mut [AddedToken]) {
+    for token in added {
+        token.rstrip = !["<unk>", "<s>", "<|endoftext|>"].contains(&token.text.as_str());
+    }
+}
+
+fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<RankedMerges, Error> {
+    let Array::String(list) = array(metadata, MERGES)? else {
+        return Err(wrong_type(MERGES, "an array of str", array(metadata, MERGES)?));
+    };
+    let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
+    let (mut left, mut right) = (vec![], vec![]);
+    for (index, text) in list.iter().enumerate() {
+        let text: &str = text.as_ref();
+        let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());
+        let decoded = halves.and_then(|(a, b)| {
+            bytes::decode(a, &mut left)?;
+            bytes::decode(b, &mut right)
+        });
+        decoded.ok_or_else(|| Error::MergeSyntax { index, text: text.to_owned() })?;
+        add_merge(&mut ranks, vocab, index, &left, &right)?;
+    }
+    Ok(ranks)
+}
+
+/// Enters merge number `index`. One that needs or makes a structural token is left out: text must
+/// not lead there.
+pub(super) fn add_merge(
+    ranks: &mut RankedMerges,
+    vocab: &Vocab,
+    index: usize,
+    left: &[u8],
+    right: &[u8],
+) -> Result<(), Error> {
+    let joined = [left, right].concat();
+    let mut ids = [0; 3];
+    for (id, text) in ids.iter_mut().zip([left, right, &joined]) {
+        let token = || String::from_utf8_lossy(text).into_owned();
+        *id = vocab.find(text).ok_or_else(|| Error::MergeToken { index, token: token() })?;
+        if vocab.mergeable(text).is_none() {
+            return Ok(());
+        }
+    }
+    ranks.entry(pair(ids[0], ids[1])).or_insert((index as u32, ids[2]));
+    Ok(())
+}
+
+fn array<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a Array, Error> {
+    let expected = "an array";
+    let value = metadata.get(key).ok_or_else(|| Error::Missing { key: key.to_owned() })?;
+    value.as_array().ok_or_else(|| Error::ArrayType {
+        key: key.to_owned(),
+        expected,
+        found: value.type_name(),
+    })
+}
+
+/// The elements of an array of whole numbers, of whatever integer type.
+pub(super) fn whole_numbers<'a>(
+    key: &str,
+    value: &'a Value,
+) -> Result<Box<dyn Iterator<Item = u64> + 'a>, Error> {
+    let negative = u64::MAX;
+    Ok(match value {
+        Value::Array(Array::U32(list)) => Box::new(list.iter().map(|&n| n.into())),
+        Value::Array(Array::U64(list)) => Box::new(list.iter().copied()),
+        Value::Array(Array::I32(list)) => {
+            Box::new(list.iter().map(move |&n| n.try_into().unwrap_or(negative)))
+        }
+        Value::Array(Array::I64(list)) => {
+            Box::new(list.iter().map(move |&n| n.try_into().unwrap_or(negative)))
+        }
+        Value::Array(other) => return Err(wrong_type(key, "an array of whole numbers", other)),
+        other => {
+            let (expected, found) = ("an array of whole numbers", other.type_name());
+            return Err(Error::ArrayType { key: key.to_owned(), expected, found });
+        }
+    })
+}
+
+fn count(key: &str, expected: usize, found: usize) -> Error {
+    Error::Count { key: key.to_owned(), expected, found }
+}
+
+fn wrong_type(key: &str, expected: &'static str, found: &Array) -> Error {
+    Error::ArrayType { key: key.to_owned(), expected, found: found.type_name() }
+}

@@ -1,0 +1,246 @@
+//! Text to token ids and back, from GGUF's keys or a `tokenizer.json`.
+//!
+//! Encoding goes: find the tokens that match as a whole (`added`, where the guard against injected
+//! structure is), normalise what lies between (`normalize`), cut it into pieces (`split`), merge
+//! each piece (`bpe`). The `tokenizers` crate's normalisers are used as they are; its other pieces
+//! are replaced here, and the files that replace one say why. Chat templates are in `template`.
+
+mod added;
+mod bpe;
+mod bytes;
+mod decode;
+mod error;
+mod gguf;
+mod json;
+mod merge;
+mod normalize;
+mod pre_tokenizer;
+mod regex;
+mod special;
+mod split;
+mod tables;
+mod vocab;
+
+use std::{collections::HashMap, ops::Range};
+
+use loader::ModelFile;
+
+pub use decode::{Decoder, Specials};
+pub use error::Error;
+
+use crate::Prompt;
+use added::{AddedToken, AddedTokens, meets};
+use bpe::{Alphabet, Bpe};
+use merge::Merger;
+use normalize::{Normalizer, SpacePrefix, origin};
+use split::{Pieces, Step};
+use vocab::{Kind, Texts};
+
+/// A model's tokenizer.
+#[derive(Debug)]
+pub struct Tokenizer {
+    bpe: Bpe,
+    normalizer: Normalizer,
+    steps: Vec<Step>,
+    /// Matched in the text as it is.
+    added: AddedTokens,
+    /// Matched in the normalised text.
+    normalized: AddedTokens,
+    /// What each token says, where that is not its text in the vocabulary.
+    pieces: Option<Texts>,
+    bos: Option<u32>,
+    adds_bos: bool,
+    stop_ids: Vec<u32>,
+    structural: Vec<String>,
+    leading_space: SpacePrefix,
+}
+
+/// What a file is read into: see [`gguf::load`] and [`json::load`].
+struct Parts {
+    bpe: Bpe,
+    normalizer: Normalizer,
+    steps: Vec<Step>,
+    added: Vec<AddedToken>,
+    normalized: Vec<AddedToken>,
+    /// The token that the model puts before every text.
+    bos: Option<u64>,
+    leading_space: SpacePrefix,
+}
+
+/// Whether the token that begins a text is put before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bos {
+    /// Where the model asks for one and the text does not begin with it.
+    AsModel,
+    /// Never: the text is a rendered chat template, which writes its own, or goes on another text.
+    Never,
+}
+
+impl Tokenizer {
+    /// From a file's `tokenizer.json`, else from its GGUF keys.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer is of a kind that is not built yet, or contradicts itself.
+    pub fn load(file: &ModelFile) -> Result<Self, Error> {
+        let parts = match &file.tokenizer_json {
+            Some(json) => json::load(json, &file.metadata)?,
+            None => gguf::load(file)?,
+        };
+        let vocab = &parts.bpe.vocab;
+        let bos = match parts.bos {
+            Some(id) => {
+                Some(special::check_id(&file.metadata, vocab, "tokenizer.ggml.bos_token_id", id)?)
+            }
+            None => None,
+        };
+        let stop_ids = special::stop_ids(&file.metadata, vocab)?;
+        let pieces = (parts.bpe.alphabet == Alphabet::Chars).then(|| decode::pieces(vocab));
+        let added = AddedTokens::new(parts.added)?;
+        let normalized = AddedTokens::new(parts.normalized)?;
+        let all = added.iter().chain(normalized.iter());
+        let mut structural: Vec<_> =
+            all.filter(|it| it.structural).map(|it| (it.id, it.text.clone())).collect();
+        structural.sort();
+        Ok(Self {
+            normalizer: parts.normalizer,
+            steps: parts.steps,
+            added,
+            normalized,
+            pieces,
+            adds_bos: bos.is_some(),
+            bos: match bos {
+                Some(id) => Some(id),
+                None => special::token_id(&file.metadata, vocab, "bos_token_id")?,
+            },
+            stop_ids,
+            structural: structural.into_iter().map(|(_, text)| text).collect(),
+            leading_space: parts.leading_space,
+            bpe: parts.bpe,
+        })
+    }
+
+    /// The token ids of `prompt`. Foreign text never yields a structural token.
+    ///
+    /// # Errors
+    ///
+    /// If the model file's own expressions or tables fail on this text, or it is beyond 1 GiB.
+    pub fn encode(&self, prompt: &Prompt, bos: Bos) -> Result<Vec<u32>, Error> {
+        const MAX: usize = 1 << 30;
+        if prompt.text.len() > MAX {
+            return Err(Error::TooLong { len: prompt.text.len(), max: MAX });
+        }
+        let mut ids = Vec::with_capacity(prompt.text.len() / 3 + 2);
+        let mut merger = Merger::default();
+        let mut end = 0;
+        for found in self.added.find(&prompt.text, |range| meets(&prompt.foreign, &range)) {
+            self.between(prompt, end..found.range.start, &mut merger, &mut ids)?;
+            ids.push(found.id);
+            end = found.range.end;
+        }
+        self.between(prompt, end..prompt.text.len(), &mut merger, &mut ids)?;
+        if let (Bos::AsModel, true, Some(first)) = (bos, self.adds_bos, self.bos)
+            && ids.first() != Some(&first)
+        {
+            ids.insert(0, first);
+        }
+        Ok(ids)
+    }
+
+    /// The texts of the structural tokens, by id.
+    pub fn structural(&self) -> &[String] {
+        &self.structural
+    }
+
+    /// The tokens that end an answer, ascending.
+    pub fn stop_ids(&self) -> &[u32] {
+        &self.stop_ids
+    }
+
+    /// The token that begins a text, if there is one.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// Whether [`Bos::AsModel`] adds it.
+    pub fn adds_bos(&self) -> bool {
+        self.adds_bos
+    }
+
+    /// One more than the highest id. The model's matrices may have more rows.
+    pub fn n_tokens(&self) -> usize {
+        self.bpe.vocab.len()
+    }
+
+    /// Whether `id` is a structural token, or no token.
+    pub fn is_special(&self, id: u32) -> bool {
+        let kind = self.bpe.vocab.kinds.get(id as usize);
+        !matches!(kind, Some(Kind::Normal | Kind::Added | Kind::Byte))
+    }
+
+    /// The id of a structural or added token with exactly this text.
+    pub fn token(&self, text: &str) -> Option<u32> {
+        let mut all = self.added.iter().chain(self.normalized.iter());
+        all.find(|it| it.text == text).map(|it| it.id)
+    }
+
+    /// The text between two tokens that match as a whole.
+    fn between(
+        &self,
+        prompt: &Prompt,
+        range: Range<usize>,
+        merger: &mut Merger,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), Error> {
+        let text = &prompt.text[range.clone()];
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.normalized.is_empty() {
+            let text = self.normalizer.apply(text)?.into_owned();
+            return self.merge(Pieces::new(text, range.start == 0), merger, ids);
+        }
+        let aligned = self.normalizer.aligned(text)?;
+        let text = aligned.get();
+        let is_foreign = |found| {
+            let origin = origin(&aligned, found);
+            meets(&prompt.foreign, &(range.start + origin.start..range.start + origin.end))
+        };
+        let mut end = 0;
+        for found in self.normalized.find(text, is_foreign) {
+            let first = range.start == 0 && end == 0;
+            let before = text[end..found.range.start].to_owned();
+            self.merge(Pieces::new(before, first), merger, ids)?;
+            ids.push(found.id);
+            end = found.range.end;
+        }
+        let first = range.start == 0 && end == 0;
+        self.merge(Pieces::new(text[end..].to_owned(), first), merger, ids)
+    }
+
+    fn merge(
+        &self,
+        mut pieces: Pieces,
+        merger: &mut Merger,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), Error> {
+        self.steps.iter().try_for_each(|step| pieces.apply(step))?;
+        let cut = pieces.into_bytes();
+        // Words come again and again; long pieces hardly ever do.
+        const CACHED: usize = 64;
+        let mut seen: HashMap<&[u8], Range<usize>> = HashMap::new();
+        for range in &cut.ranges {
+            let piece = &cut.bytes[range.clone()];
+            if let Some(range) = seen.get(piece) {
+                ids.extend_from_within(range.clone());
+                continue;
+            }
+            let start = ids.len();
+            self.bpe.encode(piece, merger, ids);
+            if piece.len() <= CACHED {
+                seen.insert(piece, start..ids.len());
+            }
+        }
+        Ok(())
+    }
+}
