@@ -3,8 +3,8 @@
 //!
 //! Ours, and not the `tokenizers` crate's `BPE`: that one knows no scores, panics on a merge longer
 //! than the longest token, and would give a control token to text whose merges lead to it. Here
-//! control tokens take no part in merging, and every byte has a token or the file is refused, so
-//! text can never become a structural token by way of "unknown".
+//! control tokens take no part in merging, and what no token says is said in bytes, so text can
+//! never become a structural token, by way of "unknown" neither.
 
 use std::{
     collections::HashMap,
@@ -51,7 +51,7 @@ pub(super) struct Bpe {
     merges: Merges,
     pub(super) alphabet: Alphabet,
     whole: WholePieces,
-    /// The token of each byte, [`NONE`] for those that no UTF-8 text has.
+    /// The token of each byte, or [`NONE`]; see [`is_needed`].
     bytes: Box<[u32; 256]>,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn pair(left: u32, right: u32) -> u64 {
 }
 
 impl Bpe {
-    /// A vocabulary with its merges, once every byte of UTF-8 text is sure to have a token.
+    /// A vocabulary with its merges; an error if it has no tokens for bytes that text needs.
     pub(super) fn new(
         vocab: Vocab,
         merges: Merges,
@@ -75,10 +75,9 @@ impl Bpe {
             Alphabet::Bytes => byte_texts(&vocab),
             Alphabet::Chars => byte_names(&vocab)?,
         };
-        for byte in (0..=0xffu8).filter(|byte| !matches!(byte, 0xc0 | 0xc1 | 0xf5..)) {
-            if bytes[usize::from(byte)] == NONE {
-                return Err(Error::MissingByte { byte });
-            }
+        let missing = |byte: &u8| bytes[usize::from(*byte)] == NONE && is_needed(alphabet, *byte);
+        if let Some(byte) = (0..=0xff).find(missing) {
+            return Err(Error::MissingByte { byte });
         }
         Ok(Self { vocab, merges, alphabet, whole, bytes })
     }
@@ -129,9 +128,22 @@ impl Bpe {
 
     fn emit(&self, id: u32, text: &[u8], ids: &mut Vec<u32>) {
         match id {
-            NONE => ids.extend(text.iter().map(|&byte| self.bytes[usize::from(byte)])),
+            NONE => {
+                let bytes = text.iter().map(|&byte| self.bytes[usize::from(byte)]);
+                ids.extend(bytes.filter(|&id| id != NONE));
+            }
             id => ids.push(id),
         }
+    }
+}
+
+/// Whether text could not be written without this byte. Byte-level vocabularies exist (Falcon's)
+/// that lack rare control characters and the first bytes of empty planes; the reference leaves
+/// those out of a text, and so do we.
+fn is_needed(alphabet: Alphabet, byte: u8) -> bool {
+    match alphabet {
+        Alphabet::Bytes => matches!(byte, b'\t' | b'\n' | b' '..=b'~' | 0x80..=0xbf | 0xc2..=0xf0),
+        Alphabet::Chars => !matches!(byte, 0xc0 | 0xc1 | 0xf5..),
     }
 }
 

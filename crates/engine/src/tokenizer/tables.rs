@@ -70,7 +70,7 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
         normalizer: Form::Nfc,
         ..PLAIN
     },
-    PreTokenizer { names: &["qwen35"], expressions: &[QWEN35], normalizer: Form::Nfc, ..PLAIN },
+    PreTokenizer { names: &["qwen35"], expressions: &[QWEN35], ..PLAIN },
     PreTokenizer { names: &["stablelm2"], expressions: &[QWEN2], ..PLAIN },
     PreTokenizer {
         names: &["tekken"],
