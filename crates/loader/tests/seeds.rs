@@ -1,0 +1,47 @@
+//! The seeds of the GGUF fuzzer are what the writer makes of these models, and they open.
+//!
+//! `INGLE_BLESS=1` writes them anew.
+
+use std::{env, fs, path::Path};
+
+use loader::{Array, Bytes, Format, ModelFile, Value, gguf::Writer};
+
+fn seeds() -> [(&'static str, Writer); 3] {
+    let mut model = Writer::new();
+    model.set("general.architecture", Value::String("llama".to_owned()));
+    model.set("general.alignment", Value::U32(8));
+    model.set("llama.block_count", Value::U32(1));
+    model.set("llama.rope.freq_base", Value::F32(1e4));
+    for (i, format) in [Format::F32, Format::Q8_0, Format::Q4_K].into_iter().enumerate() {
+        let cols = format.layout().block_len;
+        let data = format.encode(&vec![0.5; 2 * cols]);
+        model.tensor(format!("blk.{i}.w"), format, &[2, cols], data);
+    }
+
+    let mut vocabulary = Writer::new();
+    let strings = |it: &[&str]| Value::Array(Array::String(it.iter().collect()));
+    vocabulary.set("tokenizer.ggml.tokens", strings(&["<s>", "</s>", "a"]));
+    vocabulary.set("tokenizer.ggml.scores", Value::Array(Array::F32(vec![0.0, -1.0, 1.0])));
+    vocabulary.set("tokenizer.ggml.token_type", Value::Array(Array::I32(vec![3, 3, 1])));
+    vocabulary.set("tokenizer.ggml.merges", strings(&["a a"]));
+    vocabulary.set("tokenizer.ggml.bos_token_id", Value::U32(0));
+    vocabulary.set("tokenizer.ggml.add_bos_token", Value::Bool(true));
+
+    [("empty", Writer::new()), ("model", model), ("vocabulary", vocabulary)]
+}
+
+#[test]
+fn seeds_of_the_fuzzer_are_as_written_and_open() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/gguf");
+    for (name, writer) in seeds() {
+        let path = dir.join(format!("seed-{name}.gguf"));
+        let bytes = writer.to_bytes();
+        if env::var_os("INGLE_BLESS").is_some() {
+            fs::create_dir_all(&dir).expect("the repository is writable");
+            fs::write(&path, &bytes).expect("the repository is writable");
+        }
+        let found = fs::read(&path).expect("a seed");
+        assert!(found == bytes, "{} is not what is written now", path.display());
+        ModelFile::from_bytes(name, Bytes::new(found), &[]).expect("a sound seed");
+    }
+}
