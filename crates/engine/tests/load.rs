@@ -2,10 +2,12 @@
 
 mod tiny;
 
-use engine::{LoadError, arch};
-use kernels::reference::Reference;
+use engine::{LoadError, Pages, arch};
+use kernels::{CacheFormat, reference::Reference};
 use loader::{Array, ModelFile, Value};
-use tiny::{PAGES, tiny};
+use tiny::tiny;
+
+const PAGES: Pages = Pages { blocks: 1, block_len: 1, format: CacheFormat::F32 };
 
 /// The error of the tiny llama after `change`, as a user sees it.
 fn error(change: impl FnOnce(&mut ModelFile)) -> LoadError {
@@ -88,7 +90,7 @@ fn t6_impossible_numbers() {
     check_key("rope.dimension_count", Value::U32(15), "15, expected an even number");
     check_key("attention.head_count", Value::I32(-1), "i32, expected a whole number");
     let array = Value::Array(Array::U32(vec![4, 4]));
-    check_key("attention.head_count", array, "array, expected a whole number");
+    check_key("attention.head_count", array, "[u32], expected a whole number");
     let zero = "0, expected a whole number from 1 to 16777216";
     check_key("embedding_length", Value::U32(0), zero);
     check_key("vocab_size", Value::U32(0), zero);

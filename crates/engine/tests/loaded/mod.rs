@@ -1,11 +1,10 @@
 //! A model on a backend with its plan, and batches to run through it.
 
-use engine::arch;
-use kernels::{Backend, Batch, Plan, PlanId, Shape, Table, Tensor};
+use engine::{Pages, arch};
+use kernels::{Backend, Batch, CacheFormat, Plan, PlanId, Shape, Table, Tensor};
 use loader::ModelFile;
 
-use crate::tiny::{PAGES, VOCAB};
-
+const PAGES: Pages = Pages { blocks: 16, block_len: 4, format: CacheFormat::F32 };
 const MAX: Shape = Shape { rows: 16, seqs: 4, outputs: 4, len: 16 };
 
 /// The tiny model, on a backend, with its plan.
@@ -36,7 +35,7 @@ impl<B: Backend> Loaded<B> {
 
     /// The logits of the rows in `batch.out`.
     pub(crate) fn run(&mut self, batch: &Batch) -> Vec<f32> {
-        let mut logits = Vec::with_capacity(MAX.outputs * VOCAB);
+        let mut logits = Vec::with_capacity(MAX.outputs * self.logits.cols);
         self.run_into(batch, &mut logits);
         logits
     }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use engine::Pages;
-use kernels::{Bytes, CacheFormat, Format};
+use kernels::{Bytes, Format};
 use loader::{Container, FileTensor, Metadata, ModelFile, QkOrder, Value};
 
 const DIM: usize = 64;
 const HIDDEN: usize = 96;
-pub(crate) const VOCAB: usize = 32;
-pub(crate) const PAGES: Pages = Pages { blocks: 16, block_len: 4, format: CacheFormat::F32 };
+const VOCAB: usize = 32;
 
 pub(crate) fn tiny(architecture: &str) -> ModelFile {
     let mut file = ModelFile {

@@ -1,0 +1,141 @@
+//! Logits and greedy texts of every golden family, beside those of transformers.
+//!
+//! A family whose architecture, format or kind of scaling is not there yet is listed as such.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use engine::{Engine, EventKind, Options, Request, sample::Sampling};
+use loader::ModelFile;
+
+use crate::data::{Device, Expected, folder, folders, logits, max_diff, overrides};
+
+/// What exact precision may differ by.
+const BOUND: f32 = 1e-4;
+
+/// Families that are there: in each container they must load and agree.
+const THERE: &[&str] = &[
+    "llama2",
+    "llama31",
+    "llama32_tied",
+    "llama_bias",
+    "mistral_7b_v01",
+    "mistral_7b_v03",
+    "mistral_nemo",
+    "qwen2",
+];
+
+#[test]
+fn golden_families_agree_with_transformers() {
+    let Some(dir) = folder() else { return };
+    let mut missing = BTreeMap::new();
+    for folder in folders(&dir.join("families")) {
+        let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
+        for (container, path) in containers(&dir, &folder, &name) {
+            match check_family(&folder, &path) {
+                Ok(worst) => println!("{name} ({container}): max |difference| {worst:.1e}"),
+                Err(why) => {
+                    assert!(!THERE.contains(&name.as_str()), "{name} ({container}): {why}");
+                    missing.insert(format!("{name} ({container})"), why);
+                }
+            }
+        }
+    }
+    for (name, why) in missing {
+        println!("not there yet: {name}: {why}");
+    }
+}
+
+/// The files of a family, by the name of their container.
+fn containers(dir: &Path, folder: &Path, name: &str) -> Vec<(&'static str, PathBuf)> {
+    let gguf = dir.join("gguf").join(format!("{name}-f16.gguf"));
+    let all = [("safetensors", folder.to_owned()), ("gguf", gguf)];
+    all.into_iter().filter(|(_, path)| path.exists()).collect()
+}
+
+/// The largest difference on any device, or why the model cannot be loaded.
+fn check_family(folder: &Path, path: &Path) -> Result<f32, String> {
+    let expected = Expected::read(&folder.join("expected.safetensors"));
+    let overrides = match path.is_dir() {
+        true => vec![],
+        false => overrides(&folder.join("gguf_overrides.json")),
+    };
+    let file = ModelFile::open(path, &overrides).map_err(|error| error.to_string())?;
+    let mut worst = 0.0f32;
+    for device in Device::exact() {
+        let engine = |options: &Options| device.engine(&file, options);
+        let whole = &mut engine(&options(1, 64)).map_err(|error| {
+            assert!(error.is_unsupported(), "{}: {error}", path.display());
+            error.to_string()
+        })?;
+        let place = format!("{} on {device:?}", path.display());
+        let prompts: &[&str] = if device == Device::Reference { &["a"] } else { &["a", "b"] };
+        for prompt in prompts {
+            let diff = check_logits(whole, &expected, prompt);
+            assert!(diff <= BOUND, "{place}, {prompt}: {diff:e} > {BOUND:e}");
+            worst = worst.max(diff);
+        }
+        if device == Device::Reference {
+            check_greedy(whole, &expected, "a", &place);
+            continue;
+        }
+        let cached = &mut engine(&options(1, 1)).expect("it loaded before");
+        for prompt in ["a", "b"] {
+            let ids = expected.ids(&format!("{prompt}.input_ids"));
+            assert!(logits(cached, ids) == logits(whole, ids), "{place}: {prompt}: cached");
+        }
+        ["a", "b", "text"].iter().for_each(|it| check_greedy(whole, &expected, it, &place));
+        let batched = &mut engine(&options(3, 20)).expect("it loaded before");
+        check_batched(batched, &expected, &place);
+    }
+    Ok(worst)
+}
+
+fn options(max_seqs: usize, chunk: usize) -> Options {
+    Options { ctx_size: Some(96), max_seqs, chunk, ..Options::default() }
+}
+
+/// How far the logits of a prompt, and of its continuation in one pass, are from the expected.
+fn check_logits(engine: &mut Engine, expected: &Expected, prompt: &str) -> f32 {
+    let mut ids = expected.ids(&format!("{prompt}.input_ids")).to_vec();
+    let n = ids.len();
+    let want = expected.numbers(&format!("{prompt}.logits"));
+    let diff = max_diff(&logits(engine, &ids), want);
+    if prompt != "a" {
+        return diff;
+    }
+    let greedy = expected.ids("a.greedy_ids");
+    ids.extend(&greedy[..greedy.len() - 1]);
+    let found = logits(engine, &ids);
+    diff.max(max_diff(&found[(n - 1) * want.len() / n..], expected.numbers("a.greedy_logits")))
+}
+
+fn check_greedy(engine: &mut Engine, expected: &Expected, prompt: &str, place: &str) {
+    let ids = expected.ids(&format!("{prompt}.input_ids"));
+    let want = expected.ids(&format!("{prompt}.greedy_ids"));
+    let found = engine.greedy(ids, want.len()).expect("finite logits");
+    assert_eq!(found, want, "{place}: {prompt}: greedy ids");
+}
+
+/// The three prompts together, in one engine, give the ids that each gives alone.
+fn check_batched(engine: &mut Engine, expected: &Expected, place: &str) {
+    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+    let mut found = BTreeMap::new();
+    for prompt in ["a", "b", "text"] {
+        let ids = expected.ids(&format!("{prompt}.input_ids")).to_vec();
+        let request = Request { max_new: Some(24), ..Request::new(ids, sampling.clone()) };
+        found.insert(engine.submit(request).expect("a sound request"), (prompt, vec![]));
+    }
+    while !engine.is_idle() {
+        for event in engine.step().expect("a step") {
+            if let EventKind::Token { id, .. } = event.kind {
+                found.get_mut(&event.seq).expect("one of ours").1.push(id);
+            }
+        }
+    }
+    for (prompt, ids) in found.into_values() {
+        assert_eq!(ids, expected.ids(&format!("{prompt}.greedy_ids")), "{place}: {prompt}: batch");
+    }
+}

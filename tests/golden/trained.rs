@@ -1,0 +1,138 @@
+//! A trained model in several containers and formats, and one model in every weight format.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use engine::{Engine, Options};
+use kernels::cpu::{Isa, Precision};
+use loader::{FileTensor, ModelFile, Value, gguf::Writer};
+
+use crate::data::{Device, Expected, folder, json, logits, max_diff};
+
+const EXACT: Precision = Precision::Exact;
+
+fn engine(path: &Path, device: Device) -> Engine {
+    let file = ModelFile::open(path, &[]).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let options = Options { ctx_size: Some(512), ..Options::default() };
+    device.engine(&file, &options).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn cpu(precision: Precision) -> Device {
+    Device::Cpu(Isa::best(), precision)
+}
+
+/// The perplexity of `ids`, each token after all before it.
+fn perplexity(engine: &mut Engine, ids: &[u32]) -> f64 {
+    let mut nll = 0.0;
+    let see = |at: usize, row: &[f32]| {
+        let Some(&next) = ids.get(at + 1) else { return };
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = row.iter().map(|&it| f64::from(it - max).exp()).sum();
+        nll += sum.ln() - f64::from(row[next as usize] - max);
+    };
+    engine.logits(ids, see).expect("finite logits");
+    (nll / (ids.len() - 1) as f64).exp()
+}
+
+#[test]
+fn golden_stories_in_full_precision() {
+    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let expected = Expected::read(&dir.join("expected.safetensors"));
+    let ppl = json(&dir.join("expected.json"))["ppl"].as_f64().expect("a number");
+    for path in [dir.join("hf"), dir.join("stories260K-f32.gguf")] {
+        let mut engine = engine(&path, cpu(EXACT));
+        let want = expected.ids("greedy_ids");
+        let found = engine.greedy(expected.ids("prompt.input_ids"), want.len());
+        assert_eq!(found.as_deref(), Ok(want), "{path:?}");
+        let ids = expected.ids("ppl.input_ids");
+        let diff = max_diff(&logits(&mut engine, ids), expected.numbers("ppl.logits"));
+        assert!(diff <= 1e-4, "{path:?}: {diff:e}");
+        let found = perplexity(&mut engine, ids);
+        assert!((found / ppl - 1.0).abs() <= 1e-3, "{path:?}: perplexity {found}, expected {ppl}");
+    }
+}
+
+#[test]
+fn golden_stories_in_q8_0() {
+    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let expected = Expected::read(&dir.join("expected.safetensors"));
+    let ppl = json(&dir.join("expected.json"))["ppl"].as_f64().expect("a number");
+    for precision in [EXACT, Precision::Fast] {
+        let mut engine = engine(&dir.join("stories260K-q8_0.gguf"), cpu(precision));
+        let found = perplexity(&mut engine, expected.ids("ppl.input_ids"));
+        let want = expected.ids("greedy_ids");
+        let greedy = engine.greedy(expected.ids("prompt.input_ids"), want.len()).expect("finite");
+        let first = greedy.iter().zip(want).position(|(a, b)| a != b);
+        let at = first.map_or("none".to_owned(), |it| it.to_string());
+        println!("q8_0, {precision:?}: perplexity {found:.4}; first other token than f32: {at}");
+        assert!((found / ppl - 1.0).abs() <= 0.015, "{precision:?}: {found}, expected {ppl}");
+    }
+}
+
+/// Writes `file` anew, in two parts that are read as one.
+fn write_split(whole: &ModelFile, dir: &Path) -> PathBuf {
+    let names: Vec<_> = whole.tensors.keys().collect();
+    let (first, second) = names.split_at(names.len() / 2);
+    for (no, names) in [first, second].into_iter().enumerate() {
+        let mut part = Writer::new();
+        for (key, value) in whole.metadata.iter().filter(|_| no == 0) {
+            part.set(key, value.clone());
+        }
+        part.set("split.no", Value::U16(no as u16));
+        part.set("split.count", Value::U16(2));
+        part.set("split.tensors.count", Value::I32(whole.tensors.len() as i32));
+        for name in names {
+            let FileTensor { format, shape, parts } = &whole.tensors[*name];
+            let bytes = parts.iter().flat_map(|it| it.iter().copied()).collect();
+            part.tensor(*name, *format, shape, bytes);
+        }
+        let path = dir.join(format!("model-{:05}-of-00002.gguf", no + 1));
+        fs::write(path, part.to_bytes()).expect("a temporary folder");
+    }
+    dir.join("model-00002-of-00002.gguf")
+}
+
+#[test]
+fn golden_split_gguf_equals_the_whole() {
+    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let path = dir.join("stories260K-q8_0.gguf");
+    let whole = ModelFile::open(&path, &[]).expect("a sound file");
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let split = write_split(&whole, temporary.path());
+    let ids = [1, 403, 407, 261, 378];
+    let [a, b] = [path, split].map(|it| logits(&mut engine(&it, cpu(EXACT)), &ids));
+    assert!(a == b, "logits differ by {}", max_diff(&a, &b));
+}
+
+#[test]
+fn golden_quants_in_both_precisions() {
+    let Some(dir) = folder().map(|it| it.join("quants")) else { return };
+    let expected = Expected::read(&dir.join("expected.safetensors"));
+    let distances = json(&dir.join("expected.json"));
+    let mut seen = 0;
+    for path in ingle_tests::files(&dir, "gguf") {
+        let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+        if let Err(error) = ModelFile::open(&path, &[]) {
+            println!("not there yet: {name}: {error}");
+            continue;
+        }
+        seen += 1;
+        let want = expected.numbers(&format!("{name}.logits"));
+        let diff = |device| {
+            let found = logits(&mut engine(&path, device), expected.ids("input_ids"));
+            max_diff(&found, want)
+        };
+        for &isa in Isa::ALL.iter().filter(|it| it.is_available()) {
+            let exact = diff(Device::Cpu(isa, EXACT));
+            assert!(exact <= 1e-4, "{name}, {isa:?}, exact: {exact:e}");
+            let fast = diff(Device::Cpu(isa, Precision::Fast));
+            let theirs = &distances[name.to_uppercase()]["llamacpp_vs_expected"];
+            let theirs = theirs.as_f64().expect("a distance") as f32;
+            println!("{name}, {isa:?}: exact {exact:.1e}, fast {fast:.3}, llama.cpp {theirs:.3}");
+            assert!(fast <= 1.5 * theirs, "{name}, {isa:?}, fast: {fast} > 1.5 x {theirs}");
+        }
+    }
+    assert!(seen >= 8, "{seen} formats");
+}
