@@ -5,10 +5,11 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    fs,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use loader::{Bytes, Error, ModelFile, gguf};
+use loader::{Bytes, Error, ModelFile, gguf, safetensors};
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
@@ -63,6 +64,51 @@ fn main() {
     let mut many = header(1 << 16, &[]);
     many.resize(many.len() + (2 << 20), 0);
     check("65,536 tensors that are not there", many, false);
+    safetensors_headers();
+}
+
+/// The same bound for what a safetensors header becomes.
+fn safetensors_headers() {
+    const MIB: usize = 1 << 20;
+    let tensor = |i: usize| {
+        format!(r#""{i}":{{"dtype":"F32","shape":[],"data_offsets":[{},{}]}}"#, 4 * i, 4 * i + 4)
+    };
+    let scalars = |n: usize| (0..n).map(tensor).collect::<Vec<_>>().join(",");
+    check_json("131,072 scalars", &scalars(1 << 17), 4 << 17, true);
+    check_json("400,000 scalars", &scalars(400_000), 1_600_000, false);
+    let ones = format!(
+        r#""a":{{"dtype":"F32","shape":[{}1],"data_offsets":[0,4]}}"#,
+        "1,".repeat(8 * MIB)
+    );
+    check_json("8 million dimensions", &ones, 4, false);
+    let empty: Vec<_> = (0..MIB).map(|i| format!(r#""{i}":"""#)).collect();
+    let metadata = format!(r#""__metadata__":{{{}}}"#, empty.join(","));
+    check_json("a million pairs of metadata", &metadata, 0, true);
+    let long =
+        format!(r#""{}":{{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}"#, "n".repeat(32 * MIB));
+    check_json("a name of 32 MiB", &long, 2, true);
+}
+
+/// Opens a folder with a file whose header is `{json}`, and as many bytes of data behind it.
+fn check_json(what: &str, json: &str, data: usize, opens: bool) {
+    let len = json.len() + 2;
+    let parts = [&(len as u64).to_le_bytes(), &b"{"[..], json.as_bytes(), b"}", &vec![0; data]];
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(dir.path().join("model.safetensors"), parts.concat()).expect("a file");
+    fs::write(dir.path().join("config.json"), r#"{"model_type":"x"}"#).expect("a file");
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let opened = ModelFile::open(dir.path(), &[]);
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let allowed = 4 * len + (16 << 20);
+    eprintln!("{what}: {peak} bytes for a header of {len}, {allowed} allowed");
+    assert!(peak <= allowed, "{what}: {peak} bytes, {allowed} allowed");
+    let header_fault =
+        |error: &Error| matches!(error, Error::Safetensors(safetensors::Error::Header { .. }));
+    match opened {
+        Ok(_) => assert!(opens, "{what} was accepted"),
+        Err(error) => assert!(!opens && header_fault(&error), "{what}: {error}"),
+    }
 }
 
 fn check(what: &str, file: Vec<u8>, opens: bool) {

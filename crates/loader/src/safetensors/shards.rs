@@ -119,14 +119,14 @@ impl Index {
 
     fn open(self, folder: &Folder) -> Result<Weights, Error> {
         let (mut weights, mut found) = (Weights::default(), 0);
+        let is_missing = |shard: &&SafeRelPath| !shard.below(folder.path()).is_file();
+        if let Some(shard) = self.shards.keys().find(is_missing) {
+            let shard = shard.to_string();
+            return Err(Fault::ShardMissing { index: self.path, shard }.into());
+        }
         for shard in self.shards.keys() {
-            let path = shard.below(folder.path());
-            if !path.is_file() {
-                let (index, shard) = (self.path, shard.to_string());
-                return Err(Fault::ShardMissing { index, shard }.into());
-            }
             let first = weights.tensors.len();
-            found += weights.add(&path)?;
+            found += weights.add(&shard.below(folder.path()))?;
             self.check(shard, &weights.tensors[first..])?;
         }
         match self.total_size {

@@ -1,0 +1,259 @@
+//! `config.json`: mapped, known to change nothing, neutral, listed, or an error; never ignored.
+
+use std::fs;
+
+use loader::{Array, ModelFile, Value};
+use serde_json::{Value as Json, json};
+
+use super::{TENSORS, folder, llama, model, open, refusal, zeros};
+
+/// The llama with these keys changed.
+fn with(changes: Json) -> Json {
+    let mut config = llama();
+    for (key, value) in changes.as_object().expect("an object") {
+        config[key] = value.clone();
+    }
+    config
+}
+
+fn opened(changes: Json) -> ModelFile {
+    open(model(&with(changes)).path()).expect("a model")
+}
+
+#[track_caller]
+fn check(changes: Json, text: &str) {
+    assert_eq!(refusal(model(&with(changes)).path()), text);
+}
+
+#[test]
+fn values_that_cannot_be_followed() {
+    check(
+        json!({ "hidden_act": "gelu" }),
+        "`hidden_act` in `config.json` is `\"gelu\"`, expected `silu` or `swish`",
+    );
+    check(
+        json!({ "hidden_size": -1 }),
+        "`hidden_size` in `config.json` is `-1`, expected a whole number below 2^32",
+    );
+    check(json!({ "hidden_size": null }), "`config.json` has no `hidden_size`");
+    check(
+        json!({ "rms_norm_eps": "x" }),
+        "`rms_norm_eps` in `config.json` is `\"x\"`, expected a number",
+    );
+    check(
+        json!({ "num_attention_heads": 3 }),
+        "`num_attention_heads` in `config.json` is `3`, expected a divisor of `hidden_size`, 4",
+    );
+    check(
+        json!({ "num_attention_heads": 0 }),
+        "`num_attention_heads` in `config.json` is `0`, expected a divisor of `hidden_size`, 4",
+    );
+    check(
+        json!({ "tie_word_embeddings": 1 }),
+        "`tie_word_embeddings` in `config.json` is `1`, expected true or false",
+    );
+}
+
+#[test]
+fn keys_that_change_results_are_not_ignored() {
+    let class = "which a `LlamaForCausalLM` is not known to have";
+    check(
+        json!({ "residual_multiplier": 0.22 }),
+        &format!("`residual_multiplier` in `config.json` is `0.22`, {class}"),
+    );
+    check(
+        json!({ "quantization_config": { "quant_method": "gptq" } }),
+        &format!(
+            "`quantization_config` in `config.json` is `{{\"quant_method\":\"gptq\"}}`, {class}"
+        ),
+    );
+    check(
+        json!({ "sliding_window": 16 }),
+        &format!("`sliding_window` in `config.json` is `16`, {class}"),
+    );
+    let file = opened(json!({
+        "residual_multiplier": 1.0, "sliding_window": null, "use_qk_norm": false, "alibi": false,
+    }));
+    assert_eq!(file.metadata.get("ingle.config.unread_keys"), None);
+}
+
+#[test]
+fn keys_that_nobody_knows_are_listed() {
+    let file = opened(json!({ "favourite_colour": "blue", "nothing": null }));
+    let listed = Value::Array(Array::String(["favourite_colour"].into_iter().collect()));
+    assert_eq!(file.metadata.get("ingle.config.unread_keys"), Some(&listed));
+}
+
+#[test]
+fn flags_and_tensors_must_agree() {
+    check(
+        json!({ "attention_bias": true }),
+        "`attention_bias` in `config.json` is true, but tensor `blk.0.attn_q.bias` is not there",
+    );
+    let mut tensors = TENSORS.to_vec();
+    tensors.push(("model.layers.0.mlp.up_proj.bias", &[8]));
+    let dir = model(&llama());
+    fs::write(dir.path().join("model.safetensors"), zeros(&tensors)).expect("a file");
+    assert_eq!(
+        refusal(dir.path()),
+        "`mlp_bias` in `config.json` is false, but tensor `blk.0.ffn_up.bias` is there"
+    );
+    fs::write(dir.path().join("model.safetensors"), zeros(&TENSORS[..2])).expect("a file");
+    assert_eq!(
+        refusal(dir.path()),
+        "`tie_word_embeddings` in `config.json` is false, but tensor `output.weight` is not there"
+    );
+}
+
+#[test]
+fn a_tied_head_is_the_table() {
+    let file = opened(json!({ "tie_word_embeddings": true }));
+    assert!(!file.tensors.contains_key("output.weight"));
+}
+
+#[test]
+fn tensors_of_another_kind_are_named() {
+    let mut tensors = TENSORS.to_vec();
+    tensors.push(("model.layers.0.self_attn.q_norm.weight", &[2]));
+    let weights = zeros(&tensors);
+    let config = llama().to_string();
+    let dir = folder(&[("config.json", config.as_bytes()), ("model.safetensors", &weights)]);
+    assert_eq!(
+        refusal(dir.path()),
+        "tensor `model.layers.0.self_attn.q_norm.weight` is not one of a `LlamaForCausalLM`"
+    );
+    let i64 = r#"{"lm_head.weight":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#;
+    let weights = super::file(i64, &[0; 8]);
+    let dir = folder(&[("config.json", config.as_bytes()), ("model.safetensors", &weights)]);
+    let text = "tensor `lm_head.weight` is of type I64, expected F32, F16 or BF16";
+    assert_eq!(refusal(dir.path()), text);
+}
+
+#[test]
+fn rope_in_both_spellings() {
+    let old = json!({ "rope_theta": 5e5, "rope_scaling": { "type": "linear", "factor": 4.0 } });
+    let new = json!({
+        "rope_parameters": { "rope_type": "linear", "factor": 4.0, "rope_theta": 5e5 },
+    });
+    for config in [old, new] {
+        let file = opened(config);
+        let get = |key: &str| file.metadata.get(&format!("llama.rope.{key}")).cloned();
+        assert_eq!(get("freq_base"), Some(Value::F32(5e5)));
+        assert_eq!(get("scaling.type"), Some(Value::String("linear".to_owned())));
+        assert_eq!(get("scaling.factor"), Some(Value::F32(4.0)));
+    }
+    let default =
+        opened(json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 3.0 } }));
+    assert_eq!(default.metadata.get("llama.rope.freq_base"), Some(&Value::F32(3.0)));
+    assert_eq!(default.metadata.get("llama.rope.scaling.type"), None);
+}
+
+#[test]
+fn rope_of_yarn() {
+    let file = opened(json!({
+        "max_position_embeddings": 64,
+        "rope_scaling": { "rope_type": "yarn", "factor": 2.0, "beta_fast": 16 },
+    }));
+    let get = |key: &str| file.metadata.get(&format!("llama.rope.scaling.{key}")).cloned();
+    assert_eq!(get("type"), Some(Value::String("yarn".to_owned())));
+    assert_eq!(get("original_context_length"), Some(Value::U32(64)));
+    assert_eq!(get("yarn_beta_fast"), Some(Value::F32(16.0)));
+}
+
+#[test]
+fn rope_that_cannot_be_followed() {
+    let rope = |scaling: Json| json!({ "rope_scaling": scaling });
+    check(
+        rope(json!({ "type": "dynamic", "factor": 2.0 })),
+        "`type` in `config.json` is `\"dynamic\"`, expected `default`, `linear`, `llama3` or `yarn`",
+    );
+    check(rope(json!({ "type": "linear" })), "`config.json` has no `factor`");
+    check(
+        rope(json!({ "type": "linear", "factor": 0 })),
+        "`factor` in `config.json` is `0`, expected a number above 0",
+    );
+    check(
+        rope(json!({ "type": "linear", "factor": 2, "mscale": 2 })),
+        "`mscale` in `config.json` is `2`, expected no such parameter of this `rope_type`",
+    );
+    check(
+        rope(json!({
+            "rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4,
+            "original_max_position_embeddings": 64,
+        })),
+        "`low_freq_factor` in `config.json` is `4`, expected less than `high_freq_factor`",
+    );
+    check(
+        json!({ "rope_scaling": { "type": "linear", "factor": 2 }, "rope_parameters": {} }),
+        "`rope_scaling` in `config.json` is `{\"type\":\"linear\",\"factor\":2}`, \
+         expected what `rope_parameters` says",
+    );
+}
+
+#[test]
+fn a_head_is_not_as_wide_as_memory() {
+    check(
+        json!({
+            "head_dim": 4294967294u32,
+            "rope_scaling": {
+                "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+                "original_max_position_embeddings": 64,
+            },
+        }),
+        "`head_dim` in `config.json` is `4294967294`, expected an even number up to 4096",
+    );
+}
+
+#[test]
+fn windows() {
+    let window = |config: Json| {
+        let file = open(model(&config).path()).expect("a model");
+        let key = format!("{}.attention.sliding_window", file.architecture());
+        file.metadata.u64(&key).expect("a number")
+    };
+    let mistral = |changes: Json| {
+        let mut config = with(changes);
+        config["architectures"] = json!(["MistralForCausalLM"]);
+        config["model_type"] = json!("mistral");
+        config
+    };
+    assert_eq!(window(mistral(json!({ "sliding_window": 16 }))), Some(16));
+    assert_eq!(window(mistral(json!({ "sliding_window": null }))), None);
+    assert_eq!(window(mistral(json!({}))), Some(4096), "transformers' default");
+    let qwen = |changes: Json| {
+        let mut config = with(changes);
+        config["architectures"] = json!(["Qwen2ForCausalLM"]);
+        config["model_type"] = json!("qwen2");
+        config
+    };
+    let used = |first: u32| json!({ "sliding_window": 16, "use_sliding_window": true, "max_window_layers": first });
+    assert_eq!(window(qwen(json!({ "sliding_window": 16, "use_sliding_window": false }))), None);
+    assert_eq!(window(qwen(used(0))), Some(16));
+    assert_eq!(window(qwen(used(1))), None);
+    let mut two_layers = used(1);
+    two_layers["num_hidden_layers"] = json!(2);
+    assert_eq!(
+        refusal(model(&qwen(two_layers)).path()),
+        "`max_window_layers` in `config.json` is `1`, expected 0 or at least 2"
+    );
+    let types = json!({ "layer_types": ["sliding_attention"], "sliding_window": 16 });
+    assert_eq!(
+        refusal(model(&qwen(types)).path()),
+        "`layer_types` in `config.json` is `[\"sliding_attention\"]`, \
+         expected `full_attention` for all layers"
+    );
+}
+
+#[test]
+fn a_config_that_is_none() {
+    let weights = zeros(TENSORS);
+    let json = "`config.json` is not the JSON that it has to be: ";
+    for (config, why) in [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        ("[]", "expected an object"),
+        (&"[".repeat(1000), "recursion limit exceeded at line 1 column 128"),
+    ] {
+        let dir = folder(&[("config.json", config.as_bytes()), ("model.safetensors", &weights)]);
+        assert_eq!(refusal(dir.path()), format!("{json}{why}"));
+    }
+}

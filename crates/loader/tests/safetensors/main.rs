@@ -1,0 +1,115 @@
+//! Safetensors files and Hugging Face folders: T8, and what becomes of `config.json`.
+
+mod config;
+mod header;
+mod index;
+mod tokens;
+
+use std::{error::Error as _, fs, path::Path};
+
+use loader::{Error, ModelFile};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A safetensors file: the length, the header as it is, the data.
+fn file(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// A file of f32 tensors with these names and shapes, all zero.
+fn zeros(tensors: &[(&str, &[usize])]) -> Vec<u8> {
+    let (mut header, mut at) = (serde_json::Map::new(), 0);
+    for (name, shape) in tensors {
+        let end = at + 4 * shape.iter().product::<usize>();
+        let info = json!({ "dtype": "F32", "shape": shape, "data_offsets": [at, end] });
+        header.insert((*name).to_owned(), info);
+        at = end;
+    }
+    file(&Value::Object(header).to_string(), &vec![0; at])
+}
+
+/// The tensors of a llama of one layer; a shard is a part of them.
+const TENSORS: &[(&str, &[usize])] = &[
+    ("model.embed_tokens.weight", &[6, 4]),
+    ("model.norm.weight", &[4]),
+    ("lm_head.weight", &[6, 4]),
+    ("model.layers.0.input_layernorm.weight", &[4]),
+    ("model.layers.0.self_attn.q_proj.weight", &[4, 4]),
+    ("model.layers.0.self_attn.k_proj.weight", &[4, 4]),
+    ("model.layers.0.self_attn.v_proj.weight", &[4, 4]),
+    ("model.layers.0.self_attn.o_proj.weight", &[4, 4]),
+    ("model.layers.0.post_attention_layernorm.weight", &[4]),
+    ("model.layers.0.mlp.gate_proj.weight", &[8, 4]),
+    ("model.layers.0.mlp.up_proj.weight", &[8, 4]),
+    ("model.layers.0.mlp.down_proj.weight", &[4, 8]),
+];
+
+/// Bytes of all [`TENSORS`].
+const TOTAL: usize = 4 * (6 * 4 + 4 + 6 * 4 + 4 + 4 * 16 + 4 + 3 * 32);
+
+/// `config.json` for [`TENSORS`].
+fn llama() -> Value {
+    json!({
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "hidden_size": 4,
+        "intermediate_size": 8,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "vocab_size": 6,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": false,
+    })
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for (name, bytes) in files {
+        fs::write(dir.path().join(name), bytes).expect("a file in a temporary folder");
+    }
+    dir
+}
+
+/// A folder of the llama with this `config.json`.
+fn model(config: &Value) -> TempDir {
+    let weights = zeros(TENSORS);
+    folder(&[("config.json", config.to_string().as_bytes()), ("model.safetensors", &weights)])
+}
+
+fn open(path: &Path) -> Result<ModelFile, Error> {
+    ModelFile::open(path, &[])
+}
+
+/// The error and what caused it, without the names of temporary folders.
+fn refusal(path: &Path) -> String {
+    let error = open(path).expect_err("this must not open");
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(it) = cause {
+        text = format!("{text}: {it}");
+        cause = it.source();
+    }
+    let dir = if path.is_dir() { path } else { path.parent().expect("it is in a folder") };
+    text.replace(&format!("{}/", dir.display()), "").replace(&dir.display().to_string(), "DIR")
+}
+
+#[test]
+fn a_folder_and_its_file_are_one_model() {
+    let dir = model(&llama());
+    for path in [dir.path().to_owned(), dir.path().join("model.safetensors")] {
+        let file = open(&path).expect("a model");
+        assert_eq!((file.architecture(), file.tensors.len()), ("llama", TENSORS.len()));
+        assert_eq!(file.tensors["blk.0.ffn_down.weight"].shape, [4, 8]);
+        assert_eq!(file.path, path);
+    }
+}
+
+#[test]
+fn a_class_that_is_not_known_keeps_its_names() {
+    let config = json!({ "architectures": ["MambaForCausalLM"], "model_type": "mamba", "x": 1 });
+    let file = open(model(&config).path()).expect("it opens");
+    assert_eq!(file.architecture(), "mamba");
+    assert!(file.tensors.contains_key("model.layers.0.mlp.gate_proj.weight"));
+}
