@@ -219,7 +219,9 @@ fn what_is_no_model_is_refused() {
     check_refused(&write(&dir, "empty.gguf", b""), &NotAModel::Empty);
     let found = "its opcodes";
     check_refused(&write(&dir, "m.gguf", pickle), &NotAModel::Pickle { found });
-    check_refused(Path::new("/dev/null"), &NotAModel::NotAFile);
+    if cfg!(unix) {
+        check_refused(Path::new("/dev/null"), &NotAModel::NotAFile);
+    }
     let error = ModelFile::open(&dir.path().join("absent.gguf"), &[]).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use loader::{Error, ModelFile, gguf};
+use loader::{Bytes, Error, Mapping, ModelFile, gguf};
 
 /// Where the golden data are; `None` where they are not.
 fn golden() -> Option<PathBuf> {
@@ -34,6 +34,7 @@ fn open_all(folder: &Path) -> (usize, usize) {
                 opened += 1;
                 assert!(!file.architecture().is_empty(), "{}", path.display());
                 file.check_intact().expect("nobody changes golden data");
+                refuse_all_cuts(&path);
             }
             Err(Error::Gguf(gguf::Error::Format { name, found, .. })) => {
                 eprintln!("{}: `{name}` is {found}", path.display());
@@ -51,5 +52,15 @@ fn golden_gguf_files_open() {
         let (opened, all) = open_all(&dir.join(folder));
         eprintln!("{folder}: {opened} of {all}");
         assert!(opened >= at_least.min(all), "{folder}: {opened} of {all} opened");
+    }
+}
+
+/// The file at `path`, cut at every hundredth of its length, is an error.
+fn refuse_all_cuts(path: &Path) {
+    let whole = Bytes::new(Mapping::open(path).expect("a readable file"));
+    for percent in 0..100 {
+        let cut = whole.slice(0..whole.len() / 100 * percent);
+        let result = ModelFile::from_bytes("cut", cut, &[]);
+        assert!(result.is_err(), "{} opens when it is cut at {percent}%", path.display());
     }
 }

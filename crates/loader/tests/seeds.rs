@@ -1,12 +1,12 @@
-//! The seeds of the GGUF fuzzer are what the writer makes of these models, and they open.
+//! The seeds of the fuzzers are what is written here, and they open.
 //!
 //! `INGLE_BLESS=1` writes them anew.
 
 use std::{env, fs, path::Path};
 
-use loader::{Array, Bytes, Format, ModelFile, Value, gguf::Writer};
+use loader::{Array, Bytes, Format, ModelFile, Value, gguf::Writer, safetensors};
 
-fn seeds() -> [(&'static str, Writer); 3] {
+fn gguf_seeds() -> [(&'static str, Writer); 3] {
     let mut model = Writer::new();
     model.set("general.architecture", Value::String("llama".to_owned()));
     model.set("general.alignment", Value::U32(8));
@@ -30,18 +30,44 @@ fn seeds() -> [(&'static str, Writer); 3] {
     [("empty", Writer::new()), ("model", model), ("vocabulary", vocabulary)]
 }
 
+/// A header, and what its tensors need in bytes.
+const SAFETENSORS_SEEDS: [(&str, &str, usize); 3] = [
+    ("empty", "{}", 0),
+    (
+        "model",
+        r#"{"__metadata__":{"format":"pt"},"a.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[],"data_offsets":[12,16]}}  "#,
+        16,
+    ),
+    ("escapes", r#"{ "\u00e9\n" : {"shape":[1],"data_offsets":[0,1],"dtype":"U8"} }"#, 1),
+];
+
+/// Compares the committed seed `name` with `bytes`, or writes it.
+fn check(kind: &str, name: &str, bytes: &[u8]) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(kind);
+    let path = dir.join(format!("seed-{name}.{kind}"));
+    if env::var_os("INGLE_BLESS").is_some() {
+        fs::create_dir_all(&dir).expect("the repository is writable");
+        fs::write(&path, bytes).expect("the repository is writable");
+    }
+    let found = fs::read(&path).expect("a seed");
+    assert!(found == bytes, "{} is not what is written now", path.display());
+}
+
 #[test]
-fn seeds_of_the_fuzzer_are_as_written_and_open() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/gguf");
-    for (name, writer) in seeds() {
-        let path = dir.join(format!("seed-{name}.gguf"));
+fn seeds_of_the_gguf_fuzzer_are_as_written_and_open() {
+    for (name, writer) in gguf_seeds() {
         let bytes = writer.to_bytes();
-        if env::var_os("INGLE_BLESS").is_some() {
-            fs::create_dir_all(&dir).expect("the repository is writable");
-            fs::write(&path, &bytes).expect("the repository is writable");
-        }
-        let found = fs::read(&path).expect("a seed");
-        assert!(found == bytes, "{} is not what is written now", path.display());
-        ModelFile::from_bytes(name, Bytes::new(found), &[]).expect("a sound seed");
+        check("gguf", name, &bytes);
+        ModelFile::from_bytes(name, Bytes::new(bytes), &[]).expect("a sound seed");
+    }
+}
+
+#[test]
+fn seeds_of_the_safetensors_fuzzer_are_as_written_and_open() {
+    for (name, header, len) in SAFETENSORS_SEEDS {
+        let header_len = (header.len() as u64).to_le_bytes();
+        let bytes = [&header_len, header.as_bytes(), &vec![0; len]].concat();
+        check("safetensors", name, &bytes);
+        safetensors::header(&bytes).expect("a sound seed");
     }
 }
