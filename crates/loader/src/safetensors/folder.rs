@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::Error as Fault;
 use crate::Error;
 
-/// Longest text file that is read; `tokenizer.json` is mapped instead.
-const MAX_TEXT: u64 = 64 << 20;
+/// Longest template or JSON that is read whole: JSON can take 50 times its length in memory.
+const MAX_TEXT: u64 = 4 << 20;
 
 /// A folder of a model.
 pub(super) struct Folder(PathBuf);
@@ -32,12 +32,12 @@ impl Folder {
         path.is_file().then_some(path)
     }
 
-    /// The bytes of `name`; `None` if there is no such file.
-    pub(super) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// The bytes of `name`, at most `limit`; `None` if there is no such file.
+    pub(super) fn bytes(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let path = self.0.join(name);
-        match read_up_to(&path, MAX_TEXT) {
-            Ok((bytes, len)) if len <= MAX_TEXT => Ok(Some(bytes)),
-            Ok((_, found)) => Err(Fault::LongText { path, found, limit: MAX_TEXT }.into()),
+        match read_up_to(&path, limit) {
+            Ok((bytes, len)) if len <= limit => Ok(Some(bytes)),
+            Ok((_, found)) => Err(Fault::LongText { path, found, limit }.into()),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { path, source }),
         }
@@ -45,7 +45,7 @@ impl Folder {
 
     /// The JSON of `name`; `None` if there is no such file.
     pub(super) fn json(&self, name: &str) -> Result<Option<Value>, Error> {
-        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
+        let Some(bytes) = self.bytes(name, MAX_TEXT)? else { return Ok(None) };
         let parsed = serde_json::from_slice(&bytes);
         let error = |source| Fault::Json { path: self.0.join(name), source }.into();
         parsed.map(Some).map_err(error)
@@ -53,7 +53,7 @@ impl Folder {
 
     /// The text of `name`; `None` if there is no such file.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Error> {
-        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
+        let Some(bytes) = self.bytes(name, MAX_TEXT)? else { return Ok(None) };
         let error = |_| Fault::NotUtf8 { path: self.0.join(name) }.into();
         String::from_utf8(bytes).map(Some).map_err(error)
     }

@@ -19,6 +19,7 @@ mod keys;
 mod names;
 mod rope;
 mod shards;
+mod tokenizer;
 mod tokens;
 mod window;
 

@@ -16,6 +16,8 @@ use crate::{Bytes, Error, FileTensor, Mapping, path::SafeRelPath};
 
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// Longest index that is read: at some 100 bytes a tensor, more than any model has.
+const MAX_INDEX: u64 = 64 << 20;
 
 /// The tensors of a model by their names in the files, and the files.
 #[derive(Default)]
@@ -87,7 +89,7 @@ struct Index {
 
 impl Index {
     fn read(folder: &Folder) -> Result<Option<Self>, Error> {
-        let Some(bytes) = folder.bytes(INDEX)? else { return Ok(None) };
+        let Some(bytes) = folder.bytes(INDEX, MAX_INDEX)? else { return Ok(None) };
         let path = folder.path().join(INDEX);
         let raw = serde_json::from_slice(&bytes);
         let raw: RawIndex = raw.map_err(|source| Fault::Json { path: path.clone(), source })?;

@@ -1,12 +1,11 @@
 //! Special tokens, chat templates and sampling defaults: from the small files of a Hugging Face
 //! folder to GGUF's keys. Vocabulary and merges stay in `tokenizer.json`, for the tokenizer.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 
-use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Error as Fault, folder::Folder};
+use super::{folder::Folder, tokenizer::Tokenizer};
 use crate::{Array, Bytes, Error, Metadata, Value};
 
 /// The names of special tokens: in `tokenizer_config.json` before `_token`, in `config.json`
@@ -36,8 +35,10 @@ pub(super) fn apply(
     tokenizer: Option<&Bytes>,
     metadata: &mut Metadata,
 ) -> Result<(), Error> {
-    let tokenizer = tokenizer.map(|bytes| Tokenizer::parse(folder, bytes)).transpose()?;
-    let tokenizer = tokenizer.unwrap_or_default();
+    let tokenizer = match tokenizer {
+        Some(bytes) => Tokenizer::parse(folder, bytes)?,
+        None => Tokenizer::default(),
+    };
     let settings = object(folder, "tokenizer_config.json")?;
     let map = object(folder, "special_tokens_map.json")?;
     let generation = object(folder, "generation_config.json")?;
@@ -55,7 +56,7 @@ pub(super) fn apply(
     eos.extend(ids(config.get("eos_token_id")));
     eos.extend(metadata.u64("tokenizer.ggml.eos_token_id")?.map(|id| id as u32));
     set_ids(metadata, eos);
-    tokenizer.set_added(&settings, metadata);
+    set_added(&tokenizer, &settings, metadata);
     templates(folder, &settings, metadata)?;
     sampling(&generation, metadata);
     Ok(())
@@ -87,69 +88,24 @@ fn first(ids: &[u32]) -> Option<u32> {
     ids.first().copied()
 }
 
-fn set_ids(metadata: &mut Metadata, ids: Vec<u32>) {
-    let mut unique = Vec::new();
-    for id in ids {
-        if !unique.contains(&id) {
-            unique.push(id);
+fn set_ids(metadata: &mut Metadata, mut ids: Vec<u32>) {
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    if !ids.is_empty() {
+        metadata.insert("tokenizer.ggml.eos_token_ids", Value::Array(Array::U32(ids)));
+    }
+}
+
+/// Whether a text gets a first and a last token: as the post-processor does, unless
+/// `tokenizer_config.json` says otherwise.
+fn set_added(tokenizer: &Tokenizer<'_>, settings: &Map<String, Json>, metadata: &mut Metadata) {
+    for (name, end) in [("bos", tokenizer.first()), ("eos", tokenizer.last())] {
+        let stated = settings.get(&format!("add_{name}_token")).and_then(Json::as_bool);
+        let special = settings.get(&format!("{name}_token")).and_then(content);
+        let processed = || end.map(|end| Some(end) == special);
+        if let Some(added) = stated.or_else(processed) {
+            metadata.insert(format!("tokenizer.ggml.add_{name}_token"), Value::Bool(added));
         }
-    }
-    if !unique.is_empty() {
-        metadata.insert("tokenizer.ggml.eos_token_ids", Value::Array(Array::U32(unique)));
-    }
-}
-
-/// What is needed of `tokenizer.json` here.
-#[derive(Default, Deserialize)]
-struct Tokenizer<'a> {
-    #[serde(borrow, default)]
-    added_tokens: Vec<Added<'a>>,
-    #[serde(default)]
-    post_processor: Option<Json>,
-}
-
-#[derive(Deserialize)]
-struct Added<'a> {
-    id: u32,
-    #[serde(borrow)]
-    content: Cow<'a, str>,
-}
-
-impl<'a> Tokenizer<'a> {
-    fn parse(folder: &Folder, bytes: &'a Bytes) -> Result<Self, Fault> {
-        let path = || folder.path().join("tokenizer.json");
-        serde_json::from_slice(bytes).map_err(|source| Fault::Json { path: path(), source })
-    }
-
-    fn id(&self, content: &str) -> Option<u32> {
-        self.added_tokens.iter().find(|it| it.content == content).map(|it| it.id)
-    }
-
-    /// Whether a text gets a first and a last token: as the post-processor does, unless
-    /// `tokenizer_config.json` says otherwise.
-    fn set_added(&self, settings: &Map<String, Json>, metadata: &mut Metadata) {
-        let [first, last] = self.ends();
-        for (name, end) in [("bos", first), ("eos", last)] {
-            let stated = settings.get(&format!("add_{name}_token")).and_then(Json::as_bool);
-            let special = settings.get(&format!("{name}_token")).and_then(content);
-            let processed = || end.map(|end| Some(end) == special);
-            if let Some(added) = stated.or_else(processed) {
-                metadata.insert(format!("tokenizer.ggml.add_{name}_token"), Value::Bool(added));
-            }
-        }
-    }
-
-    /// The tokens that the template for one text puts before and behind it.
-    fn ends(&self) -> [Option<&str>; 2] {
-        let Some(processor) = &self.post_processor else { return [None; 2] };
-        let several = processor.get("processors").and_then(Json::as_array);
-        let all = several.map_or(std::slice::from_ref(processor), Vec::as_slice);
-        let template = all
-            .iter()
-            .find(|it| it.get("type").and_then(Json::as_str) == Some("TemplateProcessing"));
-        let single = template.and_then(|it| it.get("single")?.as_array());
-        [single.and_then(|it| it.first()), single.and_then(|it| it.last())]
-            .map(|it| it.and_then(|piece| piece.get("SpecialToken")?.get("id")?.as_str()))
     }
 }
 
