@@ -127,7 +127,7 @@ impl Device {
     }
 
     pub(crate) fn engine(self, file: &ModelFile, options: &Options) -> Result<Engine, LoadError> {
-        Engine::load(file, self.make(), options)
+        Engine::load_ids_only(file, self.make(), options)
     }
 }
 

@@ -8,13 +8,13 @@ use kernels::{Backend, Batch};
 use loader::{Mapping, ModelFile};
 
 use crate::{
-    Error, LoadError, Runner, arch,
+    Error, LoadError, Runner, Tokenizer, arch,
     cache::Blocks,
     options::{Info, Options},
     request::{Event, Request, SeqId, WhenFull},
     sample::Sampler,
     scheduler::{Scheduler, Slot, Stats},
-    sequence::Sequence,
+    sequence::{Pieces, Sequence},
 };
 
 /// A loaded model with its sequences.
@@ -24,18 +24,34 @@ pub struct Engine {
     pub(crate) batch: Batch,
     info: Info,
     mappings: Vec<Mapping>,
+    tokenizer: Option<Tokenizer>,
     /// The logits of a step.
     logits: Vec<f32>,
     next_id: u64,
 }
 
 impl Engine {
-    /// Builds the model of `file` on `backend`.
+    /// Builds the model of `file` on `backend`, and its tokenizer.
     ///
     /// # Errors
     ///
     /// If the file is no model that is supported, or does not fit.
     pub fn load(
+        file: &ModelFile,
+        backend: Box<dyn Backend>,
+        options: &Options,
+    ) -> Result<Self, LoadError> {
+        let tokenizer = Some(Tokenizer::load(file)?);
+        Ok(Self { tokenizer, ..Self::load_ids_only(file, backend, options)? })
+    }
+
+    /// Builds the model of `file` on `backend` without its tokenizer, for work on token ids: the
+    /// text of each event is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_ids_only(
         file: &ModelFile,
         mut backend: Box<dyn Backend>,
         options: &Options,
@@ -65,9 +81,19 @@ impl Engine {
             logits: Vec::with_capacity(options.max_seqs * info.vocab),
             mappings: file.mappings.clone(),
             next_id: 0,
+            tokenizer: None,
             runner,
             info,
         })
+    }
+
+    /// The model's tokenizer.
+    ///
+    /// # Panics
+    ///
+    /// If the engine was loaded for ids only.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        self.tokenizer.as_ref().expect("an engine that is asked for text was loaded with `load`")
     }
 
     /// What it is and what it takes.
@@ -98,10 +124,11 @@ impl Engine {
     pub fn submit(&mut self, request: Request) -> Result<SeqId, Error> {
         self.check_prompt(&request.tokens)?;
         self.check_shift(&request.when_full)?;
+        let pieces = Pieces(self.tokenizer.as_ref());
         let sampler = Sampler::new(&request.sampling, self.info.vocab)?;
         let id = SeqId(self.next_id);
         self.next_id += 1;
-        self.scheduler.enqueue(Sequence::new(id, request, sampler, |_| &[]));
+        self.scheduler.enqueue(Sequence::new(id, request, sampler, pieces));
         Ok(id)
     }
 
@@ -165,7 +192,7 @@ impl Engine {
     }
 
     fn advance(&mut self, mut faults: Vec<(usize, Error)>, events: &mut Vec<Event>) {
-        let vocab = self.info.vocab;
+        let (vocab, pieces) = (self.info.vocab, Pieces(self.tokenizer.as_ref()));
         for i in 0..self.scheduler.slots.len() {
             let slot: Slot = self.scheduler.slots[i];
             if let Some(at) = faults.iter().position(|(bad, _)| *bad == i) {
@@ -173,7 +200,7 @@ impl Engine {
                 continue;
             }
             let logits = slot.output.map(|row| &mut self.logits[row * vocab..][..vocab]);
-            self.scheduler.advance(slot, logits, |_| &[], events);
+            self.scheduler.advance(slot, logits, pieces, events);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A message says what is so; what to do about it is in `hint`.
 
-use crate::{arch, sample};
+use crate::{arch, sample, tokenizer};
 
 /// Why a model could not be built from its file.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,9 @@ pub enum LoadError {
         /// Its value.
         found: usize,
     },
+    /// The tokenizer could not be built.
+    #[error("the tokenizer could not be built")]
+    Tokenizer(#[from] tokenizer::Error),
     /// The device refused a weight, a cache or the plan.
     #[error("the device did not take the model")]
     Device(#[from] kernels::Error),

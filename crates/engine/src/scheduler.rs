@@ -11,7 +11,7 @@ use crate::{
     Error,
     cache::Blocks,
     request::{Event, EventKind, Finish, SeqId},
-    sequence::{Ended, Phase, Sequence},
+    sequence::{Ended, Phase, Pieces, Sequence},
 };
 
 /// All sequences of an engine and the blocks of their cache.
@@ -113,11 +113,11 @@ impl Scheduler {
     }
 
     /// Notes that the rows of `slot` are in the cache; chooses a token if it has `logits`.
-    pub(crate) fn advance<'a>(
+    pub(crate) fn advance(
         &mut self,
         slot: Slot,
         logits: Option<&mut [f32]>,
-        piece: impl Fn(u32) -> &'a [u8],
+        pieces: Pieces<'_>,
         events: &mut Vec<Event>,
     ) {
         let sequence = &mut self.live[slot.live];
@@ -135,7 +135,7 @@ impl Scheduler {
             self.blocks.publish(&mut sequence.lease, &sequence.tokens);
         }
         let before = sequence.usage.generated;
-        sequence.choose(logits, piece, say);
+        sequence.choose(logits, pieces, say);
         self.stats.generated += (sequence.usage.generated - before) as u64;
         if sequence.ended.is_none() && sequence.tokens.len() > self.context {
             self.make_room(slot.live, events);

@@ -2,6 +2,7 @@
 //! shows and ends them.
 
 use crate::{
+    Tokenizer,
     cache::Lease,
     output::Output,
     request::{EventKind, Finish, Request, SeqId, Usage, WhenFull},
@@ -42,15 +43,30 @@ pub(crate) enum Ended {
     Failed,
 }
 
+/// The texts of tokens, if anybody asks for texts.
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces<'a>(pub(crate) Option<&'a Tokenizer>);
+
+impl Pieces<'_> {
+    fn of(&self, id: u32) -> &[u8] {
+        self.0.map_or(&[], |it| it.piece(id))
+    }
+
+    /// What a reader sees of a token: nothing of those that only the model and the template use.
+    fn shown(&self, id: u32) -> &[u8] {
+        if self.0.is_some_and(|it| it.is_special(id)) { &[] } else { self.of(id) }
+    }
+}
+
 impl Sequence {
-    /// `piece` gives a token's text; the prompt's go to the sampler, which may look back.
-    pub(crate) fn new<'a>(
+    pub(crate) fn new(
         id: SeqId,
         request: Request,
         mut sampler: Sampler,
-        piece: impl Fn(u32) -> &'a [u8],
+        pieces: Pieces<'_>,
     ) -> Self {
-        request.tokens.iter().for_each(|&token| sampler.accept(token, piece(token)));
+        // The sampler may look back.
+        request.tokens.iter().for_each(|&token| sampler.accept(token, pieces.of(token)));
         let usage = Usage { prompt: request.tokens.len(), ..Usage::default() };
         Self {
             id,
@@ -74,10 +90,10 @@ impl Sequence {
     }
 
     /// Chooses the next token from `logits`, and says what happened.
-    pub(crate) fn choose<'a>(
+    pub(crate) fn choose(
         &mut self,
         logits: &mut [f32],
-        piece: impl Fn(u32) -> &'a [u8],
+        pieces: Pieces<'_>,
         say: &mut impl FnMut(EventKind),
     ) {
         if self.usage.generated == self.max_new {
@@ -88,10 +104,9 @@ impl Sequence {
         if self.stop_ids.contains(&id) {
             return self.finish(Finish::StopToken(id), say);
         }
-        let piece = piece(id);
-        self.sampler.accept(id, piece);
+        self.sampler.accept(id, pieces.of(id));
         self.tokens.push(id);
-        let chunk = self.output.push(piece);
+        let chunk = self.output.push(pieces.shown(id));
         say(EventKind::Token { id, text: chunk.text });
         if let Some(stop) = chunk.stopped {
             self.finish(Finish::StopString(stop), say);

@@ -3,20 +3,58 @@
 //! What one backend computes two ways is compared bit for bit: a row's sums depend on that row
 //! alone. Two backends agree up to rounding.
 
-mod loaded;
+mod batches;
 mod tiny;
 
+use batches::{MAX, PAGES, one, push};
+use engine::arch;
 use kernels::{
-    Backend, Batch,
+    Backend, Batch, Plan, PlanId, Tensor,
     cpu::{Config, Cpu, Fuse, Isa, Precision},
     reference::Reference,
 };
-use loaded::{Loaded, one, push};
 use loader::{ModelFile, Value};
 use tiny::tiny;
 
 const ARCHITECTURES: &[&str] = &["llama", "mistral", "qwen2", "qwen3"];
 const PROMPT: &[u32] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+
+/// The tiny model, on a backend, with its plan.
+struct Loaded<B> {
+    backend: B,
+    plan: PlanId,
+    logits: Tensor,
+}
+
+impl<B: Backend> Loaded<B> {
+    fn new(file: &ModelFile, backend: B) -> Self {
+        Self::with(file, backend, |plan| plan)
+    }
+
+    /// The same with another plan in place of the model's.
+    fn with(file: &ModelFile, mut backend: B, change: impl FnOnce(Plan) -> Plan) -> Self {
+        let loaded = arch::load(file, &mut backend, PAGES).expect("the tiny model is complete");
+        let mut plan = Plan::new();
+        let logits = loaded.model.forward(&mut plan);
+        plan.port(logits);
+        let plan = backend.load(&change(plan), MAX).expect("memory for the tiny model");
+        Self { backend, plan, logits }
+    }
+
+    /// The logits of the rows in `batch.out`.
+    fn run(&mut self, batch: &Batch) -> Vec<f32> {
+        let mut logits = Vec::with_capacity(MAX.outputs * self.logits.cols);
+        self.run_into(batch, &mut logits);
+        logits
+    }
+
+    fn run_into(&mut self, batch: &Batch, logits: &mut Vec<f32>) {
+        logits.clear();
+        self.backend.run(self.plan, batch).expect("a sound batch");
+        let see = &mut |rows: &[f32]| logits.extend_from_slice(rows);
+        self.backend.read(self.plan, self.logits, see).expect("the run succeeded");
+    }
+}
 
 /// Calls `check` with each tiny model, with and without a window.
 fn each_model(check: impl Fn(&ModelFile, &str)) {

@@ -2,7 +2,7 @@
 
 mod tiny;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs};
 
 use engine::{
     Engine, Error, Event, EventKind, Finish, Options, Request, SeqId, Usage, WhenFull,
@@ -12,7 +12,7 @@ use kernels::{
     Bytes, Format,
     cpu::{Config, Cpu, Precision},
 };
-use loader::ModelFile;
+use loader::{ModelFile, gguf::Writer};
 use tiny::tiny;
 
 /// What became of each sequence.
@@ -47,7 +47,7 @@ impl Seen {
 fn engine_of(file: &ModelFile, options: &Options) -> Engine {
     let config = Config { precision: Precision::Exact, threads: 1, ..Config::detect() };
     let cpu = Cpu::new(config).expect("what was detected");
-    Engine::load(file, Box::new(cpu), options).expect("the tiny model is complete")
+    Engine::load_ids_only(file, Box::new(cpu), options).expect("the tiny model is complete")
 }
 
 fn engine(ctx_size: usize, max_seqs: usize) -> Engine {
@@ -284,6 +284,32 @@ fn the_layer_of_a_nan_is_found() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_it_is_used_ends_the_step_with_an_error() {
+    let mut writer = Writer::new();
+    let file = tiny("llama");
+    for (key, value) in file.metadata.iter() {
+        writer.set(key, value.clone());
+    }
+    for (name, tensor) in &file.tensors {
+        let bytes = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
+        writer.tensor(name, tensor.format, &tensor.shape, bytes);
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("tiny.gguf");
+    fs::write(&path, writer.to_bytes()).expect("space for a tiny file");
+    let file = ModelFile::open(&path, &[]).expect("a sound file");
+    let mut engine = engine_of(&file, &Options::default());
+    let seq = engine.submit(greedy(&[1, 2, 3], 300)).expect("a sound request");
+    assert!(!engine.step().expect("the file is whole").is_empty());
+    fs::File::options().write(true).open(&path).and_then(|it| it.set_len(100)).expect("ours");
+    let error = engine.step().expect_err("the file is cut");
+    let text = error.to_string();
+    assert!(text.starts_with("the model file cannot be read any more: "), "{text}");
+    assert!(engine.is_idle() && engine.cancel(seq).is_empty(), "the sequence is gone");
+    assert_eq!(engine.logits(&[1], |_, _| ()), Err(error));
+}
+
+#[test]
 fn logits_of_every_position_are_those_of_the_steps() {
     let mut engine = engine(512, 2);
     let tokens = prompt(50, 1);
@@ -303,7 +329,7 @@ fn the_default_context_fits_half_of_the_free_memory() {
         let options = Options { ctx_size, free_memory, ..Options::default() };
         let config = Config { threads: 1, ..Config::detect() };
         let cpu = Box::new(Cpu::new(config).expect("what was detected"));
-        Engine::load(&tiny("llama"), cpu, &options).map(|it| it.context())
+        Engine::load_ids_only(&tiny("llama"), cpu, &options).map(|it| it.context())
     };
     // A token takes 2 layers x 2 heads x 16 columns x k and v x 4 bytes = 512 bytes.
     assert_eq!(context(None, None).ok(), Some(512), "the model's");
