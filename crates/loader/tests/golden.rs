@@ -55,9 +55,13 @@ fn golden_gguf_files_open() {
     }
 }
 
-/// The file at `path`, cut at every hundredth of its length, is an error.
+/// The file at `path`, cut at every hundredth of its length, is an error. Not tried on those that
+/// are mostly a large vocabulary: a hundred of them take seconds and show nothing new.
 fn refuse_all_cuts(path: &Path) {
     let whole = Bytes::new(Mapping::open(path).expect("a readable file"));
+    if whole.len() > 1 << 20 {
+        return;
+    }
     for percent in 0..100 {
         let cut = whole.slice(0..whole.len() / 100 * percent);
         let result = ModelFile::from_bytes("cut", cut, &[]);
