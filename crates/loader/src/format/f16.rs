@@ -10,8 +10,8 @@ pub(super) static LAYOUT: Layout =
     Layout { name: "F16", block_len: 1, block_bytes: 2, decode_block, encode_block };
 
 fn decode_block(src: &[u8], dst: &mut [f32]) {
-    for (bytes, w) in src.as_chunks::<2>().0.iter().zip(dst) {
-        *w = f16_at(bytes);
+    for (&bytes, w) in src.as_chunks::<2>().0.iter().zip(dst) {
+        *w = to_f32(u16::from_le_bytes(bytes));
     }
 }
 
@@ -27,13 +27,17 @@ pub(super) fn put_f16(dst: &mut [u8], x: f32) {
 }
 
 /// Decodes an IEEE half stored little endian at `src[0..2]`.
-///
-/// Without branches, so that loops over it vectorise; `half` asks for F16C at every call.
 #[inline]
 pub fn f16_at(src: &[u8]) -> f32 {
+    to_f32(u16::from_le_bytes([src[0], src[1]]))
+}
+
+/// Without branches, so that loops over it vectorise; `half` asks for F16C at every call.
+#[inline]
+fn to_f32(half: u16) -> f32 {
     /// 2^112: the distance between the exponents' biases, 127 and 15.
     const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
-    let bits = u32::from(u16::from_le_bytes([src[0], src[1]]));
+    let bits = u32::from(half);
     let magnitude = f32::from_bits((bits & 0x7fff) << 13) * REBIAS;
     // The exponent of infinities and NaNs has become 2^16, which no finite half reaches.
     let special = if magnitude >= 65536.0 { 0x7f80_0000 } else { 0 };

@@ -16,11 +16,13 @@ pub(super) static LAYOUT: Layout =
 
 fn decode_block(src: &[u8], dst: &mut [f32]) {
     let d = f16_at(src);
-    let high = u32::from_le_bytes([src[2], src[3], src[4], src[5]]);
-    for (i, &q) in src[6..22].iter().enumerate() {
-        let bit_4 = |i: usize| (high >> i & 1) as u8 * 16;
-        dst[i] = d * (f32::from(q & 0xf | bit_4(i)) - 16.0);
-        dst[i + 16] = d * (f32::from(q >> 4 | bit_4(i + 16)) - 16.0);
+    let mut bits = u32::from_le_bytes([src[2], src[3], src[4], src[5]]);
+    let (low, high) = dst.split_at_mut(16);
+    for ((&q, l), h) in src[6..].iter().zip(low).zip(high) {
+        // Bit 0 is that of weight i, bit 16 that of weight i + 16.
+        *l = d * (((u32::from(q) & 0xf) | (bits & 1) << 4) as f32 - 16.0);
+        *h = d * ((u32::from(q) >> 4 | (bits >> 16 & 1) << 4) as f32 - 16.0);
+        bits >>= 1;
     }
 }
 

@@ -3,9 +3,10 @@
 //!
 //! `header` and `shards` read weights, strictly; `families` has what the keys of `config.json` and
 //! the tensors of each class are called, `keys`, `window`, `rope` and `names` follow it; `tokens`
-//! reads special tokens, templates and sampling defaults. A class that no family has still opens:
+//! reads special tokens, templates and sampling defaults, `card` the licence. A class that no family has still opens:
 //! its tensors keep their names, and the engine says that it is not supported.
 
+mod card;
 mod config;
 mod dtype;
 mod error;
@@ -83,6 +84,7 @@ fn assemble(
     if let Some(name) = name_of(folder) {
         metadata.insert("general.name", Value::String(name));
     }
+    card::apply(folder, &mut metadata);
     let mut tensors: BTreeMap<_, _> = match family {
         Some(family) => names::rename(family, weights.tensors)?,
         None => weights.tensors.into_iter().collect(),

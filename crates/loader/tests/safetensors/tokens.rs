@@ -1,4 +1,4 @@
-//! Special tokens, templates and sampling defaults of a folder.
+//! Special tokens, templates, sampling defaults and the licence of a folder.
 
 use std::fs;
 
@@ -120,6 +120,17 @@ fn sampling_defaults() {
     greedy["do_sample"] = json!(false);
     let file = with(&[("generation_config.json", &greedy.to_string())]);
     assert_eq!(file.metadata.get("general.sampling.temp"), None);
+}
+
+#[test]
+fn the_licence_is_on_the_card() {
+    let card = "---\nlanguage:\n- en\nlicense: other\nlicense_name: \"x-1\"\n---\nlicense: no\n";
+    let file = with(&[("README.md", card)]);
+    check(&file, "general.license", text("other"));
+    check(&file, "general.license.name", text("x-1"));
+    assert_eq!(file.metadata.get("general.license.link"), None);
+    let file = with(&[("README.md", "license: mit")]);
+    assert_eq!(file.metadata.get("general.license"), None, "no front matter");
 }
 
 #[test]
