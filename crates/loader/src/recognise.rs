@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Bytes, error::grouped, gguf};
+use crate::{Mapping, error::grouped, gguf};
 
 /// Containers that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,13 +163,13 @@ fn old_ggml(bytes: &[u8]) -> Option<&'static str> {
 pub(crate) fn folder(path: &Path) -> Result<(), crate::Error> {
     let io = |source| crate::Error::Io { path: path.to_owned(), source };
     let mut gguf = Vec::new();
-    let mut pickled = None;
+    let mut pickled = Vec::new();
     for entry in std::fs::read_dir(path).map_err(io)?.flatten() {
         let entry = entry.path();
         match entry.extension().and_then(|it| it.to_str()) {
             Some("safetensors") => return Ok(()),
             Some("gguf") => gguf.push(entry),
-            Some("bin" | "pt" | "pth" | "pkl" | "ckpt") => pickled = Some(entry),
+            Some("bin" | "pt" | "pth" | "pkl" | "ckpt") => pickled.push(entry),
             _ => {}
         }
     }
@@ -178,9 +178,8 @@ pub(crate) fn folder(path: &Path) -> Result<(), crate::Error> {
         let example = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Err(NotAModel::FolderOfGguf { count: gguf.len(), example }.into());
     }
-    if let Some(pickled) = pickled {
-        let bytes = Bytes::new(crate::Mapping::open(&pickled)?);
-        if let Err(error @ NotAModel::Pickle { .. }) = file(&bytes) {
+    for mapping in pickled.iter().filter_map(|it| Mapping::open(it).ok()) {
+        if let Err(error @ NotAModel::Pickle { .. }) = file(mapping.as_ref()) {
             return Err(error.into());
         }
     }
