@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::{Engine, Options};
+use engine::{Engine, EventKind, Options, Prompt, Request, sample::Sampling, tokenizer::Bos};
 use kernels::cpu::{Isa, Precision};
 use loader::{FileTensor, ModelFile, Value, gguf::Writer};
 
@@ -51,6 +51,31 @@ fn golden_stories_in_full_precision() {
         assert!(diff <= 1e-4, "{path:?}: {diff:e}");
         let found = perplexity(&mut engine, ids);
         assert!((found / ppl - 1.0).abs() <= 1e-3, "{path:?}: perplexity {found}, expected {ppl}");
+    }
+}
+
+#[test]
+fn golden_stories_as_text() {
+    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let want = json(&dir.join("expected.json"))["greedy_text"].clone();
+    for path in [dir.join("hf"), dir.join("stories260K-f32.gguf")] {
+        let file = ModelFile::open(&path, &[]).expect("a sound file");
+        let mut engine = Engine::load(&file, cpu(EXACT).make(), &Options::default()).expect("all");
+        let prompt = Prompt::foreign("Once upon a time");
+        let ids = engine.tokenizer().encode(&prompt, Bos::AsModel).expect("plain text");
+        let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+        let request = Request { max_new: Some(200), ..Request::new(ids, sampling) };
+        engine.submit(request).expect("a sound request");
+        let mut text = prompt.text;
+        while !engine.is_idle() {
+            for event in engine.step().expect("a step") {
+                match event.kind {
+                    EventKind::Token { text: more, .. } | EventKind::Rest(more) => text += &more,
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(want, text, "{path:?}");
     }
 }
 
