@@ -10,8 +10,8 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use engine::{Pages, Runner, arch};
 use ingle_tests::golden;
 use kernels::{
-    Batch, CacheFormat, Precision, Shape, Table,
-    cpu::{Config, Cpu, Isa},
+    Batch, CacheFormat, Shape, Table,
+    cpu::{Config, Cpu, Precision},
 };
 use loader::ModelFile;
 
@@ -59,7 +59,7 @@ struct Ours {
 impl Ours {
     fn new(path: &Path) -> Self {
         let file = ModelFile::open(path, &[]).expect("a sound file");
-        let config = Config { isa: Isa::best(), precision: Precision::Exact, ..Config::default() };
+        let config = Config { precision: Precision::Exact, ..Config::detect() };
         let mut cpu = Cpu::new(config).expect("the best instruction set is one that there is");
         let pages = Pages { blocks: 1, block_len: PLACES, format: CacheFormat::F32 };
         let loaded = arch::load(&file, &mut cpu, pages).expect("a complete model");
