@@ -1,8 +1,8 @@
-//! Golden data: where it is, what it says, and engines to compare with it.
+//! Golden data: what it says, and engines to compare with it.
 
 use std::{
     collections::HashMap,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,18 +15,6 @@ use kernels::{
 use loader::{ModelFile, Override, Value};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value as Json;
-
-/// The folder of golden data; none where there is none, which is a failure in CI.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let beside = ingle_tests::root().join("../shared/golden");
-    let dir = env::var_os("INGLE_GOLDEN").map_or(beside, PathBuf::from);
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    assert!(env::var_os("CI").is_none_or(|it| it != "true"), "no golden data at {}", dir.display());
-    println!("skipped: no golden data");
-    None
-}
 
 /// The folders in `dir`, sorted.
 pub(crate) fn folders(dir: &Path) -> Vec<PathBuf> {

@@ -10,7 +10,7 @@ use std::{
 use engine::{Engine, EventKind, Options, Request, sample::Sampling};
 use loader::ModelFile;
 
-use crate::data::{Device, Expected, folder, folders, logits, max_diff, overrides};
+use crate::data::{Device, Expected, folders, logits, max_diff, overrides};
 
 /// What exact precision may differ by.
 const BOUND: f32 = 1e-4;
@@ -29,7 +29,7 @@ const THERE: &[&str] = &[
 
 #[test]
 fn golden_families_agree_with_transformers() {
-    let Some(dir) = folder() else { return };
+    let Some(dir) = ingle_tests::golden() else { return };
     check_families(&dir, THERE);
 }
 

@@ -9,7 +9,9 @@ use engine::{Engine, EventKind, Options, Prompt, Request, sample::Sampling, toke
 use kernels::cpu::{Isa, Precision};
 use loader::{FileTensor, ModelFile, Value, gguf::Writer};
 
-use crate::data::{Device, Expected, folder, json, logits, max_diff};
+use ingle_tests::golden;
+
+use crate::data::{Device, Expected, json, logits, max_diff};
 
 const EXACT: Precision = Precision::Exact;
 
@@ -23,22 +25,27 @@ fn cpu(precision: Precision) -> Device {
     Device::Cpu(Isa::best(), precision)
 }
 
-/// The perplexity of `ids`, each token after all before it.
-fn perplexity(engine: &mut Engine, ids: &[u32]) -> f64 {
-    let mut nll = 0.0;
+/// What each token but the first costs after all before it: `-ln p`.
+pub(crate) fn nll(engine: &mut Engine, ids: &[u32]) -> Vec<f64> {
+    let mut all = Vec::new();
     let see = |at: usize, row: &[f32]| {
         let Some(&next) = ids.get(at + 1) else { return };
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = row.iter().map(|&it| f64::from(it - max).exp()).sum();
-        nll += sum.ln() - f64::from(row[next as usize] - max);
+        all.push(sum.ln() - f64::from(row[next as usize] - max));
     };
     engine.logits(ids, see).expect("finite logits");
-    (nll / (ids.len() - 1) as f64).exp()
+    all
+}
+
+fn perplexity(engine: &mut Engine, ids: &[u32]) -> f64 {
+    let all = nll(engine, ids);
+    (all.iter().sum::<f64>() / all.len() as f64).exp()
 }
 
 #[test]
 fn golden_stories_in_full_precision() {
-    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let Some(dir) = golden().map(|it| it.join("stories260K")) else { return };
     let expected = Expected::read(&dir.join("expected.safetensors"));
     let ppl = json(&dir.join("expected.json"))["ppl"].as_f64().expect("a number");
     for path in [dir.join("hf"), dir.join("stories260K-f32.gguf")] {
@@ -56,7 +63,7 @@ fn golden_stories_in_full_precision() {
 
 #[test]
 fn golden_stories_as_text() {
-    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let Some(dir) = golden().map(|it| it.join("stories260K")) else { return };
     let want = json(&dir.join("expected.json"))["greedy_text"].clone();
     for path in [dir.join("hf"), dir.join("stories260K-f32.gguf")] {
         let file = ModelFile::open(&path, &[]).expect("a sound file");
@@ -81,7 +88,7 @@ fn golden_stories_as_text() {
 
 #[test]
 fn golden_stories_in_q8_0() {
-    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let Some(dir) = golden().map(|it| it.join("stories260K")) else { return };
     let expected = Expected::read(&dir.join("expected.safetensors"));
     let ppl = json(&dir.join("expected.json"))["ppl"].as_f64().expect("a number");
     for precision in [EXACT, Precision::Fast] {
@@ -121,7 +128,7 @@ fn write_split(whole: &ModelFile, dir: &Path) -> PathBuf {
 
 #[test]
 fn golden_split_gguf_equals_the_whole() {
-    let Some(dir) = folder().map(|it| it.join("stories260K")) else { return };
+    let Some(dir) = golden().map(|it| it.join("stories260K")) else { return };
     let path = dir.join("stories260K-q8_0.gguf");
     let whole = ModelFile::open(&path, &[]).expect("a sound file");
     let temporary = tempfile::tempdir().expect("a temporary folder");
@@ -133,7 +140,7 @@ fn golden_split_gguf_equals_the_whole() {
 
 #[test]
 fn golden_quants_in_both_precisions() {
-    let Some(dir) = folder().map(|it| it.join("quants")) else { return };
+    let Some(dir) = golden().map(|it| it.join("quants")) else { return };
     let expected = Expected::read(&dir.join("expected.safetensors"));
     let distances = json(&dir.join("expected.json"));
     let mut seen = 0;

@@ -78,7 +78,10 @@ pub enum LoadError {
         more: usize,
     },
     /// The cache of the context that was asked for does not fit.
-    #[error("a context of {context} tokens needs {needed} bytes of cache, {free} are free")]
+    #[error(
+        "a context of {} tokens needs {} bytes of cache, {} are free",
+        grouped(*.context as u128), grouped(*.needed), grouped((*.free).into())
+    )]
     CacheTooLarge {
         /// Tokens.
         context: usize,
@@ -145,7 +148,10 @@ pub enum Error {
     #[error("the prompt is empty")]
     EmptyPrompt,
     /// The prompt alone does not fit.
-    #[error("the prompt has {prompt} tokens, the context holds {context}")]
+    #[error(
+        "the prompt has {} tokens, the context holds {}",
+        grouped(*.prompt as u128), grouped(*.context as u128)
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         prompt: usize,
@@ -193,6 +199,13 @@ pub enum Error {
     /// The model file changed while it was in use.
     #[error("the model file cannot be read any more: {0}")]
     File(String),
+}
+
+/// A count as people read it: `4,921,344`.
+fn grouped(n: u128) -> String {
+    let digits = n.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 fn layer_text(layer: Option<usize>) -> String {

@@ -338,7 +338,7 @@ fn the_default_context_fits_half_of_the_free_memory() {
     let error = |ctx_size, free| context(ctx_size, free).expect_err("impossible").to_string();
     assert_eq!(
         error(Some(2000), Some(1_000_000)),
-        "a context of 2000 tokens needs 1032192 bytes of cache, 1000000 are free"
+        "a context of 2,000 tokens needs 1,032,192 bytes of cache, 1,000,000 are free"
     );
     assert_eq!(error(Some(0), None), "option `ctx_size` is 0, expected at least 1");
 }
