@@ -102,7 +102,12 @@ fn check_family(name: &str, folder: &Path, tokenizer: &Tokenizer) {
     }
     for case in read("chat.json")["cases"].as_array().unwrap() {
         let Some(text) = case["rendered"].as_str() else { continue };
-        check(name, tokenizer, &Prompt::trusted(text), Bos::Never, &ids(&case["ids"]));
+        let mut expected = ids(&case["ids"]);
+        check(name, tokenizer, &Prompt::trusted(text), Bos::Never, &expected);
+        // A template that begins with the token gets no second one.
+        let bos = tokenizer.bos().filter(|_| tokenizer.adds_bos());
+        expected.splice(0..0, bos.filter(|bos| expected.first() != Some(bos)));
+        check(name, tokenizer, &Prompt::trusted(text), Bos::AsModel, &expected);
     }
 }
 
@@ -120,6 +125,12 @@ fn golden_families_from_tokenizer_json() {
         let name = path.file_name().unwrap().to_string_lossy();
         if let Some(tokenizer) = load(&folder(&path)) {
             check_family(&format!("{name} (json)"), &path, &tokenizer);
+        }
+        // As a user opens it, where the architecture is there.
+        if let Ok(file) = ModelFile::open(&path, &[]) {
+            let tokenizer = load(&file).expect("the same file loaded before");
+            check_family(&format!("{name} (folder)"), &path, &tokenizer);
+            assert!(!tokenizer.stop_ids().is_empty(), "{name}");
         }
     }
 }

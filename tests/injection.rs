@@ -42,12 +42,13 @@ fn look_alikes(token: &str) -> Vec<String> {
     ]
 }
 
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one foreign range are meant")]
 /// A token in two messages, one after the other, and half written by the template.
 fn halves(tokenizer: &Tokenizer, token: &str) {
     for (at, _) in token.char_indices().skip(1) {
         let len = token.len();
-        for foreign in [vec![0..at, at..len], vec![0..at], std::iter::once(at..len).collect()] {
-            let prompt = Prompt { text: token.to_owned(), foreign };
+        for foreign in [&[0..at, at..len][..], &[0..at], &[at..len]] {
+            let prompt = Prompt { text: token.to_owned(), foreign: foreign.to_vec() };
             let found = special_ids(tokenizer, &prompt);
             // What the template's half spells by itself may stand.
             let alone: Vec<u32> = match prompt.foreign[..] {

@@ -133,6 +133,7 @@ pub(super) fn meets(foreign: &[Range<usize>], range: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one foreign range are meant")]
 mod tests {
     use super::*;
 

@@ -6,15 +6,11 @@
 //! control tokens take no part in merging, and what no token says is said in bytes, so text can
 //! never become a structural token, by way of "unknown" neither.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, Hasher, RandomState},
-};
-
 use super::{
     Error,
     merge::{Join, Merger, NONE},
-    vocab::{Kind, Vocab, fold},
+    merges::{RankedMerges, pair},
+    vocab::{Kind, Vocab},
 };
 
 /// Which pairs join.
@@ -53,14 +49,6 @@ pub(super) struct Bpe {
     whole: WholePieces,
     /// The token of each byte, or [`NONE`]; see [`is_needed`].
     bytes: Box<[u32; 256]>,
-}
-
-/// Merges by pair of tokens: the rank and the joined token.
-pub(super) type RankedMerges = HashMap<u64, (u32, u32), PairHash>;
-
-/// The key of a pair.
-pub(super) fn pair(left: u32, right: u32) -> u64 {
-    u64::from(left) << 32 | u64::from(right)
 }
 
 impl Bpe {
@@ -179,40 +167,4 @@ fn descending(score: f32) -> u32 {
     // Total order of floats as integers: flip all bits of the negative, the sign of the others.
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
     !ascending
-}
-
-/// Multiplies and folds a pair. The seed is new for each table, so that no file can be made whose
-/// pairs collide.
-#[derive(Clone, Debug)]
-pub(super) struct PairHash(u64);
-
-impl Default for PairHash {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0))
-    }
-}
-
-impl BuildHasher for PairHash {
-    type Hasher = PairHasher;
-
-    fn build_hasher(&self) -> PairHasher {
-        PairHasher(self.0)
-    }
-}
-
-/// The state of [`PairHash`].
-pub(super) struct PairHasher(u64);
-
-impl Hasher for PairHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
-    }
-
-    fn write_u64(&mut self, x: u64) {
-        self.0 = fold(self.0 ^ x);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

@@ -27,9 +27,8 @@ pub(super) fn byte_of(char: char) -> Option<u8> {
     Some(byte as u8)
 }
 
-/// Replaces `bytes` by what `text` stands for; `None` if a character stands for no byte.
+/// Appends what `text` stands for; `None` if a character stands for no byte.
 pub(super) fn decode(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
-    bytes.clear();
     for char in text.chars() {
         bytes.push(byte_of(char)?);
     }

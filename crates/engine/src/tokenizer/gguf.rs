@@ -8,10 +8,12 @@ use loader::{Array, Metadata, ModelFile, Value};
 use super::{
     Error, Parts,
     added::AddedToken,
-    bpe::{Alphabet, Bpe, Merges, RankedMerges, WholePieces, pair},
+    bpe::{Alphabet, Bpe, Merges, WholePieces},
     bytes,
+    merges::{MergeText, RankedMerges},
     normalize::{Normalizer, SpacePrefix},
     special,
+    split::Step,
     tables::{self, Form},
     vocab::{Kind, Texts, Vocab},
 };
@@ -41,7 +43,7 @@ fn sentencepiece(file: &ModelFile) -> Result<Parts, Error> {
     let scores = match array(metadata, SCORES)? {
         Array::F32(scores) if scores.len() == texts.len() => scores.clone(),
         Array::F32(scores) => return Err(count(SCORES, texts.len(), scores.len())),
-        other => return Err(wrong_type(SCORES, "an array of f32", other)),
+        other => return Err(wrong_type(SCORES, "[f32]", other)),
     };
     let mut added = added(&texts, &kinds);
     if file.architecture().starts_with("phi") {
@@ -54,9 +56,9 @@ fn sentencepiece(file: &ModelFile) -> Result<Parts, Error> {
         _ => SpacePrefix::Add,
     };
     Ok(Parts {
-        bpe,
         normalizer: Normalizer::Escape { prefix },
-        steps: vec![],
+        steps: bpe.vocab.glued().map(|glued| Step::Words { glued }).into_iter().collect(),
+        bpe,
         added,
         normalized: vec![],
         bos: bos(metadata, true)?,
@@ -94,14 +96,14 @@ fn bos(metadata: &Metadata, default: bool) -> Result<Option<u64>, Error> {
 /// Texts in the form that is looked up, and kinds with the structural ones marked.
 fn tokens(metadata: &Metadata, alphabet: Alphabet) -> Result<(Texts, Vec<Kind>), Error> {
     let Array::String(list) = array(metadata, TOKENS)? else {
-        return Err(wrong_type(TOKENS, "an array of str", array(metadata, TOKENS)?));
+        return Err(wrong_type(TOKENS, "[str]", array(metadata, TOKENS)?));
     };
     let mut kinds = kinds(metadata, list.len())?;
     let mut texts = Texts::default();
     let mut raw = vec![];
     for (i, text) in list.iter().enumerate() {
-        let text: &str = text.as_ref();
         let mapped = alphabet == Alphabet::Bytes && kinds[i] == Kind::Normal;
+        raw.clear();
         if mapped && bytes::decode(text, &mut raw).is_none() {
             // No text leads there: byte-level pieces have only characters that stand for bytes.
             kinds[i] = Kind::Unused;
@@ -161,43 +163,17 @@ fn strip_after_markers(added: &mut [AddedToken]) {
 
 fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<RankedMerges, Error> {
     let Array::String(list) = array(metadata, MERGES)? else {
-        return Err(wrong_type(MERGES, "an array of str", array(metadata, MERGES)?));
+        return Err(wrong_type(MERGES, "[str]", array(metadata, MERGES)?));
     };
     let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
-    let (mut left, mut right) = (vec![], vec![]);
+    let mut scratch = MergeText::default();
     for (index, text) in list.iter().enumerate() {
-        let text: &str = text.as_ref();
         let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());
-        let decoded = halves.and_then(|(a, b)| {
-            bytes::decode(a, &mut left)?;
-            bytes::decode(b, &mut right)
-        });
-        decoded.ok_or_else(|| Error::MergeSyntax { index, text: text.to_owned() })?;
-        add_merge(&mut ranks, vocab, index, &left, &right)?;
+        let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.to_owned() })?;
+        scratch.read(halves, Alphabet::Bytes);
+        scratch.enter(index, vocab, &mut ranks)?;
     }
     Ok(ranks)
-}
-
-/// Enters merge number `index`. One that needs or makes a structural token is left out: text must
-/// not lead there.
-pub(super) fn add_merge(
-    ranks: &mut RankedMerges,
-    vocab: &Vocab,
-    index: usize,
-    left: &[u8],
-    right: &[u8],
-) -> Result<(), Error> {
-    let joined = [left, right].concat();
-    let mut ids = [0; 3];
-    for (id, text) in ids.iter_mut().zip([left, right, &joined]) {
-        let token = || String::from_utf8_lossy(text).into_owned();
-        *id = vocab.find(text).ok_or_else(|| Error::MergeToken { index, token: token() })?;
-        if vocab.mergeable(text).is_none() {
-            return Ok(());
-        }
-    }
-    ranks.entry(pair(ids[0], ids[1])).or_insert((index as u32, ids[2]));
-    Ok(())
 }
 
 fn array<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a Array, Error> {
@@ -225,9 +201,9 @@ pub(super) fn whole_numbers<'a>(
         Value::Array(Array::I64(list)) => {
             Box::new(list.iter().map(move |&n| n.try_into().unwrap_or(negative)))
         }
-        Value::Array(other) => return Err(wrong_type(key, "an array of whole numbers", other)),
+        Value::Array(other) => return Err(wrong_type(key, "[i32]", other)),
         other => {
-            let (expected, found) = ("an array of whole numbers", other.type_name());
+            let (expected, found) = ("[i32]", other.type_name());
             return Err(Error::ArrayType { key: key.to_owned(), expected, found });
         }
     })

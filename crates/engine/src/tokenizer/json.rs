@@ -16,10 +16,12 @@ use serde_json::Value;
 use super::{
     Error, Parts,
     added::AddedToken,
-    bpe::{Alphabet, Bpe, Merges, RankedMerges, WholePieces, named_byte},
-    bytes, gguf,
+    bpe::{Alphabet, Bpe, Merges, WholePieces, named_byte},
+    bytes,
+    merges::{MergeText, RankedMerges},
     normalize::{Normalizer, SpacePrefix},
     pre_tokenizer, special,
+    split::Step,
     vocab::{Kind, Texts, Vocab},
 };
 
@@ -103,7 +105,7 @@ pub(super) fn load(json: &[u8], metadata: &Metadata) -> Result<Parts, Error> {
         }
     }
     let normalizer = Normalizer::from_json(&file.normalizer)?;
-    let steps = pre_tokenizer::from_json(&file.pre_tokenizer)?;
+    let mut steps = pre_tokenizer::from_json(&file.pre_tokenizer)?;
     let alphabet = if steps.byte_level { Alphabet::Bytes } else { Alphabet::Chars };
     let (texts, kinds) = tokens(&file, metadata, alphabet)?;
     let bos = first_special(&file.post_processor)?;
@@ -111,6 +113,9 @@ pub(super) fn load(json: &[u8], metadata: &Metadata) -> Result<Parts, Error> {
     let vocab = Vocab::new(texts, kinds);
     let merges = Merges::Ranked(merges(&model.merges, &vocab, alphabet)?);
     let whole = if model.ignore_merges { WholePieces::First } else { WholePieces::ByMerging };
+    if alphabet == Alphabet::Chars && whole == WholePieces::ByMerging {
+        steps.steps.extend(vocab.glued().map(|glued| Step::Words { glued }));
+    }
     Ok(Parts {
         bpe: Bpe::new(vocab, merges, alphabet, whole)?,
         normalizer,
@@ -147,6 +152,7 @@ fn tokens(
     let mut raw = vec![];
     for (text, kind) in by_id.iter().zip(&mut kinds) {
         let mapped = alphabet == Alphabet::Bytes && *kind == Kind::Normal;
+        raw.clear();
         if mapped && bytes::decode(text, &mut raw).is_none() {
             *kind = Kind::Unused;
         }
@@ -203,24 +209,17 @@ fn added(
 
 fn merges(list: &[Merge<'_>], vocab: &Vocab, alphabet: Alphabet) -> Result<RankedMerges, Error> {
     let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
-    let (mut left, mut right) = (vec![], vec![]);
+    let mut scratch = MergeText::default();
     for (index, merge) in list.iter().enumerate() {
-        let (a, b) = match merge {
+        let halves = match merge {
             Merge::Pair(a, b) => (&*a.0, &*b.0),
             Merge::Joined(text) => text
                 .0
                 .split_once(' ')
                 .ok_or_else(|| Error::MergeSyntax { index, text: text.0.clone().into_owned() })?,
         };
-        let decode = |text: &str, bytes: &mut Vec<u8>| {
-            if alphabet == Alphabet::Chars || bytes::decode(text, bytes).is_none() {
-                bytes.clear();
-                bytes.extend_from_slice(text.as_bytes());
-            }
-        };
-        decode(a, &mut left);
-        decode(b, &mut right);
-        gguf::add_merge(&mut ranks, vocab, index, &left, &right)?;
+        scratch.read(halves, alphabet);
+        scratch.enter(index, vocab, &mut ranks)?;
     }
     Ok(ranks)
 }

@@ -35,12 +35,12 @@ pub(super) struct Join {
     pub(super) id: u32,
 }
 
-/// The heap's entry. `len` tells whether both symbols are still what they were.
+/// The heap's entry. The pair still is what it was if it is as long: symbols only grow, and one that
+/// grew to the right has swallowed the other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     priority: u32,
     left: u32,
-    right: u32,
     len: u32,
     id: u32,
 }
@@ -77,39 +77,80 @@ impl Merger {
         &mut self,
         join: impl Fn(&Symbol, &Symbol) -> Option<Join>,
     ) -> impl Iterator<Item = &Symbol> {
-        for i in 1..self.symbols.len() as u32 {
-            self.consider(i - 1, i, &join);
-        }
+        let mut heap = std::mem::take(&mut self.heap).into_vec();
+        heap.extend((1..self.symbols.len() as u32).filter_map(|i| self.candidate(i - 1, i, &join)));
+        self.heap = heap.into();
         while let Some(Reverse(best)) = self.heap.pop() {
-            let (left, right) =
-                (self.symbols[best.left as usize], self.symbols[best.right as usize]);
-            if left.len == 0 || right.len == 0 || left.len + right.len != best.len {
+            let left = self.symbols[best.left as usize];
+            if left.len == 0 || left.next == NONE {
                 continue;
             }
-            self.symbols[best.right as usize].len = 0;
+            let right = self.symbols[left.next as usize];
+            if left.len + right.len != best.len {
+                continue;
+            }
+            self.symbols[left.next as usize].len = 0;
             let joined = &mut self.symbols[best.left as usize];
             (joined.len, joined.id, joined.next) = (best.len, best.id, right.next);
             if right.next != NONE {
                 self.symbols[right.next as usize].prev = best.left;
-                self.consider(best.left, right.next, &join);
+                self.heap.extend(self.candidate(best.left, right.next, &join));
             }
             if left.prev != NONE {
-                self.consider(left.prev, best.left, &join);
+                self.heap.extend(self.candidate(left.prev, best.left, &join));
             }
         }
         self.symbols.iter().filter(|symbol| symbol.len > 0)
     }
 
-    fn consider(
-        &mut self,
+    fn candidate(
+        &self,
         left: u32,
         right: u32,
         join: &impl Fn(&Symbol, &Symbol) -> Option<Join>,
-    ) {
+    ) -> Option<Reverse<Candidate>> {
         let (a, b) = (&self.symbols[left as usize], &self.symbols[right as usize]);
-        if let Some(Join { priority, id }) = join(a, b) {
-            let len = a.len + b.len;
-            self.heap.push(Reverse(Candidate { priority, left, right, len, id }));
-        }
+        let Join { priority, id } = join(a, b)?;
+        Some(Reverse(Candidate { priority, left, len: a.len + b.len, id }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digits join to their sum where it is a digit; the highest first.
+    fn check(piece: &[u32], expected: &[u32]) {
+        let mut merger = Merger::default();
+        piece.iter().for_each(|&id| merger.push(1, id));
+        let rest = merger.run(|a, b| {
+            let id = a.id + b.id;
+            (id < 10).then(|| Join { priority: 10 - id, id })
+        });
+        assert_eq!(rest.map(|it| it.id).collect::<Vec<_>>(), expected, "{piece:?}");
+    }
+
+    #[test]
+    fn the_best_pair_joins_first_and_the_left_of_equals() {
+        check(&[], &[]);
+        check(&[5], &[5]);
+        check(&[1, 2, 3], &[6]);
+        check(&[5, 4, 5], &[9, 5]);
+        check(&[1, 1, 8, 1, 1], &[1, 9, 2]);
+        check(&[4, 4, 4, 4], &[8, 8]);
+    }
+
+    #[test]
+    fn a_long_piece_takes_no_square_time() {
+        let mut merger = Merger::default();
+        (0..1 << 20).for_each(|_| merger.push(1, 0));
+        let rest = merger.run(|a, b| {
+            let (left, right) = (a.range().len(), b.range().len());
+            (left == right).then_some(Join { priority: left as u32, id: 0 })
+        });
+        assert_eq!(
+            rest.map(|it| it.range()).collect::<Vec<_>>(),
+            std::slice::from_ref(&(0..1 << 20))
+        );
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod gguf;
 mod json;
 mod merge;
+mod merges;
 mod normalize;
 mod pre_tokenizer;
 mod regex;

@@ -1,13 +1,18 @@
 //! Regular expressions of a model file: what shapes are taken, and how long they may run.
 //!
-//! Most expressions run on automata, in time proportional to the text. Only look-around makes
-//! `fancy-regex` backtrack; the shapes that the known models use (`\s+(?!\S)`) stay cheap, and
-//! what could take exponential or quadratic time is refused at load: back-references, recursion,
-//! look-around within a repetition, repetition without end within a look-around.
+//! Nearly all of them are plain but for their end, `|\s+(?!\S)|\s+`: all of a run of white space but
+//! its last character, which goes to the word that follows. That end is done here by hand, so that
+//! they run on automata, in time proportional to the text: `fancy-regex` backtracks over
+//! look-around, and gives up on a million spaces.
+//!
+//! Other look-around backtracks. What could take exponential or quadratic time is refused at load:
+//! back-references, recursion, look-around within a repetition, repetition without end within a
+//! look-around.
 
 use std::{ops::Range, time::Instant};
 
-use fancy_regex::{Expr, Regex, RegexBuilder};
+use fancy_regex::{Expr, RegexBuilder};
+use regex_automata::{Input, meta};
 
 use super::Error;
 
@@ -18,9 +23,24 @@ const BACKTRACK_LIMIT: usize = 10_000_000;
 /// Bytes of one expression; the longest known one has 1,400.
 const MAX_LEN: usize = 16 << 10;
 
+/// Ends of an expression that leave the last character of white space to the word after it.
+const SPACE_ENDS: [&str; 2] = [r"|\s+(?!\S)|\s+", r"|\s+(?!\S)|\s"];
+
 /// A checked and compiled expression.
 #[derive(Debug)]
-pub(super) struct Pattern(Regex);
+pub(super) struct Pattern {
+    source: String,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    /// Without look-around.
+    Plain(Box<meta::Regex>),
+    /// Two patterns: what comes before one of [`SPACE_ENDS`], and `\s+`.
+    Spaces(Box<meta::Regex>),
+    Backtracking(Box<fancy_regex::Regex>),
+}
 
 impl Pattern {
     /// Compiles an expression from a model file.
@@ -32,8 +52,14 @@ impl Pattern {
         let failed = |error| Error::Regex { pattern: shortened(source), source: Box::new(error) };
         let tree = Expr::parse_tree(source).map_err(failed)?;
         check(&tree.expr, Within::Nothing).map_err(shape)?;
-        let regex = RegexBuilder::new(source).backtrack_limit(BACKTRACK_LIMIT).build();
-        regex.map(Self).map_err(failed)
+        let engine = match plain(source) {
+            Some(engine) => engine,
+            None => {
+                let regex = RegexBuilder::new(source).backtrack_limit(BACKTRACK_LIMIT).build();
+                Engine::Backtracking(Box::new(regex.map_err(failed)?))
+            }
+        };
+        Ok(Self { source: shortened(source), engine })
     }
 
     /// An expression that matches exactly this text.
@@ -47,11 +73,18 @@ impl Pattern {
         text: &str,
         deadline: Instant,
     ) -> Result<Vec<Range<usize>>, Error> {
-        let too_slow =
-            || Error::RegexTooSlow { pattern: shortened(self.0.as_str()), len: text.len() };
         let mut found = Vec::with_capacity(text.len() / 8);
-        for next in self.0.find_iter(text) {
-            found.push(next.map_err(|_| too_slow())?.range());
+        let mut at = 0;
+        let too_slow = || Error::RegexTooSlow { pattern: self.source.clone(), len: text.len() };
+        while let Some(next) = self.engine.next(text, at).map_err(|_| too_slow())? {
+            at = next.end;
+            if next.is_empty() {
+                at += text[at..].chars().next().map_or(1, char::len_utf8);
+            }
+            found.push(next);
+            if at > text.len() {
+                break;
+            }
             if Instant::now() > deadline {
                 return Err(too_slow());
             }
@@ -60,8 +93,39 @@ impl Pattern {
     }
 }
 
+impl Engine {
+    /// The first match from `at` on.
+    fn next(&self, text: &str, at: usize) -> Result<Option<Range<usize>>, Box<fancy_regex::Error>> {
+        Ok(match self {
+            Self::Plain(regex) => regex.search(&Input::new(text).range(at..)).map(|it| it.range()),
+            Self::Spaces(regex) => regex.search(&Input::new(text).range(at..)).map(|found| {
+                let range = found.range();
+                let is_run = found.pattern().as_usize() == 1 && range.end < text.len();
+                let last = text[range.clone()].char_indices().next_back().map_or(0, |(at, _)| at);
+                if is_run && last > 0 { range.start..range.start + last } else { range }
+            }),
+            Self::Backtracking(regex) => regex.find_from_pos(text, at)?.map(|found| found.range()),
+        })
+    }
+}
+
+/// The expression on automata, if it can run there.
+fn plain(source: &str) -> Option<Engine> {
+    let is_plain = |source: &str| {
+        Expr::parse_tree(source).is_ok_and(|tree| check(&tree.expr, Within::Plain).is_ok())
+    };
+    let head = SPACE_ENDS.iter().find_map(|end| source.strip_suffix(end));
+    if let Some(head) = head.filter(|head| is_plain(head)) {
+        return Some(Engine::Spaces(Box::new(meta::Regex::new_many(&[head, r"\s+"]).ok()?)));
+    }
+    let regex = if is_plain(source) { meta::Regex::new(source).ok()? } else { return None };
+    Some(Engine::Plain(Box::new(regex)))
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Within {
+    /// No look-around at all is taken.
+    Plain,
     Nothing,
     Repeat,
     Look,
@@ -72,7 +136,9 @@ fn check(expr: &Expr, within: Within) -> Result<(), &'static str> {
         Expr::Concat(parts) | Expr::Alt(parts) => {
             parts.iter().try_for_each(|part| check(part, within))
         }
-        Expr::Group(inner) | Expr::AtomicGroup(inner) => check(inner, within),
+        Expr::Group(inner) => check(inner, within),
+        Expr::AtomicGroup(_) if within == Within::Plain => Err("atomic group"),
+        Expr::AtomicGroup(inner) => check(inner, within),
         Expr::Repeat { hi, .. } if *hi == usize::MAX && within == Within::Look => {
             Err("repetition without end within a look-around")
         }
@@ -113,6 +179,23 @@ mod tests {
             assert!(Pattern::new(source).is_err(), "{source}");
         }
         assert!(Pattern::new(&"a".repeat(20_000)).is_err());
+    }
+
+    #[test]
+    fn automata_find_what_backtracking_finds() {
+        let head =
+            r"(?i:'s)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+";
+        let deadline = Instant::now() + Duration::from_secs(60);
+        for (end, text) in SPACE_ENDS.iter().flat_map(|end| {
+            ["  a   b\n\n c  \t", "x \u{3000}\u{3000}y", " ", "", "a  ", "\n  \n  1 2   ", "'S '"]
+                .map(|it| (end, it))
+        }) {
+            let fast = Pattern::new(&format!("{head}{end}")).unwrap();
+            assert!(matches!(fast.engine, Engine::Spaces(_)));
+            let slow = fancy_regex::Regex::new(&format!("{head}{end}")).unwrap();
+            let expected: Vec<_> = slow.find_iter(text).map(|it| it.unwrap().range()).collect();
+            assert_eq!(fast.matches(text, deadline).unwrap(), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(super) enum Step {
     Prefix { text: &'static str, at: Prefix },
     /// Replaces spaces by `▁`.
     Escape,
+    /// Cuts before each `▁` that follows another character, unless that is one of `glued`. The model
+    /// does not ask for it, but where no token reaches across a cut the ids stay the same, and
+    /// words come again where whole texts do not.
+    Words { glued: Vec<char> },
     /// Replaces bytes by their printable characters. The last step of most byte-level tokenizers,
     /// where it is left out: merging starts from bytes anyway.
     ByteLevel,
@@ -98,6 +102,7 @@ impl Pieces {
                 self.ranges = cuts;
             }
             Step::Prefix { text, at } => self.prefix(text, *at),
+            Step::Words { glued } => self.words(glued),
             Step::Escape => self.map(|piece, out| *out += &piece.replace(' ', "▁")),
             Step::ByteLevel => {
                 self.map(|piece, out| out.extend(piece.bytes().map(bytes::char_of)));
@@ -130,6 +135,23 @@ impl Pieces {
         }
         self.ranges = cuts;
         Ok(())
+    }
+
+    fn words(&mut self, glued: &[char]) {
+        let mut cuts = Vec::with_capacity(self.text.len() / 4);
+        for range in &self.ranges {
+            let mut start = range.start;
+            let mut last = '▁';
+            for (at, char) in self.text[range.clone()].char_indices() {
+                if char == '▁' && last != '▁' && !glued.contains(&last) {
+                    cuts.push(start..range.start + at);
+                    start = range.start + at;
+                }
+                last = char;
+            }
+            cuts.push(start..range.end);
+        }
+        self.ranges = cuts;
     }
 
     fn prefix(&mut self, prefix: &str, at: Prefix) {

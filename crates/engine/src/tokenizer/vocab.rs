@@ -68,13 +68,12 @@ impl Vocab {
         debug_assert_eq!(texts.len(), kinds.len());
         let mut index = Index::with_capacity(texts.len());
         let mut longest = 0;
-        let (first, rest): (Vec<u32>, Vec<u32>) =
-            (0..texts.len() as u32).partition(|&id| is_mergeable(kinds[id as usize]));
-        for id in first.into_iter().chain(rest) {
-            let text = texts.get(id);
-            longest = longest.max(text.len());
-            if !text.is_empty() && index.find(&texts, text).is_none() {
-                index.insert(&texts, id);
+        for wanted in [true, false] {
+            for id in 0..texts.len() as u32 {
+                if is_mergeable(kinds[id as usize]) == wanted {
+                    index.insert(&texts, id);
+                    longest = longest.max(texts.get(id).len());
+                }
             }
         }
         Self { texts, kinds, index, longest }
@@ -89,9 +88,34 @@ impl Vocab {
         self.index.find(&self.texts, text)
     }
 
+    /// The characters that some mergeable token has before a `▁` within it: for Llama none, for Gemma
+    /// one. `None` if they are many.
+    pub(super) fn glued(&self) -> Option<Vec<char>> {
+        const MANY: usize = 32;
+        let mut glued = vec![];
+        for id in (0..self.len() as u32).filter(|&id| self.is_mergeable(id)) {
+            let text = str::from_utf8(self.texts.get(id)).unwrap_or_default();
+            for (at, _) in text.match_indices('▁') {
+                match text[..at].chars().next_back() {
+                    Some(char) if char != '▁' && !glued.contains(&char) => glued.push(char),
+                    _ => {}
+                }
+            }
+            if glued.len() > MANY {
+                return None;
+            }
+        }
+        Some(glued)
+    }
+
     /// The token of this text, if merging may produce it.
     pub(super) fn mergeable(&self, text: &[u8]) -> Option<u32> {
-        self.find(text).filter(|&id| is_mergeable(self.kinds[id as usize]))
+        self.find(text).filter(|&id| self.is_mergeable(id))
+    }
+
+    /// Whether merging may produce this token.
+    pub(super) fn is_mergeable(&self, id: u32) -> bool {
+        is_mergeable(self.kinds[id as usize])
     }
 }
 
@@ -104,7 +128,8 @@ fn is_mergeable(kind: Kind) -> bool {
 /// A hash table of token numbers whose keys lie in a [`Texts`]. Open addressing, at most half full.
 #[derive(Debug)]
 struct Index {
-    slots: Vec<u32>,
+    /// High half of the key's hash, token: most wrong slots are passed without looking at a text.
+    slots: Vec<(u32, u32)>,
     seed: u64,
 }
 
@@ -114,25 +139,36 @@ impl Index {
     fn with_capacity(n: usize) -> Self {
         // A fresh seed each time: nobody can prepare a file whose tokens all collide.
         let seed = RandomState::new().hash_one(n) | 1;
-        Self { slots: vec![EMPTY; (n * 2).next_power_of_two().max(2)], seed }
+        Self { slots: vec![(0, EMPTY); (n * 2).next_power_of_two().max(2)], seed }
     }
 
     fn find(&self, texts: &Texts, text: &[u8]) -> Option<u32> {
-        self.probe(text).map(|slot| self.slots[slot]).find_map(|id| match id {
-            EMPTY => Some(None),
-            id => (texts.get(id) == text).then_some(Some(id)),
-        })?
+        let (_, id) = self.slots[self.slot(texts, text, hash(text, self.seed))];
+        (id != EMPTY).then_some(id)
     }
 
+    /// Does nothing where the text is empty or was entered before.
     fn insert(&mut self, texts: &Texts, id: u32) {
-        let free = self.probe(texts.get(id)).find(|&slot| self.slots[slot] == EMPTY);
-        self.slots[free.expect("the table is at most half full")] = id;
+        let text = texts.get(id);
+        let hash = hash(text, self.seed);
+        let slot = self.slot(texts, text, hash);
+        if self.slots[slot].1 == EMPTY && !text.is_empty() {
+            self.slots[slot] = ((hash >> 32) as u32, id);
+        }
     }
 
-    fn probe(&self, text: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    /// Where `text` is, or would be.
+    fn slot(&self, texts: &Texts, text: &[u8], hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let start = hash(text, self.seed) as usize;
-        (0..=mask).map(move |step| start.wrapping_add(step) & mask)
+        let tag = (hash >> 32) as u32;
+        let mut slot = hash as usize & mask;
+        loop {
+            match self.slots[slot] {
+                (_, EMPTY) => return slot,
+                (found, id) if found == tag && texts.get(id) == text => return slot,
+                _ => slot = (slot + 1) & mask,
+            }
+        }
     }
 }
 
