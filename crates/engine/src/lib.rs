@@ -15,6 +15,7 @@ pub mod sample;
 mod scheduler;
 mod sequence;
 mod solo;
+pub mod template;
 pub mod tokenizer;
 mod weights;
 
@@ -26,4 +27,5 @@ pub use prompt::Prompt;
 pub use request::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};
 pub use runner::Runner;
 pub use scheduler::Stats;
+pub use template::Template;
 pub use tokenizer::Tokenizer;

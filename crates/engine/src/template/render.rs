@@ -1,0 +1,195 @@
+//! One rendering: budget, limits, and what its failures mean.
+
+use std::{error::Error as _, io};
+
+use minijinja::{Environment, ErrorKind};
+use serde_json::Value as Json;
+
+use super::{
+    Conversation, Template,
+    context::{self, Marker, ReasoningKey},
+    dialect::Refusal,
+    error::{Error, line_of, reason, shortened},
+    twins::Twins,
+};
+use crate::Prompt;
+
+/// Steps that any rendering may take, and those that a message and 64 bytes of text add.
+const FUEL: u64 = 500_000;
+const FUEL_PER_MESSAGE: u64 = 1_000;
+const FUEL_PER_BYTE: u64 = 1;
+
+/// Bytes that any rendering may write, and those that a byte of text adds.
+const MAX_OUTPUT: usize = 1 << 20;
+const MAX_OUTPUT_PER_BYTE: usize = 8;
+
+/// Levels of macros and blocks; minijinja counts a macro as several.
+const MAX_DEPTH: usize = 200;
+
+impl Template {
+    pub(super) fn render_named(
+        &self,
+        name: &str,
+        conversation: &Conversation,
+        structural: &[String],
+    ) -> Result<Prompt, Error> {
+        let conversation = &*context::with_objects(conversation);
+        let texts = texts(conversation);
+        let size: usize = texts.iter().map(|it| it.len()).sum();
+        let twins = Twins::choose(structural, texts.into_iter())?;
+        let marker = Marks { twins: &twins };
+        let source = &self.sources[name];
+        let key = ReasoningKey::of(source);
+        let variables = context::variables(conversation, &self.texts, key, &marker);
+        let limits = Limits::new(conversation.messages.len(), size);
+        let rendered = limits.run(&self.env, name, variables);
+        rendered.map(|text| twins.restore(&text)).map_err(|error| match error {
+            Stop::Limit(error) => error,
+            Stop::Template(error) => {
+                let clean = |text: &str| twins.restore(text).text;
+                failure(&error, source, &clean)
+            }
+        })
+    }
+}
+
+struct Marks<'a> {
+    twins: &'a Twins,
+}
+
+impl Marker for Marks<'_> {
+    fn foreign(&self, text: &str) -> String {
+        self.twins.foreign(text)
+    }
+
+    fn own(&self, text: &str) -> String {
+        self.twins.own(text, |_| true)
+    }
+}
+
+/// Every text of a conversation.
+fn texts(conversation: &Conversation) -> Vec<&str> {
+    let mut texts = Vec::new();
+    for json in conversation.tools.iter().chain(&conversation.documents) {
+        texts_of(json, &mut texts);
+    }
+    texts_in(&conversation.kwargs, &mut texts);
+    for message in &conversation.messages {
+        match &message.content {
+            None => {}
+            Some(super::Content::Text(text)) => texts.push(text),
+            Some(super::Content::Parts(parts)) => {
+                parts.iter().for_each(|it| texts_of(it, &mut texts));
+            }
+        }
+        for text in [&message.reasoning, &message.tool_call_id, &message.name] {
+            texts.extend(text.as_deref());
+        }
+        for call in &message.tool_calls {
+            texts.extend(call.id.as_deref());
+            texts.extend([call.kind.as_str(), call.function.name.as_str()]);
+            texts_of(&call.function.arguments, &mut texts);
+            texts_in(&call.extra, &mut texts);
+        }
+        texts_in(&message.extra, &mut texts);
+    }
+    texts
+}
+
+fn texts_of<'a>(json: &'a Json, texts: &mut Vec<&'a str>) {
+    match json {
+        Json::String(text) => texts.push(text),
+        Json::Array(items) => items.iter().for_each(|it| texts_of(it, texts)),
+        Json::Object(map) => texts_in(map, texts),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+fn texts_in<'a>(map: &'a serde_json::Map<String, Json>, texts: &mut Vec<&'a str>) {
+    for (key, value) in map {
+        texts.push(key);
+        texts_of(value, texts);
+    }
+}
+
+struct Limits {
+    fuel: u64,
+    output: usize,
+}
+
+enum Stop {
+    Limit(Error),
+    Template(minijinja::Error),
+}
+
+impl Limits {
+    fn new(messages: usize, bytes: usize) -> Self {
+        Self {
+            fuel: FUEL + FUEL_PER_MESSAGE * messages as u64 + FUEL_PER_BYTE * bytes as u64,
+            output: MAX_OUTPUT + MAX_OUTPUT_PER_BYTE * bytes,
+        }
+    }
+
+    fn run(
+        &self,
+        env: &Environment<'static>,
+        name: &str,
+        variables: minijinja::Value,
+    ) -> Result<String, Stop> {
+        let mut env = env.clone();
+        env.set_fuel(Some(self.fuel));
+        env.set_recursion_limit(MAX_DEPTH);
+        let mut out = Bounded { text: Vec::new(), limit: self.output, full: false };
+        let template = env.get_template(name).map_err(Stop::Template)?;
+        let rendered = template.render_captured_to(variables, &mut out);
+        match rendered {
+            Ok(_) => Ok(String::from_utf8(out.text).expect("minijinja writes whole strings")),
+            Err(_) if out.full => Err(Stop::Limit(Error::TooLong { limit: self.output })),
+            Err(error) => Err(self.stop(error)),
+        }
+    }
+
+    fn stop(&self, error: minijinja::Error) -> Stop {
+        let too_deep = error.detail().is_some_and(|it| it.contains("recursion limit"));
+        match error.kind() {
+            ErrorKind::OutOfFuel => Stop::Limit(Error::TooMuchWork { fuel: self.fuel }),
+            _ if too_deep => Stop::Limit(Error::TooDeep { limit: MAX_DEPTH }),
+            _ => Stop::Template(error),
+        }
+    }
+}
+
+/// A buffer that refuses to grow beyond its limit.
+struct Bounded {
+    text: Vec<u8>,
+    limit: usize,
+    full: bool,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.full = self.text.len() + bytes.len() > self.limit;
+        if self.full {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What an error of the engine says about the template; `clean` turns twins back.
+fn failure(error: &minijinja::Error, source: &str, clean: &dyn Fn(&str) -> String) -> Error {
+    let mut cause = error.source();
+    while let Some(it) = cause {
+        if let Some(refusal) = it.downcast_ref::<Refusal>() {
+            return Error::Refused { message: shortened(&clean(&refusal.0)) };
+        }
+        cause = it.source();
+    }
+    let line = error.line().unwrap_or(0);
+    Error::Failed { line, near: line_of(source, line), reason: clean(&reason(error)) }
+}

@@ -1,0 +1,201 @@
+//! Golden: what transformers rendered from real chat templates, and what ours makes of them.
+//!
+//! Every recorded rendering is made twice: plain, and with provenance marked for typical control
+//! tokens; both must be equal to the recorded text, and recorded errors must be errors.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use chrono::{NaiveDate, NaiveDateTime};
+use engine::template::{Conversation, Error, Template, TokenTexts};
+use serde_json::Value as Json;
+
+#[test]
+fn golden_battery_of_real_templates() {
+    let Some(root) = golden() else { return };
+    let folder = root.join("chat_templates");
+    let cases = json(&folder.join("cases.json"));
+    let texts = texts(&cases);
+    let mut templates = BTreeMap::new();
+    let mut report = Report::default();
+    for line in read(&folder.join("expected.jsonl")).lines().filter(|it| !it.is_empty()) {
+        let expected: Json = serde_json::from_str(line).expect("a JSON line");
+        let name = expected["template"].as_str().expect("a name");
+        let source = read(&folder.join("all").join(name));
+        let case = expected["case"].as_str().expect("a name");
+        let messages = &cases["cases"][case];
+        let tools = if expected["tools"] == true { &cases["tools"] } else { &Json::Null };
+        let conversation = conversation(messages, tools, &expected);
+        let template = templates
+            .entry(name.to_owned())
+            .or_insert_with(|| (compiled(&source, texts.clone()), markers(&source)));
+        let what =
+            format!("{name} {case} {} {}", expected["add_generation_prompt"], expected["tools"]);
+        report.compare(&what, &template.0, &template.1, &conversation, &expected);
+    }
+    report.finish(1474);
+}
+
+#[test]
+fn golden_families() {
+    let Some(root) = golden() else { return };
+    let mut report = Report::default();
+    let mut folders: Vec<PathBuf> = fs::read_dir(root.join("families"))
+        .expect("golden data has families")
+        .map(|it| it.expect("a readable folder").path())
+        .collect();
+    folders.sort();
+    for folder in folders.iter().filter(|it| it.join("chat.json").exists()) {
+        let recorded = json(&folder.join("chat.json"));
+        let config = json(&folder.join("tokenizer_config.json"));
+        let source = match config["chat_template"].as_str() {
+            Some(source) => source.to_owned(),
+            None => read(&folder.join("chat_template.jinja")),
+        };
+        let template = compiled(&source, texts(&recorded));
+        for case in recorded["cases"].as_array().expect("cases") {
+            let conversation = conversation(&case["messages"], &Json::Null, case);
+            let family = folder.file_name().expect("a name").display();
+            let what = format!("{family} {} {}", case["name"], case["add_generation_prompt"]);
+            report.compare(&what, &template, &markers(&source), &conversation, case);
+        }
+    }
+    report.finish(352);
+}
+
+#[derive(Default)]
+struct Report {
+    compared: usize,
+    differing: Vec<String>,
+}
+
+impl Report {
+    fn compare(
+        &mut self,
+        what: &str,
+        template: &Result<Template, Error>,
+        markers: &[String],
+        conversation: &Conversation,
+        expected: &Json,
+    ) {
+        self.compared += 1;
+        for (how, structural) in [("plain", &[][..]), ("marked", markers)] {
+            let found = match template {
+                Ok(template) => template.render(conversation, structural).map(|it| it.text),
+                Err(error) => {
+                    self.differing.push(format!("{what}: {error}"));
+                    return;
+                }
+            };
+            if let Some(difference) = difference(&found, expected) {
+                self.differing.push(format!("{what} ({how}): {difference}"));
+            }
+        }
+    }
+
+    #[track_caller]
+    fn finish(self, at_least: usize) {
+        let n = self.differing.len();
+        assert!(
+            n == 0,
+            "{n} of {} renderings differ:\n{}",
+            self.compared,
+            self.differing.join("\n")
+        );
+        assert!(self.compared >= at_least, "only {} cases were found", self.compared);
+    }
+}
+
+fn difference(found: &Result<String, Error>, expected: &Json) -> Option<String> {
+    let refused = expected["error_kind"] == "raise_exception"
+        || (expected["error_kind"].is_null() && expected["error"].is_string());
+    match (found, expected["rendered"].as_str()) {
+        (Ok(found), Some(expected)) if found == expected => None,
+        (Ok(found), Some(expected)) => Some(first_difference(found, expected)),
+        (Ok(_), None) => Some(format!("rendered, expected the error {}", expected["error"])),
+        (Err(error), Some(_)) => Some(error.to_string()),
+        (Err(Error::Refused { message }), None) if refused => {
+            let recorded = expected["error"].as_str().unwrap_or_default();
+            let equal = recorded.trim_start_matches("TemplateError: ") == message;
+            (!equal).then(|| format!("refused with `{message}`, expected {}", expected["error"]))
+        }
+        (Err(error), None) if refused => Some(format!("{error}, expected a refusal")),
+        (Err(Error::Failed { .. }), None) => None,
+        (Err(error), None) => Some(format!("{error}, expected {}", expected["error"])),
+    }
+}
+
+fn first_difference(found: &str, expected: &str) -> String {
+    let same = found.chars().zip(expected.chars()).take_while(|(a, b)| a == b).count();
+    let around =
+        |text: &str| text.chars().skip(same.saturating_sub(30)).take(80).collect::<String>();
+    format!("{:?} instead of {:?}", around(found), around(expected))
+}
+
+/// What looks like a control token in a template, and some that occur in many models.
+fn markers(source: &str) -> Vec<String> {
+    let mut markers = vec!["<|endoftext|>".to_owned(), "<s>".to_owned(), "</s>".to_owned()];
+    for (open, close) in [('<', '>'), ('[', ']')] {
+        for (at, _) in source.match_indices(open) {
+            let end = source[at..].char_indices().take(40).find(|it| it.1 == close);
+            let inside =
+                |it: &str| !it.contains(|c: char| c.is_whitespace() || "'\"{}".contains(c));
+            if let Some((end, _)) = end {
+                let token = &source[at..=at + end];
+                if token.len() > 2 && inside(token) {
+                    markers.push(token.to_owned());
+                }
+            }
+        }
+    }
+    markers.sort();
+    markers.dedup();
+    markers
+}
+
+fn compiled(source: &str, texts: TokenTexts) -> Result<Template, Error> {
+    Ok(Template::from_source(source, texts)?.with_clock(recorded_time))
+}
+
+fn recorded_time() -> NaiveDateTime {
+    let day = NaiveDate::from_ymd_opt(2025, 1, 15).expect("a day of the calendar");
+    day.and_hms_opt(12, 0, 0).expect("a time of the day")
+}
+
+fn texts(recorded: &Json) -> TokenTexts {
+    let text = |key: &str| recorded[key].as_str().map(str::to_owned);
+    TokenTexts { bos: text("bos_token"), eos: text("eos_token") }
+}
+
+fn conversation(messages: &Json, tools: &Json, case: &Json) -> Conversation {
+    let messages =
+        serde_json::from_value(messages.clone()).expect("recorded messages are OpenAI's");
+    let mut conversation = Conversation::new(messages);
+    conversation.tools = tools.as_array().cloned().unwrap_or_default();
+    conversation.add_generation_prompt = case["add_generation_prompt"] == true;
+    conversation.kwargs = case["kwargs"].as_object().cloned().unwrap_or_default();
+    conversation
+}
+
+fn json(path: &Path) -> Json {
+    serde_json::from_str(&read(path)).expect("golden data is valid JSON")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn golden() -> Option<PathBuf> {
+    let folder = std::env::var_os("INGLE_GOLDEN").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| ingle_tests::root().join("../shared/golden"));
+    if folder.join("chat_templates").is_dir() {
+        return Some(folder);
+    }
+    let required = std::env::var_os("CI").is_some_and(|it| it == "true");
+    assert!(!required, "CI needs golden data: {} is missing", folder.display());
+    eprintln!("skipped: no golden data");
+    None
+}
