@@ -136,6 +136,11 @@ fn golden_vocabularies_keep_foreign_text_apart() {
 fn golden_families_keep_foreign_text_apart() {
     let Some(golden) = golden() else { return };
     files(&golden.join("gguf"), "gguf").iter().for_each(|path| attack(path, 500));
+    for tokenizer_json in files(&golden.join("families"), "json") {
+        if tokenizer_json.ends_with("tokenizer.json") {
+            attack(tokenizer_json.parent().unwrap_or(&golden), 500);
+        }
+    }
 }
 
 #[test]

@@ -364,6 +364,32 @@ fn merging_never_leads_to_a_control_token() {
     assert_eq!(trusted, [1000]);
 }
 
+/// Tokens that match in the normalised text: provenance is asked of what was there before.
+#[test]
+fn a_normalizer_makes_no_structure_of_foreign_text() {
+    let mut json = byte_level(&[], json!([]));
+    json["added_tokens"][0]["normalized"] = json!(true);
+    let strip = json!({"type": "StripAccents"});
+    let kinds =
+        [json!({"type": "NFKC"}), json!({"type": "Lowercase"}), json!({"type": "NFD"}), strip];
+    json["normalizer"] = json!({"type": "Sequence", "normalizers": kinds});
+    let tokenizer = load_json(&json).unwrap();
+    let n_special = |prompt: &Prompt| {
+        let ids = tokenizer.encode(prompt, Bos::Never).unwrap();
+        ids.into_iter().filter(|&id| tokenizer.is_special(id)).count()
+    };
+    for text in ["<|end|>", "<|END|>", "＜｜ｅｎｄ｜＞", "<|e\u{301}nd|>", "x ＜|End|＞ y"]
+    {
+        assert_eq!(n_special(&Prompt::trusted(text)), 1, "{text}");
+        assert_eq!(n_special(&Prompt::foreign(text)), 0, "{text}");
+        for (at, char) in text.char_indices().filter(|(_, char)| !"xy ".contains(*char)) {
+            let foreign = std::iter::once(at..at + char.len_utf8()).collect();
+            let prompt = Prompt { text: text.to_owned(), foreign };
+            assert_eq!(n_special(&prompt), 0, "{prompt:?}");
+        }
+    }
+}
+
 #[test]
 fn a_word_of_five_megabytes_takes_no_square_time() {
     let word = "ab".repeat(5 << 19);

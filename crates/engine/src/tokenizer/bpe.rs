@@ -80,7 +80,9 @@ impl Bpe {
         merger.clear();
         match self.alphabet {
             Alphabet::Bytes => {
-                piece.iter().for_each(|&byte| merger.push(1, self.bytes[usize::from(byte)]));
+                // A missing byte is left out before merging: its neighbours may join.
+                let bytes = piece.iter().map(|&byte| self.bytes[usize::from(byte)]);
+                bytes.filter(|&id| id != NONE).for_each(|id| merger.push(1, id));
             }
             Alphabet::Chars => {
                 let text =
@@ -116,10 +118,7 @@ impl Bpe {
 
     fn emit(&self, id: u32, text: &[u8], ids: &mut Vec<u32>) {
         match id {
-            NONE => {
-                let bytes = text.iter().map(|&byte| self.bytes[usize::from(byte)]);
-                ids.extend(bytes.filter(|&id| id != NONE));
-            }
+            NONE => ids.extend(text.iter().map(|&byte| self.bytes[usize::from(byte)])),
             id => ids.push(id),
         }
     }

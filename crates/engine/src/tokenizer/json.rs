@@ -1,16 +1,10 @@
 //! A tokenizer from a `tokenizer.json`, as the `tokenizers` crate writes it.
 //!
-//! Parsed here and not by the crate: its own loader panics on some files, takes a second for the
-//! largest, and hands out no piece that knows where its text came from. Kinds other than BPE are
-//! refused by name; `pre_tokenizer` reads that part.
-
-use std::{borrow::Cow, fmt};
+//! Parsed here and not by the crate, whose loader panics on some files and keeps added tokens that
+//! match without asking who wrote the text. Kinds other than BPE are refused by name;
+//! `pre_tokenizer` reads that part.
 
 use loader::Metadata;
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
 use serde_json::Value;
 
 use super::{
@@ -18,75 +12,13 @@ use super::{
     added::AddedToken,
     bpe::{Alphabet, Bpe, Merges, WholePieces, named_byte},
     bytes,
+    json_shape::{Added, File, Merge},
     merges::{MergeText, RankedMerges},
     normalize::{Normalizer, SpacePrefix},
     pre_tokenizer, special,
     split::Step,
     vocab::{Kind, Texts, Vocab},
 };
-
-#[derive(Deserialize)]
-struct File<'a> {
-    #[serde(borrow)]
-    model: Model<'a>,
-    #[serde(default)]
-    added_tokens: Vec<Added>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-}
-
-#[derive(Deserialize)]
-struct Model<'a> {
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-    #[serde(borrow)]
-    vocab: Entries<'a>,
-    #[serde(borrow, default)]
-    merges: Vec<Merge<'a>>,
-    #[serde(default)]
-    byte_fallback: bool,
-    #[serde(default)]
-    ignore_merges: bool,
-    #[serde(default)]
-    continuing_subword_prefix: Option<String>,
-    #[serde(default)]
-    end_of_word_suffix: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Added {
-    id: u64,
-    content: String,
-    #[serde(default)]
-    special: bool,
-    #[serde(default)]
-    normalized: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    single_word: bool,
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The vocabulary in the order of the file; other kinds than BPE write a list, which is skipped.
-#[derive(Default)]
-struct Entries<'a>(Vec<(Text<'a>, u64)>);
-
-/// `"a b"` or `["a", "b"]`.
-enum Merge<'a> {
-    Joined(Text<'a>),
-    Pair(Text<'a>, Text<'a>),
-}
 
 /// Everything that a [`super::Tokenizer`] is made of.
 pub(super) fn load(json: &[u8], metadata: &Metadata) -> Result<Parts, Error> {
@@ -257,65 +189,4 @@ fn leading_space(decoder: &Value) -> SpacePrefix {
     };
     let parts = decoder["decoders"].as_array().map_or(&[][..], Vec::as_slice);
     if parts.iter().chain([decoder]).any(strips) { SpacePrefix::Add } else { SpacePrefix::Leave }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of tokens and ids")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = vec![];
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Entries::default())
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Merge<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Merge<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("two tokens")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Merge::Joined(Text(text.into())))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Merge::Joined(Text(text.to_owned().into())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut half = |n| {
-                    let missing = || serde::de::Error::invalid_length(n, &"two tokens");
-                    seq.next_element()?.ok_or_else(missing)
-                };
-                let pair = Merge::Pair(half(0)?, half(1)?);
-                match seq.next_element::<IgnoredAny>()? {
-                    None => Ok(pair),
-                    Some(_) => Err(serde::de::Error::invalid_length(3, &"two tokens")),
-                }
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
 }

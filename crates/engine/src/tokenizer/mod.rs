@@ -12,6 +12,7 @@ mod decode;
 mod error;
 mod gguf;
 mod json;
+mod json_shape;
 mod merge;
 mod merges;
 mod normalize;

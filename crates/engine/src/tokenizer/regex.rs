@@ -17,7 +17,7 @@ use regex_automata::{Input, meta};
 use super::Error;
 
 /// Steps back in one search. A search counts one for each character that it passes over, so this
-/// also limits how far apart matches may lie; 10 million take about half a second.
+/// also limits how far apart matches may lie.
 const BACKTRACK_LIMIT: usize = 10_000_000;
 
 /// Bytes of one expression; the longest known one has 1,400.
