@@ -1,7 +1,7 @@
 //! Plans as text: an operation a line, for snapshots, logs and errors.
 //!
 //! ```text
-//!   0  t3 = norm(t2, weight F32[1x64], eps 1e-5)         step x 64
+//! 0   t3 = norm(t2, weight F32[1x64], eps 1e-5) -> step x 64
 //! ```
 //! That is: the layer, the results, the operation with its arguments, the shapes of the results.
 //! Tensors are numbered as they were made. Nothing here depends on a device.
@@ -16,21 +16,20 @@ use crate::{
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.steps().iter().try_for_each(|step| writeln!(f, "{step}"))?;
-        write!(f, "  -  ports: {}", Names(self.ports()))
+        write!(f, "-   ports: {}", Names(self.ports()))
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.layer {
-            Some(layer) => write!(f, "{layer:>3}  ")?,
-            None => write!(f, "  -  ")?,
+            Some(layer) => write!(f, "{layer:<3} ")?,
+            None => write!(f, "-   ")?,
         }
         if self.out.is_empty() {
             return write!(f, "{}", self.op);
         }
-        let line = format!("{} = {}", Names(&self.out), self.op);
-        write!(f, "{line:<72} ")?;
+        write!(f, "{} = {} -> ", Names(&self.out), self.op)?;
         for (i, x) in self.out.iter().enumerate() {
             let rows = match x.rows {
                 Rows::Step => "step",

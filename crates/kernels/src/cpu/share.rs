@@ -222,8 +222,7 @@ impl Memory {
 impl Paged {
     pub(super) fn new(spec: &CacheSpec) -> Result<Self, Error> {
         let pages = |cols: usize| {
-            let len = spec.blocks.checked_mul(spec.block_len).and_then(|n| n.checked_mul(cols));
-            let len = len.ok_or(Error::Memory { bytes: u64::MAX })?;
+            let len = spec.places().saturating_mul(cols);
             Ok(match spec.format {
                 CacheFormat::F32 => Pages::F32(Shared::zeroed(len, 0.0)?),
                 CacheFormat::F16 => Pages::F16(Shared::zeroed(len, 0)?),
