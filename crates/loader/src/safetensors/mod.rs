@@ -3,8 +3,9 @@
 //!
 //! `header` and `shards` read weights, strictly; `families` has what the keys of `config.json` and
 //! the tensors of each class are called, `keys`, `window`, `rope` and `names` follow it; `tokens`
-//! reads special tokens, templates and sampling defaults, `card` the licence. A class that no family has still opens:
-//! its tensors keep their names, and the engine says that it is not supported.
+//! reads special tokens, templates and sampling defaults, `card` the licence. A class that no
+//! family has still opens: its tensors keep their names, and the engine says that it is not
+//! supported.
 
 mod card;
 mod config;
