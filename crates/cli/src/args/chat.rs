@@ -1,0 +1,89 @@
+//! Settings of a conversation that are neither about loading nor about sampling.
+
+use std::{fmt, num::NonZeroUsize, str::FromStr};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::text;
+
+/// How a conversation is held.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Chat {
+    /// Tokens to answer with at most
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) predict: Option<NonZeroUsize>,
+    /// The system prompt
+    #[arg(long, visible_alias = "sys", value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// End the answer before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Let the model think first: `on`, `off`, or at most so many tokens
+    #[arg(long, value_name = "on|off|N")]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) think: Option<Think>,
+    /// Do not show what the model thinks
+    #[arg(long)]
+    pub(crate) hide_thinking: bool,
+    /// No template: the model goes on with the text as it is
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// When the context is full, drop the oldest turns, and say so
+    #[arg(long)]
+    pub(crate) context_shift: bool,
+    /// Save neither the chat nor the line history (or set INGLE_SAVE=0)
+    #[arg(long)]
+    pub(crate) no_save: bool,
+}
+
+/// Whether the model may think before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Think {
+    /// As long as it likes.
+    On,
+    /// Not at all.
+    Off,
+    /// So many tokens at most.
+    AtMost(usize),
+}
+
+impl FromStr for Think {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("on", _) => Ok(Self::On),
+            ("off", _) | (_, Ok(0)) => Ok(Self::Off),
+            (_, Ok(n)) => Ok(Self::AtMost(n)),
+            _ => Err("expected `on`, `off` or a number of tokens".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Think {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::On => f.write_str("on"),
+            Self::Off => f.write_str("off"),
+            Self::AtMost(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+impl Chat {
+    /// These, and where they say nothing, those of `other`.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            predict: self.predict.or(other.predict),
+            system: self.system.or(other.system),
+            stop: if self.stop.is_empty() { other.stop } else { self.stop },
+            think: self.think.or(other.think),
+            hide_thinking: self.hide_thinking || other.hide_thinking,
+            raw: self.raw || other.raw,
+            context_shift: self.context_shift || other.context_shift,
+            no_save: self.no_save || other.no_save,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Settings of whatever loads a model onto a device.
+
+use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
+
+use clap::Args;
+use kernels::cpu::Precision;
+use serde::Deserialize;
+
+use super::text;
+
+/// How a model is loaded.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Load {
+    /// Tokens of context; default: the smallest of the model's, 32,768 and what half of the free
+    /// memory holds
+    #[arg(short = 'c', long, value_name = "N")]
+    pub(crate) ctx_size: Option<NonZeroUsize>,
+    /// Threads; default: the physical cores that we may use
+    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// What computes: `auto`, `cpu`, or `reference` (slow and exact, for bug reports)
+    #[arg(long, value_name = "DEVICE")]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) device: Option<Device>,
+    /// `fast` (activations rounded to 8 bits where that is faster) or `exact`
+    #[arg(long, value_name = "PRECISION", env = "INGLE_PRECISION")]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) precision: Option<Precision>,
+    /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
+    #[arg(long, value_name = "KEY=TYPE:VALUE")]
+    #[serde(deserialize_with = "text::many")]
+    pub(crate) override_kv: Vec<loader::Override>,
+    /// Take the chat template from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chat_template: Option<PathBuf>,
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// The best there is.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// Plain loops in f64.
+    Reference,
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "reference" => Ok(Self::Reference),
+            _ => Err(format!(
+                "no device is called `{name}`, there are `auto`, `cpu` and `reference`"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Reference => "reference",
+        })
+    }
+}
+
+impl Load {
+    /// These, and where they say nothing, those of `file`.
+    pub(crate) fn or(self, file: Self) -> Self {
+        Self {
+            ctx_size: self.ctx_size.or(file.ctx_size),
+            threads: self.threads.or(file.threads),
+            device: self.device.or(file.device),
+            precision: self.precision.or(file.precision),
+            // The file's come first, so that a flag for the same key wins.
+            override_kv: [file.override_kv, self.override_kv].concat(),
+            chat_template: self.chat_template.or(file.chat_template),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The command line: verbs and what each takes. What a verb does is in `commands`.
+//!
+//! `load`, `sampling` and `chat` are groups of settings: flags here, keys of the same names in the
+//! settings file, and what `/set` takes in a chat.
+
+mod chat;
+mod load;
+mod sampling;
+mod text;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use chat::{Chat, Think};
+pub(crate) use load::{Device, Load};
+pub(crate) use sampling::Sampling;
+
+/// Runs open-weights language models on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "ingle", disable_version_flag = true, max_term_width = 100)]
+#[command(subcommand_negates_reqs = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Print the version, the platform and the kernels that would run
+    #[arg(short = 'V', long)]
+    pub(crate) version: bool,
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub(crate) struct Everywhere {
+    /// Print JSON, for programs
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    /// Answer every question with yes
+    #[arg(short = 'y', long, global = true, help_heading = "Everywhere")]
+    pub(crate) yes: bool,
+    /// Say more: what is loaded, and after each answer tokens, speeds and context
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) verbose: bool,
+}
+
+impl Cli {
+    /// Reads the process's arguments; prints help or a usage error and exits where that is due.
+    pub(crate) fn read() -> Self {
+        Self::parse_from(spelled(std::env::args_os()))
+    }
+}
+
+/// llama.cpp has long flags behind one dash, which clap does not know.
+fn spelled(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut flags = true;
+    args.map(move |arg| {
+        flags &= arg != "--";
+        if flags && arg == "-sys" { "--system".into() } else { arg }
+    })
+}
+
+/// The settings of a chat: what the file may hold and what `/set` takes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    pub(crate) chat: Chat,
+    #[command(flatten, next_help_heading = "Sampling")]
+    pub(crate) sampling: Sampling,
+    #[command(flatten, next_help_heading = "Loading")]
+    pub(crate) load: Load,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Chat in the terminal; with a prompt or piped text: answer once and exit
+    #[command(alias = "chat")]
+    Run(Box<Run>),
+    /// Say what a model file is: architecture, formats, tokenizer, licence, bytes by part
+    Show(Show),
+    /// Measure tokens a second
+    Bench(Bench),
+    /// Write the logits of every position, to compare with a reference
+    Logits(Logits),
+    /// Print the token ids and pieces of a text
+    Tokenize(Tokenize),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// The model to load.
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    #[arg(short = 'm', long = "model", value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The model, unless `-m` names it, then the prompt
+    #[arg(value_name = "MODEL [PROMPT]")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Answer this and exit
+    #[arg(short = 'p', long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
+    /// Answer the text in this file and exit; a prompt comes after it
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Go on with the chat that was saved last, or with the one of this name
+    #[arg(long, value_name = "CHAT", num_args = 0..=1, require_equals = true)]
+    pub(crate) resume: Option<Option<String>>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The file or folder
+    #[arg(value_name = "FILE")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
+    #[arg(long, value_name = "KEY=TYPE:VALUE")]
+    pub(crate) override_kv: Vec<loader::Override>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The file or folder
+    #[arg(value_name = "FILE")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Tokens of a prompt; several by commas; 0 leaves the test out
+    #[arg(short = 'p', long, value_name = "N", value_delimiter = ',', default_value = "512")]
+    pub(crate) n_prompt: Vec<usize>,
+    /// Tokens to generate; several by commas; 0 leaves the test out
+    #[arg(short = 'n', long, value_name = "N", value_delimiter = ',', default_value = "128")]
+    pub(crate) n_gen: Vec<usize>,
+    /// Tokens already in the context; several by commas
+    #[arg(short = 'd', long, value_name = "N", value_delimiter = ',', default_value = "0")]
+    pub(crate) n_depth: Vec<usize>,
+    /// Times that each test is measured, after one to warm up
+    #[arg(short = 'r', long, value_name = "N", default_value = "5")]
+    pub(crate) repetitions: std::num::NonZeroUsize,
+    /// The form of the result
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "md")]
+    pub(crate) output: Form,
+    #[command(flatten, next_help_heading = "Loading")]
+    pub(crate) load: Load,
+}
+
+/// How a benchmark's result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    Md,
+    Csv,
+    Json,
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logits {
+    /// The file or folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Token ids of the prompt, by commas
+    #[arg(long, value_name = "IDS", value_delimiter = ',', required = true)]
+    pub(crate) ids: Vec<u32>,
+    /// Also append this many of the most probable tokens, one after the other
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) greedy: usize,
+    /// The safetensors file to write: `logits`, f32 (tokens, vocab), and `greedy_ids`, i64
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten, next_help_heading = "Loading")]
+    pub(crate) load: Load,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tokenize {
+    /// The model, unless `-m` names it, then the text; without one, standard input is read
+    #[arg(value_name = "MODEL [TEXT]")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Leave out the token that begins a text
+    #[arg(long)]
+    pub(crate) no_bos: bool,
+    /// Let control tokens match in the text, as in a template's own text
+    #[arg(long)]
+    pub(crate) parse_special: bool,
+    /// Change a metadata value, e.g. `tokenizer.ggml.add_bos_token=bool:false`
+    #[arg(long, value_name = "KEY=TYPE:VALUE")]
+    pub(crate) override_kv: Vec<loader::Override>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,22 @@
+//! A conversation: what is said, how it is answered, what is kept.
+//!
+//! `session` holds the model and the conversation, `turn` makes one answer. `once` and `repl` are
+//! the two ways in: a single answer, and a prompt with the commands of `slash`.
+
+mod compact;
+mod export;
+mod keeper;
+mod obey;
+mod once;
+mod prompt;
+mod reasoning;
+mod repl;
+mod report;
+mod session;
+mod slash;
+mod turn;
+
+pub(crate) use keeper::{Keeper, Keeps};
+pub(crate) use once::once;
+pub(crate) use repl::{Places, talk};
+pub(crate) use session::{Session, read_text};

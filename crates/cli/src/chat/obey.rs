@@ -1,0 +1,311 @@
+//! What the commands of a chat do.
+
+use std::{fs, io, path::Path};
+
+use anyhow::Context;
+use clap::{Args, Command, FromArgMatches};
+use store::ChatName;
+
+use super::{
+    export,
+    repl::{Next, Talk},
+    session::read_text,
+    slash::{Form, HELP, Slash},
+};
+use crate::{
+    args::{Chat, Sampling, Think},
+    failure::Failure,
+    terminal::edit,
+};
+
+impl Talk {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done; the conversation is then as it was.
+    pub(super) fn obey(&mut self, command: Slash) -> anyhow::Result<Next> {
+        match command {
+            Slash::Help => help(),
+            Slash::Exit => return Ok(Next::Leave),
+            Slash::Clear => {
+                self.session.clear();
+                self.attached.clear();
+                self.keeper.begin_anew()?;
+                eprintln!("(a new conversation)");
+            }
+            Slash::Regen => return self.again(Ok),
+            Slash::Edit => {
+                let folder = self.folder.clone();
+                return self.again(move |text| edit(&text, &folder));
+            }
+            Slash::Undo => self.undo()?,
+            Slash::System(text) => self.system(text),
+            Slash::Set(None) => self.list(),
+            Slash::Set(Some((name, value))) => self.set(&name, &value)?,
+            Slash::Show => self.show(),
+            Slash::Stats => match &self.session.last {
+                Some(report) => eprintln!("{}", report.line()),
+                None => eprintln!("(no answer yet)"),
+            },
+            Slash::Model(None) => eprintln!("{}", self.session.name),
+            Slash::Model(Some(name)) => {
+                self.session.switch(&name)?;
+                eprintln!("{}", self.session.summary());
+                self.session.warn_of_settings();
+            }
+            Slash::Think(word) => self.think(word)?,
+            Slash::File(path, text) => return self.file(&path, text),
+            Slash::Save(name) => self.save(name)?,
+            Slash::Load(name) => self.load(name)?,
+            Slash::Export(form, path) => self.export(form, path)?,
+            Slash::Compact => {
+                let n = self.session.compact()?;
+                eprintln!("({n} messages were replaced by a summary)");
+                self.keeper.keep(&self.session)?;
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Answers the last message again, changed by `change`; keeps the old answer if none is made.
+    fn again(
+        &mut self,
+        change: impl FnOnce(String) -> anyhow::Result<String>,
+    ) -> anyhow::Result<Next> {
+        let before = self.session.messages.clone();
+        let text = self.session.undo().ok_or_else(nothing_said)?;
+        let kept = self.session.messages.len();
+        self.session.retries += 1;
+        let done = change(text).and_then(|text| self.say(text));
+        if self.session.messages.len() == kept {
+            self.session.messages = before;
+        }
+        done
+    }
+
+    fn undo(&mut self) -> anyhow::Result<()> {
+        let text = self.session.undo().ok_or_else(nothing_said)?;
+        self.keeper.keep(&self.session)?;
+        let mut first: String = text.lines().next().unwrap_or("").chars().take(60).collect();
+        if first.len() < text.len() {
+            first.push('…');
+        }
+        eprintln!("(took back: {first})");
+        Ok(())
+    }
+
+    fn system(&mut self, text: Option<String>) {
+        let system = &mut self.session.settings.chat.system;
+        match text.as_deref() {
+            None => eprintln!("{}", system.as_deref().unwrap_or("(no system prompt)")),
+            Some("-") => {
+                *system = None;
+                eprintln!("(no system prompt from now on)");
+            }
+            Some(text) => {
+                *system = Some(text.to_owned());
+                eprintln!("(system prompt set)");
+                self.session.warn_of_settings();
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
+        let name = name.trim_start_matches('-');
+        let (chat, sampling) = setting(name, value)?;
+        let before = self.session.settings.clone();
+        let now = &mut self.session.settings;
+        now.sampling = sampling.or(before.sampling.clone());
+        now.chat = chat.or(before.chat.clone());
+        if is_off(value) {
+            switch_off(&mut now.chat, name);
+        }
+        let vocab = self.session.engine.info().vocab;
+        if let Err(error) = self.session.sampling()?.check(vocab) {
+            self.session.settings = before;
+            return Err(error.into());
+        }
+        eprintln!("({name} = {value})");
+        Ok(())
+    }
+
+    fn list(&self) {
+        for flag in settings().get_arguments().filter(|it| !it.is_hide_set()) {
+            if let (Some(name), Some(help)) = (flag.get_long(), flag.get_help()) {
+                eprintln!("  {name:<22}{help}");
+            }
+        }
+    }
+
+    fn show(&self) {
+        let session = &self.session;
+        eprintln!("{}", session.summary());
+        if let Ok(s) = session.sampling() {
+            let seed = s.seed.map_or("another each time".to_owned(), |it| it.to_string());
+            eprintln!(
+                "temperature {}, top-k {}, top-p {}, min-p {}, repeat penalty {}, seed {seed}",
+                s.temperature, s.top_k, s.top_p, s.min_p, s.penalties.repeat
+            );
+        }
+        let n = session.messages.len();
+        let system = if session.settings.chat.system.is_some() { ", a system prompt" } else { "" };
+        eprintln!("{n} messages{system}, chats in `{}`", self.keeper.chats().folder().display());
+    }
+
+    fn think(&mut self, word: Option<String>) -> anyhow::Result<()> {
+        let chat = &mut self.session.settings.chat;
+        match word.as_deref() {
+            None => {}
+            Some("hide") => chat.hide_thinking = true,
+            Some("show") => chat.hide_thinking = false,
+            Some(word) => chat.think = Some(word.parse::<Think>().map_err(Failure::usage)?),
+        }
+        let think = chat.think.map_or("as the model does".to_owned(), |it| it.to_string());
+        let shown = if chat.hide_thinking { "hidden" } else { "shown" };
+        eprintln!("(think: {think}, {shown})");
+        self.session.warn_of_settings();
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, text: Option<String>) -> anyhow::Result<Next> {
+        let content = read_text(Path::new(path))?;
+        self.attached += &format!("{}\n\n", content.trim_end());
+        match text {
+            Some(text) => self.answer(text),
+            None => {
+                let n = content.chars().count();
+                eprintln!("({path}, {n} characters, goes before your next message)");
+                Ok(Next::GoOn)
+            }
+        }
+    }
+
+    fn save(&mut self, name: Option<String>) -> anyhow::Result<()> {
+        let chats = self.keeper.chats();
+        let name: ChatName = match name {
+            Some(name) => name.parse()?,
+            None => self.keeper.name().clone(),
+        };
+        let path = chats.path(&name);
+        if path.exists() && name != *self.keeper.name() && !self.may_replace(&path)? {
+            return Err(Failure::new("not saved").into());
+        }
+        let path = self.keeper.chats().save(&name, &self.session.chat())?;
+        self.keeper.go_on_as(name);
+        eprintln!("(saved as `{}`)", path.display());
+        Ok(())
+    }
+
+    fn load(&mut self, name: Option<String>) -> anyhow::Result<()> {
+        let Some(name) = name else {
+            let names = self.keeper.chats().names()?;
+            names.iter().for_each(|it| eprintln!("  {it}"));
+            if names.is_empty() {
+                eprintln!("(no chat is saved)");
+            }
+            return Ok(());
+        };
+        let name: ChatName = name.parse()?;
+        let chat = self.keeper.chats().load(&name)?;
+        self.session.take(chat);
+        eprintln!("({name}: {} messages)", self.session.messages.len());
+        self.keeper.go_on_as(name);
+        Ok(())
+    }
+
+    fn export(&mut self, form: Form, path: Option<String>) -> anyhow::Result<()> {
+        let text = export::text(&self.session.chat(), form);
+        let Some(path) = path else {
+            return io::Write::write_all(&mut io::stdout(), text.as_bytes())
+                .context("cannot write the conversation");
+        };
+        let path = Path::new(&path);
+        if path.exists() && !self.may_replace(path)? {
+            return Err(Failure::new("not exported").into());
+        }
+        fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+        eprintln!("(written to `{}`)", path.display());
+        Ok(())
+    }
+
+    fn may_replace(&mut self, path: &Path) -> anyhow::Result<bool> {
+        let question = format!("`{}` exists; replace it?", path.display());
+        Ok(self.yes || self.input.confirm(&question)?)
+    }
+}
+
+fn help() {
+    for (name, takes, does) in HELP {
+        eprintln!("  {:<34}{does}", format!("{name} {takes}"));
+    }
+    eprintln!(
+        "  \"\"\" begins and ends several lines, as does \\ at the end of a line; Ctrl-G: editor"
+    );
+}
+
+fn nothing_said() -> Failure {
+    Failure::new("nothing was said yet")
+}
+
+/// The flags that may change during a chat.
+fn settings() -> Command {
+    let flags = Sampling::augment_args(Chat::augment_args(Command::new("/set")));
+    // These have commands of their own, or are decided when the chat begins.
+    let fixed = ["raw", "no_save", "system", "think"];
+    flags.no_binary_name(true).disable_help_flag(true).mut_args(move |it| {
+        let hide = fixed.contains(&it.get_id().as_str());
+        it.hide(hide)
+    })
+}
+
+/// Reads `--name value` as on the command line.
+fn setting(name: &str, value: &str) -> Result<(Chat, Sampling), Failure> {
+    let known = settings();
+    let Some(kind) = kind(&known, name) else {
+        let failure = Failure::usage(format!("no setting of a chat is called `{name}`"));
+        return Err(failure.hint("`/set` lists them; others are flags of `ingle run`"));
+    };
+    let words = match (kind, value) {
+        (Kind::Switch, "true" | "on") => vec![format!("--{name}")],
+        (Kind::Switch, it) if is_off(it) => vec![],
+        (Kind::Switch, _) => {
+            return Err(Failure::usage(format!("`{name}` is `on` or `off`, found `{value}`")));
+        }
+        (Kind::Value, _) => vec![format!("--{name}={value}")],
+    };
+    let matches = known.try_get_matches_from(words).map_err(|error| usage(&error))?;
+    let chat = Chat::from_arg_matches(&matches).map_err(|error| usage(&error))?;
+    Ok((chat, Sampling::from_arg_matches(&matches).map_err(|error| usage(&error))?))
+}
+
+/// What a setting takes.
+enum Kind {
+    Switch,
+    Value,
+}
+
+fn kind(known: &Command, name: &str) -> Option<Kind> {
+    let mut flags = known.get_arguments().filter(|it| !it.is_hide_set());
+    let flag = flags.find(|it| it.get_long() == Some(name))?;
+    Some(if flag.get_action().takes_values() { Kind::Value } else { Kind::Switch })
+}
+
+fn is_off(value: &str) -> bool {
+    matches!(value, "false" | "off")
+}
+
+fn switch_off(chat: &mut Chat, name: &str) {
+    match name {
+        "context-shift" => chat.context_shift = false,
+        "hide-thinking" => chat.hide_thinking = false,
+        _ => {}
+    }
+}
+
+/// clap's message without its heading and its advice on flags.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    Failure::usage(line)
+}

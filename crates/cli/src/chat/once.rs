@@ -1,0 +1,76 @@
+//! One answer to one prompt, for scripts and pipes.
+
+use engine::Finish;
+use serde_json::json;
+
+use super::{keeper::Keeper, report::Report, session::Session, turn::Answer};
+use crate::{args::Everywhere, failure::Failure, terminal::Screen};
+
+/// Answers `prompt`, keeps the conversation, tells what it took.
+///
+/// # Errors
+///
+/// If there is no whole answer.
+pub(crate) fn once(
+    mut session: Session,
+    mut keeper: Keeper,
+    prompt: String,
+    everywhere: &Everywhere,
+) -> anyhow::Result<()> {
+    let mut screen = if everywhere.json { Screen::nowhere() } else { Screen::new() };
+    if everywhere.verbose {
+        eprintln!("{}", session.summary());
+    }
+    session.warn_of_settings();
+    let answer = session.say(prompt, &mut screen)?;
+    let kept = keeper.keep(&session);
+    if everywhere.json {
+        print_json(&session, &answer)?;
+    }
+    if everywhere.verbose {
+        eprintln!("{}", answer.report.line());
+    }
+    if let Some(path) = kept? {
+        eprintln!("{}", saved(&path));
+    }
+    match answer.finish {
+        Finish::ContextFull => Err(session.context_full().into()),
+        Finish::Cancelled => Err(Failure::new("the answer was stopped").into()),
+        Finish::Length if !everywhere.json => {
+            eprintln!("{}", cut(&answer.report));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer reached `--predict`.
+pub(super) fn cut(report: &Report) -> String {
+    match report.generated_tokens {
+        1 => "(cut after 1 token, as `--predict` says)".to_owned(),
+        n => format!("(cut after {n} tokens, as `--predict` says)"),
+    }
+}
+
+/// Where the conversation went, and how that is stopped.
+pub(super) fn saved(path: &std::path::Path) -> String {
+    format!("(saved as `{}`; `--no-save` or INGLE_SAVE=0 keeps nothing)", path.display())
+}
+
+fn print_json(session: &Session, answer: &Answer) -> anyhow::Result<()> {
+    let finish = match &answer.finish {
+        Finish::StopToken(_) => "stop_token",
+        Finish::StopString(_) => "stop_string",
+        Finish::Length => "length",
+        Finish::ContextFull => "context_full",
+        Finish::Cancelled => "cancelled",
+    };
+    crate::commands::print_json(&json!({
+        "model": session.name,
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "finish": finish,
+        "usage": answer.report,
+        "warnings": session.warnings,
+    }))
+}

@@ -1,0 +1,172 @@
+//! From a conversation to tokens: through the model's template, or as plain text without one.
+
+use engine::{
+    Engine, Prompt,
+    template::{Content, Conversation, Template, TokenTexts},
+    tokenizer::{Bos, Tokenizer},
+};
+use loader::ModelFile;
+use store::{Message, Role};
+
+use super::{
+    reasoning::Marks,
+    session::{Session, read_text},
+};
+use crate::args::{Settings, Think};
+
+/// How messages become a prompt.
+pub(super) enum Style {
+    /// The template says.
+    Chat(Box<Template>),
+    /// The model goes on with the text; `asked` if the user wanted that.
+    Completion { asked: bool },
+}
+
+/// A prompt, in both forms.
+pub(super) struct Ready {
+    pub(super) text: String,
+    pub(super) tokens: Vec<u32>,
+}
+
+impl Style {
+    /// How this file's model is talked to.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be read.
+    pub(super) fn of(
+        file: &ModelFile,
+        tokenizer: &Tokenizer,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        if settings.chat.raw {
+            return Ok(Self::Completion { asked: true });
+        }
+        let texts = token_texts(file, tokenizer);
+        let template = match &settings.load.chat_template {
+            Some(path) => Some(Template::from_source(&read_text(path)?, texts)?),
+            None => Template::load(file, texts)?,
+        };
+        Ok(match template {
+            Some(template) => Self::Chat(Box::new(template)),
+            None => Self::Completion { asked: false },
+        })
+    }
+
+    /// What the model writes around its reasoning.
+    pub(super) fn marks(&self) -> Option<Marks> {
+        match self {
+            Self::Chat(template) => Marks::of(template.source()),
+            Self::Completion { .. } => None,
+        }
+    }
+
+    /// Whether the template lets reasoning be switched.
+    fn switches_thinking(&self) -> bool {
+        let switch = |it: &str| it.contains("enable_thinking") || it.contains("thinking");
+        matches!(self, Self::Chat(template) if switch(template.source()))
+    }
+}
+
+impl Session {
+    /// The prompt for the conversation as it is, dropped messages left out.
+    ///
+    /// # Errors
+    ///
+    /// If the template refuses the conversation.
+    pub(super) fn prompt(&self) -> anyhow::Result<Ready> {
+        self.prompt_of(&self.messages[self.dropped..], Ending::Answer)
+    }
+
+    /// How many tokens of `ready` are the system prompt, and where each later message begins.
+    pub(super) fn borders(&self, ready: &Ready) -> (usize, Vec<usize>) {
+        let shown = &self.messages[self.dropped..];
+        let at = |n: usize| {
+            let part = self.prompt_of(&shown[..n], Ending::Message).ok()?;
+            let common = part.tokens.iter().zip(&ready.tokens).take_while(|(a, b)| a == b);
+            Some(common.count())
+        };
+        let keep = at(0).unwrap_or(0);
+        (keep, (1..shown.len()).filter_map(at).filter(|&it| it > keep).collect())
+    }
+
+    /// What `--think` asks for and this model cannot do.
+    pub(super) fn thinking_warning(&self) -> Option<String> {
+        match (self.settings.chat.think?, self.style.marks(), self.style.switches_thinking()) {
+            (Think::Off, None, _) | (_, Some(_), true) => None,
+            (Think::On | Think::AtMost(_), Some(_), _) => None,
+            (Think::Off, Some(_), false) => {
+                Some("this model's template cannot switch its reasoning off".to_owned())
+            }
+            (_, None, _) => Some("this model's template knows no reasoning".to_owned()),
+        }
+    }
+
+    fn prompt_of(&self, messages: &[Message], ending: Ending) -> anyhow::Result<Ready> {
+        let tokenizer = self.engine.tokenizer();
+        let (prompt, bos) = match &self.style {
+            Style::Chat(template) => {
+                let conversation = self.conversation(messages, ending);
+                (template.render(&conversation, tokenizer.structural())?, Bos::Never)
+            }
+            Style::Completion { .. } => (plain(messages), Bos::AsModel),
+        };
+        let tokens = tokenizer.encode(&prompt, bos)?;
+        Ok(Ready { text: prompt.text, tokens })
+    }
+
+    fn conversation(&self, messages: &[Message], ending: Ending) -> Conversation {
+        use engine::template::{Message as Turn, Role as By};
+        let system = self.settings.chat.system.as_ref().map(|it| Turn::new(By::System, it));
+        let turns = messages.iter().map(|it| {
+            let by = match it.role {
+                Role::User => By::User,
+                Role::Assistant => By::Assistant,
+            };
+            let content = Some(Content::Text(it.content.clone()));
+            Turn { content, reasoning: it.reasoning.clone(), ..Turn::new(by, "") }
+        });
+        let mut conversation = Conversation::new(system.into_iter().chain(turns).collect());
+        conversation.add_generation_prompt = ending == Ending::Answer;
+        if let Some(think) = self.settings.chat.think {
+            let on = think != Think::Off;
+            // The two names that templates have for it.
+            conversation.kwargs.insert("enable_thinking".to_owned(), on.into());
+            conversation.kwargs.insert("thinking".to_owned(), on.into());
+        }
+        conversation
+    }
+}
+
+/// What a rendered conversation ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The opening of the answer.
+    Answer,
+    /// Its last message.
+    Message,
+}
+
+/// Everything that was written, by whom ever.
+fn plain(messages: &[Message]) -> Prompt {
+    Prompt::foreign(messages.iter().map(|it| it.content.as_str()).collect::<String>())
+}
+
+/// What templates print as `bos_token` and `eos_token`.
+fn token_texts(file: &ModelFile, tokenizer: &Tokenizer) -> TokenTexts {
+    let text = |id: u32| Some(String::from_utf8_lossy(tokenizer.piece(id)).into_owned());
+    let eos = file.metadata.u64("tokenizer.ggml.eos_token_id").ok().flatten();
+    TokenTexts {
+        bos: tokenizer.bos().and_then(text),
+        eos: eos.and_then(|id| text(u32::try_from(id).ok()?)),
+    }
+}
+
+/// Tokens of text that the program itself writes.
+///
+/// # Errors
+///
+/// If the tokenizer fails on it.
+pub(super) fn own_text(engine: &Engine, text: &str) -> anyhow::Result<Vec<u32>> {
+    Ok(engine.tokenizer().encode(&Prompt::trusted(text), Bos::Never)?)
+}

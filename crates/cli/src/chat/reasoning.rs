@@ -1,0 +1,163 @@
+//! Tells what a model thinks from what it answers, while the text arrives.
+
+/// Marks that models put around their reasoning.
+const MARKS: &[(&str, &str)] = &[
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<seed:think>", "</seed:think>"),
+];
+
+/// What a model writes before and after its reasoning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    begin: &'static str,
+    pub(super) end: &'static str,
+}
+
+impl Marks {
+    /// Those that this template uses.
+    pub(super) fn of(template: &str) -> Option<Self> {
+        let used =
+            MARKS.iter().find(|(begin, end)| template.contains(begin) || template.contains(end));
+        used.map(|&(begin, end)| Self { begin, end })
+    }
+
+    /// Whether the text of this prompt leaves the model thinking.
+    pub(super) fn are_open_after(self, prompt: &str) -> bool {
+        prompt.trim_end().ends_with(self.begin)
+    }
+}
+
+/// A piece of what the model wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Thought(String),
+    Answer(String),
+}
+
+/// Splits an answer at its marks.
+#[derive(Debug)]
+pub(super) struct Reasoning {
+    marks: Option<Marks>,
+    state: State,
+    /// What may be the beginning of a mark.
+    held: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Reasoning may begin: nothing but white space came.
+    Start,
+    Thinking,
+    Answering,
+}
+
+impl Reasoning {
+    /// For a model with these marks; the prompt may have `opened` the reasoning.
+    pub(super) fn new(marks: Option<Marks>, prompt: &str) -> Self {
+        let open = marks.is_some_and(|it| it.are_open_after(prompt));
+        let state = match marks {
+            Some(_) if open => State::Thinking,
+            Some(_) => State::Start,
+            None => State::Answering,
+        };
+        Self { marks, state, held: String::new() }
+    }
+
+    /// Whether the model thinks now.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Thinking
+    }
+
+    /// Takes more text; gives what can be told apart.
+    pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
+        self.held += text;
+        let mut pieces = Vec::new();
+        while let Some(marks) = self.marks {
+            match self.state {
+                State::Answering => break,
+                State::Start => {
+                    let begun = self.held.trim_start();
+                    if let Some(rest) = begun.strip_prefix(marks.begin) {
+                        self.held = rest.to_owned();
+                        self.state = State::Thinking;
+                    } else if marks.begin.starts_with(begun) {
+                        return pieces;
+                    } else {
+                        self.state = State::Answering;
+                    }
+                }
+                State::Thinking => {
+                    let Some(at) = self.held.find(marks.end) else {
+                        let kept = overlap(&self.held, marks.end);
+                        let rest = self.held.split_off(self.held.len() - kept);
+                        let thought = std::mem::replace(&mut self.held, rest);
+                        pieces.extend((!thought.is_empty()).then_some(Piece::Thought(thought)));
+                        return pieces;
+                    };
+                    let rest = self.held.split_off(at + marks.end.len());
+                    self.held.truncate(at);
+                    let thought = std::mem::replace(&mut self.held, rest);
+                    pieces.extend((!thought.is_empty()).then_some(Piece::Thought(thought)));
+                    self.state = State::Answering;
+                }
+            }
+        }
+        let answer = std::mem::take(&mut self.held);
+        pieces.extend((!answer.is_empty()).then_some(Piece::Answer(answer)));
+        pieces
+    }
+
+    /// What is left when no more comes.
+    pub(super) fn finish(&mut self) -> Option<Piece> {
+        let rest = std::mem::take(&mut self.held);
+        match (rest.is_empty(), self.state) {
+            (true, _) => None,
+            (false, State::Thinking) => Some(Piece::Thought(rest)),
+            (false, _) => Some(Piece::Answer(rest)),
+        }
+    }
+}
+
+/// Bytes at the end of `text` with which `mark` begins.
+fn overlap(text: &str, mark: &str) -> usize {
+    let longest = text.len().min(mark.len() - 1);
+    (1..=longest).rev().find(|&n| text.as_bytes().ends_with(&mark.as_bytes()[..n])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Thoughts in parentheses.
+    #[track_caller]
+    fn check(prompt: &str, pieces: &[&str], expected: &str) {
+        let mut reasoning = Reasoning::new(Marks::of("{{ '<think>' }}"), prompt);
+        let mut all: Vec<Piece> = pieces.iter().flat_map(|it| reasoning.push(it)).collect();
+        all.extend(reasoning.finish());
+        let show = |it: &Piece| match it {
+            Piece::Thought(text) => format!("({text})"),
+            Piece::Answer(text) => text.clone(),
+        };
+        assert_eq!(all.iter().map(show).collect::<String>(), expected);
+    }
+
+    #[test]
+    fn marks_may_be_cut_anywhere() {
+        check("", &["<think>a", "b</think>", "c"], "(a)(b)c");
+        check("", &["\n<th", "ink>a</", "think>\n\nb"], "(a)\n\nb");
+        check("", &["plain <think>"], "plain <think>");
+        check("", &["<thin"], "<thin");
+        check("", &["<think>a <", "b"], "(a )(<b)");
+        check("...<think>\n", &["a</think>b"], "(a)b");
+        check("", &["<think></think>x"], "x");
+    }
+
+    #[test]
+    fn a_template_without_marks_has_no_reasoning() {
+        assert_eq!(Marks::of("{{ messages }}"), None);
+        let mut reasoning = Reasoning::new(None, "<think>");
+        assert_eq!(reasoning.push("<think>a"), [Piece::Answer("<think>a".to_owned())]);
+    }
+}

@@ -1,0 +1,185 @@
+//! The prompt: reads, answers, obeys, until the person leaves.
+
+use std::{io::Write, path::PathBuf};
+
+use engine::Finish;
+
+use super::{
+    keeper::Keeper,
+    once::{cut, saved},
+    session::Session,
+    slash::{self, HELP, Said},
+};
+use crate::{
+    args::Everywhere,
+    failure,
+    terminal::{Input, Line, Quiet, Screen, edit},
+};
+
+/// A person at a terminal, and what they talk to.
+pub(super) struct Talk {
+    pub(super) session: Session,
+    pub(super) keeper: Keeper,
+    pub(super) input: Input,
+    pub(super) screen: Screen,
+    /// Files that go before the next message.
+    pub(super) attached: String,
+    /// Typed already when the next line is read.
+    pub(super) begun: String,
+    /// For the editor's file.
+    pub(super) folder: PathBuf,
+    pub(super) verbose: bool,
+    /// Questions need no answer.
+    pub(super) yes: bool,
+}
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    GoOn,
+    /// Ctrl-C was pressed; again leaves.
+    Interrupted,
+    Leave,
+}
+
+/// Where the prompt keeps things.
+pub(crate) struct Places {
+    /// The line history, if it is kept.
+    pub(crate) history: Option<PathBuf>,
+    /// A private folder.
+    pub(crate) folder: PathBuf,
+}
+
+/// Talks until the person leaves.
+///
+/// # Errors
+///
+/// If the terminal is gone.
+pub(crate) fn talk(
+    session: Session,
+    keeper: Keeper,
+    places: Places,
+    everywhere: &Everywhere,
+) -> anyhow::Result<()> {
+    let words = HELP.iter().map(|it| it.0).collect();
+    let mut talk = Talk {
+        input: Input::new(places.history, words)?,
+        screen: Screen::new(),
+        attached: String::new(),
+        begun: String::new(),
+        folder: places.folder,
+        verbose: everywhere.verbose,
+        yes: everywhere.yes,
+        session,
+        keeper,
+    };
+    talk.greet();
+    let mut next = Next::GoOn;
+    while next != Next::Leave {
+        next = talk.round(next)?;
+    }
+    Ok(())
+}
+
+impl Talk {
+    fn greet(&mut self) {
+        eprintln!("{}", self.session.summary());
+        self.session.warn_of_settings();
+        eprintln!("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
+        if !self.session.messages.is_empty() {
+            eprintln!("(resumed after {} messages)", self.session.messages.len());
+        }
+    }
+
+    /// One line and what comes of it.
+    fn round(&mut self, before: Next) -> anyhow::Result<Next> {
+        let begun = std::mem::take(&mut self.begun);
+        match self.input.read("> ", &begun)? {
+            Line::End => Ok(Next::Leave),
+            Line::Interrupted if before == Next::Interrupted => Ok(Next::Leave),
+            Line::Interrupted => {
+                eprintln!("(Ctrl-C again leaves)");
+                Ok(Next::Interrupted)
+            }
+            Line::Edit(text) => {
+                self.begun = self.told(edit(&text, &self.folder)).unwrap_or(text);
+                Ok(Next::GoOn)
+            }
+            Line::Text(text) => {
+                let done = match slash::parse(&text) {
+                    Ok(Said::Nothing) => Ok(Next::GoOn),
+                    Ok(Said::Message(text)) => self.answer(text),
+                    Ok(Said::Command(command)) => self.obey(command),
+                    Err(failure) => Err(failure.into()),
+                };
+                Ok(self.told(done).unwrap_or(Next::GoOn))
+            }
+        }
+    }
+
+    /// Answers a message, with the files before it.
+    pub(super) fn answer(&mut self, message: String) -> anyhow::Result<Next> {
+        self.session.retries = 0;
+        let message = std::mem::take(&mut self.attached) + &message;
+        self.say(message)
+    }
+
+    /// The same message, as it is.
+    pub(super) fn say(&mut self, message: String) -> anyhow::Result<Next> {
+        let quiet = Quiet::begin();
+        let answer = self.session.say(message, &mut self.screen);
+        drop(quiet);
+        let answer = answer?;
+        if let Some(path) = self.keeper.keep(&self.session)? {
+            eprintln!("{}", saved(&path));
+        }
+        if self.verbose {
+            eprintln!("{}", answer.report.line());
+        }
+        match answer.finish {
+            Finish::ContextFull => Err(self.session.context_full().into()),
+            Finish::Length => {
+                eprintln!("{}", cut(&answer.report));
+                Ok(Next::GoOn)
+            }
+            Finish::Cancelled => {
+                eprintln!("(stopped; Ctrl-C again leaves)");
+                Ok(Next::Interrupted)
+            }
+            Finish::StopToken(_) | Finish::StopString(_) => Ok(Next::GoOn),
+        }
+    }
+
+    /// A failure is told, and the conversation goes on.
+    fn told<T>(&self, done: anyhow::Result<T>) -> Option<T> {
+        let told = |error| {
+            // Without standard error there is nobody to tell.
+            let _ = std::io::stderr().write_all(failure::text(&error).as_bytes());
+        };
+        done.map_err(told).ok()
+    }
+}
+
+impl Session {
+    /// Says what the settings ask for and this model does not have, once.
+    pub(super) fn warn_of_settings(&mut self) {
+        let mut warnings = Vec::new();
+        if matches!(self.style, super::prompt::Style::Completion { asked: false }) {
+            warnings.push(
+                "this model has no chat template: it goes on with your text instead of answering \
+                 (`--chat-template FILE` gives it one)"
+                    .to_owned(),
+            );
+        }
+        if self.is_completion() && self.settings.chat.system.is_some() {
+            warnings.push("the system prompt is not used: there is no chat template".to_owned());
+        }
+        warnings.extend(self.thinking_warning());
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                eprintln!("warning: {warning}");
+                self.warnings.push(warning);
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A loaded model, its settings, and the conversation so far.
+
+use std::{fs, time::Instant};
+
+use anyhow::Context;
+use engine::{Engine, Options};
+use loader::ModelFile;
+use store::{Message, Role};
+
+use super::{prompt::Style, reasoning::Marks, report::Report};
+use crate::{args::Settings, failure::Failure, memory, model};
+
+/// Everything a turn needs.
+pub(crate) struct Session {
+    /// The model as the user named it.
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(super) file: ModelFile,
+    pub(crate) engine: Engine,
+    pub(super) style: Style,
+    pub(super) messages: Vec<Message>,
+    /// Messages at the beginning that the context has no room for.
+    pub(super) dropped: usize,
+    /// Answers that were made again: each begins from another seed.
+    pub(super) retries: u64,
+    pub(super) last: Option<Report>,
+    /// Said already; nothing is said twice.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Session {
+    /// Loads the model of this name.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be loaded, or a setting does not fit it.
+    pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let file = model::open(name, &settings.load.override_kv)?;
+        let backend = model::backend(&settings.load)?;
+        let options = Options {
+            ctx_size: settings.load.ctx_size.map(Into::into),
+            free_memory: memory::free(),
+            ..Options::default()
+        };
+        let loading = || format!("cannot load `{name}`");
+        let engine = Engine::load(&file, backend, &options).with_context(loading)?;
+        tracing::info!(seconds = started.elapsed().as_secs_f64(), "loaded");
+        let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;
+        let session = Self {
+            name: name.to_owned(),
+            file,
+            engine,
+            style,
+            settings,
+            messages: Vec::new(),
+            dropped: 0,
+            retries: 0,
+            last: None,
+            warnings: Vec::new(),
+        };
+        session.sampling()?.check(session.engine.info().vocab)?;
+        Ok(session)
+    }
+
+    /// Another model for the same conversation and settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); this session is then as it was.
+    pub(super) fn switch(&mut self, name: &str) -> anyhow::Result<()> {
+        let messages = self.messages.clone();
+        *self = Self::load(name, self.settings.clone())?;
+        self.messages = messages;
+        Ok(())
+    }
+
+    /// How tokens are chosen now.
+    ///
+    /// # Errors
+    ///
+    /// If a recommendation of the model file has the wrong type.
+    pub(super) fn sampling(&self) -> Result<engine::sample::Sampling, loader::Error> {
+        let mut sampling = self.settings.sampling.over(&self.file.metadata)?;
+        sampling.seed = sampling.seed.map(|it| it.wrapping_add(self.retries));
+        Ok(sampling)
+    }
+
+    /// The marks of the model's reasoning.
+    pub(super) fn marks(&self) -> Option<Marks> {
+        self.style.marks()
+    }
+
+    /// Whether the model goes on with text instead of answering messages.
+    pub(super) fn is_completion(&self) -> bool {
+        matches!(self.style, Style::Completion { .. })
+    }
+
+    /// Forgets the conversation.
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        (self.dropped, self.retries, self.last) = (0, 0, None);
+    }
+
+    /// Takes back the last message and its answer; the message.
+    pub(super) fn undo(&mut self) -> Option<String> {
+        let at = self.messages.iter().rposition(|it| it.role == Role::User)?;
+        let message = self.messages.split_off(at).into_iter().next()?;
+        self.dropped = self.dropped.min(self.messages.len());
+        Some(message.content)
+    }
+
+    /// Puts a conversation in the place of this one.
+    pub(super) fn take(&mut self, chat: store::Chat) {
+        self.clear();
+        self.settings.chat.system = chat.system;
+        self.messages = chat.messages;
+    }
+
+    /// Goes on with a saved conversation.
+    pub(crate) fn resume(&mut self, chat: store::Chat) {
+        let system = self.settings.chat.system.take();
+        self.take(chat);
+        if system.is_some() {
+            self.settings.chat.system = system;
+        }
+    }
+
+    /// One line: what is loaded and how much it holds.
+    pub(super) fn summary(&self) -> String {
+        use crate::numbers::grouped;
+        let info = self.engine.info();
+        let name = info.name.as_deref().unwrap_or(&self.name);
+        let (context, of) = (info.context as u64, info.model_context as u64);
+        let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
+        format!("{name}, context {}{of} tokens, {}", grouped(context), info.device)
+    }
+}
+
+/// The text of a file that the user names.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not text.
+pub(crate) fn read_text(path: &std::path::Path) -> anyhow::Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let message = format!("`{}` is not UTF-8 text, from byte {at} on", path.display());
+        Failure::new(message).into()
+    })
+}

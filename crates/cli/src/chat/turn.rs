@@ -1,0 +1,288 @@
+//! One answer: the prompt made to fit, the engine stepped, the text shown as it comes.
+
+use engine::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};
+use store::{Message, Role};
+
+use super::{
+    prompt::{Ready, own_text},
+    reasoning::{Piece, Reasoning},
+    report::{Report, Stopwatch},
+    session::Session,
+};
+use crate::{
+    args::Think,
+    failure::Failure,
+    numbers::{grouped, size},
+    terminal::{Interrupts, Screen},
+};
+
+/// What the model wrote, and why it ended.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) reasoning: Option<String>,
+    pub(super) finish: Finish,
+    pub(super) report: Report,
+}
+
+/// An answer in the making.
+struct Turn<'a> {
+    screen: &'a mut Screen,
+    interrupts: Interrupts,
+    watch: Stopwatch,
+    reasoning: Reasoning,
+    text: String,
+    thought: String,
+    /// Tokens chosen so far, and those of them that are thought.
+    ids: Vec<u32>,
+    thoughts: usize,
+    usage: Usage,
+    hide_thinking: bool,
+}
+
+/// Why the engine was left.
+enum Left {
+    Finished(Finish),
+    /// The model thought as long as it may.
+    ThoughtEnough,
+}
+
+impl Session {
+    /// Answers `message`. What came of it is part of the conversation, unless it failed before
+    /// the first word.
+    ///
+    /// # Errors
+    ///
+    /// If the conversation does not fit, the engine fails, or the terminal is gone.
+    pub(super) fn say(&mut self, message: String, screen: &mut Screen) -> anyhow::Result<Answer> {
+        let before = self.messages.len();
+        self.messages.push(Message { role: Role::User, content: message, reasoning: None });
+        let answer = self.answer(screen);
+        let ended = screen.end();
+        match answer {
+            Ok(answer) if !answer.text.is_empty() || answer.finish != Finish::Cancelled => {
+                let (content, reasoning) = (answer.text.clone(), answer.reasoning.clone());
+                self.messages.push(Message { role: Role::Assistant, content, reasoning });
+                self.last = Some(answer.report.clone());
+                ended?;
+                Ok(answer)
+            }
+            // A question without an answer would confuse templates that expect one.
+            other => {
+                self.messages.truncate(before);
+                self.dropped = self.dropped.min(before);
+                other
+            }
+        }
+    }
+
+    fn answer(&mut self, screen: &mut Screen) -> anyhow::Result<Answer> {
+        let interrupts = Interrupts::watch();
+        let ready = self.fitting(screen)?;
+        let mut turn = Turn {
+            screen,
+            interrupts,
+            watch: Stopwatch::start(),
+            reasoning: Reasoning::new(self.marks(), &ready.text),
+            text: String::new(),
+            thought: String::new(),
+            ids: Vec::new(),
+            thoughts: 0,
+            usage: Usage::default(),
+            hide_thinking: self.settings.chat.hide_thinking,
+        };
+        let when_full = self.when_full(&ready);
+        let mut tokens = ready.tokens;
+        let finish = loop {
+            match self.run(tokens.clone(), &when_full, &mut turn)? {
+                Left::Finished(finish) => break finish,
+                Left::ThoughtEnough => {
+                    tokens.append(&mut turn.ids);
+                    tokens.extend(self.end_of_thought(&mut turn)?);
+                }
+            }
+        };
+        let rest = turn.reasoning.finish();
+        turn.show(rest.into_iter().collect())?;
+        let report = turn.watch.report(turn.usage, self.engine.context());
+        let thought = turn.thought.trim();
+        let reasoning = (!thought.is_empty()).then(|| thought.to_owned());
+        Ok(Answer { text: text(turn.text, self.is_completion()), reasoning, finish, report })
+    }
+
+    /// Steps the engine until the answer ends, Ctrl-C is pressed, or the model thought enough.
+    fn run(
+        &mut self,
+        tokens: Vec<u32>,
+        when_full: &WhenFull,
+        turn: &mut Turn<'_>,
+    ) -> anyhow::Result<Left> {
+        let so_far = turn.usage.generated;
+        let chat = &self.settings.chat;
+        let limit = match chat.think {
+            Some(Think::AtMost(n)) => n,
+            _ => usize::MAX,
+        };
+        let request = Request {
+            max_new: chat.predict.map(|it| it.get().saturating_sub(so_far).max(1)),
+            stops: chat.stop.clone(),
+            stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
+            when_full: when_full.clone(),
+            ..Request::new(tokens, self.sampling()?)
+        };
+        let seq = self.engine.submit(request)?;
+        loop {
+            let (events, left) = if turn.interrupts.asked() {
+                (self.engine.cancel(seq), Some(Left::Finished(Finish::Cancelled)))
+            } else if turn.reasoning.is_open() && turn.thoughts >= limit {
+                (self.engine.cancel(seq), Some(Left::ThoughtEnough))
+            } else {
+                (self.engine.step()?, None)
+            };
+            let finished = turn.take(seq, events)?;
+            if let Some(left) = left.or(finished.map(Left::Finished)) {
+                return Ok(left);
+            }
+        }
+    }
+
+    /// Ends the model's reasoning for it.
+    fn end_of_thought(&self, turn: &mut Turn<'_>) -> anyhow::Result<Vec<u32>> {
+        let Some(marks) = self.marks() else { return Ok(Vec::new()) };
+        let text = format!("\n{}\n\n", marks.end);
+        let pieces = turn.reasoning.push(&text);
+        turn.show(pieces)?;
+        own_text(&self.engine, &text)
+    }
+
+    /// The prompt, with room for an answer; the oldest turns dropped where that was asked for.
+    fn fitting(&mut self, screen: &mut Screen) -> anyhow::Result<Ready> {
+        let mut first = None;
+        loop {
+            let ready = self.prompt()?;
+            let first = *first.get_or_insert(ready.tokens.len());
+            if ready.tokens.len() < self.engine.context() {
+                if let Some(fewer) = first.checked_sub(ready.tokens.len()).filter(|it| *it > 0) {
+                    let (n, fewer) = (self.dropped, grouped(fewer as u64));
+                    screen.note(&format!(
+                        "context full: the oldest {n} messages are left out ({fewer} tokens)"
+                    ))?;
+                }
+                return Ok(ready);
+            }
+            // A turn is a message and its answer; the last message is the one to answer.
+            if !self.settings.chat.context_shift || self.dropped + 2 >= self.messages.len() {
+                return Err(self.too_long(ready.tokens.len()).into());
+            }
+            self.dropped += 2;
+        }
+    }
+
+    fn when_full(&self, ready: &Ready) -> WhenFull {
+        if !self.settings.chat.context_shift {
+            return WhenFull::Stop;
+        }
+        let (keep, borders) = self.borders(ready);
+        WhenFull::Shift { keep, borders }
+    }
+
+    fn too_long(&self, found: usize) -> Failure {
+        let context = self.engine.context();
+        let (found_text, context_text) = (grouped(found as u64), grouped(context as u64));
+        let message =
+            format!("the prompt has {found_text} tokens, the context holds {context_text}");
+        Failure::new(message).hint(self.way_on(found + 1))
+    }
+
+    /// The context ended the answer.
+    pub(super) fn context_full(&self) -> Failure {
+        let context = self.engine.context();
+        let message = format!(
+            "the answer was cut: the context of {} tokens is full",
+            grouped(context as u64)
+        );
+        Failure::new(message).hint(self.way_on(context + 1))
+    }
+
+    fn way_on(&self, needed: usize) -> String {
+        let info = self.engine.info();
+        let larger = needed.next_power_of_two();
+        let more = info.cache_bytes / info.context.max(1) as u64 * (larger - info.context) as u64;
+        let ways =
+            "`--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`";
+        if larger > info.model_context {
+            return format!(
+                "the model was made for {}; {ways}",
+                grouped(info.model_context as u64)
+            );
+        }
+        format!("`--ctx-size {larger}` needs {} more memory; {ways}", size(more))
+    }
+}
+
+impl Turn<'_> {
+    /// Takes in what happened to `seq`; how it ended, if it did.
+    fn take(&mut self, seq: SeqId, events: Vec<Event>) -> anyhow::Result<Option<Finish>> {
+        let mut finished = None;
+        for event in events.into_iter().filter(|it| it.seq == seq) {
+            match event.kind {
+                EventKind::Prefilled { .. } => {}
+                EventKind::Token { id, text } => {
+                    self.watch.token();
+                    self.ids.push(id);
+                    self.thoughts += usize::from(self.reasoning.is_open());
+                    self.more(&text)?;
+                }
+                EventKind::Rest(text) => self.more(&text)?,
+                EventKind::Shifted { dropped, kept } => self.screen.note(&format!(
+                    "context full: {} tokens of the oldest text were dropped, {} stay",
+                    grouped(dropped as u64),
+                    grouped(kept as u64)
+                ))?,
+                EventKind::Finished(finish, usage) => {
+                    self.count(usage);
+                    finished = Some(finish);
+                }
+                EventKind::Failed(error) => return Err(error.into()),
+            }
+        }
+        Ok(finished)
+    }
+
+    fn more(&mut self, text: &str) -> anyhow::Result<()> {
+        let pieces = self.reasoning.push(text);
+        self.show(pieces)
+    }
+
+    fn show(&mut self, pieces: Vec<Piece>) -> anyhow::Result<()> {
+        for piece in pieces {
+            match piece {
+                Piece::Thought(text) => {
+                    self.thought += &text;
+                    if !self.hide_thinking {
+                        self.screen.thought(&text)?;
+                    }
+                }
+                Piece::Answer(text) => {
+                    self.text += &text;
+                    self.screen.answer(&text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of an answer in several requests, the first prompt is what was asked.
+    fn count(&mut self, usage: Usage) {
+        let first = self.usage == Usage::default();
+        self.usage.generated += usage.generated;
+        if first {
+            self.usage = usage;
+        }
+    }
+}
+
+/// The answer without the white space around it; a completion keeps all.
+fn text(text: String, is_completion: bool) -> String {
+    if is_completion { text } else { text.trim().to_owned() }
+}

@@ -1,0 +1,84 @@
+//! `ingle bench`: tokens a second of prompts (`pp512`) and of generation (`tg128`).
+//!
+//! `measure` runs a test, `table` prints results in llama-bench's forms and field names.
+
+mod measure;
+mod table;
+
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    args::{Bench, Device, Everywhere, Form},
+    failure::Failure,
+    model,
+    settings::Site,
+};
+use measure::{Rig, Test};
+use table::{Row, Subject};
+
+/// Measures and prints.
+pub(crate) fn run(args: Bench, everywhere: &Everywhere) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let tests = tests(&args)?;
+    let form = match (everywhere.json, args.output) {
+        (true, Form::Md) => Form::Json,
+        (true, Form::Csv) => {
+            return Err(Failure::usage("`--json` and `-o csv` contradict each other").into());
+        }
+        (_, form) => form,
+    };
+    let load = site.under_load(args.load);
+    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let file = model::open(&name, &load.override_kv)?;
+    let needed = tests.iter().map(Test::tokens).max().unwrap_or(1);
+    let mut rig = Rig::load(&name, &file, &load, needed)?;
+    let threads = match load.device.unwrap_or_default() {
+        Device::Reference => 1,
+        Device::Auto | Device::Cpu => model::config(&load)?.threads,
+    };
+    let subject = Subject::of(&name, &file, rig.info(), threads);
+
+    let bar = progress(tests.len() * (args.repetitions.get() + 1));
+    let mut rows = Vec::new();
+    for test in tests {
+        bar.set_message(test.label());
+        rig.warm_up(&test)?;
+        bar.inc(1);
+        let started: DateTime<Utc> = SystemTime::now().into();
+        let mut samples = Vec::new();
+        for _ in 0..args.repetitions.get() {
+            samples.push(rig.measure(&test)?);
+            bar.inc(1);
+        }
+        let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let row = Row::new(&subject, test, &samples, time);
+        if form == Form::Jsonl {
+            super::print(&row.line())?;
+        }
+        rows.push(row);
+    }
+    bar.finish_and_clear();
+    super::print(&table::text(&rows, form))
+}
+
+/// Each prompt and each generation at each depth.
+fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
+    let mut tests = Vec::new();
+    for &depth in &args.n_depth {
+        let some = |all: &[usize]| all.iter().copied().filter(|&n| n > 0).collect::<Vec<_>>();
+        tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
+        tests.extend(some(&args.n_gen).into_iter().map(|n| Test::Generate { n, depth }));
+    }
+    match tests.is_empty() {
+        true => Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into()),
+        false => Ok(tests),
+    }
+}
+
+fn progress(n: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+    ProgressBar::new(n as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,245 @@
+//! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
+
+use std::fs;
+
+use engine::Info;
+use loader::ModelFile;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::measure::{Sample, Test};
+use crate::{
+    args::Form,
+    commands::version::commit,
+    numbers::{count, size},
+};
+
+/// What is benched, with what.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Subject {
+    build_commit: &'static str,
+    build_version: &'static str,
+    cpu_info: String,
+    backends: String,
+    model_filename: String,
+    model_type: String,
+    model_size: u64,
+    model_n_params: u64,
+    n_threads: usize,
+}
+
+/// One test's result.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    subject: Subject,
+    n_prompt: usize,
+    n_gen: usize,
+    n_depth: usize,
+    test_time: String,
+    avg_ns: u64,
+    stddev_ns: u64,
+    avg_ts: f64,
+    stddev_ts: f64,
+    median_ts: f64,
+    samples_ns: Vec<u64>,
+    samples_ts: Vec<f64>,
+    #[serde(skip)]
+    label: String,
+}
+
+impl Subject {
+    pub(super) fn of(name: &str, file: &ModelFile, info: &Info, threads: usize) -> Self {
+        Self {
+            build_commit: commit(),
+            build_version: crate::commands::version::VERSION,
+            cpu_info: processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            backends: info.device.clone(),
+            model_filename: name.to_owned(),
+            model_type: kind(file, info),
+            model_size: info.weight_bytes,
+            model_n_params: info.parameters,
+            n_threads: threads,
+        }
+    }
+}
+
+impl Row {
+    pub(super) fn new(subject: &Subject, test: Test, samples: &[Sample], time: String) -> Self {
+        let ns: Vec<f64> = samples.iter().map(|it| it.time.as_nanos() as f64).collect();
+        let ts: Vec<f64> = samples.iter().map(|it| it.per_second).collect();
+        let (n_prompt, n_gen, n_depth) = match test {
+            Test::Prompt { n, depth } => (n, 0, depth),
+            Test::Generate { n, depth } => (0, n, depth),
+        };
+        Self {
+            subject: subject.clone(),
+            n_prompt,
+            n_gen,
+            n_depth,
+            test_time: time,
+            avg_ns: mean(&ns) as u64,
+            stddev_ns: deviation(&ns) as u64,
+            avg_ts: mean(&ts),
+            stddev_ts: deviation(&ts),
+            median_ts: median(&ts),
+            samples_ns: ns.iter().map(|&it| it as u64).collect(),
+            samples_ts: ts,
+            label: test.label(),
+        }
+    }
+
+    /// One line of JSON.
+    pub(super) fn line(&self) -> String {
+        format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
+    }
+}
+
+/// All rows; for jsonl nothing, its lines were printed as they came.
+pub(super) fn text(rows: &[Row], form: Form) -> String {
+    match form {
+        Form::Md => markdown(rows),
+        Form::Csv => csv(rows),
+        Form::Json => format!("{:#}\n", serde_json::to_value(rows).unwrap_or(Value::Null)),
+        Form::Jsonl => String::new(),
+    }
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let head = ["model", "size", "params", "backend", "threads", "test", "t/s"].map(str::to_owned);
+    let mut cells = vec![head];
+    for row in rows {
+        let it = &row.subject;
+        cells.push([
+            it.model_type.clone(),
+            size(it.model_size),
+            count(it.model_n_params),
+            it.backends.clone(),
+            it.n_threads.to_string(),
+            row.label.clone(),
+            format!("{:.2} ± {:.2}", row.avg_ts, row.stddev_ts),
+        ]);
+    }
+    let width = |column: usize| cells.iter().map(|it| it[column].chars().count()).max();
+    let widths: Vec<usize> = (0..7).map(|it| width(it).unwrap_or(0)).collect();
+    let line = |cells: &[String; 7]| {
+        let padded = cells.iter().zip(&widths).enumerate().map(|(i, (text, &width))| match i {
+            0 | 3 => format!(" {text:<width$} |"),
+            _ => format!(" {text:>width$} |"),
+        });
+        format!("|{}\n", padded.collect::<String>())
+    };
+    let rule = widths.iter().enumerate().map(|(i, &width)| match i {
+        0 | 3 => format!(" {} |", "-".repeat(width)),
+        _ => format!(" {}: |", "-".repeat(width.saturating_sub(1))),
+    });
+    let rule = format!("|{}\n", rule.collect::<String>());
+    let mut lines = cells.iter().map(line);
+    let head = lines.next().unwrap_or_default();
+    head + &rule + &lines.collect::<String>()
+}
+
+fn csv(rows: &[Row]) -> String {
+    let objects: Vec<Map<String, Value>> = rows
+        .iter()
+        .filter_map(|row| serde_json::to_value(row).ok()?.as_object().cloned())
+        .collect();
+    let Some(first) = objects.first() else { return String::new() };
+    // Lists have no place in a table.
+    let names: Vec<&String> =
+        first.iter().filter(|(_, it)| !it.is_array()).map(|(name, _)| name).collect();
+    let quoted = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
+    let cell = |value: &Value| match value {
+        Value::String(text) => quoted(text.clone()),
+        other => quoted(other.to_string()),
+    };
+    let mut text = names.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(",") + "\n";
+    for object in &objects {
+        let cells: Vec<String> = names.iter().map(|it| cell(&object[it.as_str()])).collect();
+        text += &(cells.join(",") + "\n");
+    }
+    text
+}
+
+fn mean(all: &[f64]) -> f64 {
+    all.iter().sum::<f64>() / all.len().max(1) as f64
+}
+
+/// Of a sample: 0 where there is one value.
+fn deviation(all: &[f64]) -> f64 {
+    if all.len() < 2 {
+        return 0.0;
+    }
+    let mean = mean(all);
+    let squares: f64 = all.iter().map(|it| (it - mean).powi(2)).sum();
+    (squares / (all.len() - 1) as f64).sqrt()
+}
+
+fn median(all: &[f64]) -> f64 {
+    let mut sorted = all.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        n if n.is_multiple_of(2) => (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0,
+        n => sorted[n / 2],
+    }
+}
+
+/// Architecture, size and quantisation.
+fn kind(file: &ModelFile, info: &Info) -> String {
+    let quantisation = file.metadata.u64("general.file_type").ok().flatten().and_then(file_type);
+    let quantisation = quantisation.unwrap_or_else(|| largest_format(file));
+    format!("{} {} {quantisation}", info.architecture, count(info.parameters))
+}
+
+/// llama.cpp's numbers of quantisations.
+fn file_type(id: u64) -> Option<&'static str> {
+    Some(match id {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        7 => "Q8_0",
+        8 => "Q5_0",
+        9 => "Q5_1",
+        10 => "Q2_K",
+        11 => "Q3_K_S",
+        12 => "Q3_K_M",
+        13 => "Q3_K_L",
+        14 => "Q4_K_S",
+        15 => "Q4_K_M",
+        16 => "Q5_K_S",
+        17 => "Q5_K_M",
+        18 => "Q6_K",
+        32 => "BF16",
+        _ => return None,
+    })
+}
+
+fn largest_format(file: &ModelFile) -> &'static str {
+    let bytes = |name: &str| -> usize {
+        let of = file.tensors.values().filter(|it| it.format.layout().name == name);
+        of.flat_map(|it| it.parts.iter().map(|it| it.len())).sum()
+    };
+    let names = loader::Format::ALL.iter().map(|it| it.layout().name);
+    names.max_by_key(|it| bytes(it)).unwrap_or("")
+}
+
+fn processor() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|it| it.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_of_a_sample() {
+        let all = [1.0, 2.0, 4.0, 5.0];
+        assert_eq!((mean(&all), median(&all)), (3.0, 3.0));
+        assert!((deviation(&all) - (10.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!((deviation(&[7.0]), median(&[7.0])), (0.0, 7.0));
+    }
+}

@@ -1,0 +1,25 @@
+//! One file a command. Each takes its arguments and the flags of every command.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod logits;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod tokenize;
+pub(crate) mod version;
+pub(crate) mod welcome;
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+
+/// Writes `text` to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")
+}
+
+/// Writes `value` as JSON with a line end.
+pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{value:#}\n"))
+}

@@ -1,0 +1,93 @@
+//! `ingle run`: a chat at the terminal, or one answer to a prompt, a file or piped text.
+
+use std::io::{self, IsTerminal, Read};
+
+use store::ChatName;
+
+use crate::{
+    args::{Everywhere, Run},
+    chat::{Keeper, Keeps, Places, Session, once, read_text, talk},
+    failure::Failure,
+    model,
+    settings::Site,
+};
+
+/// Runs it.
+pub(crate) fn run(args: Run, everywhere: &Everywhere) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let Run { words, model, prompt, file, resume, settings } = args;
+    let (name, words) = model::named(model, words, site.model.as_deref())?;
+    let prompt = match (prompt, words.is_empty()) {
+        (Some(_), false) => {
+            let failure = Failure::usage(format!("two prompts: `-p` and `{}`", words.join(" ")));
+            return Err(failure.hint("give one of them").into());
+        }
+        (None, false) => Some(words.join(" ")),
+        (prompt, true) => prompt,
+    };
+    let prompt = whole_prompt(file.as_deref(), prompt)?;
+    if prompt.is_none() && everywhere.json {
+        let failure = Failure::usage("`--json` needs a prompt: a chat at the terminal has no JSON");
+        return Err(failure.into());
+    }
+    let settings = site.under(settings);
+    let keeps = keeps(settings.chat.no_save);
+    let chats = site.home.chats();
+    let resumed: Option<ChatName> = match resume {
+        None => None,
+        Some(None) => Some(chats.latest()?),
+        Some(Some(name)) => Some(name.parse()?),
+    };
+    let chat = resumed.as_ref().map(|it| chats.load(it)).transpose()?;
+    let mut session = Session::load(&name, settings)?;
+    if let Some(chat) = chat {
+        session.resume(chat);
+    }
+    let keeper = Keeper::new(chats, resumed, keeps)?;
+    match prompt {
+        Some(prompt) => once(session, keeper, prompt, everywhere),
+        None => {
+            let history = (keeps == Keeps::Everything).then(|| site.home.history());
+            let places = Places { history, folder: site.home.data().to_owned() };
+            talk(session, keeper, places, everywhere)
+        }
+    }
+}
+
+/// `--no-save` or `INGLE_SAVE=0`.
+fn keeps(no_save: bool) -> Keeps {
+    let off =
+        std::env::var("INGLE_SAVE").is_ok_and(|it| matches!(it.as_str(), "0" | "false" | "no"));
+    if no_save || off { Keeps::Nothing } else { Keeps::Everything }
+}
+
+/// What to answer once: piped text, then the file's, then the prompt. None where a person is to
+/// be asked.
+fn whole_prompt(
+    file: Option<&std::path::Path>,
+    prompt: Option<String>,
+) -> anyhow::Result<Option<String>> {
+    let mut parts = Vec::new();
+    if !io::stdin().is_terminal() {
+        let mut text = Vec::new();
+        io::stdin().read_to_end(&mut text)?;
+        let text = String::from_utf8(text)
+            .map_err(|_| Failure::new("standard input is not UTF-8 text"))?;
+        parts.push(text);
+    }
+    let asked = file.is_some() || prompt.is_some() || !parts.is_empty();
+    if let Some(path) = file {
+        parts.push(read_text(path)?);
+    }
+    parts.extend(prompt);
+    let trimmed: Vec<&str> = parts.iter().map(|it| it.trim_end_matches('\n')).collect();
+    let texts: Vec<&str> = trimmed.into_iter().filter(|it| !it.trim().is_empty()).collect();
+    match (asked, texts.is_empty()) {
+        (false, _) => Ok(None),
+        (true, false) => Ok(Some(texts.join("\n\n"))),
+        (true, true) => {
+            let failure = Failure::usage("the prompt is empty");
+            Err(failure.hint("at a terminal, `ingle run MODEL` asks for one").into())
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `ingle show`: what a model file is, from its header alone.
+
+mod facts;
+
+use loader::Override;
+
+use crate::{
+    args::{Everywhere, Show},
+    model,
+    numbers::{count, grouped, size},
+    settings::Site,
+    terminal::harmless,
+};
+use facts::{Facts, Share};
+
+/// Prints it.
+pub(crate) fn run(args: Show, everywhere: &Everywhere) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let overrides = site.override_kv(args.override_kv);
+    let file = model::open(&name, &overrides)?;
+    let facts = Facts::of(&file, &overrides)?;
+    match everywhere.json {
+        true => super::print_json(&serde_json::to_value(&facts)?),
+        false => super::print(&harmless(&page(&facts))),
+    }
+}
+
+/// For people.
+fn page(facts: &Facts) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
+    row("name", facts.name.clone());
+    row("file", Some(facts.path.clone()));
+    row("container", Some(facts.container.clone()));
+    row("architecture", Some(supported(facts)));
+    let (n, bytes) = (facts.parameters, facts.bytes);
+    row("parameters", Some(format!("{} ({})", count(n), grouped(n))));
+    row("weights", Some(format!("{}, {:.2} bits a weight", size(bytes), bits(bytes, n))));
+    row("context", facts.context.map(|it| format!("{} tokens", grouped(it))));
+    row("layers", facts.layers.map(|it| it.to_string()));
+    row("width", facts.width());
+    row("heads", facts.heads.as_ref().map(facts::Heads::text));
+    row("rope", facts.rope.as_ref().map(facts::Rope::text));
+    row("vocabulary", facts.vocabulary.map(|it| format!("{} tokens", grouped(it))));
+    row("tokenizer", facts.tokenizer.clone());
+    row("chat template", Some(templates(&facts.chat_templates)));
+    row("licence", facts.licence());
+    row("sampling", (!facts.sampling.is_empty()).then(|| sampling(facts)));
+    row("overridden", (!facts.overrides.is_empty()).then(|| facts.overrides.join(", ")));
+    let mut page = String::new();
+    for (name, text) in rows {
+        page += &format!("{name:<15}{}\n", text.replace('\n', " "));
+    }
+    page + &table("format", &facts.formats, bytes) + &table("part", &facts.parts, bytes)
+}
+
+fn supported(facts: &Facts) -> String {
+    match (facts.architecture.as_str(), facts.supported) {
+        ("", _) => "none is named".to_owned(),
+        (name, true) => name.to_owned(),
+        (name, false) => format!("{name} (not supported)"),
+    }
+}
+
+fn templates(names: &[String]) -> String {
+    match names {
+        [] => "none: completion only".to_owned(),
+        [_] => "yes".to_owned(),
+        names => format!("yes ({})", names.join(", ")),
+    }
+}
+
+fn sampling(facts: &Facts) -> String {
+    let parts = facts.sampling.iter().map(|(name, value)| format!("{name} {value}"));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn table(title: &str, shares: &[Share], all: u64) -> String {
+    let mut text = format!("\n{title:<15}{:>8}{:>12}{:>8}\n", "tensors", "size", "share");
+    for Share { name, tensors, bytes } in shares {
+        let share = *bytes as f64 / all.max(1) as f64 * 100.0;
+        text += &format!("{name:<15}{tensors:>8}{:>12}{share:>7.1}%\n", size(*bytes));
+    }
+    text
+}
+
+fn bits(bytes: u64, n: u64) -> f64 {
+    bytes as f64 * 8.0 / n.max(1) as f64
+}
+
+/// `KEY=VALUE` of each.
+fn listed(overrides: &[Override]) -> Vec<String> {
+    overrides.iter().map(|it| format!("{}={}", it.key, facts::value(&it.value))).collect()
+}

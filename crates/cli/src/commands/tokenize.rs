@@ -1,0 +1,56 @@
+//! `ingle tokenize`: the token ids and pieces of a text.
+
+use std::io::{self, Read};
+
+use engine::{
+    Prompt,
+    tokenizer::{Bos, Tokenizer},
+};
+use serde_json::json;
+
+use crate::{
+    args::{Everywhere, Tokenize},
+    failure::Failure,
+    model,
+    settings::Site,
+};
+
+/// Prints them.
+pub(crate) fn run(args: Tokenize, everywhere: &Everywhere) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let (name, words) = model::named(args.model, args.words, site.model.as_deref())?;
+    let file = model::open(&name, &site.override_kv(args.override_kv))?;
+    let text = match words.is_empty() {
+        true => piped()?,
+        false => words.join(" "),
+    };
+    let tokenizer = Tokenizer::load(&file)?;
+    let prompt = match args.parse_special {
+        true => Prompt::trusted(text),
+        false => Prompt::foreign(text),
+    };
+    let bos = if args.no_bos { Bos::Never } else { Bos::AsModel };
+    let ids = tokenizer.encode(&prompt, bos)?;
+    let piece = |id: u32| String::from_utf8_lossy(tokenizer.piece(id)).into_owned();
+    if everywhere.json {
+        let pieces: Vec<_> = ids.iter().map(|&id| piece(id)).collect();
+        return super::print_json(&json!({"ids": ids, "pieces": pieces}));
+    }
+    let lines = ids.iter().map(|&id| format!("{id:>7}  {}\n", shown(tokenizer.piece(id))));
+    super::print(&lines.collect::<String>())
+}
+
+/// A piece on one line, with what could not be seen or told apart escaped.
+fn shown(piece: &[u8]) -> String {
+    match std::str::from_utf8(piece) {
+        Ok(text) => format!("{text:?}"),
+        Err(_) => format!("b\"{}\"", piece.escape_ascii()),
+    }
+}
+
+fn piped() -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text)?;
+    let text = String::from_utf8(text);
+    Ok(text.map_err(|_| Failure::new("standard input is not UTF-8 text"))?)
+}

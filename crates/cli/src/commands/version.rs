@@ -1,0 +1,31 @@
+//! `ingle --version`: what this build is and what it would compute with here.
+
+use std::env::consts::{ARCH, OS};
+
+use kernels::cpu::Config;
+use serde_json::json;
+
+use crate::{args::Everywhere, model};
+
+/// The version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Prints it.
+pub(crate) fn run(everywhere: &Everywhere) -> anyhow::Result<()> {
+    let Config { isa, precision, threads, .. } = model::config(&Default::default())?;
+    if everywhere.json {
+        let kernels =
+            json!({"isa": isa.to_string(), "precision": precision.to_string(), "threads": threads});
+        return super::print_json(&json!({
+            "version": VERSION, "arch": ARCH, "os": OS, "commit": commit(), "kernels": kernels,
+        }));
+    }
+    super::print(&format!(
+        "ingle {VERSION}\ntarget: {ARCH}-{OS}\nkernels: cpu ({isa}, {precision}, threads: {threads})\n"
+    ))
+}
+
+/// The commit that was built, where the build was told.
+pub(crate) fn commit() -> &'static str {
+    option_env!("INGLE_COMMIT").unwrap_or("unknown")
+}

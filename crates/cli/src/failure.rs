@@ -1,0 +1,112 @@
+//! How a failure is told: `error:`, its causes, and after a blank line what to do about it.
+//!
+//! Commands return `anyhow::Error`. What the library crates know about a way on is in their
+//! errors' `hint`; what only the command knows is in a [`Failure`].
+
+use std::{error::Error, fmt, io, process::ExitCode};
+
+/// Something that this program found itself.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    exit: u8,
+}
+
+impl Failure {
+    /// The command could not be done.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, exit: 1 }
+    }
+
+    /// The command does not make sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: 2, ..Self::new(message) }
+    }
+
+    /// With what the user can do.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {}
+
+/// Prints what went wrong; the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    eprint!("{}", text(error));
+    ExitCode::from(exit(error))
+}
+
+fn exit(error: &anyhow::Error) -> u8 {
+    let is_usage = |it: &(dyn Error + 'static)| {
+        it.is::<engine::sample::Error>()
+            || it.is::<kernels::cpu::ConfigError>()
+            || matches!(it.downcast_ref(), Some(engine::Error::Sampling(_)))
+            || matches!(it.downcast_ref(), Some(store::Error::ChatName { .. }))
+    };
+    let own = error.chain().find_map(|it| it.downcast_ref::<Failure>());
+    match own {
+        Some(failure) => failure.exit,
+        None if error.chain().any(is_usage) => 2,
+        None => 1,
+    }
+}
+
+/// The whole message, with line ends.
+pub(crate) fn text(error: &anyhow::Error) -> String {
+    let mut lines = format!("error: {error}\n");
+    let mut above = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // `#[error(transparent)]` and readers that quote their source would say it twice.
+        if !above.ends_with(&cause) {
+            lines += &format!("  cause: {cause}\n");
+        }
+        above = cause;
+    }
+    if let Some(hint) = error.chain().find_map(hint) {
+        lines += &format!("\nhint: {hint}\n");
+    }
+    lines
+}
+
+fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut hint = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
+    hint = hint.or_else(|| error.downcast_ref::<store::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<loader::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
+    hint
+}
+
+/// The reader of our output has seen enough, as in `ingle show m.gguf | head -1`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let of = |it: &io::Error| it.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|it| it.downcast_ref::<io::Error>().is_some_and(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn causes_are_indented_and_the_hint_comes_last() {
+        let cause = Failure::new("the file has 4 bytes").hint("get it again");
+        let error = Err::<(), _>(cause).context("cannot load `a.gguf`").unwrap_err();
+        let expected = "error: cannot load `a.gguf`\n  cause: the file has 4 bytes\n\n\
+                        hint: get it again\n";
+        assert_eq!(text(&error), expected);
+        assert_eq!(text(&anyhow!("no")), "error: no\n");
+    }
+}

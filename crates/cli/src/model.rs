@@ -1,0 +1,163 @@
+//! From the name of a model and the settings of loading to a file and a device.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use kernels::{
+    Backend,
+    cpu::{Config, Cpu},
+    reference::Reference,
+};
+use loader::{ModelFile, Override};
+
+use crate::{
+    args::{Device, Load, Model},
+    failure::Failure,
+};
+
+/// The model's name and the other words: `-m` takes the place of the first word.
+///
+/// # Errors
+///
+/// If no model is named.
+pub(crate) fn named(
+    model: Model,
+    words: Vec<String>,
+    usual: Option<&str>,
+) -> anyhow::Result<(String, Vec<String>)> {
+    let mut words = words.into_iter();
+    let name = model.model.or_else(|| words.next()).or_else(|| usual.map(str::to_owned));
+    let hint = "name a `.gguf` file or a Hugging Face folder";
+    let name = name.ok_or_else(|| Failure::usage("no model is named").hint(hint))?;
+    Ok((name, words.collect()))
+}
+
+/// The same where nothing but a model is expected.
+///
+/// # Errors
+///
+/// If no model is named, or more than one.
+pub(crate) fn alone(
+    model: Model,
+    words: Vec<String>,
+    usual: Option<&str>,
+) -> anyhow::Result<String> {
+    let (name, more) = named(model, words, usual)?;
+    match more.as_slice() {
+        [] => Ok(name),
+        [first, ..] => {
+            let message = format!("unexpected argument `{first}` after the model `{name}`");
+            Err(Failure::usage(message).into())
+        }
+    }
+}
+
+/// Opens the model file of this name.
+///
+/// # Errors
+///
+/// If there is none, or it is not sound.
+pub(crate) fn open(name: &str, overrides: &[Override]) -> anyhow::Result<ModelFile> {
+    let path = Path::new(name);
+    if !path.exists() {
+        return Err(absent(name, path).into());
+    }
+    ModelFile::open(path, overrides).with_context(|| format!("cannot load `{name}`"))
+}
+
+/// The device that `load` asks for.
+///
+/// # Errors
+///
+/// If this machine does not have it.
+pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
+    match load.device.unwrap_or_default() {
+        Device::Auto | Device::Cpu => Ok(Box::new(Cpu::new(config(load)?)?)),
+        Device::Reference => Ok(Box::new(Reference::default())),
+    }
+}
+
+/// How the CPU is to be used.
+///
+/// # Errors
+///
+/// If `INGLE_ISA` names no instruction set of this machine.
+pub(crate) fn config(load: &Load) -> anyhow::Result<Config> {
+    let mut config = Config::detect();
+    if let Ok(name) = env::var("INGLE_ISA") {
+        config.isa = name.parse().context("`INGLE_ISA` cannot be obeyed")?;
+    }
+    config.precision = load.precision.unwrap_or(config.precision);
+    config.threads = load.threads.map_or(config.threads, Into::into);
+    Ok(config)
+}
+
+fn absent(name: &str, path: &Path) -> Failure {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let looks_like_path = name.ends_with(".gguf") || name.ends_with(".safetensors");
+    let failure = Failure::new(format!("there is no file `{name}`"));
+    if !looks_like_path && !name.starts_with(['.', '/']) {
+        let hint = "this version downloads nothing: name a `.gguf` file or a Hugging Face folder";
+        return failure.hint(hint);
+    }
+    if !folder.is_dir() {
+        return failure.hint(format!("the folder `{}` does not exist, either", folder.display()));
+    }
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let mut models = models(&folder);
+    models.sort_by_key(|it| (distance(&wanted, &it.to_lowercase()), it.clone()));
+    models.truncate(3);
+    if models.is_empty() {
+        return failure.hint(format!("no model file is in `{}`", folder.display()));
+    }
+    let paths = models.iter().map(|it| match folder == Path::new(".") {
+        true => format!("`{it}`"),
+        false => format!("`{}`", folder.join(it).display()),
+    });
+    failure.hint(format!("the folder has {}", paths.collect::<Vec<_>>().join(", ")))
+}
+
+/// Names in `folder` that may be models.
+fn models(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let is_model = |path: &Path| {
+        let extension = path.extension().unwrap_or_default();
+        extension == "gguf" || extension == "safetensors" || path.join("config.json").is_file()
+    };
+    entries
+        .filter(|it| is_model(&it.path()))
+        .filter_map(|it| it.file_name().into_string().ok())
+        .collect()
+}
+
+/// Insertions, deletions and replacements from `a` to `b`.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_changes() {
+        for (a, b, n) in [("", "", 0), ("abc", "abc", 0), ("kitten", "sitting", 3), ("", "ab", 2)] {
+            assert_eq!(distance(a, b), n, "{a} {b}");
+        }
+    }
+}

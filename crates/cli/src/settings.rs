@@ -1,0 +1,66 @@
+//! Where settings come from: flags win over the environment, that over the settings file.
+
+use clap::{Args, Command};
+use store::Home;
+
+use crate::args::{Chat, Load, Sampling, Settings};
+
+/// What the settings file says, and where everything else is kept.
+pub(crate) struct Site {
+    pub(crate) home: Home,
+    /// The model to use where none is named.
+    pub(crate) model: Option<String>,
+    file: Settings,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Other {
+    model: Option<String>,
+}
+
+impl Site {
+    /// Finds the folders and reads the settings file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no home folder, or the file has what no flag is called.
+    pub(crate) fn find() -> Result<Self, store::Error> {
+        let home = Home::find()?;
+        let text = store::Settings::read(&home.settings())?;
+        let flags = Settings::augment_args(Command::new("settings"));
+        let mut names: Vec<_> = flags.get_arguments().filter_map(|it| it.get_long()).collect();
+        names.push("model");
+        text.check_keys(&names)?;
+        let Other { model } = text.part()?;
+        let chat: Chat = text.part()?;
+        let (load, sampling): (Load, Sampling) = (text.part()?, text.part()?);
+        Ok(Self { home, model, file: Settings { chat, sampling, load } })
+    }
+
+    /// `flags`, and where they say nothing, the file.
+    pub(crate) fn under(&self, flags: Settings) -> Settings {
+        flags.or(self.file.clone())
+    }
+
+    /// Overrides of the file, then `flags`.
+    pub(crate) fn override_kv(&self, flags: Vec<loader::Override>) -> Vec<loader::Override> {
+        [self.file.load.override_kv.clone(), flags].concat()
+    }
+
+    /// The same for those that load only.
+    pub(crate) fn under_load(&self, flags: Load) -> Load {
+        flags.or(self.file.load.clone())
+    }
+}
+
+impl Settings {
+    /// These, and where they say nothing, those of `other`.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            chat: self.chat.or(other.chat),
+            sampling: self.sampling.or(other.sampling),
+            load: self.load.or(other.load),
+        }
+    }
+}

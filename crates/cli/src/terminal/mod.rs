@@ -1,0 +1,37 @@
+//! What the terminal can do, and what is shown on it.
+//!
+//! Answers go to standard output, everything else to standard error. Text that models, files or
+//! templates wrote never reaches a terminal with control characters in it.
+
+mod editor;
+mod input;
+mod interrupt;
+mod markdown;
+mod quiet;
+mod screen;
+
+use std::io::{self, IsTerminal};
+
+pub(crate) use editor::edit;
+pub(crate) use input::{Input, Line};
+pub(crate) use interrupt::Interrupts;
+pub(crate) use quiet::Quiet;
+pub(crate) use screen::Screen;
+
+/// Whether escape sequences may be written to standard output.
+pub(crate) fn is_styled() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+    io::stdout().is_terminal() && !no_color && !dumb
+}
+
+/// Columns of the terminal now; `None` where there is none.
+pub(crate) fn width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| width.0.into())
+}
+
+/// `text` without the characters that command a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    let commands = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.contains(commands) { text.replace(commands, "") } else { text.to_owned() }
+}

@@ -1,0 +1,109 @@
+//! Shows an answer as it comes: rendered and dimmed on a terminal, as it is elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::{harmless, is_styled, markdown::Markdown, width};
+
+/// Columns where the terminal does not say.
+const USUAL_WIDTH: usize = 80;
+
+/// Where an answer is shown.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    target: Target,
+    part: Part,
+    /// Whether anything of this answer was shown, and how it ended.
+    last: Option<char>,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A terminal: rendered.
+    Terminal(Box<Markdown>),
+    /// A file, a program, or a terminal that shall have no styles.
+    Plain,
+    Nowhere,
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Nothing,
+    Thought,
+    Answer,
+}
+
+impl Screen {
+    /// Standard output.
+    pub(crate) fn new() -> Self {
+        let target = if is_styled() { Target::Terminal(Box::default()) } else { Target::Plain };
+        Self { target, part: Part::Nothing, last: None }
+    }
+
+    /// Shows nothing.
+    pub(crate) fn nowhere() -> Self {
+        Self { target: Target::Nowhere, part: Part::Nothing, last: None }
+    }
+
+    /// Shows more of what the model thinks; not where it could not be told from the answer.
+    pub(crate) fn thought(&mut self, text: &str) -> io::Result<()> {
+        if !matches!(self.target, Target::Terminal(_)) {
+            return Ok(());
+        }
+        let text = if self.part == Part::Thought { text } else { text.trim_start() };
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.part = Part::Thought;
+        self.write(&format!("\x1b[2m{}\x1b[22m", harmless(text)), text)
+    }
+
+    /// Shows more of the answer.
+    pub(crate) fn answer(&mut self, text: &str) -> io::Result<()> {
+        if self.part == Part::Thought {
+            let line_ends = if self.last == Some('\n') { "\n" } else { "\n\n" };
+            self.write(line_ends, line_ends)?;
+        }
+        // Templates leave the first line end to the model.
+        let text = if self.part == Part::Answer { text } else { text.trim_start_matches('\n') };
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.part = Part::Answer;
+        match &mut self.target {
+            Target::Terminal(markdown) => {
+                let shown = markdown.push(&harmless(text), width().unwrap_or(USUAL_WIDTH));
+                self.write(&shown, text)
+            }
+            Target::Plain if io::stdout().is_terminal() => self.write(&harmless(text), text),
+            Target::Plain => self.write(text, text),
+            Target::Nowhere => Ok(()),
+        }
+    }
+
+    /// Says something that is no part of the answer, on a line of its own.
+    pub(crate) fn note(&mut self, line: &str) -> io::Result<()> {
+        self.end()?;
+        writeln!(io::stderr(), "{line}")
+    }
+
+    /// The answer is over: the next thing shown begins a line.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        if let Target::Terminal(markdown) = &mut self.target {
+            let rest = markdown.finish();
+            self.write(&rest, "")?;
+        }
+        if self.last.is_some_and(|it| it != '\n') {
+            self.write("\n", "\n")?;
+        }
+        (self.part, self.last) = (Part::Nothing, None);
+        Ok(())
+    }
+
+    fn write(&mut self, shown: &str, text: &str) -> io::Result<()> {
+        self.last = text.chars().last().or(self.last);
+        let mut out = io::stdout().lock();
+        out.write_all(shown.as_bytes())?;
+        out.flush()
+    }
+}
