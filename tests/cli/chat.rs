@@ -1,0 +1,240 @@
+//! `ingle run` without a terminal: one answer, its settings, what is kept.
+
+use std::fs;
+
+use expect_test::expect;
+use ingle_tests::parrot;
+
+use crate::{check, place};
+
+#[test]
+fn a_prompt_is_answered_and_saved_unless_that_is_switched_off() {
+    let place = place();
+    let chats = place.path().join("ingle-home/chats");
+    check(
+        &place,
+        &["run", "parrot.gguf", "hi", "--no-save"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        Hello there, friend!
+    "#]],
+    );
+    let off = place.run_with(&["run", "parrot.gguf", "hi"], b"", &[("INGLE_SAVE", "0")]);
+    assert!(!off.contains("saved"), "{off}");
+    assert!(!chats.exists());
+
+    let told = place.run(&["run", "parrot.gguf", "hi"]);
+    let name = fs::read_dir(&chats).unwrap().next().unwrap().unwrap().file_name();
+    let name = name.into_string().unwrap();
+    expect![[r#"
+        exit 0
+        -- stdout
+        Hello there, friend!
+        -- stderr
+        (saved as `[DIR]/ingle-home/chats/[NAME]`; `--no-save` or INGLE_SAVE=0 keeps nothing)
+    "#]]
+    .assert_eq(&told.replace(&name, "[NAME]"));
+    let resumed = place.run(&["run", "parrot.gguf", "--resume", "smile"]);
+    let chat = fs::read_to_string(chats.join(&name)).unwrap();
+    let chat: serde_json::Value = serde_json::from_str(&chat).unwrap();
+    let texts: Vec<_> =
+        chat["messages"].as_array().unwrap().iter().map(|it| it["content"].clone()).collect();
+    assert_eq!(texts, ["hi", "Hello there, friend!", "smile", "Look🙂 yes"], "{resumed}");
+}
+
+#[test]
+fn prompts_come_from_pipes_files_and_words() {
+    let place = place();
+    place.file("page.txt", "smile at this\n");
+    let run = |args: &[&str], input: &str| place.run_with(args, input.as_bytes(), &[]);
+    let piped = run(&["run", "parrot.gguf", "--no-save"], "smile\n");
+    expect![[r#"
+        exit 0
+        -- stdout
+        Look🙂 yes
+    "#]]
+    .assert_eq(&piped);
+    assert_eq!(run(&["chat", "-m", "parrot.gguf", "--no-save", "hi"], "smile"), piped);
+    assert_eq!(run(&["run", "parrot.gguf", "--no-save", "-f", "page.txt"], ""), piped);
+    assert_eq!(run(&["run", "parrot.gguf", "--no-save", "-p", "please smile"], ""), piped);
+}
+
+#[test]
+fn an_answer_ends_where_it_is_told_to() {
+    let place = place();
+    let stop = ["run", "parrot.gguf", "--no-save", "--stop", ", fr", "hi"];
+    check(
+        &place,
+        &stop,
+        expect![[r#"
+        exit 0
+        -- stdout
+        Hello there
+    "#]],
+    );
+    let cut = ["run", "parrot.gguf", "--no-save", "-n", "4", "count"];
+    check(
+        &place,
+        &cut,
+        expect![[r#"
+        exit 0
+        -- stdout
+        1 2 3 4
+        -- stderr
+        (cut after 4 tokens, as `--predict` says)
+    "#]],
+    );
+}
+
+#[test]
+fn a_seed_decides_the_text() {
+    let place = place();
+    let roll = |seed: &str| {
+        place.run(&["run", "parrot.gguf", "--no-save", "-n", "16", "--seed", seed, "dice"])
+    };
+    assert_eq!(roll("1"), roll("1"));
+    assert_ne!(roll("1"), roll("2"));
+}
+
+#[test]
+fn json_has_the_text_and_what_it_took() {
+    let place = place();
+    let args = ["run", "parrot.gguf", "--no-save", "--json", "--think", "on", "think"];
+    let output = place.output(&args, b"", &[]);
+    let mut answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (_, value) in answer["usage"].as_object_mut().unwrap() {
+        if value.is_f64() {
+            *value = "[TIME]".into();
+        }
+    }
+    expect![[r#"
+        {
+          "model": "parrot.gguf",
+          "text": "Done",
+          "reasoning": "Hmm well",
+          "finish": "stop_token",
+          "usage": {
+            "prompt_tokens": 7,
+            "reused_tokens": 0,
+            "generated_tokens": 6,
+            "prompt_per_second": "[TIME]",
+            "generated_per_second": "[TIME]",
+            "seconds_to_first_token": "[TIME]",
+            "context_used": 13,
+            "context_left": 32755
+          },
+          "warnings": []
+        }"#]]
+    .assert_eq(&format!("{answer:#}"));
+}
+
+#[test]
+fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
+    let place = place();
+    check(
+        &place,
+        &["run", "parrot.gguf", "--no-save", "think"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        Done
+    "#]],
+    );
+}
+
+#[test]
+fn the_system_prompt_and_a_template_from_a_file_are_used() {
+    let place = place();
+    let args = ["run", "parrot.gguf", "--no-save", "-sys", "You are a pirate", "hi"];
+    check(
+        &place,
+        &args,
+        expect![[r#"
+        exit 0
+        -- stdout
+        Arr matey
+    "#]],
+    );
+    place.file("other.jinja", "{{ messages[0].content }}<|smile|>");
+    let args = ["run", "parrot.gguf", "--no-save", "--chat-template", "other.jinja", "hi"];
+    check(
+        &place,
+        &args,
+        expect![[r#"
+        exit 0
+        -- stdout
+        Look🙂 yes
+    "#]],
+    );
+}
+
+#[test]
+fn settings_come_from_the_file_below_the_environment_below_flags() {
+    let place = place();
+    place
+        .file("ingle-home/settings.toml", "model = \"parrot.gguf\"\nno-save = true\npredict = 3\n");
+    let first = place.run(&["run", "-m", "parrot.gguf", "count"]);
+    expect![[r#"
+        exit 0
+        -- stdout
+        1 2 3
+        -- stderr
+        (cut after 3 tokens, as `--predict` says)
+    "#]]
+    .assert_eq(&first);
+    let over = place.run(&["run", "-m", "parrot.gguf", "-n", "2", "count"]);
+    assert!(over.contains("1 2\n"), "{over}");
+    place.file("ingle-home/settings.toml", "temp = 0.5\ntemperature = 1\n");
+    check(
+        &place,
+        &["run", "parrot.gguf", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: settings `[DIR]/ingle-home/settings.toml`, line 2: no setting is called `temperature`
+    "#]],
+    );
+    place.file("ingle-home/settings.toml", "precision = \"half\"\n");
+    check(
+        &place,
+        &["run", "parrot.gguf", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: settings `[DIR]/ingle-home/settings.toml`, line 1: no precision is called `half`, there are `exact` and `fast`
+    "#]],
+    );
+}
+
+#[test]
+fn without_a_template_the_text_goes_on() {
+    let place = place();
+    place.file("base.gguf", parrot::without_template());
+    check(
+        &place,
+        &["run", "base.gguf", "--no-save", "anybody?"],
+        expect![[r#"
+            exit 0
+            -- stdout
+            Hello there, friend!
+            -- stderr
+            warning: this model has no chat template: it goes on with your text instead of answering (`--chat-template FILE` gives it one)
+        "#]],
+    );
+}
+
+/// What people write stays out of every log, at every level.
+#[test]
+fn no_log_holds_a_prompt() {
+    let place = place();
+    let canary = "xyzzy-canary";
+    let args = ["run", "parrot.gguf", "--no-save", "--verbose", "-sys", canary, "smile", canary];
+    let output = place.output(&args, canary.as_bytes(), &[("INGLE_LOG", "trace")]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains(canary) && !stderr.contains("Look"), "{stderr}");
+    let left: Vec<_> =
+        fs::read_dir(place.path().join("ingle-home")).into_iter().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}

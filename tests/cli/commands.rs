@@ -1,0 +1,266 @@
+//! Every command but `run`.
+
+use expect_test::expect;
+use ingle_tests::binary::Place;
+use safetensors::SafeTensors;
+
+use crate::{check, place};
+
+#[test]
+fn nothing_to_do_is_explained() {
+    check(
+        &Place::new(),
+        &[],
+        expect![[r#"
+        exit 0
+        -- stderr
+        Ingle runs language models on this machine; it needs a model file, such as a .gguf.
+          ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
+          ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else
+    "#]],
+    );
+}
+
+#[test]
+fn the_version_names_platform_and_kernels() {
+    let text = Place::new().run(&["--version"]);
+    let text = text.replace(std::env::consts::ARCH, "[ARCH]").replace(std::env::consts::OS, "[OS]");
+    expect![[r#"
+        exit 0
+        -- stdout
+        ingle 0.1.0
+        target: [ARCH]-[OS]
+        kernels: cpu (scalar, fast, threads: 2)
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn a_model_is_shown() {
+    let place = place();
+    check(
+        &place,
+        &["show", "parrot.gguf"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        name           Parrot
+        file           parrot.gguf
+        container      GGUF version 3
+        architecture   llama
+        parameters     198.96 K (198,961)
+        weights        777.2 KiB, 32.00 bits a weight
+        context        200,000 tokens
+        layers         1
+        width          301, feed-forward 8
+        heads          1 of 8, 1 for keys and values
+        rope           base 10000, 8 dimensions
+        vocabulary     301 tokens
+        tokenizer      llama
+        chat template  yes
+        licence        mit
+        sampling       top_k 20
+
+        format          tensors        size   share
+        F32                  12   777.2 KiB  100.0%
+
+        part            tensors        size   share
+        embedding             1   353.9 KiB   45.5%
+        output                1   353.9 KiB   45.5%
+        attention             4    37.6 KiB    4.8%
+        feed-forward          3    28.2 KiB    3.6%
+        norms                 3     3.5 KiB    0.5%
+    "#]],
+    );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "it is one snapshot")]
+fn a_model_is_shown_as_json_with_what_was_overridden() {
+    let place = place();
+    let args = ["show", "parrot.gguf", "--override-kv", "llama.rope.freq_base=f32:5000", "--json"];
+    check(
+        &place,
+        &args,
+        expect![[r#"
+        exit 0
+        -- stdout
+        {
+          "path": "parrot.gguf",
+          "container": "GGUF version 3",
+          "name": "Parrot",
+          "architecture": "llama",
+          "supported": true,
+          "parameters": 198961,
+          "bytes": 795844,
+          "context": 200000,
+          "layers": 1,
+          "embedding": 301,
+          "feed_forward": 8,
+          "heads": {
+            "query": 1,
+            "key_value": 1,
+            "dim": 8
+          },
+          "rope": {
+            "base": 5000.0,
+            "dimensions": 8,
+            "scaling": null,
+            "factor": null
+          },
+          "vocabulary": 301,
+          "tokenizer": "llama",
+          "chat_templates": [
+            "default"
+          ],
+          "licences": {
+            "license": "mit"
+          },
+          "sampling": {
+            "top_k": 20
+          },
+          "overrides": [
+            "llama.rope.freq_base=5000.0"
+          ],
+          "formats": [
+            {
+              "name": "F32",
+              "tensors": 12,
+              "bytes": 795844
+            }
+          ],
+          "parts": [
+            {
+              "name": "embedding",
+              "tensors": 1,
+              "bytes": 362404
+            },
+            {
+              "name": "output",
+              "tensors": 1,
+              "bytes": 362404
+            },
+            {
+              "name": "attention",
+              "tensors": 4,
+              "bytes": 38528
+            },
+            {
+              "name": "feed-forward",
+              "tensors": 3,
+              "bytes": 28896
+            },
+            {
+              "name": "norms",
+              "tensors": 3,
+              "bytes": 3612
+            }
+          ]
+        }
+    "#]],
+    );
+}
+
+#[test]
+fn a_text_is_tokenized() {
+    let place = place();
+    check(
+        &place,
+        &["tokenize", "parrot.gguf", "é <|bot|>"],
+        expect![[r#"
+        exit 0
+        -- stdout
+            198  b"\xc3"
+            172  b"\xa9"
+            229  b"\xe2"
+            153  b"\x96"
+            132  b"\x81"
+             63  "<"
+            127  "|"
+            101  "b"
+            114  "o"
+            119  "t"
+            127  "|"
+             65  ">"
+    "#]],
+    );
+    check(
+        &place,
+        &["tokenize", "parrot.gguf", "a<|bot|>", "--parse-special"],
+        expect![[r#"
+        exit 0
+        -- stdout
+            100  "a"
+            289  "<|bot|>"
+    "#]],
+    );
+    let piped = place.run_with(&["tokenize", "-m", "parrot.gguf", "--json"], b"hi", &[]);
+    expect![[r#"
+        exit 0
+        -- stdout
+        {
+          "ids": [
+            107,
+            108
+          ],
+          "pieces": [
+            "h",
+            "i"
+          ]
+        }
+    "#]]
+    .assert_eq(&piped);
+}
+
+#[test]
+fn logits_are_written() {
+    let place = place();
+    let args = ["logits", "parrot.gguf", "--ids", "5,6", "--greedy", "3", "-o", "out.safetensors"];
+    check(&place, &args, expect!["exit 0\n"]);
+    let bytes = std::fs::read(place.path().join("out.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let logits = tensors.tensor("logits").unwrap();
+    assert_eq!((logits.dtype(), logits.shape()[0]), (safetensors::Dtype::F32, 2));
+    let greedy = tensors.tensor("greedy_ids").unwrap();
+    assert_eq!((greedy.dtype(), greedy.shape()), (safetensors::Dtype::I64, &[3][..]));
+}
+
+/// The fields that scripts written for llama-bench read.
+#[test]
+fn a_benchmark_has_llama_benchs_fields() {
+    let place = place();
+    let args =
+        ["bench", "parrot.gguf", "-p", "8", "-n", "4", "-d", "0,32", "-r", "2", "-o", "json"];
+    let output = place.output(&args, b"", &[]);
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = rows.as_array().unwrap();
+    let tests = |name: &str| rows.iter().map(|it| it[name].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(tests("n_prompt"), [8, 0, 8, 0]);
+    assert_eq!(tests("n_gen"), [0, 4, 0, 4]);
+    assert_eq!(tests("n_depth"), [0, 0, 32, 32]);
+    for row in rows {
+        assert!(row["avg_ts"].as_f64().unwrap() > 0.0);
+        assert!(row["stddev_ts"].as_f64().unwrap() >= 0.0);
+        assert_eq!(row["samples_ts"].as_array().unwrap().len(), 2);
+    }
+    let names: Vec<_> = rows[0].as_object().unwrap().keys().map(String::as_str).collect();
+    expect!["build_commit build_version cpu_info backends model_filename model_type model_size model_n_params n_threads n_prompt n_gen n_depth test_time avg_ns stddev_ns avg_ts stddev_ts median_ts samples_ns samples_ts"].assert_eq(&names.join(" "));
+
+    let output = place.output(&["bench", "parrot.gguf", "-p", "8", "-n", "0", "-r", "1"], b"", &[]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let cells = |line: &str| line.split('|').map(|it| it.trim().to_owned()).collect::<Vec<_>>();
+    let [head, _, row] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    let names = ["", "model", "size", "params", "backend", "threads", "test", "t/s", ""];
+    assert_eq!(cells(head), names);
+    let row = cells(row);
+    let device = "cpu (scalar, fast, 2 threads)";
+    assert_eq!(row[1..7], ["llama 198.96 K F32", "777.2 KiB", "198.96 K", device, "2", "pp8"]);
+    assert!(row[7].ends_with(" ± 0.00"), "{}", row[7]);
+}
+
+#[test]
+fn a_shell_completes() {
+    let output = Place::new().output(&["completions", "bash"], b"", &[]);
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(script.contains("complete -F _ingle"), "{script}");
+}

@@ -1,0 +1,24 @@
+//! What the `ingle` binary prints and how it exits, whole, as snapshots.
+//!
+//! `UPDATE_EXPECT=1 cargo test -p ingle-tests --test cli` writes them anew; read the difference.
+
+mod bad_input;
+mod chat;
+mod commands;
+mod refusals;
+
+use expect_test::Expect;
+use ingle_tests::{binary::Place, parrot};
+
+/// A folder with the scripted model as `parrot.gguf`.
+fn place() -> Place {
+    let place = Place::new();
+    place.file("parrot.gguf", parrot::file());
+    place
+}
+
+/// Runs `ingle` in `place` and compares what it said.
+#[track_caller]
+fn check(place: &Place, args: &[&str], expected: Expect) {
+    expected.assert_eq(&place.run(args));
+}

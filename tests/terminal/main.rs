@@ -1,0 +1,222 @@
+//! `ingle run` in a pseudo-terminal: what a person sees while they type, wait and interrupt.
+//!
+//! A test waits for what the screen shows, never for time to pass. The model is the scripted one
+//! of `parrot`: every answer is known.
+#![cfg(unix)]
+
+mod screen;
+
+use std::fs;
+
+use ingle_tests::{binary::Place, parrot};
+use screen::Terminal;
+
+const CTRL_C: &str = "\x03";
+const CTRL_G: &str = "\x07";
+const UP: &str = "\x1b[A";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.file("parrot.gguf", parrot::file());
+    place
+}
+
+/// A chat that waits at its prompt.
+fn chat(place: &Place, args: &[&str]) -> Terminal {
+    let args: Vec<&str> = ["run", "parrot.gguf"].into_iter().chain(args.iter().copied()).collect();
+    let terminal = Terminal::start(place, &args, &[]);
+    terminal.wait_for_prompt();
+    terminal
+}
+
+#[test]
+fn a_conversation_is_held_and_kept() {
+    let place = place();
+    let mut terminal = chat(&place, &[]);
+    terminal.shows("/help lists the commands");
+    terminal.say("hi");
+    terminal.wait_for("Hello there, friend!");
+    terminal.wait_for("(saved as `");
+    terminal.say("/regen");
+    terminal
+        .wait_until("a second answer", |text| text.matches("Hello there, friend!").count() == 2);
+    terminal.wait_for_prompt();
+    // The line before the last one comes back.
+    terminal.send(UP);
+    terminal.wait_for("> /regen");
+    terminal.send(UP);
+    terminal.wait_for_line("> hi");
+    terminal.send(" smile\r");
+    terminal.wait_for("Look🙂 yes");
+    terminal.say("/undo");
+    terminal.wait_for("(took back: hi smile)");
+    terminal.say("/exit");
+    assert_eq!(terminal.exit_code(), 0);
+
+    let history = fs::read_to_string(place.path().join("ingle-home/history")).unwrap();
+    assert!(history.lines().any(|it| it == "hi smile"), "{history}");
+    let mut terminal = chat(&place, &["--resume"]);
+    terminal.shows("(resumed after 2 messages)");
+    terminal.send(UP);
+    terminal.wait_for_line("> /exit");
+    terminal.send(CTRL_C);
+    terminal.wait_for("(Ctrl-C again leaves)");
+    terminal.send(CTRL_C);
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn ctrl_c_stops_an_answer_and_again_leaves() {
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save", "-c", "200000"]);
+    terminal.say("count");
+    terminal.wait_for("1 2 3 4 5 6 7 8 2");
+    terminal.send(CTRL_C);
+    terminal.wait_for("(stopped; Ctrl-C again leaves)");
+    terminal.say("hi");
+    terminal.wait_for("Hello there, friend!");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.say("count");
+    terminal.wait_for("1 2 3 4 5 6 7 8 2");
+    terminal.send(CTRL_C);
+    terminal.wait_for("(stopped; Ctrl-C again leaves)");
+    terminal.wait_for_prompt();
+    terminal.send(CTRL_C);
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(!place.path().join("ingle-home").exists(), "nothing is kept with `--no-save`");
+}
+
+#[test]
+fn a_stop_string_cut_across_tokens_is_not_shown() {
+    let mut terminal = chat(&place(), &["--no-save", "--stop", ", fr"]);
+    terminal.say("hi");
+    terminal.wait_for_line("Hello there");
+    terminal.wait_for_prompt();
+    assert!(!terminal.text().contains("there,"), "{}", terminal.text());
+    terminal.leave();
+}
+
+#[test]
+fn marks_become_styles_and_thoughts_are_dim() {
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save"]);
+    terminal.say("mark");
+    terminal.wait_for_line("This is bold and code");
+    assert!(terminal.is_bold("bold") && !terminal.is_bold("This"));
+    terminal.say("think");
+    terminal.wait_for_line("Done");
+    terminal.shows("Hmm well");
+    assert!(terminal.is_dim("Hmm well") && !terminal.is_dim("Done"));
+    terminal.say("/think hide");
+    terminal.wait_for("(think: as the model does, hidden)");
+    terminal.say("/clear");
+    terminal.wait_for("(a new conversation)");
+    terminal.say("/think 1");
+    terminal.wait_for("(think: 1, hidden)");
+    terminal.leave();
+}
+
+#[test]
+fn a_new_width_breaks_lines_elsewhere() {
+    let mut terminal = chat(&place(), &["--no-save", "-n", "30"]);
+    terminal.resize(24, 20);
+    terminal.say("count");
+    terminal.wait_for_line("1 2 3 4 5 6 7 8 2 3");
+    terminal.wait_for_line("4 5 6 7 8 2 3 4 5 6");
+    terminal.wait_for("(cut after 30 tokens");
+    terminal.wait_for_prompt();
+    terminal.resize(24, 60);
+    terminal.say("count");
+    terminal.wait_for_line("1 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2");
+    terminal.leave();
+}
+
+#[test]
+fn a_pasted_page_is_one_message() {
+    let mut terminal = chat(&place(), &["--no-save"]);
+    terminal.send("\x1b[200~first line\rsecond line with a smile\rthird\x1b[201~");
+    terminal.wait_for("third");
+    assert!(!terminal.text().contains("Look"), "a pasted line end sends nothing");
+    terminal.send("\r");
+    terminal.wait_for("Look🙂 yes");
+    terminal.wait_for_prompt();
+    terminal.send("\"\"\"\rtwo\rlines smile\r\"\"\"\r");
+    terminal.wait_until("an answer to both", |text| text.matches("Look🙂 yes").count() == 2);
+    terminal.wait_for_prompt();
+    terminal.send("over\\\rhere\r");
+    terminal.wait_for("Hello there, friend!");
+    terminal.leave();
+}
+
+#[test]
+fn the_editor_changes_the_line() {
+    let place = place();
+    let editor = place.file("editor", "#!/bin/sh\nprintf 'please smile' > \"$1\"\n");
+    fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let editor = editor.display().to_string();
+    let args = ["run", "parrot.gguf", "--no-save"];
+    let mut terminal = Terminal::start(&place, &args, &[("EDITOR", &editor)]);
+    terminal.wait_for_prompt();
+    terminal.send("please");
+    terminal.wait_for("> please");
+    terminal.send(CTRL_G);
+    terminal.wait_for_line("> please smile");
+    terminal.send("\r");
+    terminal.wait_for("Look🙂 yes");
+    terminal.leave();
+}
+
+#[test]
+fn commands_change_the_conversation() {
+    let place = place();
+    place.file("page.txt", "a page with a smile\n");
+    let mut terminal = chat(&place, &[]);
+    let mut ask = |line: &str, answer: &str| {
+        terminal.say(line);
+        terminal.wait_for(answer);
+        terminal.wait_for_prompt();
+        terminal.clear();
+    };
+    ask("/system You are a pirate", "(system prompt set)");
+    ask("hi", "Arr matey");
+    ask("/system -", "(no system prompt from now on)");
+    ask("/set n 2", "error: no setting of a chat is called `n`");
+    ask("/set predict 2", "(predict = 2)");
+    ask("hi", "(cut after 2 tokens, as `--predict` says)");
+    ask("/set temp x", "error: invalid value 'x' for '--temp <X>'");
+    ask("/set top-p 2", "error: top-p is 2, expected above 0, at most 1");
+    ask("/set predict 50", "(predict = 50)");
+    ask("/file page.txt", "goes before your next message)");
+    ask("what is that?", "Look🙂 yes");
+    ask("/stats", "prompt ");
+    ask("/show", "Parrot, context");
+    ask("/nope", "hint: `/help` lists them");
+    ask("/save notes", "(saved as `");
+    ask("/export md chat.md", "(written to `chat.md`)");
+    ask("/clear", "(a new conversation)");
+    ask("/load notes", "(notes: 6 messages)");
+    ask("/compact", "(6 messages were replaced by a summary)");
+    ask("/model none.gguf", "error: there is no file `none.gguf`");
+    ask("/model parrot.gguf", "Parrot, context");
+    terminal.leave();
+    let exported = fs::read_to_string(place.path().join("chat.md")).unwrap();
+    assert!(exported.contains("## You\n\na page with a smile\n\nwhat is that?\n"), "{exported}");
+}
+
+#[test]
+fn a_full_context_is_said_and_shifts_only_when_asked() {
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save", "-c", "64"]);
+    terminal.say("count");
+    terminal.wait_for("error: the answer was cut: the context of 64 tokens is full");
+    terminal.wait_for("hint: `--ctx-size 128` needs");
+    terminal.say("and now?");
+    terminal.wait_for("error: the prompt has");
+    terminal.say("/set context-shift on");
+    terminal.wait_for("(context-shift = on)");
+    terminal.say("now?");
+    terminal.wait_for("context full: the oldest 2 messages are left out");
+    terminal.wait_for("Hello there, friend!");
+    terminal.leave();
+}

@@ -1,0 +1,219 @@
+//! A program in a pseudo-terminal, and what its screen shows.
+#![expect(clippy::unwrap_used, reason = "a test fails where its terminal does")]
+
+use std::{
+    io::{Read, Write},
+    num::NonZero,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ingle_tests::binary::{Place, ingle};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// A test that waits longer than this has failed.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const PROMPT: &str = ">";
+
+/// `ingle` and its terminal.
+pub(crate) struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    parser: Mutex<Seen>,
+    changed: Condvar,
+}
+
+struct Seen {
+    parser: vt100::Parser,
+    ended: bool,
+}
+
+impl Terminal {
+    /// Starts `ingle` on a terminal of 24 rows and 80 columns.
+    pub(crate) fn start(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let pair = native_pty_system().openpty(size(24, 80)).unwrap();
+        let mut command = CommandBuilder::new(ingle());
+        command.args(args);
+        command.cwd(place.path());
+        command.env_clear();
+        for (name, value) in place.environment() {
+            command.env(name, value);
+        }
+        command.env("TERM", "xterm-256color");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        let seen = Seen { parser: vt100::Parser::new(nonzero(24), nonzero(80), 200), ended: false };
+        let shared = Arc::new(Shared { parser: Mutex::new(seen), changed: Condvar::new() });
+        let mut output = pair.master.try_clone_reader().unwrap();
+        let reader = Arc::clone(&shared);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                let n = output.read(&mut bytes).unwrap_or(0);
+                let mut seen = reader.parser.lock().unwrap();
+                seen.parser.process(&bytes[..n]);
+                seen.ended = n == 0;
+                reader.changed.notify_all();
+                if n == 0 {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self { child, master: pair.master, keys, shared }
+    }
+
+    /// Presses these keys.
+    pub(crate) fn send(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Types a line at the prompt and sends it.
+    #[track_caller]
+    pub(crate) fn say(&mut self, line: &str) {
+        self.wait_for_prompt();
+        self.send(line);
+        self.wait_for_end(line);
+        self.send("\r");
+    }
+
+    /// Changes the size, as a person who pulls at the window.
+    pub(crate) fn resize(&mut self, rows: u16, columns: u16) {
+        self.master.resize(size(rows, columns)).unwrap();
+        self.seen().parser.screen_mut().set_size(nonzero(rows), nonzero(columns));
+    }
+
+    /// Forgets what the screen shows, so that old text is not found again.
+    pub(crate) fn clear(&mut self) {
+        self.seen().parser.process(b"\x1b[2J\x1b[H> ");
+    }
+
+    /// What the screen shows, without the spaces at the ends of lines.
+    pub(crate) fn text(&self) -> String {
+        text(&self.seen().parser)
+    }
+
+    /// Waits until the screen shows `part`.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, part: &str) {
+        self.wait_until(part, |text| text.replace('\n', "").contains(part));
+    }
+
+    /// Waits for a line that is exactly `line`.
+    #[track_caller]
+    pub(crate) fn wait_for_line(&self, line: &str) {
+        self.wait_until(line, |text| text.lines().any(|it| it == line));
+    }
+
+    /// Waits until the program asks for a line.
+    #[track_caller]
+    pub(crate) fn wait_for_prompt(&self) {
+        self.wait_until("the prompt", |text| text.lines().last() == Some(PROMPT));
+    }
+
+    /// Waits until the last line ends with what was typed.
+    #[track_caller]
+    fn wait_for_end(&self, typed: &str) {
+        self.wait_until(typed, |text| text.replace('\n', "").ends_with(typed));
+    }
+
+    /// Waits for a screen that `fits`.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, what: &str, fits: impl Fn(&str) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        let mut seen = self.seen();
+        loop {
+            let text = text(&seen.parser);
+            if fits(&text) {
+                return;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !seen.ended, "no {what:?} on the screen:\n{text}");
+            seen = self.shared.changed.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+
+    /// Fails unless `part` is on the screen now.
+    #[track_caller]
+    pub(crate) fn shows(&self, part: &str) {
+        let text = self.text();
+        assert!(text.contains(part), "no {part:?} on the screen:\n{text}");
+    }
+
+    /// Whether the first place that shows `part` is bold.
+    pub(crate) fn is_bold(&self, part: &str) -> bool {
+        self.style(part, vt100::Cell::bold)
+    }
+
+    /// Whether the first place that shows `part` is dim.
+    pub(crate) fn is_dim(&self, part: &str) -> bool {
+        self.style(part, vt100::Cell::dim)
+    }
+
+    /// Leaves at the prompt with Ctrl-D.
+    #[track_caller]
+    pub(crate) fn leave(mut self) {
+        self.wait_for_prompt();
+        self.send("\x04");
+        assert_eq!(self.exit_code(), 0);
+    }
+
+    /// Waits until the program ends.
+    #[track_caller]
+    pub(crate) fn exit_code(mut self) -> u32 {
+        let end = Instant::now() + DEADLINE;
+        let mut seen = self.shared.parser.lock().unwrap();
+        while !seen.ended {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "it does not end:\n{}", text(&seen.parser));
+            seen = self.shared.changed.wait_timeout(seen, left).unwrap().0;
+        }
+        drop(seen);
+        self.child.wait().unwrap().exit_code()
+    }
+
+    fn style(&self, part: &str, is: impl Fn(&vt100::Cell) -> bool) -> bool {
+        let seen = self.seen();
+        let screen = seen.parser.screen();
+        let (_, columns) = screen.size();
+        for (row, line) in screen.rows(0, columns.get()).enumerate() {
+            if line.starts_with('>') {
+                continue;
+            }
+            if let Some(at) = line.find(part) {
+                let column = line[..at].chars().count() as u16;
+                return screen.cell(row as u16, column).is_some_and(is);
+            }
+        }
+        panic!("no {part:?} on the screen");
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.parser.lock().unwrap()
+    }
+}
+
+fn size(rows: u16, cols: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+fn text(parser: &vt100::Parser) -> String {
+    let (_, columns) = parser.screen().size();
+    let rows = parser.screen().rows(0, columns.get());
+    let lines: Vec<_> = rows.map(|it| it.trim_end().to_owned()).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+fn nonzero(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("a terminal has rows and columns")
+}
