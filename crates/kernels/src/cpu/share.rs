@@ -11,6 +11,7 @@
 //! 4. nothing that a turn shows outlives the turn.
 
 use std::{
+    alloc::{Layout, alloc_zeroed},
     cell::UnsafeCell,
     ops::Range,
     slice,
@@ -224,32 +225,44 @@ impl Paged {
         let pages = |cols: usize| {
             let len = spec.places().saturating_mul(cols);
             Ok(match spec.format {
-                CacheFormat::F32 => Pages::F32(Shared::zeroed(len, 0.0)?),
-                CacheFormat::F16 => Pages::F16(Shared::zeroed(len, 0)?),
+                CacheFormat::F32 => Pages::F32(Shared::zeroed(len)?),
+                CacheFormat::F16 => Pages::F16(Shared::zeroed(len)?),
             })
         };
         Ok(Self { k: pages(spec.k_cols)?, v: pages(spec.v_cols)? })
     }
 }
 
-impl<T: Clone> Shared<T> {
-    /// `len` zeros. Where `zero` is all zero bits, the system is asked for zeroed memory, which
-    /// is not there before it is used.
-    fn zeroed(len: usize, zero: T) -> Result<Self, Error> {
-        // Asks in a way that can be refused; `vec!` would end the process.
-        let refused = Vec::<T>::new().try_reserve_exact(len).is_err();
+/// Numbers for which all bits zero is a value.
+pub(super) trait Zeroed: Copy {}
+
+impl Zeroed for f32 {}
+impl Zeroed for u16 {}
+impl Zeroed for Q8Block {}
+
+impl<T: Zeroed> Shared<T> {
+    /// `len` zeros, as zeroed memory from the system: a page of it is not there before it is used.
+    fn zeroed(len: usize) -> Result<Self, Error> {
         let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
-        if refused { Err(Error::Memory { bytes }) } else { Ok(vec![zero; len].into()) }
+        if bytes == 0 {
+            return Ok(Self::default());
+        }
+        let layout = Layout::array::<T>(len).map_err(|_| Error::Memory { bytes })?;
+        // SAFETY: `layout` has a size, see above.
+        let items = unsafe { alloc_zeroed(layout) }.cast::<UnsafeCell<T>>();
+        if items.is_null() {
+            return Err(Error::Memory { bytes });
+        }
+        // SAFETY: the allocation is of `len` items of `T`, whose layout `UnsafeCell<T>` has, and
+        // all bits zero is a `T`, which is what `Zeroed` says.
+        Ok(Self(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(items, len)) }))
     }
 
     /// Makes this at least `len` long. What it held is lost.
-    pub(super) fn grow(&mut self, len: usize) -> Result<(), Error>
-    where
-        T: Default,
-    {
+    pub(super) fn grow(&mut self, len: usize) -> Result<(), Error> {
         if len > self.0.len() {
             *self = Self::default();
-            *self = Self::zeroed(len, T::default())?;
+            *self = Self::zeroed(len)?;
         }
         Ok(())
     }
