@@ -56,7 +56,7 @@ impl Engine {
         mut backend: Box<dyn Backend>,
         options: &Options,
     ) -> Result<Self, LoadError> {
-        let sizes = options.sizes(&arch::config(file)?)?;
+        let sizes = options.sizes(&arch::config(file)?, backend.info().cache)?;
         let model = arch::load(file, backend.as_mut(), sizes.pages)?;
         let runner = Runner::new(model.model.as_ref(), backend, sizes.max)?;
         let info = Info {

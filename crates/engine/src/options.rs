@@ -27,20 +27,14 @@ pub struct Options {
     pub max_seqs: usize,
     /// Tokens of prompts that one step computes.
     pub chunk: usize,
-    /// How keys and values are stored.
-    pub cache_format: CacheFormat,
+    /// How keys and values are stored. Absent: as the backend prefers.
+    pub cache_format: Option<CacheFormat>,
 }
 
 impl Default for Options {
-    /// One sequence, keys and values in full.
+    /// One sequence.
     fn default() -> Self {
-        Self {
-            ctx_size: None,
-            free_memory: None,
-            max_seqs: 1,
-            chunk: 512,
-            cache_format: CacheFormat::F32,
-        }
+        Self { ctx_size: None, free_memory: None, max_seqs: 1, chunk: 512, cache_format: None }
     }
 }
 
@@ -82,19 +76,24 @@ pub(crate) struct Sizes {
 }
 
 impl Options {
-    pub(crate) fn sizes(&self, config: &Config) -> Result<Sizes, LoadError> {
+    pub(crate) fn sizes(
+        &self,
+        config: &Config,
+        preferred: CacheFormat,
+    ) -> Result<Sizes, LoadError> {
+        let format = self.cache_format.unwrap_or(preferred);
         at_least_one("ctx_size", self.ctx_size.unwrap_or(1))?;
         at_least_one("max_seqs", self.max_seqs)?;
         at_least_one("chunk", self.chunk)?;
-        let context = self.context(config);
+        let context = self.context(config, format);
         let per_seq = context.div_ceil(BLOCK_LEN);
         let blocks = per_seq.saturating_mul(self.max_seqs);
-        let needed = self.token_bytes(config) * blocks as u128 * BLOCK_LEN as u128;
+        let needed = token_bytes(config, format) * blocks as u128 * BLOCK_LEN as u128;
         let free = self.free_memory.unwrap_or(isize::MAX as u64);
         if needed > u128::from(free) || u32::try_from(context).is_err() {
             return Err(LoadError::CacheTooLarge { context, needed, free });
         }
-        let pages = Pages { blocks, block_len: BLOCK_LEN, format: self.cache_format };
+        let pages = Pages { blocks, block_len: BLOCK_LEN, format };
         let max = Shape {
             rows: self.chunk.min(context) + self.max_seqs,
             seqs: self.max_seqs,
@@ -104,26 +103,26 @@ impl Options {
         Ok(Sizes { context, pages, max, cache_bytes: needed as u64 })
     }
 
-    fn context(&self, config: &Config) -> usize {
+    fn context(&self, config: &Config, format: CacheFormat) -> usize {
         if let Some(n) = self.ctx_size {
             return n;
         }
-        let a_token = self.token_bytes(config) * self.max_seqs as u128;
+        let a_token = token_bytes(config, format) * self.max_seqs as u128;
         let half = u128::from(self.free_memory.unwrap_or(u64::MAX) / 2);
         let held = usize::try_from(half / a_token).unwrap_or(usize::MAX);
         // Whole blocks, and never none: the check of the bytes says what does not fit.
         let held = (held / BLOCK_LEN).max(1) * BLOCK_LEN;
         config.context.min(DEFAULT_CONTEXT).min(held)
     }
+}
 
-    /// Bytes that the cache takes for one token of one sequence.
-    fn token_bytes(&self, config: &Config) -> u128 {
-        let bytes = match self.cache_format {
-            CacheFormat::F32 => 4,
-            CacheFormat::F16 => 2,
-        };
-        config.cache_numbers() as u128 * bytes
-    }
+/// Bytes that the cache takes for one token of one sequence.
+fn token_bytes(config: &Config, format: CacheFormat) -> u128 {
+    let bytes = match format {
+        CacheFormat::F32 => 4,
+        CacheFormat::F16 => 2,
+    };
+    config.cache_numbers() as u128 * bytes
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {
