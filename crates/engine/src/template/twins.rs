@@ -215,6 +215,9 @@ mod tests {
         let text = "a < b <think> <|im_end|>";
         let twins = twins(&["<think>", "<|im_end|>"], &[text]);
         let prompt = twins.restore(&twins.own(text, |token| token != "<think>"));
-        assert_eq!((prompt.text.as_str(), prompt.foreign), (text, vec![14..15]));
+        assert_eq!(
+            prompt,
+            Prompt { text: text.to_owned(), foreign: std::iter::once(14..15).collect() }
+        );
     }
 }
