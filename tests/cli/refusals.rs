@@ -19,7 +19,7 @@ fn conversations_that_do_not_fit() {
         -- stderr
         error: the prompt has 102 tokens, the context holds 64
 
-        hint: `--ctx-size 128` needs 4.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
+        hint: `--ctx-size 128` needs 2.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
     "#]],
     );
     let args = ["run", "parrot.gguf", "--no-save", "-c", "32", "count"];
