@@ -11,6 +11,7 @@ use std::{
 
 use chrono::{NaiveDate, NaiveDateTime};
 use engine::template::{Conversation, Error, Template, TokenTexts};
+use ingle_tests::golden;
 use serde_json::Value as Json;
 
 #[test]
@@ -186,16 +187,4 @@ fn json(path: &Path) -> Json {
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn golden() -> Option<PathBuf> {
-    let folder = std::env::var_os("INGLE_GOLDEN").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| ingle_tests::root().join("../shared/golden"));
-    if folder.join("chat_templates").is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("CI").is_some_and(|it| it == "true");
-    assert!(!required, "CI needs golden data: {} is missing", folder.display());
-    eprintln!("skipped: no golden data");
-    None
 }

@@ -1,7 +1,8 @@
 //! Jinja as Hugging Face's `apply_chat_template` speaks it, on minijinja.
 //!
 //! The environment trims blocks and adds what transformers adds: `raise_exception`,
-//! `strftime_now`, its own `tojson`. Methods of Python's types come from minijinja-contrib.
+//! `strftime_now`, its own `tojson`. The values of
+//! a rendering are bounded by `bounds.rs`.
 
 use std::fmt::Write;
 
@@ -11,7 +12,7 @@ use chrono::{
 };
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig};
 
-use super::{json, python};
+use super::{json, methods, python};
 
 /// Tells templates the local time.
 pub type Clock = fn() -> NaiveDateTime;
@@ -29,7 +30,7 @@ pub(super) fn environment(clock: Clock) -> Environment<'static> {
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
     env.set_debug(false);
-    env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    env.set_unknown_method_callback(methods::call);
     python::install(&mut env);
     env.add_filter("tojson", json::tojson);
     env.add_function("raise_exception", raise_exception);

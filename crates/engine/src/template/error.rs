@@ -15,6 +15,17 @@ pub enum Error {
         /// The most that is compiled.
         limit: usize,
     },
+    /// Its expressions are longer than any template could need.
+    #[error(
+        "the chat template's expressions are too long in line {line}: \
+        the squares of their lengths add up to more than {limit}"
+    )]
+    TooComplex {
+        /// Where the limit is passed, counted from 1.
+        line: usize,
+        /// The most that is compiled.
+        limit: usize,
+    },
     /// The text is not a template.
     #[error("the chat template has a syntax error in line {line}, near `{near}`: {reason}")]
     Syntax {
@@ -59,6 +70,12 @@ pub enum Error {
         /// The most bytes that are taken.
         limit: usize,
     },
+    /// The template engine has a bug that this template finds.
+    #[error("the chat template made the template engine panic")]
+    Panicked,
+    /// The system gave no thread to render on.
+    #[error("no thread could be started for the chat template")]
+    NoThread(#[source] std::io::Error),
     /// The conversation uses up the private characters that mark who wrote what.
     #[error("the conversation holds {found} different private-use characters, too many to mark it")]
     TooManyPrivate {

@@ -10,7 +10,7 @@ use minijinja::{
     value::{Kwargs, Rest, ValueKind},
 };
 
-use super::twins;
+use super::{python, twins};
 
 /// Python's `json.dumps` gives up at about 1,000 levels.
 const MAX_DEPTH: usize = 200;
@@ -65,6 +65,8 @@ impl Writer<'_, '_, '_> {
             ValueKind::Number => self.out.push_str(&number(value)),
             ValueKind::String => self.string(value.as_str().unwrap_or_default()),
             ValueKind::Seq => self.sequence(value, depth)?,
+            // Slices and sums of lists are lazy in minijinja, but lists all the same.
+            ValueKind::Iterable if !python::is_generator(value) => self.sequence(value, depth)?,
             ValueKind::Map => self.map(value, depth)?,
             kind => return Err(unfit(format!("of type {kind} is not JSON serializable"))),
         }

@@ -7,14 +7,18 @@
 //! A template is a program by a stranger: it runs with a budget of steps, which also bounds its
 //! memory, and with limits on nesting and on what it writes.
 
+mod bounds;
 mod context;
 mod conversation;
 mod dialect;
 mod error;
 mod json;
+mod methods;
 mod python;
 mod render;
 mod rewrite;
+mod scan;
+mod stack;
 mod twins;
 
 use std::collections::BTreeMap;
@@ -28,8 +32,9 @@ pub use conversation::{Content, Conversation, FunctionCall, Message, Role, ToolC
 pub use dialect::Clock;
 pub use error::Error;
 
-/// The longest source that is compiled; the longest real one has 17 KB.
-const MAX_SOURCE: usize = 1 << 20;
+/// The longest source that is compiled; the longest real one has 17 KB. minijinja counts lines and
+/// columns in 16 bits, and `rewrite.rs` makes templates longer.
+const MAX_SOURCE: usize = 60_000;
 
 /// The name under which a model keeps its only template.
 const DEFAULT: &str = "default";
@@ -76,7 +81,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// If it does not compile, or is longer than 1 MiB.
+    /// If it does not compile, or is longer than 60,000 bytes.
     pub fn from_source(source: &str, texts: TokenTexts) -> Result<Self, Error> {
         let clock = || chrono::Local::now().naive_local();
         let env = dialect::environment(clock);
@@ -117,7 +122,11 @@ impl Template {
         if source.len() > MAX_SOURCE {
             return Err(Error::SourceTooLong { found: source.len(), limit: MAX_SOURCE });
         }
-        let compiled = self.env.add_template_owned(name, rewrite::rewritten(source));
+        let rewritten = rewrite::rewritten(source)?;
+        if rewritten.len() > usize::from(u16::MAX) {
+            return Err(Error::SourceTooLong { found: source.len(), limit: MAX_SOURCE });
+        }
+        let compiled = stack::with_room(|| self.env.add_template_owned(name, rewritten))?;
         compiled.map_err(|error| error::syntax(&error, source))?;
         self.sources.insert(name, source.to_owned());
         Ok(())

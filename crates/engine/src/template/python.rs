@@ -1,6 +1,6 @@
 //! Where minijinja's values are not Python's: none is no list, and filters that select are lazy.
 //!
-//! Methods of strings, lists and dicts are not here; they come from minijinja-contrib.
+//! Methods are in `methods.rs`.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -9,11 +9,11 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs},
 };
 
-use super::rewrite;
+/// Filters that minijinja has and Jinja has not, and one that prints values for debugging.
+const NOT_JINJA: [&str; 6] = ["bool", "chain", "lines", "pprint", "split", "zip"];
 
 /// Replaces filters and tests by those that answer as Jinja's do.
 pub(super) fn install(env: &mut Environment<'static>) {
-    env.add_filter(rewrite::EACH, each);
     env.add_filter("map", |state: &mut State, it: Value, args: Rest<ValueOrKwargs>| {
         filters::map(state, not_none(it)?, args).map(Generator::value)
     });
@@ -21,16 +21,16 @@ pub(super) fn install(env: &mut Environment<'static>) {
     env.add_filter("reject", reject);
     env.add_filter("selectattr", selectattr);
     env.add_filter("rejectattr", rejectattr);
+    for name in NOT_JINJA {
+        env.remove_filter(name);
+    }
     env.add_test("iterable", |it: &Value| is_iterable(it));
     env.add_test("sequence", is_sequence);
     env.add_test("number", |it: &Value| matches!(it.kind(), ValueKind::Number | ValueKind::Bool));
 }
 
-fn each(it: Value) -> Result<Value, Error> {
-    not_none(it)
-}
-
-fn not_none(it: Value) -> Result<Value, Error> {
+/// `it`, if Python could iterate over it as far as none is concerned.
+pub(super) fn not_none(it: Value) -> Result<Value, Error> {
     match it.kind() {
         ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "none is not iterable")),
         _ => Ok(it),
@@ -44,7 +44,7 @@ fn is_iterable(it: &Value) -> bool {
 /// What has a length and takes an index: to Python, texts and dicts too.
 fn is_sequence(it: &Value) -> bool {
     let kinds = [ValueKind::Undefined, ValueKind::String, ValueKind::Seq, ValueKind::Map];
-    kinds.contains(&it.kind())
+    kinds.contains(&it.kind()) || (it.kind() == ValueKind::Iterable && !is_generator(it))
 }
 
 type Test<'a> = Option<Cow<'a, str>>;
@@ -85,6 +85,11 @@ fn rejectattr(
     args: Rest<ValueOrKwargs>,
 ) -> Result<Value, Error> {
     filters::rejectattr(state, not_none(it)?, attribute, test, args).map(Generator::value)
+}
+
+/// Whether this is what a lazy filter gave.
+pub(super) fn is_generator(it: &Value) -> bool {
+    it.downcast_object_ref::<Generator>().is_some()
 }
 
 /// What Python's lazy filters give: true even if it yields nothing, without length, no JSON.

@@ -6,22 +6,34 @@ use minijinja::{Environment, ErrorKind};
 use serde_json::Value as Json;
 
 use super::{
-    Conversation, Template,
+    Conversation, Template, bounds,
     context::{self, Marker, ReasoningKey},
     dialect::Refusal,
     error::{Error, line_of, reason, shortened},
+    stack,
     twins::Twins,
 };
 use crate::Prompt;
 
-/// Steps that any rendering may take, and those that a message and 64 bytes of text add.
-const FUEL: u64 = 500_000;
-const FUEL_PER_MESSAGE: u64 = 1_000;
-const FUEL_PER_BYTE: u64 = 1;
+/// Steps that any rendering may take: 80 times what the longest real one needs.
+const FUEL: u64 = 200_000;
+/// Steps that each message adds. Real templates take up to 900.
+const FUEL_PER_MESSAGE: u64 = 2_000;
+/// Steps that each pair of messages adds: some templates look back over all messages at each one.
+const FUEL_PER_PAIR: u64 = 8;
+/// Steps that each byte of text adds. Most templates take 0.2; one walks over characters, for 9.
+const FUEL_PER_BYTE: u64 = 16;
+/// The most steps, whatever the conversation. One step pays for 64 bytes: 256 MB.
+const MAX_FUEL: u64 = 4_000_000;
 
 /// Bytes that any rendering may write, and those that a byte of text adds.
 const MAX_OUTPUT: usize = 1 << 20;
 const MAX_OUTPUT_PER_BYTE: usize = 8;
+
+/// Items of a value that any rendering may keep, and those that each value of the conversation
+/// adds; each byte adds one, since texts are split.
+const MAX_NODES: usize = 2_000;
+const MAX_NODES_PER_NODE: usize = 16;
 
 /// Levels of macros and blocks; minijinja counts a macro as several.
 const MAX_DEPTH: usize = 200;
@@ -35,14 +47,15 @@ impl Template {
     ) -> Result<Prompt, Error> {
         let conversation = &*context::with_objects(conversation);
         let texts = texts(conversation);
+        let nodes = texts.len();
         let size: usize = texts.iter().map(|it| it.len()).sum();
         let twins = Twins::choose(structural, texts.into_iter())?;
         let marker = Marks { twins: &twins };
         let source = &self.sources[name];
         let key = ReasoningKey::of(source);
         let variables = context::variables(conversation, &self.texts, key, &marker);
-        let limits = Limits::new(conversation.messages.len(), size);
-        let rendered = limits.run(&self.env, name, variables);
+        let limits = Limits::new(conversation.messages.len(), size, nodes);
+        let rendered = stack::with_room(|| limits.run(&self.env, name, variables))?;
         rendered.map(|text| twins.restore(&text)).map_err(|error| match error {
             Stop::Limit(error) => error,
             Stop::Template(error) => {
@@ -67,7 +80,7 @@ impl Marker for Marks<'_> {
     }
 }
 
-/// Every text of a conversation.
+/// Every text of a conversation, and an empty one for every other value.
 fn texts(conversation: &Conversation) -> Vec<&str> {
     let mut texts = Vec::new();
     for json in conversation.tools.iter().chain(&conversation.documents) {
@@ -101,7 +114,7 @@ fn texts_of<'a>(json: &'a Json, texts: &mut Vec<&'a str>) {
         Json::String(text) => texts.push(text),
         Json::Array(items) => items.iter().for_each(|it| texts_of(it, texts)),
         Json::Object(map) => texts_in(map, texts),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) => texts.push(""),
     }
 }
 
@@ -114,6 +127,7 @@ fn texts_in<'a>(map: &'a serde_json::Map<String, Json>, texts: &mut Vec<&'a str>
 
 struct Limits {
     fuel: u64,
+    nodes: usize,
     output: usize,
 }
 
@@ -123,9 +137,13 @@ enum Stop {
 }
 
 impl Limits {
-    fn new(messages: usize, bytes: usize) -> Self {
+    fn new(messages: usize, bytes: usize, nodes: usize) -> Self {
+        let (n, size) = (messages as u64, bytes as u64);
+        let by_messages = n.saturating_mul(FUEL_PER_MESSAGE + n.saturating_mul(FUEL_PER_PAIR));
+        let fuel = size.saturating_mul(FUEL_PER_BYTE).saturating_add(by_messages);
         Self {
-            fuel: FUEL + FUEL_PER_MESSAGE * messages as u64 + FUEL_PER_BYTE * bytes as u64,
+            fuel: fuel.saturating_add(FUEL).min(MAX_FUEL),
+            nodes: MAX_NODES + MAX_NODES_PER_NODE * (messages + nodes) + bytes,
             output: MAX_OUTPUT + MAX_OUTPUT_PER_BYTE * bytes,
         }
     }
@@ -137,6 +155,7 @@ impl Limits {
         variables: minijinja::Value,
     ) -> Result<String, Stop> {
         let mut env = env.clone();
+        bounds::install(&mut env, self.nodes);
         env.set_fuel(Some(self.fuel));
         env.set_recursion_limit(MAX_DEPTH);
         let mut out = Bounded { text: Vec::new(), limit: self.output, full: false };
@@ -150,13 +169,19 @@ impl Limits {
     }
 
     fn stop(&self, error: minijinja::Error) -> Stop {
-        let too_deep = error.detail().is_some_and(|it| it.contains("recursion limit"));
-        match error.kind() {
+        let innermost = causes(&error).last().unwrap_or(&error);
+        let too_deep = innermost.detail().is_some_and(|it| it.contains("recursion limit"));
+        match innermost.kind() {
             ErrorKind::OutOfFuel => Stop::Limit(Error::TooMuchWork { fuel: self.fuel }),
             _ if too_deep => Stop::Limit(Error::TooDeep { limit: MAX_DEPTH }),
             _ => Stop::Template(error),
         }
     }
+}
+
+/// The engine's errors behind one of includes, blocks and macros.
+fn causes(error: &minijinja::Error) -> impl Iterator<Item = &minijinja::Error> {
+    std::iter::successors(Some(error), |&it| it.source()?.downcast_ref())
 }
 
 /// A buffer that refuses to grow beyond its limit.
@@ -183,13 +208,10 @@ impl io::Write for Bounded {
 
 /// What an error of the engine says about the template; `clean` turns twins back.
 fn failure(error: &minijinja::Error, source: &str, clean: &dyn Fn(&str) -> String) -> Error {
-    let mut cause = error.source();
-    while let Some(it) = cause {
-        if let Some(refusal) = it.downcast_ref::<Refusal>() {
-            return Error::Refused { message: shortened(&clean(&refusal.0)) };
-        }
-        cause = it.source();
+    let innermost = causes(error).last().unwrap_or(error);
+    if let Some(refusal) = innermost.source().and_then(|it| it.downcast_ref::<Refusal>()) {
+        return Error::Refused { message: shortened(&clean(&refusal.0)) };
     }
     let line = error.line().unwrap_or(0);
-    Error::Failed { line, near: line_of(source, line), reason: clean(&reason(error)) }
+    Error::Failed { line, near: line_of(source, line), reason: clean(&reason(innermost)) }
 }

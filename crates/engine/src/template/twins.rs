@@ -215,9 +215,8 @@ mod tests {
         let text = "a < b <think> <|im_end|>";
         let twins = twins(&["<think>", "<|im_end|>"], &[text]);
         let prompt = twins.restore(&twins.own(text, |token| token != "<think>"));
-        assert_eq!(
-            prompt,
-            Prompt { text: text.to_owned(), foreign: std::iter::once(14..15).collect() }
-        );
+        assert_eq!(prompt.text, text);
+        let found: Vec<&str> = prompt.foreign.iter().map(|it| &text[it.start..]).collect();
+        assert_eq!(found, ["<|im_end|>"]);
     }
 }
