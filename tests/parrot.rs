@@ -122,6 +122,8 @@ impl Speech {
         }
         // Without a template a question is answered, too.
         it.follows.push((it.id("<0x3F>"), it.id("Hello")));
+        // So is a thought that was ended for the model.
+        it.follows.push((it.id("<0x0A>"), it.id("Done")));
         it
     }
 

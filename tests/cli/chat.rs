@@ -132,6 +132,10 @@ fn json_has_the_text_and_what_it_took() {
 #[test]
 fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
     let place = place();
+    let args = ["run", "parrot.gguf", "--no-save", "--json", "--think", "1", "think"];
+    let output = place.output(&args, b"", &[]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["reasoning"], &answer["text"]), (&"Hmm".into(), &"Done".into()));
     check(
         &place,
         &["run", "parrot.gguf", "--no-save", "think"],

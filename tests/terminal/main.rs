@@ -205,6 +205,18 @@ fn commands_change_the_conversation() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_it_is_in_use_is_an_error() {
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save"]);
+    let file = fs::OpenOptions::new().write(true).open(place.path().join("parrot.gguf")).unwrap();
+    file.set_len(5000).unwrap();
+    terminal.say("hi");
+    terminal.wait_for("was truncated while it was in use: 5,000 bytes, it had");
+    terminal.wait_for("hint: the file was changed or cut; load it again");
+    terminal.leave();
+}
+
+#[test]
 fn a_full_context_is_said_and_shifts_only_when_asked() {
     let place = place();
     let mut terminal = chat(&place, &["--no-save", "-c", "64"]);

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use kernels::{
     Backend,
-    cpu::{Config, Cpu},
+    cpu::{Config, Cpu, Precision},
     reference::Reference,
 };
 use loader::{ModelFile, Override};
@@ -76,6 +76,10 @@ pub(crate) fn open(name: &str, overrides: &[Override]) -> anyhow::Result<ModelFi
 pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
     match load.device.unwrap_or_default() {
         Device::Auto | Device::Cpu => Ok(Box::new(Cpu::new(config(load)?)?)),
+        Device::Reference if load.precision == Some(Precision::Fast) => {
+            let message = "`--device reference` is always exact, found `--precision fast`";
+            Err(Failure::usage(message).hint("leave one of them out").into())
+        }
         Device::Reference => Ok(Box::new(Reference::default())),
     }
 }

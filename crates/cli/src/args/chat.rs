@@ -1,6 +1,6 @@
 //! Settings of a conversation that are neither about loading nor about sampling.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use serde::Deserialize;
@@ -27,6 +27,9 @@ pub(crate) struct Chat {
     /// Do not show what the model thinks
     #[arg(long)]
     pub(crate) hide_thinking: bool,
+    /// Take the chat template from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    pub(crate) chat_template: Option<PathBuf>,
     /// No template: the model goes on with the text as it is
     #[arg(long)]
     pub(crate) raw: bool,
@@ -81,6 +84,7 @@ impl Chat {
             stop: if self.stop.is_empty() { other.stop } else { self.stop },
             think: self.think.or(other.think),
             hide_thinking: self.hide_thinking || other.hide_thinking,
+            chat_template: self.chat_template.or(other.chat_template),
             raw: self.raw || other.raw,
             context_shift: self.context_shift || other.context_shift,
             no_save: self.no_save || other.no_save,

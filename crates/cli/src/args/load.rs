@@ -1,6 +1,6 @@
 //! Settings of whatever loads a model onto a device.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use clap::Args;
 use kernels::cpu::Precision;
@@ -31,9 +31,6 @@ pub(crate) struct Load {
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     #[serde(deserialize_with = "text::many")]
     pub(crate) override_kv: Vec<loader::Override>,
-    /// Take the chat template from this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) chat_template: Option<PathBuf>,
 }
 
 /// What computes.
@@ -83,7 +80,6 @@ impl Load {
             precision: self.precision.or(file.precision),
             // The file's come first, so that a flag for the same key wins.
             override_kv: [file.override_kv, self.override_kv].concat(),
-            chat_template: self.chat_template.or(file.chat_template),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Style {
             return Ok(Self::Completion { asked: true });
         }
         let texts = token_texts(file, tokenizer);
-        let template = match &settings.load.chat_template {
+        let template = match &settings.chat.chat_template {
             Some(path) => Some(Template::from_source(&read_text(path)?, texts)?),
             None => Template::load(file, texts)?,
         };

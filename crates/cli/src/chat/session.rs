@@ -10,6 +10,9 @@ use store::{Message, Role};
 use super::{prompt::Style, reasoning::Marks, report::Report};
 use crate::{args::Settings, failure::Failure, memory, model};
 
+/// Tokens of a prompt that are computed between two looks at Ctrl-C.
+const CHUNK: usize = 128;
+
 /// Everything a turn needs.
 pub(crate) struct Session {
     /// The model as the user named it.
@@ -41,6 +44,7 @@ impl Session {
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
             free_memory: memory::free(),
+            chunk: CHUNK,
             ..Options::default()
         };
         let loading = || format!("cannot load `{name}`");

@@ -226,7 +226,7 @@ impl Turn<'_> {
         let mut finished = None;
         for event in events.into_iter().filter(|it| it.seq == seq) {
             match event.kind {
-                EventKind::Prefilled { .. } => {}
+                EventKind::Prefilled { done, total } => self.screen.reading(done, total)?,
                 EventKind::Token { id, text } => {
                     self.watch.token();
                     self.ids.push(id);

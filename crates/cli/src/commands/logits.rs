@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context;
 use engine::{Engine, Options};
 use safetensors::{Dtype, tensor::TensorView};
+use serde_json::json;
 
 use crate::{
     args::{Everywhere, Logits},
@@ -42,5 +43,13 @@ pub(crate) fn run(args: Logits, everywhere: &Everywhere) -> anyhow::Result<()> {
     if everywhere.verbose {
         eprintln!("{}", engine.info().device);
     }
-    Ok(())
+    match everywhere.json {
+        false => Ok(()),
+        true => super::print_json(&json!({
+            "output": args.output,
+            "tokens": args.ids.len(),
+            "vocab": engine.info().vocab,
+            "device": engine.info().device,
+        })),
+    }
 }

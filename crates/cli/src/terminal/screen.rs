@@ -12,6 +12,8 @@ const USUAL_WIDTH: usize = 80;
 pub(crate) struct Screen {
     target: Target,
     part: Part,
+    /// Whether the line says how much of the prompt was read.
+    is_reading: bool,
     /// Whether anything of this answer was shown, and how it ended.
     last: Option<char>,
 }
@@ -37,12 +39,24 @@ impl Screen {
     /// Standard output.
     pub(crate) fn new() -> Self {
         let target = if is_styled() { Target::Terminal(Box::default()) } else { Target::Plain };
-        Self { target, part: Part::Nothing, last: None }
+        Self { target, part: Part::Nothing, is_reading: false, last: None }
     }
 
     /// Shows nothing.
     pub(crate) fn nowhere() -> Self {
-        Self { target: Target::Nowhere, part: Part::Nothing, last: None }
+        let (target, part) = (Target::Nowhere, Part::Nothing);
+        Self { target, part, is_reading: false, last: None }
+    }
+
+    /// Shows how far a long prompt was read, until there is something better to show.
+    pub(crate) fn reading(&mut self, done: usize, total: usize) -> io::Result<()> {
+        if !matches!(self.target, Target::Terminal(_)) || self.last.is_some() || done >= total {
+            return Ok(());
+        }
+        self.is_reading = true;
+        let mut out = io::stdout().lock();
+        write!(out, "\r\x1b[2mreading: {done} of {total} tokens\x1b[22m\x1b[K")?;
+        out.flush()
     }
 
     /// Shows more of what the model thinks; not where it could not be told from the answer.
@@ -89,6 +103,9 @@ impl Screen {
 
     /// The answer is over: the next thing shown begins a line.
     pub(crate) fn end(&mut self) -> io::Result<()> {
+        if self.is_reading {
+            self.write("", "")?;
+        }
         if let Target::Terminal(markdown) = &mut self.target {
             let rest = markdown.finish();
             self.write(&rest, "")?;
@@ -103,6 +120,9 @@ impl Screen {
     fn write(&mut self, shown: &str, text: &str) -> io::Result<()> {
         self.last = text.chars().last().or(self.last);
         let mut out = io::stdout().lock();
+        if std::mem::take(&mut self.is_reading) {
+            out.write_all(b"\r\x1b[K")?;
+        }
         out.write_all(shown.as_bytes())?;
         out.flush()
     }
