@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    listen(cli.everywhere.verbose);
+    listen();
     Interrupts::install()?;
     let everywhere = &cli.everywhere;
     match cli.command {
@@ -45,9 +45,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 /// Log lines go to standard error: warnings always, more as `INGLE_LOG` says. No line at any
 /// level holds what people or models wrote.
-fn listen(verbose: bool) {
+fn listen() {
     use tracing_subscriber::EnvFilter;
-    let usual = if verbose { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_env("INGLE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let filter = EnvFilter::try_from_env("INGLE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

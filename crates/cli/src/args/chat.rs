@@ -14,7 +14,7 @@ pub(crate) struct Chat {
     /// Tokens to answer with at most
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) predict: Option<NonZeroUsize>,
-    /// The system prompt
+    /// The system prompt (`-sys` works, too)
     #[arg(long, visible_alias = "sys", value_name = "TEXT")]
     pub(crate) system: Option<String>,
     /// End the answer before this text; may be given several times

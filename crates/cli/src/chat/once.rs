@@ -20,6 +20,7 @@ pub(crate) fn once(
     let mut screen = if everywhere.json { Screen::nowhere() } else { Screen::new() };
     if everywhere.verbose {
         eprintln!("{}", session.summary());
+        eprintln!("loaded in {:.2} s", session.loaded_in.as_secs_f64());
     }
     session.warn_of_settings();
     let answer = session.say(prompt, &mut screen)?;

@@ -84,6 +84,9 @@ pub(crate) fn talk(
 impl Talk {
     fn greet(&mut self) {
         eprintln!("{}", self.session.summary());
+        if self.verbose {
+            eprintln!("loaded in {:.2} s", self.session.loaded_in.as_secs_f64());
+        }
         self.session.warn_of_settings();
         eprintln!("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
         if !self.session.messages.is_empty() {

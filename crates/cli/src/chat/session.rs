@@ -1,6 +1,9 @@
 //! A loaded model, its settings, and the conversation so far.
 
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use engine::{Engine, Options};
@@ -21,6 +24,7 @@ pub(crate) struct Session {
     pub(super) file: ModelFile,
     pub(crate) engine: Engine,
     pub(super) style: Style,
+    pub(super) loaded_in: Duration,
     pub(super) messages: Vec<Message>,
     /// Messages at the beginning that the context has no room for.
     pub(super) dropped: usize,
@@ -49,7 +53,6 @@ impl Session {
         };
         let loading = || format!("cannot load `{name}`");
         let engine = Engine::load(&file, backend, &options).with_context(loading)?;
-        tracing::info!(seconds = started.elapsed().as_secs_f64(), "loaded");
         let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;
         let session = Self {
             name: name.to_owned(),
@@ -57,6 +60,7 @@ impl Session {
             engine,
             style,
             settings,
+            loaded_in: started.elapsed(),
             messages: Vec::new(),
             dropped: 0,
             retries: 0,
