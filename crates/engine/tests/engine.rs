@@ -327,7 +327,7 @@ fn logits_of_every_position_are_those_of_the_steps() {
 fn the_default_context_fits_half_of_the_free_memory() {
     let context = |ctx_size, free_memory| {
         let options = Options { ctx_size, free_memory, ..Options::default() };
-        let config = Config { threads: 1, ..Config::detect() };
+        let config = Config { threads: 1, precision: Precision::Exact, ..Config::detect() };
         let cpu = Box::new(Cpu::new(config).expect("what was detected"));
         Engine::load_ids_only(&tiny("llama"), cpu, &options).map(|it| it.context())
     };
