@@ -27,14 +27,14 @@ fn conversations_that_do_not_fit() {
         &place,
         &args,
         expect![[r#"
-        exit 1
-        -- stdout
-        1 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5
-        -- stderr
-        error: the answer was cut: the context of 32 tokens is full
+            exit 1
+            -- stdout
+            1 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5 6 7 8 2 3 4 5
+            -- stderr
+            error: the answer was cut: the context of 32 tokens is full
 
-        hint: `--ctx-size 64` needs 2.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
-    "#]],
+            hint: `--ctx-size 64` needs 1.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
+        "#]],
     );
     place.file("broken.gguf", parrot::broken());
     check(
