@@ -13,7 +13,9 @@ mod conversation;
 mod dialect;
 mod error;
 mod json;
+mod marks;
 mod methods;
+mod probe;
 mod python;
 mod render;
 mod rewrite;
@@ -21,7 +23,7 @@ mod scan;
 mod stack;
 mod twins;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use loader::ModelFile;
 use minijinja::Environment;
@@ -31,6 +33,8 @@ use crate::Prompt;
 pub use conversation::{Content, Conversation, FunctionCall, Message, Role, ToolCall};
 pub use dialect::Clock;
 pub use error::Error;
+pub use marks::ReasoningMarks;
+pub use probe::Thinking;
 
 /// The longest source that is compiled; the longest real one has 17 KB. minijinja counts lines and
 /// columns in 16 bits, and `rewrite.rs` makes templates longer.
@@ -48,6 +52,7 @@ pub struct Template {
     env: Environment<'static>,
     sources: BTreeMap<&'static str, String>,
     texts: TokenTexts,
+    abilities: OnceLock<probe::Abilities>,
 }
 
 /// Texts of tokens that templates print.
@@ -85,7 +90,8 @@ impl Template {
     pub fn from_source(source: &str, texts: TokenTexts) -> Result<Self, Error> {
         let clock = || chrono::Local::now().naive_local();
         let env = dialect::environment(clock);
-        let mut template = Self { env, sources: BTreeMap::new(), texts };
+        let mut template =
+            Self { env, sources: BTreeMap::new(), texts, abilities: OnceLock::new() };
         template.add(DEFAULT, source)?;
         Ok(template)
     }
@@ -102,6 +108,22 @@ impl Template {
         &self.sources[DEFAULT]
     }
 
+    /// Whether system messages reach the prompt.
+    pub fn supports_system(&self) -> bool {
+        self.abilities().system
+    }
+
+    /// The variables that control the model's reasoning, if there are any.
+    pub fn thinking(&self) -> Option<&Thinking> {
+        self.abilities().thinking.as_ref()
+    }
+
+    /// What stands around reasoning in the model's text, if the template knows reasoning. Where
+    /// a prompt ends with the start mark, the model's text begins as reasoning.
+    pub fn reasoning(&self) -> Option<&ReasoningMarks> {
+        self.abilities().reasoning.as_ref()
+    }
+
     /// Renders `conversation`; what people and tools wrote is foreign where it could be taken
     /// for one of the `structural` tokens.
     ///
@@ -116,6 +138,11 @@ impl Template {
         let with_tools = !conversation.tools.is_empty() && self.sources.contains_key(TOOL_USE);
         let name = if with_tools { TOOL_USE } else { DEFAULT };
         self.render_named(name, conversation, structural)
+    }
+
+    /// Found out at the first need: a dozen short renderings.
+    fn abilities(&self) -> &probe::Abilities {
+        self.abilities.get_or_init(|| probe::Abilities::of(self))
     }
 
     fn add(&mut self, name: &'static str, source: &str) -> Result<(), Error> {

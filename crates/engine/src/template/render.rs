@@ -50,8 +50,8 @@ impl Template {
         let nodes = texts.len();
         let size: usize = texts.iter().map(|it| it.len()).sum();
         let twins = Twins::choose(structural, texts.into_iter())?;
-        let marker = Marks { twins: &twins };
         let source = &self.sources[name];
+        let marker = Marks { twins: &twins, template: self, source };
         let key = ReasoningKey::of(source);
         let variables = context::variables(conversation, &self.texts, key, &marker);
         let limits = Limits::new(conversation.messages.len(), size, nodes);
@@ -68,6 +68,8 @@ impl Template {
 
 struct Marks<'a> {
     twins: &'a Twins,
+    template: &'a Template,
+    source: &'a str,
 }
 
 impl Marker for Marks<'_> {
@@ -76,7 +78,8 @@ impl Marker for Marks<'_> {
     }
 
     fn own(&self, text: &str) -> String {
-        self.twins.own(text, |_| true)
+        self.twins
+            .own(text, |token| !self.template.abilities().lets_assistant_say(token, self.source))
     }
 }
 
