@@ -7,21 +7,21 @@ model=${1:?usage: first_token.sh MODEL.gguf INGLE LLAMA_COMPLETION THREADS [ROUN
 ingle=$2 peer=$3 threads=$4 rounds=${5:-5}
 prompt="Once upon a time"
 
-once() { # name, command…: "seconds MiB" of one run
-  local out
-  out=$( { /usr/bin/time -f '%e %M' "${@:2}" </dev/null >/dev/null 2>/dev/null; } 2>&1 | tail -n 1)
-  echo "$out" | awk '{ printf "%.2f %.0f\n", $1, $2 / 1024 }'
+report=$(mktemp)
+once() { # command…: "seconds MiB" of one run, which must succeed
+  /usr/bin/time -o "$report" -f '%e %M' "$@" </dev/null >/dev/null 2>&1
+  awk '{ printf "%.2f %.0f\n", $1, $2 / 1024 }' "$report"
 }
 
-ours() { once ingle "$ingle" run "$model" "$prompt" --raw -n 1 -c 2048 -t "$threads" --temp 0 --no-save; }
-theirs() { once llama.cpp "$peer" -m "$model" -p "$prompt" -no-cnv -n 1 -c 2048 -t "$threads" --temp 0; }
+ours() { once "$ingle" run "$model" "$prompt" --raw -n 1 -c 2048 -t "$threads" --temp 0 --no-save; }
+theirs() { once "$peer" -m "$model" -p "$prompt" -no-cnv -n 1 -c 2048 -t "$threads" --temp 0; }
 
 median() { sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
 
 ours >/dev/null
 theirs >/dev/null
 a=$(mktemp) b=$(mktemp)
-trap 'rm -f "$a" "$b"' EXIT
+trap 'rm -f "$a" "$b" "$report"' EXIT
 for _ in $(seq "$rounds"); do
   ours >>"$a"
   theirs >>"$b"
