@@ -264,3 +264,19 @@ fn a_shell_completes() {
     let script = String::from_utf8(output.stdout).unwrap();
     assert!(script.contains("complete -F _ingle"), "{script}");
 }
+
+/// A key that nobody here knows may change what a model computes: it is named, not passed over.
+#[test]
+fn unknown_keys_of_a_folder_are_named() {
+    let place = place();
+    let folder = ingle_tests::root().join("tests/golden/small/families/llama");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("it is committed");
+    let config = String::from_utf8(read("config.json")).expect("JSON is UTF-8");
+    std::fs::create_dir(place.path().join("small")).expect("a fresh folder");
+    place.file("small/model.safetensors", read("model.safetensors"));
+    place.file("small/config.json", config.replacen('{', "{\"novel_gate\": 2,", 1));
+    let shown = place.run(&["show", "small"]);
+    let warning = shown.lines().find(|line| line.starts_with("warning: "));
+    let want = "warning: keys of `config.json` that nobody here knows: `novel_gate`";
+    assert_eq!(warning, Some(want), "{shown}");
+}

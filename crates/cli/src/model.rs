@@ -11,7 +11,7 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
     reference::Reference,
 };
-use loader::{ModelFile, Override};
+use loader::{ModelFile, Override, safetensors::UNREAD_KEYS};
 
 use crate::{
     args::{Device, Load, Model},
@@ -65,7 +65,12 @@ pub(crate) fn open(name: &str, overrides: &[Override]) -> anyhow::Result<ModelFi
     if !path.exists() {
         return Err(absent(name, path).into());
     }
-    ModelFile::open(path, overrides).with_context(|| format!("cannot load `{name}`"))
+    let file = ModelFile::open(path, overrides).with_context(|| format!("cannot load `{name}`"))?;
+    if let Some(unread) = file.metadata.strings(UNREAD_KEYS)? {
+        let keys: Vec<String> = unread.iter().map(|key| format!("`{key}`")).collect();
+        eprintln!("warning: keys of `config.json` that nobody here knows: {}", keys.join(", "));
+    }
+    Ok(file)
 }
 
 /// The device that `load` asks for.
@@ -78,6 +83,10 @@ pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
         Device::Auto | Device::Cpu => Ok(Box::new(Cpu::new(config(load)?)?)),
         Device::Reference if load.precision == Some(Precision::Fast) => {
             let message = "`--device reference` is always exact, found `--precision fast`";
+            Err(Failure::usage(message).hint("leave one of them out").into())
+        }
+        Device::Reference if load.threads.is_some() => {
+            let message = "`--device reference` has one thread, found `--threads`";
             Err(Failure::usage(message).hint("leave one of them out").into())
         }
         Device::Reference => Ok(Box::new(Reference::default())),

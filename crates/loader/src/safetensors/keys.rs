@@ -1,7 +1,7 @@
 //! From `config.json` to GGUF's metadata, by a family's table.
 //!
 //! Every key is accounted for: it is mapped, or known to change nothing, or neutral, or an error;
-//! the rest is listed at [`UNREAD`], where a program can see it.
+//! the rest is listed at [`UNREAD_KEYS`], where a program can see it.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use super::{
 use crate::{Array, FileTensor, Metadata, Value};
 
 /// The keys of `config.json` that nobody here knows: an array of strings, absent if there are none.
-pub(super) const UNREAD: &str = "ingle.config.unread_keys";
+pub const UNREAD_KEYS: &str = "ingle.config.unread_keys";
 
 /// What a family's table is applied to.
 pub(super) struct View<'a> {
@@ -168,7 +168,7 @@ impl View<'_> {
         }
         if !unread.is_empty() {
             let unread = Value::Array(Array::String(unread.into_iter().collect()));
-            self.metadata.insert(UNREAD, unread);
+            self.metadata.insert(UNREAD_KEYS, unread);
         }
         Ok(())
     }

@@ -38,6 +38,7 @@ use config::Config;
 use families::FAMILIES;
 use family::Family;
 use folder::Folder;
+pub use keys::UNREAD_KEYS;
 use keys::View;
 use shards::Weights;
 
