@@ -77,12 +77,13 @@ pub fn without_template() -> Vec<u8> {
 fn template() -> String {
     let mut text = String::from(
         "{%- for m in messages -%}\
-         {%- if m.role == 'assistant' -%}<|bot|>{{ m.content }}</s>\
+         {%- if m.role == 'assistant' -%}<|bot|>\
+         {%- if m.reasoning_content -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}\
+         {{ m.content }}</s>\
          {%- else -%}<|{{ m.role }}|>{{ m.content }}{%- endif -%}\
          {%- endfor -%}\
          {%- if add_generation_prompt -%}\
-         {%- set said = messages[-1].content ~ (messages[0].content if messages[0].role == 'system' else '') -%}\
-         {#- reasoning stands in <think></think> -#}",
+         {%- set said = messages[-1].content ~ (messages[0].content if messages[0].role == 'system' else '') -%}",
     );
     for (i, (word, token, _)) in SCRIPTS.iter().enumerate() {
         text += &match (i, *word) {

@@ -159,13 +159,13 @@ fn files_that_are_cut_or_incomplete() {
         "cut.gguf",
         &whole[..whole.len() / 2],
         expect![[r#"
-        exit 1
-        -- stderr
-        error: cannot load `cut.gguf`
-          cause: tensor `blk.0.attn_output.weight` ends at byte 409,984, the file has 402,480
+            exit 1
+            -- stderr
+            error: cannot load `cut.gguf`
+              cause: tensor `blk.0.attn_output.weight` ends at byte 410,048, the file has 402,512
 
-        hint: the file is incomplete or damaged; get it again
-    "#]],
+            hint: the file is incomplete or damaged; get it again
+        "#]],
     );
     refuse(
         "head.gguf",

@@ -124,7 +124,9 @@ fn json_has_the_text_and_what_it_took() {
             "context_used": 13,
             "context_left": 32755
           },
-          "warnings": []
+          "warnings": [
+            "`--think on` changes nothing: this model's template has no switch, the model decides"
+          ]
         }"#]]
     .assert_eq(&format!("{answer:#}"));
 }
@@ -144,6 +146,58 @@ fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
         -- stdout
         Done
     "#]],
+    );
+}
+
+/// The template has a switch, or a warning says that it has none.
+#[test]
+fn thinking_is_switched_by_the_template() {
+    let place = place();
+    let switch = "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content %}<think>\
+                  {{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{% endfor %}\
+                  {% if add_generation_prompt %}\
+                  {% if enable_thinking is defined and not enable_thinking %}<|bot|>\
+                  {% else %}<|think|>{% endif %}{% endif %}";
+    place.file("switch.jinja", switch);
+    let run = |more: &[&str]| {
+        let args = ["run", "parrot.gguf", "--no-save", "--chat-template", "switch.jinja", "hi"];
+        place.run(&[&args[..], more].concat())
+    };
+    expect![[r#"
+        exit 0
+        -- stdout
+        Done
+    "#]]
+    .assert_eq(&run(&["--think", "on"]));
+    expect![[r#"
+        exit 0
+        -- stdout
+        Hello there, friend!
+    "#]]
+    .assert_eq(&run(&["--think", "off"]));
+    let hidden = run(&["--json", "--hide-thinking"]);
+    assert!(hidden.contains("\"reasoning\": null"), "{hidden}");
+    check(
+        &place,
+        &["run", "parrot.gguf", "--no-save", "--think", "off", "think"],
+        expect![[r#"
+            exit 0
+            -- stdout
+            Done
+            -- stderr
+            warning: `--think off` changes nothing: this model's template has no switch (`--think 1` ends the reasoning at once, `--hide-thinking` hides it)
+        "#]],
+    );
+    check(
+        &place,
+        &["run", "parrot.gguf", "--no-save", "--raw", "--think", "on", "anybody?"],
+        expect![[r#"
+            exit 0
+            -- stdout
+            Hello there, friend!
+            -- stderr
+            warning: `--think on` changes nothing: there is no chat template
+        "#]],
     );
 }
 

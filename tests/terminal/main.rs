@@ -61,6 +61,7 @@ fn a_conversation_is_held_and_kept() {
     terminal.wait_for_line("> /exit");
     terminal.send(CTRL_C);
     terminal.wait_for("(Ctrl-C again leaves)");
+    terminal.wait_for_prompt();
     terminal.send(CTRL_C);
     assert_eq!(terminal.exit_code(), 0);
 }
@@ -114,6 +115,9 @@ fn marks_become_styles_and_thoughts_are_dim() {
     terminal.wait_for("(a new conversation)");
     terminal.say("/think 1");
     terminal.wait_for("(think: 1, hidden)");
+    terminal.say("/think off");
+    terminal
+        .wait_for("warning: `--think off` changes nothing: this model's template has no switch");
     terminal.leave();
 }
 

@@ -78,14 +78,16 @@ impl fmt::Display for Think {
 impl Chat {
     /// These, and where they say nothing, those of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
+        // A template and none at all exclude each other: what was said here decides.
+        let (raw, template) = (self.raw, self.chat_template.is_some());
         Self {
             predict: self.predict.or(other.predict),
             system: self.system.or(other.system),
             stop: if self.stop.is_empty() { other.stop } else { self.stop },
             think: self.think.or(other.think),
             hide_thinking: self.hide_thinking || other.hide_thinking,
-            chat_template: self.chat_template.or(other.chat_template),
-            raw: self.raw || other.raw,
+            chat_template: self.chat_template.or(other.chat_template.filter(|_| !raw)),
+            raw: raw || (other.raw && !template),
             context_shift: self.context_shift || other.context_shift,
             no_save: self.no_save || other.no_save,
         }

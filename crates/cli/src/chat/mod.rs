@@ -14,6 +14,7 @@ mod repl;
 mod report;
 mod session;
 mod slash;
+mod think;
 mod turn;
 
 pub(crate) use keeper::{Keeper, Keeps};

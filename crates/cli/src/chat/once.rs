@@ -41,9 +41,17 @@ pub(crate) fn once(
             eprintln!("{}", cut(&answer.report));
             Ok(())
         }
+        _ if answer.is_thought_alone() => {
+            eprintln!("{THOUGHT_ALONE}");
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
+
+/// Said where there is nothing else to show.
+pub(super) const THOUGHT_ALONE: &str =
+    "(no answer: the model ended in the middle of its reasoning)";
 
 /// The answer reached `--predict`.
 pub(super) fn cut(report: &Report) -> String {
@@ -66,10 +74,11 @@ fn print_json(session: &Session, answer: &Answer) -> anyhow::Result<()> {
         Finish::ContextFull => "context_full",
         Finish::Cancelled => "cancelled",
     };
+    let hidden = session.settings.chat.hide_thinking;
     crate::commands::print_json(&json!({
         "model": session.name,
         "text": answer.text,
-        "reasoning": answer.reasoning,
+        "reasoning": answer.reasoning.as_ref().filter(|_| !hidden),
         "finish": finish,
         "usage": answer.report,
         "warnings": session.warnings,

@@ -9,10 +9,10 @@ use loader::ModelFile;
 use store::{Message, Role};
 
 use super::{
-    reasoning::Marks,
     session::{Session, read_text},
+    think,
 };
-use crate::args::{Settings, Think};
+use crate::{args::Settings, failure::Failure};
 
 /// How messages become a prompt.
 pub(super) enum Style {
@@ -40,6 +40,10 @@ impl Style {
         settings: &Settings,
     ) -> anyhow::Result<Self> {
         if settings.chat.raw {
+            if settings.chat.chat_template.is_some() {
+                let message = "`raw` means no template, found `chat-template` too";
+                return Err(Failure::usage(message).hint("leave one of them out").into());
+            }
             return Ok(Self::Completion { asked: true });
         }
         let texts = token_texts(file, tokenizer);
@@ -53,18 +57,12 @@ impl Style {
         })
     }
 
-    /// What the model writes around its reasoning.
-    pub(super) fn marks(&self) -> Option<Marks> {
+    /// The template, where there is a chat.
+    pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Chat(template) => Marks::of(template.source()),
+            Self::Chat(template) => Some(template),
             Self::Completion { .. } => None,
         }
-    }
-
-    /// Whether the template lets reasoning be switched.
-    fn switches_thinking(&self) -> bool {
-        let switch = |it: &str| it.contains("enable_thinking") || it.contains("thinking");
-        matches!(self, Self::Chat(template) if switch(template.source()))
     }
 }
 
@@ -90,23 +88,14 @@ impl Session {
         (keep, (1..shown.len()).filter_map(at).filter(|&it| it > keep).collect())
     }
 
-    /// What `--think` asks for and this model cannot do.
-    pub(super) fn thinking_warning(&self) -> Option<String> {
-        match (self.settings.chat.think?, self.style.marks(), self.style.switches_thinking()) {
-            (Think::Off, None, _) | (_, Some(_), true) => None,
-            (Think::On | Think::AtMost(_), Some(_), _) => None,
-            (Think::Off, Some(_), false) => {
-                Some("this model's template cannot switch its reasoning off".to_owned())
-            }
-            (_, None, _) => Some("this model's template knows no reasoning".to_owned()),
-        }
-    }
-
     fn prompt_of(&self, messages: &[Message], ending: Ending) -> anyhow::Result<Ready> {
         let tokenizer = self.engine.tokenizer();
         let (prompt, bos) = match &self.style {
             Style::Chat(template) => {
-                let conversation = self.conversation(messages, ending);
+                let mut conversation = self.conversation(messages, ending);
+                if let Some(think) = self.settings.chat.think {
+                    conversation.kwargs.extend(think::variables(think, template));
+                }
                 (template.render(&conversation, tokenizer.structural())?, Bos::Never)
             }
             Style::Completion { .. } => (plain(messages), Bos::AsModel),
@@ -128,12 +117,6 @@ impl Session {
         });
         let mut conversation = Conversation::new(system.into_iter().chain(turns).collect());
         conversation.add_generation_prompt = ending == Ending::Answer;
-        if let Some(think) = self.settings.chat.think {
-            let on = think != Think::Off;
-            // The two names that templates have for it.
-            conversation.kwargs.insert("enable_thinking".to_owned(), on.into());
-            conversation.kwargs.insert("thinking".to_owned(), on.into());
-        }
         conversation
     }
 }

@@ -1,33 +1,8 @@
 //! Tells what a model thinks from what it answers, while the text arrives.
+//!
+//! The marks between the two are the template's; whether a model thinks is asked for in `think`.
 
-/// Marks that models put around their reasoning.
-const MARKS: &[(&str, &str)] = &[
-    ("<think>", "</think>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("<seed:think>", "</seed:think>"),
-];
-
-/// What a model writes before and after its reasoning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Marks {
-    begin: &'static str,
-    pub(super) end: &'static str,
-}
-
-impl Marks {
-    /// Those that this template uses.
-    pub(super) fn of(template: &str) -> Option<Self> {
-        let used =
-            MARKS.iter().find(|(begin, end)| template.contains(begin) || template.contains(end));
-        used.map(|&(begin, end)| Self { begin, end })
-    }
-
-    /// Whether the text of this prompt leaves the model thinking.
-    pub(super) fn are_open_after(self, prompt: &str) -> bool {
-        prompt.trim_end().ends_with(self.begin)
-    }
-}
+use engine::template::ReasoningMarks;
 
 /// A piece of what the model wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +14,7 @@ pub(super) enum Piece {
 /// Splits an answer at its marks.
 #[derive(Debug)]
 pub(super) struct Reasoning {
-    marks: Option<Marks>,
+    marks: Option<ReasoningMarks>,
     state: State,
     /// What may be the beginning of a mark.
     held: String,
@@ -54,14 +29,14 @@ enum State {
 }
 
 impl Reasoning {
-    /// For a model with these marks; the prompt may have `opened` the reasoning.
-    pub(super) fn new(marks: Option<Marks>, prompt: &str) -> Self {
-        let open = marks.is_some_and(|it| it.are_open_after(prompt));
+    /// For a model with these marks; where the prompt ends with the first, the model thinks.
+    pub(super) fn new(marks: Option<&ReasoningMarks>, prompt: &str) -> Self {
         let state = match marks {
-            Some(_) if open => State::Thinking,
+            Some(marks) if prompt.trim_end().ends_with(&marks.start) => State::Thinking,
             Some(_) => State::Start,
             None => State::Answering,
         };
+        let marks = marks.cloned();
         Self { marks, state, held: String::new() }
     }
 
@@ -74,23 +49,23 @@ impl Reasoning {
     pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
         self.held += text;
         let mut pieces = Vec::new();
-        while let Some(marks) = self.marks {
+        while let Some(marks) = &self.marks {
             match self.state {
                 State::Answering => break,
                 State::Start => {
                     let begun = self.held.trim_start();
-                    if let Some(rest) = begun.strip_prefix(marks.begin) {
+                    if let Some(rest) = begun.strip_prefix(&marks.start) {
                         self.held = rest.to_owned();
                         self.state = State::Thinking;
-                    } else if marks.begin.starts_with(begun) {
+                    } else if marks.start.starts_with(begun) {
                         return pieces;
                     } else {
                         self.state = State::Answering;
                     }
                 }
                 State::Thinking => {
-                    let Some(at) = self.held.find(marks.end) else {
-                        let kept = overlap(&self.held, marks.end);
+                    let Some(at) = self.held.find(&marks.end) else {
+                        let kept = overlap(&self.held, &marks.end);
                         let rest = self.held.split_off(self.held.len() - kept);
                         let thought = std::mem::replace(&mut self.held, rest);
                         pieces.extend((!thought.is_empty()).then_some(Piece::Thought(thought)));
@@ -133,7 +108,8 @@ mod tests {
     /// Thoughts in parentheses.
     #[track_caller]
     fn check(prompt: &str, pieces: &[&str], expected: &str) {
-        let mut reasoning = Reasoning::new(Marks::of("{{ '<think>' }}"), prompt);
+        let marks = ReasoningMarks { start: "<think>".to_owned(), end: "</think>".to_owned() };
+        let mut reasoning = Reasoning::new(Some(&marks), prompt);
         let mut all: Vec<Piece> = pieces.iter().flat_map(|it| reasoning.push(it)).collect();
         all.extend(reasoning.finish());
         let show = |it: &Piece| match it {
@@ -155,8 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_without_marks_has_no_reasoning() {
-        assert_eq!(Marks::of("{{ messages }}"), None);
+    fn without_marks_all_is_the_answer() {
         let mut reasoning = Reasoning::new(None, "<think>");
         assert_eq!(reasoning.push("<think>a"), [Piece::Answer("<think>a".to_owned())]);
     }

@@ -6,9 +6,10 @@ use engine::Finish;
 
 use super::{
     keeper::Keeper,
-    once::{cut, saved},
+    once::{THOUGHT_ALONE, cut, saved},
     session::Session,
     slash::{self, HELP, Said},
+    think,
 };
 use crate::{
     args::Everywhere,
@@ -149,6 +150,10 @@ impl Talk {
                 eprintln!("(stopped; Ctrl-C again leaves)");
                 Ok(Next::Interrupted)
             }
+            Finish::StopToken(_) | Finish::StopString(_) if answer.is_thought_alone() => {
+                eprintln!("{THOUGHT_ALONE}");
+                Ok(Next::GoOn)
+            }
             Finish::StopToken(_) | Finish::StopString(_) => Ok(Next::GoOn),
         }
     }
@@ -177,7 +182,8 @@ impl Session {
         if self.is_completion() && self.settings.chat.system.is_some() {
             warnings.push("the system prompt is not used: there is no chat template".to_owned());
         }
-        warnings.extend(self.thinking_warning());
+        let think = self.settings.chat.think;
+        warnings.extend(think.and_then(|it| think::warning(it, self.style.template())));
         for warning in warnings {
             if !self.warnings.contains(&warning) {
                 eprintln!("warning: {warning}");

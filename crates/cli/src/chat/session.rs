@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::Context;
-use engine::{Engine, Options};
+use engine::{Engine, Options, template::ReasoningMarks};
 use loader::ModelFile;
 use store::{Message, Role};
 
-use super::{prompt::Style, reasoning::Marks, report::Report};
+use super::{prompt::Style, report::Report};
 use crate::{args::Settings, failure::Failure, memory, model};
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
@@ -94,9 +94,9 @@ impl Session {
         Ok(sampling)
     }
 
-    /// The marks of the model's reasoning.
-    pub(super) fn marks(&self) -> Option<Marks> {
-        self.style.marks()
+    /// The marks around the model's reasoning.
+    pub(super) fn marks(&self) -> Option<&ReasoningMarks> {
+        self.style.template()?.reasoning()
     }
 
     /// Whether the model goes on with text instead of answering messages.

@@ -25,6 +25,13 @@ pub(super) struct Answer {
     pub(super) report: Report,
 }
 
+impl Answer {
+    /// Whether nothing came but reasoning.
+    pub(super) fn is_thought_alone(&self) -> bool {
+        self.text.is_empty() && self.reasoning.is_some()
+    }
+}
+
 /// An answer in the making.
 struct Turn<'a> {
     screen: &'a mut Screen,
