@@ -1,8 +1,8 @@
 //! One case of the suite: what to record, what to run it over, how far off it may be.
 
 use crate::{
-    Backend, Batch, Bytes, Cache, CacheFormat, CacheSpec, Format, Linear, Plan, Shape, Table,
-    Tensor, Weight, WeightSpec, reference::Reference,
+    Backend, Batch, Bytes, Cache, CacheFormat, CacheSpec, Format, Linear, NONE, Plan, Shape, Span,
+    Table, Tensor, Weight, WeightSpec, reference::Reference,
 };
 
 pub(super) struct Case {
@@ -46,6 +46,17 @@ impl Case {
             past += chunk;
         }
         self.block_len = past.div_ceil(BLOCKS[0]);
+        self
+    }
+
+    /// Takes away the blocks that no row sees any more, as an engine does.
+    pub(super) fn forgetting(mut self, span: Span) -> Self {
+        for batch in &mut self.batches {
+            for (&first, table) in batch.first.iter().zip(&mut batch.tables) {
+                let dead = span.first(batch.at[first as usize]) as usize / self.block_len;
+                table.0[0][..dead].fill(NONE);
+            }
+        }
         self
     }
 
