@@ -56,8 +56,9 @@ impl Engine {
         mut backend: Box<dyn Backend>,
         options: &Options,
     ) -> Result<Self, LoadError> {
-        let sizes = options.sizes(&arch::config(file)?, backend.info().cache)?;
-        let model = arch::load(file, backend.as_mut(), sizes.pages)?;
+        let config = arch::config(file)?;
+        let sizes = options.sizes(&config, backend.info().cache)?;
+        let model = arch::load_with(file, backend.as_mut(), config, &sizes.layout)?;
         let runner = Runner::new(model.model.as_ref(), backend, sizes.max)?;
         let info = Info {
             architecture: file.architecture().to_owned(),
@@ -73,7 +74,7 @@ impl Engine {
             cache_bytes: sizes.cache_bytes,
             scratch_bytes: runner.scratch(),
         };
-        let blocks = Blocks::new(sizes.pages.blocks, sizes.pages.block_len);
+        let blocks = Blocks::new(&sizes.layout);
         let chunk = options.chunk.min(sizes.context);
         Ok(Self {
             scheduler: Scheduler::new(blocks, sizes.context, options.max_seqs, chunk),

@@ -2,7 +2,11 @@
 
 use kernels::{CacheFormat, Shape};
 
-use crate::{LoadError, Pages, arch::Config};
+use crate::{
+    LoadError,
+    arch::Config,
+    cache::{Layout, blocks_for},
+};
 
 /// Tokens a block of the cache.
 pub(crate) const BLOCK_LEN: usize = 32;
@@ -70,7 +74,7 @@ pub struct Info {
 /// The sizes of an engine.
 pub(crate) struct Sizes {
     pub(crate) context: usize,
-    pub(crate) pages: Pages,
+    pub(crate) layout: Layout,
     pub(crate) max: Shape,
     pub(crate) cache_bytes: u64,
 }
@@ -86,43 +90,58 @@ impl Options {
         at_least_one("max_seqs", self.max_seqs)?;
         at_least_one("chunk", self.chunk)?;
         let context = self.context(config, format);
-        let per_seq = context.div_ceil(BLOCK_LEN);
-        let blocks = per_seq.saturating_mul(self.max_seqs);
-        let needed = token_bytes(config, format) * blocks as u128 * BLOCK_LEN as u128;
+        let layout = self.layout(config, format, context);
+        let needed = cache_bytes(config, &layout);
         let free = self.free_memory.unwrap_or(isize::MAX as u64);
         if needed > u128::from(free) || u32::try_from(context).is_err() {
             return Err(LoadError::CacheTooLarge { context, needed, free });
         }
-        let pages = Pages { blocks, block_len: BLOCK_LEN, format };
-        let max = Shape {
-            rows: self.chunk.min(context) + self.max_seqs,
-            seqs: self.max_seqs,
-            outputs: self.max_seqs.max(OUTPUTS),
-            len: context,
-        };
-        Ok(Sizes { context, pages, max, cache_bytes: needed as u64 })
+        let max = self.max(context);
+        Ok(Sizes { context, layout, max, cache_bytes: needed as u64 })
     }
 
     fn context(&self, config: &Config, format: CacheFormat) -> usize {
         if let Some(n) = self.ctx_size {
             return n;
         }
-        let a_token = token_bytes(config, format) * self.max_seqs as u128;
+        let most = config.context.min(DEFAULT_CONTEXT);
         let half = u128::from(self.free_memory.unwrap_or(u64::MAX) / 2);
-        let held = usize::try_from(half / a_token).unwrap_or(usize::MAX);
+        let fits = |n| cache_bytes(config, &self.layout(config, format, n)) <= half;
+        if fits(most) {
+            return most;
+        }
         // Whole blocks, and never none: the check of the bytes says what does not fit.
-        let held = (held / BLOCK_LEN).max(1) * BLOCK_LEN;
-        config.context.min(DEFAULT_CONTEXT).min(held)
+        let (mut held, mut too_many) = (1, most.div_ceil(BLOCK_LEN));
+        while too_many - held > 1 {
+            let middle = held.midpoint(too_many);
+            if fits(middle * BLOCK_LEN) { held = middle } else { too_many = middle }
+        }
+        most.min(held * BLOCK_LEN)
+    }
+
+    fn layout(&self, config: &Config, format: CacheFormat, context: usize) -> Layout {
+        let max = self.max(context);
+        Layout::new(&config.spans, (BLOCK_LEN, format), |span| blocks_for(span, max, BLOCK_LEN))
+    }
+
+    /// The largest batch.
+    fn max(&self, context: usize) -> Shape {
+        Shape {
+            rows: self.chunk.min(context).saturating_add(self.max_seqs),
+            seqs: self.max_seqs,
+            outputs: self.max_seqs.max(OUTPUTS),
+            len: context,
+        }
     }
 }
 
-/// Bytes that the cache takes for one token of one sequence.
-fn token_bytes(config: &Config, format: CacheFormat) -> u128 {
-    let bytes = match format {
+fn cache_bytes(config: &Config, layout: &Layout) -> u128 {
+    let bytes = match layout.format {
         CacheFormat::F32 => 4,
         CacheFormat::F16 => 2,
     };
-    config.cache_numbers() as u128 * bytes
+    let places = layout.layer_blocks().saturating_mul(layout.block_len as u128);
+    places.saturating_mul(config.cache_numbers() as u128 * bytes)
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {

@@ -129,11 +129,12 @@ impl Scheduler {
             self.stats.prefilled += slot.rows as u64;
             say(EventKind::Prefilled { done: sequence.cached, total: sequence.tokens.len() });
         }
-        let Some(logits) = logits else { return };
-        if sequence.phase == Phase::Prefill {
+        if logits.is_some() && sequence.phase == Phase::Prefill {
             sequence.phase = Phase::Decode;
             self.blocks.publish(&mut sequence.lease, &sequence.tokens);
         }
+        self.blocks.trim(&mut sequence.lease, sequence.cached);
+        let Some(logits) = logits else { return };
         let before = sequence.usage.generated;
         sequence.choose(logits, pieces, say);
         self.stats.generated += (sequence.usage.generated - before) as u64;

@@ -25,7 +25,7 @@ impl Engine {
         mut see: impl FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
         self.check_prompt(tokens)?;
-        let mut lease = Lease::default();
+        let mut lease = self.scheduler.blocks.open(&[]).0;
         let done = self.feed(&mut lease, 0, tokens, Wanted::All, &mut see);
         self.scheduler.blocks.release(lease);
         done
@@ -42,7 +42,7 @@ impl Engine {
         if prompt > context {
             return Err(Error::PromptTooLong { prompt, context });
         }
-        let mut lease = Lease::default();
+        let mut lease = self.scheduler.blocks.open(&[]).0;
         let done = self.continue_greedily(&mut lease, tokens, n);
         self.scheduler.blocks.release(lease);
         done
@@ -75,15 +75,16 @@ impl Engine {
         wanted: Wanted,
         see: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
-        self.scheduler.blocks.extend(lease, past + tokens.len())?;
         let max = self.runner.max();
         let rows = if wanted == Wanted::All { max.outputs.min(max.rows) } else { max.rows };
         let mut at = past;
         for chunk in tokens.chunks(rows) {
             let is_last = at + chunk.len() == past + tokens.len();
             let wants = |i| wanted == Wanted::All || is_last && i + 1 == chunk.len();
+            self.scheduler.blocks.extend(lease, at + chunk.len())?;
             self.feed_chunk(lease, at, chunk, wants, see)?;
             at += chunk.len();
+            self.scheduler.blocks.trim(lease, at);
         }
         Ok(())
     }

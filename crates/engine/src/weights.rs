@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use kernels::{Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, Weight, WeightSpec};
+use kernels::{Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, Span, Weight, WeightSpec};
 use loader::{FileTensor, ModelFile};
 
-use crate::{LoadError, Pages};
+use crate::{LoadError, cache::Layout};
 
 /// Tensors that some converters write and every reader computes itself.
 const COMPUTED: &[&str] = &["attn_rot_embd.weight"];
@@ -20,7 +20,7 @@ const MAX_COMPARED: usize = 10_000;
 pub(crate) struct Weights<'a> {
     pub(crate) file: &'a ModelFile,
     backend: &'a mut dyn Backend,
-    pages: Pages,
+    layout: &'a Layout,
     prefix: String,
     taken: &'a mut Taken,
 }
@@ -37,17 +37,17 @@ impl<'a> Weights<'a> {
     pub(crate) fn new(
         file: &'a ModelFile,
         backend: &'a mut dyn Backend,
-        pages: Pages,
+        layout: &'a Layout,
         taken: &'a mut Taken,
     ) -> Self {
-        Self { file, backend, pages, prefix: String::new(), taken }
+        Self { file, backend, layout, prefix: String::new(), taken }
     }
 
     /// The same weights, seen from `blk.{layer}.`.
     pub(crate) fn block(&mut self, layer: usize) -> Weights<'_> {
         let prefix = format!("{}blk.{layer}.", self.prefix);
-        let Self { file, pages, .. } = *self;
-        Weights { file, backend: self.backend, pages, prefix, taken: self.taken }
+        let Self { file, layout, .. } = *self;
+        Weights { file, backend: self.backend, layout, prefix, taken: self.taken }
     }
 
     /// `{name}.weight` of shape `[out, in]`, and `{name}.bias` if the file has it.
@@ -113,10 +113,17 @@ impl<'a> Weights<'a> {
         Ok(self.backend.upload(&spec, &[Bytes::new(Format::F32.encode(numbers))])?)
     }
 
-    /// The cache of one layer.
-    pub(crate) fn cache(&mut self, k_cols: usize, v_cols: usize) -> Result<Cache, LoadError> {
-        let Pages { blocks, block_len, format } = self.pages;
-        let spec = CacheSpec { group: 0, k_cols, v_cols, blocks, block_len, format };
+    /// The cache of one layer, whose rows see as far back as `span` says.
+    pub(crate) fn cache(
+        &mut self,
+        k_cols: usize,
+        v_cols: usize,
+        span: Span,
+    ) -> Result<Cache, LoadError> {
+        let &Layout { block_len, format, .. } = self.layout;
+        let group = self.layout.group(span);
+        let blocks = self.layout.groups[group].blocks;
+        let spec = CacheSpec { group, k_cols, v_cols, blocks, block_len, format };
         Ok(self.backend.new_cache(&spec)?)
     }
 

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use kernels::Span;
-use loader::{Metadata, ModelFile, Value};
+use loader::{Array, Metadata, ModelFile, Value};
 
 use crate::LoadError;
 
@@ -53,8 +53,8 @@ pub struct Config {
     pub turned: usize,
     /// The longest sequence the model was made for.
     pub context: usize,
-    /// How far back a row sees.
-    pub span: Span,
+    /// How far back a row sees, by layer.
+    pub spans: Vec<Span>,
     /// Of the norms.
     pub eps: f32,
 }
@@ -76,25 +76,26 @@ impl Config {
         if !turned.is_multiple_of(2) {
             return Err(n.range("rope.dimension_count", turned, "an even number".to_owned()));
         }
+        let n_layers = n.count("block_count", 1..=MAX_LAYERS)?;
         Ok(Self {
             dim,
             hidden: n.count("feed_forward_length", 1..=MAX_WIDTH)?,
             vocab: n.vocab(file)?,
-            n_layers: n.count("block_count", 1..=MAX_LAYERS)?,
+            n_layers,
             n_heads,
             n_kv_heads,
             head_dim,
             v_dim: n.count_or("attention.value_length", head_dim, 1..=MAX_HEAD_DIM)?,
             turned,
             context: n.count("context_length", 1..=u64::from(u32::MAX))?,
-            span: n.span()?,
+            spans: n.spans(n_layers)?,
             eps: n.real("attention.layer_norm_rms_epsilon", None, 0.0..=1.0)? as f32,
         })
     }
 
-    /// Numbers that the cache holds for one token, in all layers.
+    /// Numbers that the cache of one layer holds for one token.
     pub fn cache_numbers(&self) -> usize {
-        self.n_layers * self.n_kv_heads * (self.head_dim + self.v_dim)
+        self.n_kv_heads * (self.head_dim + self.v_dim)
     }
 }
 
@@ -165,10 +166,23 @@ impl<'a> Numbers<'a> {
         self.count_or("vocab_size", rows, 1..=MAX_WIDTH)
     }
 
-    /// 0 means that there is no window, as in other readers of the format.
-    fn span(&self) -> Result<Span, LoadError> {
+    /// A window of 0 means that there is none, as in other readers of the format. Without a pattern
+    /// it is for all layers; a pattern says of each layer whether it has the window.
+    fn spans(&self, n_layers: usize) -> Result<Vec<Span>, LoadError> {
         let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
-        Ok(if window == 0 { Span::Full } else { Span::Window(window as u32) })
+        let span = if window == 0 { Span::Full } else { Span::Window(window as u32) };
+        let key = "attention.sliding_window_pattern";
+        let Some(pattern) = self.metadata.get(&self.key(key)) else {
+            return Ok(vec![span; n_layers]);
+        };
+        let Value::Array(Array::Bool(pattern)) = pattern else {
+            return Err(self.range(key, pattern.type_name(), "an array of bools".to_owned()));
+        };
+        if pattern.len() != n_layers {
+            let found = format!("an array of {}", pattern.len());
+            return Err(self.range(key, found, format!("{n_layers} elements, one a layer")));
+        }
+        Ok(pattern.iter().map(|&windowed| if windowed { span } else { Span::Full }).collect())
     }
 
     fn only_neutral(&self) -> Result<(), LoadError> {

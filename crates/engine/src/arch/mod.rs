@@ -15,6 +15,7 @@ pub(crate) use config::Numbers;
 
 use crate::{
     LoadError,
+    cache::Layout,
     weights::{Taken, Weights},
 };
 
@@ -27,7 +28,7 @@ pub trait Model: Send {
 /// How much cache to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
-    /// Blocks a layer, for all sequences.
+    /// Blocks a layer, for all sequences and however far back it sees.
     pub blocks: usize,
     /// Tokens a block.
     pub block_len: usize,
@@ -84,10 +85,22 @@ pub fn load(
     backend: &mut dyn Backend,
     pages: Pages,
 ) -> Result<Loaded, LoadError> {
+    let Pages { blocks, block_len, format } = pages;
+    let config = config(file)?;
+    let layout = Layout::new(&config.spans, (block_len, format), |_| blocks);
+    load_with(file, backend, config, &layout)
+}
+
+/// Builds the model a file describes, whose numbers are `config`, with caches as `layout` says.
+pub(crate) fn load_with(
+    file: &ModelFile,
+    backend: &mut dyn Backend,
+    config: Config,
+    layout: &Layout,
+) -> Result<Loaded, LoadError> {
     let load = find(file)?;
-    let config = Config::read(file)?;
     let mut taken = Taken::default();
-    let model = load(&mut Weights::new(file, backend, pages, &mut taken), &config)?;
+    let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;
     let Taken { bytes, parameters, .. } = taken;
     Ok(Loaded { model, config, weight_bytes: bytes, parameters })

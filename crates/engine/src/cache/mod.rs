@@ -1,116 +1,140 @@
 //! The blocks of the key-value cache: who has which, and what the free ones still hold.
 //!
-//! Host code: it hands out block numbers and never sees a key or a value. A block is free, a live
-//! sequence's own, or in the tree of prefixes: a node per block, below the block that came before
-//! it, labelled with the tokens whose keys and values it holds. Sequences share the full blocks of
-//! the tree; a block that no sequence uses stays there until the space is needed, and the least
-//! recently used leaf goes first. The last block of a finished sequence may be partial; the next
-//! sequence that goes on exactly there takes it over, so that a second turn of a conversation
-//! computes its new tokens only.
+//! Host code: it hands out block numbers and never sees a key or a value. Layers that look back
+//! alike are a group (`layout`), and each group has blocks of its own (`pool`). A block is free, a
+//! live sequence's, or in the tree of prefixes (`tree`): a node for each stretch of tokens, below
+//! the one that came before. Sequences share the full blocks of the tree; a block that no sequence
+//! uses stays there until the space is needed, and the least recently used goes first: of a group
+//! that sees everything a leaf, because what follows it would be lost with it.
+//!
+//! When the window of a group has passed a block, the sequence gives it back ([`Blocks::trim`]) and
+//! its table says [`NONE`] there. So a prefix can be gone on from where the tree has all that the
+//! next row sees, which may be less than the longest prefix that it knows.
+//!
+//! The last block of a finished sequence may be partial; the next sequence that goes on exactly
+//! there takes it over, so that a second turn of a conversation computes its new tokens only.
 
+mod layout;
+mod pool;
 mod tree;
 
-use kernels::Table;
-use tree::Tree;
+use kernels::{NONE, Span, Table};
+pub(crate) use layout::{Layout, blocks_for};
+use pool::Pool;
+use tree::{Node, Tree};
 
 use crate::Error;
 
 /// All blocks of a model's cache.
 pub(crate) struct Blocks {
     block_len: usize,
-    /// Live sequences that use a block.
-    users: Vec<u32>,
-    free: Vec<u32>,
+    /// By group.
+    pools: Vec<Pool>,
     tree: Tree,
 }
 
 /// The blocks of one live sequence. It must go back with [`Blocks::release`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lease {
     pub(crate) table: Table,
     /// The first this many blocks are in the tree and may be shared; they are not written.
     published: usize,
-}
-
-impl Default for Lease {
-    /// One with nothing in it.
-    fn default() -> Self {
-        Self { table: Table(vec![vec![]]), published: 0 }
-    }
+    /// The node of the last of them, which this lease pins.
+    end: Option<u32>,
 }
 
 impl Lease {
-    fn blocks(&mut self) -> &mut Vec<u32> {
-        &mut self.table.0[0]
-    }
-
-    fn block(&self, i: usize) -> u32 {
-        self.table.0[0][i]
-    }
-
-    /// The block before the `i`-th.
-    fn before(&self, i: usize) -> Option<u32> {
-        i.checked_sub(1).map(|i| self.block(i))
+    /// The `i`-th block in each group.
+    fn blocks(&self, i: usize) -> Vec<u32> {
+        self.table.0.iter().map(|blocks| blocks[i]).collect()
     }
 }
 
+/// What the tree knows of a sequence.
+struct Found {
+    /// The nodes from its beginning.
+    path: Vec<u32>,
+    /// The node after them, and how many tokens it stands for.
+    partial: Option<(u32, usize)>,
+}
+
 impl Blocks {
-    pub(crate) fn new(n: usize, block_len: usize) -> Self {
-        let free = (0..n as u32).rev().collect();
-        Self { block_len, users: vec![0; n], free, tree: Tree::new(n) }
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let pools = layout.groups.iter().map(Pool::new).collect();
+        Self { block_len: layout.block_len, pools, tree: Tree::default() }
     }
 
     /// A lease that begins with what the tree knows of `tokens`, and how many tokens that is. The
     /// last token is never among them: its logits are still to be computed.
     pub(crate) fn open(&mut self, tokens: &[u32]) -> (Lease, usize) {
-        let mut rest = &tokens[..tokens.len().saturating_sub(1)];
-        let mut lease = Lease::default();
-        while let Some((block, tail)) = rest.split_at_checked(self.block_len)
-            && let Some(node) = self.tree.child(lease.blocks().last().copied(), block)
-        {
-            self.users[node as usize] += 1;
-            lease.blocks().push(node);
-            rest = tail;
-        }
-        lease.published = lease.blocks().len();
-        let mut reused = lease.published * self.block_len;
-        let users = &self.users;
-        let unused = |node: u32| users[node as usize] == 0;
-        if let Some((node, n)) = self.tree.begun(lease.blocks().last().copied(), rest, unused) {
-            self.tree.remove(node);
-            self.users[node as usize] = 1;
-            lease.blocks().push(node);
+        let Found { path, partial } = self.find(&tokens[..tokens.len().saturating_sub(1)]);
+        let end = path.last().copied();
+        self.tree.move_pin(None, end);
+        let mut reused = path.len() * self.block_len;
+        let partial = partial.map(|(node, n)| {
             reused += n;
+            self.tree.remove(node)
+        });
+        let mut table = Table::default();
+        for (g, pool) in self.pools.iter_mut().enumerate() {
+            let dead = pool.span.first(reused as u32) as usize / self.block_len;
+            let live = |(i, &node)| if i < dead { NONE } else { self.tree.node(node).blocks[g] };
+            let mut blocks: Vec<u32> = path.iter().enumerate().map(live).collect();
+            if let Some(partial) = &partial {
+                blocks.push(partial[g]);
+            }
+            blocks.iter().filter(|&&it| it != NONE).for_each(|&it| pool.share(it));
+            if let Some(partial) = &partial {
+                pool.forget(partial[g]);
+            }
+            table.0.push(blocks);
         }
-        (lease, reused)
+        (Lease { table, published: path.len(), end }, reused)
     }
 
     /// Gives `lease` the blocks that `len` places need.
     pub(crate) fn extend(&mut self, lease: &mut Lease, len: usize) -> Result<(), Error> {
-        while lease.blocks().len() * self.block_len < len {
-            let block = self.take().ok_or_else(|| self.full())?;
-            self.users[block as usize] = 1;
-            lease.blocks().push(block);
+        for (g, blocks) in lease.table.0.iter_mut().enumerate() {
+            while blocks.len() * self.block_len < len {
+                let block = self.take(g).ok_or_else(|| self.full(g))?;
+                self.pools[g].share(block);
+                blocks.push(block);
+            }
         }
         Ok(())
+    }
+
+    /// Takes back what the rows from place `len` on do not see any more, nor those of the last
+    /// block: there a prompt is gone on from that is asked once more.
+    pub(crate) fn trim(&mut self, lease: &mut Lease, len: usize) {
+        let begin = len.saturating_sub(1) / self.block_len * self.block_len;
+        for (pool, blocks) in self.pools.iter_mut().zip(&mut lease.table.0) {
+            let dead = pool.span.first(begin as u32) as usize / self.block_len;
+            let dead = dead.min(blocks.len());
+            // What was taken back before is in front.
+            for block in blocks[..dead].iter_mut().rev().take_while(|block| **block != NONE) {
+                pool.leave(std::mem::replace(block, NONE));
+            }
+        }
     }
 
     /// Shares the full blocks of `lease`, which holds `tokens`, with sequences that begin alike.
     /// A block that the tree has already is replaced by the tree's.
     pub(crate) fn publish(&mut self, lease: &mut Lease, tokens: &[u32]) {
+        let before = lease.end;
         let full = tokens.chunks_exact(self.block_len).enumerate().skip(lease.published);
         for (i, tokens) in full {
-            let parent = lease.before(i);
-            let own = lease.block(i);
-            match self.tree.child(parent, tokens) {
+            let node = match self.tree.child(lease.end, tokens) {
                 Some(known) => {
-                    lease.blocks()[i] = known;
-                    self.users[known as usize] += 1;
-                    self.leave(own);
+                    self.merge(known, lease, i);
+                    known
                 }
-                None => self.tree.insert(own, parent, tokens),
-            }
-            lease.published = i + 1;
+                None => self.insert(lease, i, tokens),
+            };
+            (lease.end, lease.published) = (Some(node), i + 1);
+        }
+        if lease.end != before {
+            self.tree.move_pin(before, lease.end);
         }
     }
 
@@ -118,55 +142,126 @@ impl Blocks {
     pub(crate) fn retain(&mut self, mut lease: Lease, tokens: &[u32]) {
         self.publish(&mut lease, tokens);
         let partial = &tokens[lease.published * self.block_len..];
-        let parent = lease.before(lease.published);
-        if !partial.is_empty() && !self.tree.has_child_that_begins(parent, partial) {
-            let block = lease.block(lease.published);
-            self.tree.insert(block, parent, partial);
+        if !partial.is_empty() && !self.tree.has_child_that_begins(lease.end, partial) {
+            self.insert(&lease, lease.published, partial);
         }
         self.release(lease);
     }
 
     /// Ends a lease. What is in the tree stays there.
-    pub(crate) fn release(&mut self, mut lease: Lease) {
-        let blocks = std::mem::take(lease.blocks());
-        blocks.into_iter().for_each(|block| self.leave(block));
+    pub(crate) fn release(&mut self, lease: Lease) {
+        for (pool, blocks) in self.pools.iter_mut().zip(lease.table.0) {
+            blocks.into_iter().filter(|&it| it != NONE).for_each(|block| pool.leave(block));
+        }
+        self.tree.move_pin(lease.end, None);
     }
 
     /// How many blocks there are.
     pub(crate) fn n_blocks(&self) -> usize {
-        self.users.len()
+        self.pools.iter().map(Pool::n_blocks).sum()
     }
 
     /// Blocks of live sequences.
     pub(crate) fn in_use(&self) -> usize {
-        self.users.iter().filter(|&&users| users > 0).count()
+        self.pools.iter().map(Pool::in_use).sum()
     }
 
-    /// Blocks that no live sequence has and that hold a prefix.
+    /// Blocks that no live sequence has and that hold a part of a prefix.
     pub(crate) fn retained(&self) -> usize {
-        self.n_blocks() - self.in_use() - self.free.len()
+        self.pools.iter().map(Pool::retained).sum()
     }
 
-    fn leave(&mut self, block: u32) {
-        let users = &mut self.users[block as usize];
-        *users -= 1;
-        if *users == 0 && !self.tree.holds(block) {
-            self.free.push(block);
+    /// The longest beginning of `tokens` after which the tree has all that is still seen.
+    fn find(&mut self, tokens: &[u32]) -> Found {
+        let (mut path, mut rest, mut usable) = (Vec::new(), tokens, 0);
+        // Of each group, from which block on there is no gap.
+        let mut since = vec![0; self.pools.len()];
+        while let Some((block, tail)) = rest.split_at_checked(self.block_len)
+            && let Some(node) = self.tree.child(path.last().copied(), block)
+        {
+            path.push(node);
+            let blocks = &self.tree.node(node).blocks;
+            let gaps = since.iter_mut().zip(blocks).filter(|(_, block)| **block == NONE);
+            gaps.for_each(|(since, _)| *since = path.len());
+            if self.has_all_seen(&since, path.len() * self.block_len) {
+                usable = path.len();
+            }
+            rest = tail;
+        }
+        let idle = |it: &Node| {
+            let mut blocks = self.pools.iter().zip(&it.blocks);
+            it.is_whole() && blocks.all(|(pool, &block)| !pool.is_used(block))
+        };
+        let partial = self.tree.begun(path.last().copied(), rest, idle);
+        let full = path.len() * self.block_len;
+        let partial = partial.filter(|(_, n)| self.has_all_seen(&since, full + n));
+        if partial.is_none() {
+            path.truncate(usable);
+        }
+        Found { path, partial }
+    }
+
+    /// Whether the row at place `len` sees nothing before the gapless parts.
+    fn has_all_seen(&self, since: &[usize], len: usize) -> bool {
+        let first = |pool: &Pool| pool.span.first(len as u32) as usize / self.block_len;
+        self.pools.iter().zip(since).all(|(pool, &since)| since <= first(pool))
+    }
+
+    /// Puts the `i`-th blocks of `lease`, which hold `tokens`, into the tree.
+    fn insert(&mut self, lease: &Lease, i: usize, tokens: &[u32]) -> u32 {
+        let blocks = lease.blocks(i);
+        let pools = self.pools.iter_mut().zip(&blocks);
+        pools.filter(|it| *it.1 != NONE).for_each(|(pool, &block)| pool.keep(block));
+        self.tree.insert(lease.end, tokens, blocks)
+    }
+
+    /// The `i`-th blocks of `lease` hold what the `known` node stands for: one of each two goes.
+    fn merge(&mut self, known: u32, lease: &mut Lease, i: usize) {
+        let node = self.tree.node_mut(known);
+        let groups = self.pools.iter_mut().zip(&mut node.blocks).zip(&mut lease.table.0);
+        for ((pool, known), blocks) in groups {
+            let own = &mut blocks[i];
+            match (*known, *own) {
+                (_, NONE) => {}
+                (NONE, block) => {
+                    *known = block;
+                    pool.keep(block);
+                }
+                (known, block) => {
+                    pool.share(known);
+                    pool.leave(block);
+                    *own = known;
+                }
+            }
         }
     }
 
-    fn take(&mut self) -> Option<u32> {
-        if let Some(block) = self.free.pop() {
+    /// A block of group `g`, if need be from the tree.
+    fn take(&mut self, g: usize) -> Option<u32> {
+        if let Some(block) = self.pools[g].take() {
             return Some(block);
         }
-        let users = &self.users;
-        let oldest = self.tree.oldest_leaf(|node| users[node as usize] == 0)?;
-        self.tree.remove(oldest);
-        Some(oldest)
+        let pool = &self.pools[g];
+        // Without a block that sees everything, all that follows is of no use.
+        let is_leaf_only = pool.span == Span::Full;
+        let oldest = self.tree.oldest(|node| {
+            let block = node.blocks[g];
+            block != NONE && !pool.is_used(block) && (node.is_leaf() || !is_leaf_only)
+        })?;
+        if is_leaf_only {
+            let blocks = self.tree.remove(oldest);
+            let pools = self.pools.iter_mut().zip(blocks);
+            pools.filter(|it| it.1 != NONE).for_each(|(pool, block)| pool.forget(block));
+        } else {
+            let block = std::mem::replace(&mut self.tree.node_mut(oldest).blocks[g], NONE);
+            self.pools[g].forget(block);
+            self.tree.prune(oldest);
+        }
+        self.pools[g].take()
     }
 
-    fn full(&self) -> Error {
-        Error::CacheFull { in_use: self.in_use(), blocks: self.n_blocks() }
+    fn full(&self, g: usize) -> Error {
+        Error::CacheFull { in_use: self.pools[g].in_use(), blocks: self.pools[g].n_blocks() }
     }
 }
 

@@ -1,107 +1,155 @@
 //! The tree of prefixes: which blocks hold which tokens, after which others.
 //!
-//! A node is a block, so nodes are numbered by blocks and there is no other memory to bound. Only
-//! full blocks have children.
+//! A node stands for the tokens of one block and names the block of each group that holds them, or
+//! [`NONE`] where a window has passed and the block serves somebody else. Only nodes of full blocks
+//! have children. A node that holds nothing stays while another hangs below it or a live sequence
+//! goes on from it, so there are at most as many nodes as blocks, times the blocks of a context.
 
-/// Nodes by block.
+use kernels::NONE;
+
+/// Nodes by their numbers.
+#[derive(Default)]
 pub(super) struct Tree {
     nodes: Vec<Option<Node>>,
-    /// Blocks that begin a sequence.
+    free: Vec<u32>,
+    /// Nodes that begin a sequence.
     roots: Vec<u32>,
     clock: u64,
 }
 
-struct Node {
+pub(super) struct Node {
+    /// By group.
+    pub(super) blocks: Vec<u32>,
     parent: Option<u32>,
     children: Vec<u32>,
     tokens: Vec<u32>,
+    /// Live sequences that go on from here.
+    pins: u32,
     /// When it was last found or put in.
     used: u64,
 }
 
+impl Node {
+    pub(super) fn is_leaf(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    /// Whether it has a block in each group.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.blocks.contains(&NONE)
+    }
+}
+
 impl Tree {
-    pub(super) fn new(n: usize) -> Self {
-        Self { nodes: (0..n).map(|_| None).collect(), roots: vec![], clock: 0 }
+    pub(super) fn node(&self, node: u32) -> &Node {
+        self.nodes[node as usize].as_ref().expect("nodes go when nobody knows them any more")
     }
 
-    pub(super) fn holds(&self, block: u32) -> bool {
-        self.nodes[block as usize].is_some()
+    pub(super) fn node_mut(&mut self, node: u32) -> &mut Node {
+        self.nodes[node as usize].as_mut().expect("nodes go when nobody knows them any more")
     }
 
-    /// The block below `parent` that holds exactly `tokens`.
+    /// How many nodes there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() - self.free.len()
+    }
+
+    /// The node below `parent` that stands for exactly `tokens`.
     pub(super) fn child(&mut self, parent: Option<u32>, tokens: &[u32]) -> Option<u32> {
-        let found = self.children(parent).iter().copied().find(|&it| self.tokens(it) == tokens)?;
+        let mut children = self.children(parent).iter().copied();
+        let found = children.find(|&it| self.node(it).tokens == tokens)?;
         self.clock += 1;
         self.node_mut(found).used = self.clock;
         Some(found)
     }
 
-    /// The leaf below `parent` that holds the longest beginning of `rest`, with its length.
+    /// The leaf below `parent` that stands for the longest beginning of `rest`, with its length.
     pub(super) fn begun(
         &self,
         parent: Option<u32>,
         rest: &[u32],
-        may: impl Fn(u32) -> bool,
+        may: impl Fn(&Node) -> bool,
     ) -> Option<(u32, usize)> {
-        let children = self.children(parent).iter().copied();
-        let begun = children.filter(|&it| {
-            may(it) && self.node(it).children.is_empty() && rest.starts_with(self.tokens(it))
-        });
-        begun.map(|it| (it, self.tokens(it).len())).max_by_key(|(_, n)| *n)
+        let children = self.children(parent).iter().map(|&it| (it, self.node(it)));
+        let begun =
+            children.filter(|(_, it)| it.is_leaf() && may(it) && rest.starts_with(&it.tokens));
+        begun.map(|(i, it)| (i, it.tokens.len())).max_by_key(|(_, n)| *n)
     }
 
+    /// Whether a whole node below `parent` stands for `tokens` and perhaps more.
     pub(super) fn has_child_that_begins(&self, parent: Option<u32>, tokens: &[u32]) -> bool {
-        self.children(parent).iter().any(|&it| self.tokens(it).starts_with(tokens))
+        let mut children = self.children(parent).iter().map(|&it| self.node(it));
+        children.any(|it| it.is_whole() && it.tokens.starts_with(tokens))
     }
 
-    pub(super) fn insert(&mut self, block: u32, parent: Option<u32>, tokens: &[u32]) {
+    pub(super) fn insert(&mut self, parent: Option<u32>, tokens: &[u32], blocks: Vec<u32>) -> u32 {
         self.clock += 1;
-        let node = Node { parent, children: vec![], tokens: tokens.to_vec(), used: self.clock };
-        debug_assert!(!self.holds(block), "block {block} is in the tree already");
-        self.nodes[block as usize] = Some(node);
-        self.children_mut(parent).push(block);
+        let (tokens, used) = (tokens.to_vec(), self.clock);
+        let node = Some(Node { blocks, parent, children: vec![], tokens, pins: 0, used });
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => {
+                self.nodes.push(None);
+                self.nodes.len() as u32 - 1
+            }
+        };
+        self.nodes[id as usize] = node;
+        self.children_mut(parent).push(id);
+        id
     }
 
-    /// Takes a leaf out.
-    pub(super) fn remove(&mut self, block: u32) {
-        let node = self.nodes[block as usize].take().expect("the caller found it in the tree");
-        debug_assert!(node.children.is_empty(), "block {block} has children");
-        self.children_mut(node.parent).retain(|&it| it != block);
+    /// Takes a leaf out; gives its blocks.
+    pub(super) fn remove(&mut self, leaf: u32) -> Vec<u32> {
+        let node = self.nodes[leaf as usize].take().expect("the caller found it in the tree");
+        debug_assert!(node.is_leaf() && node.pins == 0, "node {leaf} is needed");
+        self.children_mut(node.parent).retain(|&it| it != leaf);
+        self.free.push(leaf);
+        node.blocks
     }
 
-    /// The leaf that was not used for the longest time.
-    pub(super) fn oldest_leaf(&self, may: impl Fn(u32) -> bool) -> Option<u32> {
+    /// A sequence goes on from `to` and no longer from `from`.
+    pub(super) fn move_pin(&mut self, from: Option<u32>, to: Option<u32>) {
+        if let Some(to) = to {
+            self.node_mut(to).pins += 1;
+        }
+        if let Some(from) = from {
+            self.node_mut(from).pins -= 1;
+            self.prune(from);
+        }
+    }
+
+    /// Removes `node` if it holds nothing and nobody needs it, and then those above it.
+    pub(super) fn prune(&mut self, node: u32) {
+        let mut next = Some(node);
+        while let Some(id) = next {
+            let node = self.node(id);
+            if node.pins > 0 || !node.is_leaf() || node.blocks.iter().any(|&it| it != NONE) {
+                return;
+            }
+            next = node.parent;
+            self.remove(id);
+        }
+    }
+
+    /// Of the nodes that `may` be it, the one that was not used for the longest time.
+    pub(super) fn oldest(&self, may: impl Fn(&Node) -> bool) -> Option<u32> {
         let nodes = self.nodes.iter().zip(0u32..);
-        let leaves = nodes.filter_map(|(node, block)| {
+        let nodes = nodes.filter_map(|(node, id)| {
             let node = node.as_ref()?;
-            (node.children.is_empty() && may(block)).then_some((node.used, block))
+            may(node).then_some((node.used, id))
         });
-        leaves.min().map(|(_, block)| block)
-    }
-
-    fn node(&self, block: u32) -> &Node {
-        self.nodes[block as usize].as_ref().expect("children are in the tree")
-    }
-
-    fn node_mut(&mut self, block: u32) -> &mut Node {
-        self.nodes[block as usize].as_mut().expect("children are in the tree")
-    }
-
-    fn tokens(&self, block: u32) -> &[u32] {
-        &self.node(block).tokens
+        nodes.min().map(|(_, id)| id)
     }
 
     fn children(&self, parent: Option<u32>) -> &[u32] {
-        match parent {
-            None => &self.roots,
-            Some(block) => self.nodes[block as usize].as_ref().map_or(&[], |it| &it.children),
-        }
+        parent.map_or(&self.roots, |it| &self.node(it).children)
     }
 
     fn children_mut(&mut self, parent: Option<u32>) -> &mut Vec<u32> {
         match parent {
             None => &mut self.roots,
-            Some(block) => &mut self.node_mut(block).children,
+            Some(node) => &mut self.node_mut(node).children,
         }
     }
 }
