@@ -12,7 +12,10 @@
 //! next row sees, which may be less than the longest prefix that it knows.
 //!
 //! The last block of a finished sequence may be partial; the next sequence that goes on exactly
-//! there takes it over, so that a second turn of a conversation computes its new tokens only.
+//! there takes it over, so that a second turn of a conversation computes its new tokens only. One
+//! that goes on elsewhere within a block computes that block again: at most 31 rows, in a pass over
+//! the weights that its last token needs anyway. To copy them instead would take an operation of
+//! every backend.
 
 mod layout;
 mod pool;

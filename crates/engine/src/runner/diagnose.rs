@@ -4,7 +4,7 @@
 //! next: halving finds the layer. Within it, each operation is looked at in order. A run stores the
 //! same keys and values at the same places again, so nothing is disturbed.
 
-use kernels::{Batch, Rows, Tensor};
+use kernels::{Batch, Plan, PlanId, Rows, Tensor};
 
 use super::Runner;
 use crate::Error;
@@ -32,13 +32,13 @@ impl Runner {
     /// finite, so that the search goes on.
     fn is_finite_after(&mut self, n: usize, batch: &Batch, seq: u32) -> bool {
         let prefix = self.plan.prefix(n);
-        let id = match self.prefixes.get(&n) {
-            Some(id) => *id,
-            None => {
-                let Ok(id) = self.backend.load(&prefix, self.max) else { return true };
-                *self.prefixes.entry(n).or_insert(id)
-            }
-        };
+        let Ok(id) = self.backend.load(&prefix, self.max) else { return true };
+        let finite = self.is_finite_in(&prefix, id, batch, seq);
+        self.backend.unload(id);
+        finite
+    }
+
+    fn is_finite_in(&mut self, prefix: &Plan, id: PlanId, batch: &Batch, seq: u32) -> bool {
         if self.backend.run(id, batch).is_err() {
             return true;
         }

@@ -5,8 +5,6 @@
 
 mod diagnose;
 
-use std::collections::HashMap;
-
 use kernels::{Backend, Batch, Plan, PlanId, Shape, Tensor};
 
 use crate::{Error, LoadError, Model};
@@ -18,8 +16,6 @@ pub struct Runner {
     id: PlanId,
     logits: Tensor,
     max: Shape,
-    /// Beginnings of the plan that were loaded to look into them, by length.
-    prefixes: HashMap<usize, PlanId>,
 }
 
 impl Runner {
@@ -38,7 +34,7 @@ impl Runner {
         let logits = model.forward(&mut plan);
         plan.port(logits);
         let id = backend.load(&plan, max)?;
-        Ok(Self { backend, plan, id, logits, max, prefixes: HashMap::new() })
+        Ok(Self { backend, plan, id, logits, max })
     }
 
     /// Runs `batch` and shows the logits of each row in `batch.out`, one after the other.

@@ -51,17 +51,16 @@ impl Guarded {
     /// Panics unless every canary lives.
     fn look(&mut self, plan: PlanId, shape: Shape) {
         let name = self.cpu.info.name.clone();
-        let plan_text = self.cpu.programs[plan.id].plan.to_string();
+        let plan_text = self.cpu.programs[plan].plan.to_string();
         let written = self.written(plan, shape, |_| true);
         each_outside(&written, self.cpu.memory.numbers.as_mut(), |x| {
             assert_eq!(x.to_bits(), CANARY.to_bits(), "{name}: wrote past a tensor\n{plan_text}");
         });
-        let rounded = self.cpu.programs[plan.id].schedule.phases().iter().filter_map(|phase| {
-            match phase.work {
+        let rounded =
+            self.cpu.programs[plan].schedule.phases().iter().filter_map(|phase| match phase.work {
                 Work::Round(_) => Some(phase.output(0).len(shape)),
                 Work::Compute => None,
-            }
-        });
+            });
         let blocks = rounded.max().unwrap_or(0);
         for block in &self.cpu.memory.blocks.as_mut()[blocks..] {
             assert_eq!(block.qs, CANARY_BLOCK.qs, "{name}: wrote past the blocks\n{plan_text}");
@@ -86,13 +85,13 @@ impl Guarded {
 
     /// The caches that a plan stores to.
     fn caches(&self, plan: PlanId) -> BTreeSet<usize> {
-        let steps = self.cpu.programs[plan.id].plan.steps();
+        let steps = self.cpu.programs[plan].plan.steps();
         steps.iter().filter_map(|step| step.op.cache()).map(|c| c.id).collect()
     }
 
     /// The ranges of the arena that the operations which `pick` picks have written, in order.
     fn written(&self, plan: PlanId, shape: Shape, pick: fn(&Op) -> bool) -> Vec<[usize; 2]> {
-        let program = &self.cpu.programs[plan.id];
+        let program = &self.cpu.programs[plan];
         let steps = program.plan.steps().iter().filter(|step| pick(&step.op));
         let mut all: Vec<_> = steps
             .flat_map(|step| &step.out)
@@ -160,6 +159,10 @@ impl Backend for Guarded {
 
     fn load(&mut self, plan: &Plan, max: Shape) -> Result<PlanId, Error> {
         self.cpu.load(plan, max)
+    }
+
+    fn unload(&mut self, plan: PlanId) {
+        self.cpu.unload(plan);
     }
 
     fn write(&mut self, plan: PlanId, input: Tensor, rows: &[f32]) -> Result<(), Error> {

@@ -116,10 +116,10 @@ fn a_panic_in_a_run_reaches_the_caller_and_the_next_run_works() {
     batch.out.push(4);
     cpu.run(id, &batch).expect("a sound batch");
     // A place of the arena that is not there.
-    let begin = std::mem::replace(&mut cpu.programs[0].begin, vec![usize::MAX / 8; 64]);
+    let begin = std::mem::replace(&mut cpu.programs[id].begin, vec![usize::MAX / 8; 64]);
     let run = std::panic::AssertUnwindSafe(|| cpu.run(id, &batch));
     assert!(std::panic::catch_unwind(run).is_err());
-    cpu.programs[0].begin = begin;
+    cpu.programs[id].begin = begin;
     cpu.run(id, &batch).expect("a sound batch");
-    assert_eq!(arena::count(Rows::Outputs, cpu.programs[0].ran), 1);
+    assert_eq!(arena::count(Rows::Outputs, cpu.programs[id].ran), 1);
 }
