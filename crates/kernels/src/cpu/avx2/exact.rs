@@ -1,6 +1,6 @@
-//! AVX2 dot products of wthirty_twos with activations in `f32`.
+//! AVX2 dot products of weights with activations in `f32`.
 //!
-//! Every kernel is one loop: decode 32 wthirty_twos to `f32`, exactly as `loader::format` does, and
+//! Every kernel is one loop: decode 32 weights to `f32`, exactly as `loader::format` does, and
 //! multiply-add them to two sums for each of `N` rows of activations. Two, so that a multiply-add
 //! need not wait for the one before it; not more, so that four rows fit the registers.
 
@@ -10,55 +10,55 @@ use loader::format::q4_k_scales;
 
 use super::{half_at, horizontal_sum, load_8, load_8_le, load_16, padded, store_8, unpack};
 
-/// `sum(wthirty_twos[i] * x[i])` over `F32` weights.
+/// `sum(weights[i] * x[i])` over `F32` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_f32<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<128, N>(wthirty_twos, x, |w| {
+pub(in crate::cpu) fn dot_f32<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<128, N>(weights, x, |w| {
         let w = w.as_chunks::<32>().0;
         [load_8_le(&w[0]), load_8_le(&w[1]), load_8_le(&w[2]), load_8_le(&w[3])]
     })
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over `F16` weights.
+/// `sum(weights[i] * x[i])` over `F16` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_f16<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<64, N>(wthirty_twos, x, |w| {
+pub(in crate::cpu) fn dot_f16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<64, N>(weights, x, |w| {
         let [a, b, c, d] = [load_16(w, 0), load_16(w, 16), load_16(w, 32), load_16(w, 48)];
         [_mm256_cvtph_ps(a), _mm256_cvtph_ps(b), _mm256_cvtph_ps(c), _mm256_cvtph_ps(d)]
     })
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over `BF16` weights.
+/// `sum(weights[i] * x[i])` over `BF16` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_bf16<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<64, N>(wthirty_twos, x, |w| {
+pub(in crate::cpu) fn dot_bf16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<64, N>(weights, x, |w| {
         [bf16s(load_16(w, 0)), bf16s(load_16(w, 16)), bf16s(load_16(w, 32)), bf16s(load_16(w, 48))]
     })
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over whole `Q4_0` blocks.
+/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q4_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<18, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q4_0(w))))
+pub(in crate::cpu) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<18, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q4_0(w))))
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over whole `Q5_0` blocks.
+/// `sum(weights[i] * x[i])` over whole `Q5_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q5_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<22, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q5_0(w))))
+pub(in crate::cpu) fn dot_q5_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<22, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q5_0(w))))
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over whole `Q8_0` blocks.
+/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q8_0<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot::<34, N>(wthirty_twos, x, |w| scaled(half_at(w, 0), floats(unpack::q8_0(w))))
+pub(in crate::cpu) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
+    dot::<34, N>(weights, x, |w| scaled(half_at(w, 0), floats(unpack::q8_0(w))))
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over whole `Q4_K` blocks.
+/// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q4_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+pub(in crate::cpu) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
     let (x, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
-    for (i, block) in wthirty_twos.as_chunks::<144>().0.iter().enumerate() {
+    for (i, block) in weights.as_chunks::<144>().0.iter().enumerate() {
         let (d, d_min) = (half_at(block, 0), half_at(block, 2));
         let (scales, mins) = q4_k_scales(&block[4..16]);
         let (scales, mins) = (products(d, scales), products(d_min, mins));
@@ -81,11 +81,11 @@ pub(in crate::cpu) fn dot_q4_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; 
     totals(sums)
 }
 
-/// `sum(wthirty_twos[i] * x[i])` over whole `Q6_K` blocks.
+/// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_q6_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; N]) -> [f32; N] {
+pub(in crate::cpu) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
     let (x, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
-    for (i, block) in wthirty_twos.as_chunks::<210>().0.iter().enumerate() {
+    for (i, block) in weights.as_chunks::<210>().0.iter().enumerate() {
         let d = half_at(block, 208);
         for half in 0..2 {
             for (j, q) in unpack::q6_k(block, half).into_iter().enumerate() {
@@ -107,16 +107,16 @@ pub(in crate::cpu) fn dot_q6_k<const N: usize>(wthirty_twos: &[u8], x: [&[f32]; 
     totals(sums)
 }
 
-/// Over chunks of `BYTES` that `decode` makes 32 wthirty_twos of. The last may be short, in formats
+/// Over chunks of `BYTES` that `decode` makes 32 weights of. The last may be short, in formats
 /// where zeros decode to zeros.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const BYTES: usize, const N: usize>(
-    wthirty_twos: &[u8],
+    weights: &[u8],
     x: [&[f32]; N],
     decode: impl Fn(&[u8; BYTES]) -> [__m256; 4],
 ) -> [f32; N] {
-    let (chunks, rest) = wthirty_twos.as_chunks::<BYTES>();
+    let (chunks, rest) = weights.as_chunks::<BYTES>();
     let (whole, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
     for (i, chunk) in chunks.iter().enumerate() {
         add_32(&mut sums, decode(chunk), whole, i);
@@ -128,7 +128,7 @@ fn dot<const BYTES: usize, const N: usize>(
     totals(sums)
 }
 
-/// Adds the products of 32 wthirty_twos with those activations of each row that are `x[_][i]`.
+/// Adds the products of 32 weights with those activations of each row that are `x[_][i]`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn add_32<const N: usize>(
