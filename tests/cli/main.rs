@@ -5,6 +5,7 @@
 mod bad_input;
 mod chat;
 mod commands;
+mod obeyed;
 mod refusals;
 
 use expect_test::Expect;

@@ -222,32 +222,3 @@ fn arguments_of_other_commands() {
           cause: no instruction set is called `sse9`, "#]]
     .assert_eq(&machine.unwrap_or(isa));
 }
-
-/// The reference has one precision and one thread; asking for others is not passed over.
-#[test]
-fn settings_that_the_reference_does_not_have() {
-    let place = place();
-    let run = ["run", "parrot.gguf", "--no-save", "--device", "reference"];
-    check(
-        &place,
-        &[&run[..], &["--precision", "fast", "smile"]].concat(),
-        expect![[r#"
-        exit 2
-        -- stderr
-        error: `--device reference` is always exact, found `--precision fast`
-
-        hint: leave one of them out
-    "#]],
-    );
-    check(
-        &place,
-        &[&run[..], &["--threads", "2", "smile"]].concat(),
-        expect![[r#"
-        exit 2
-        -- stderr
-        error: `--device reference` has one thread, found `--threads`
-
-        hint: leave one of them out
-    "#]],
-    );
-}

@@ -54,7 +54,9 @@ fn exit(error: &anyhow::Error) -> u8 {
             || matches!(it.downcast_ref(), Some(engine::Error::Sampling(_)))
             || matches!(it.downcast_ref(), Some(store::Error::ChatName { .. }))
     };
-    let own = error.chain().find_map(|it| it.downcast_ref::<Failure>());
+    // The first finds a failure that was given as context, too.
+    let own = error.downcast_ref::<Failure>();
+    let own = own.or_else(|| error.chain().find_map(|it| it.downcast_ref()));
     match own {
         Some(failure) => failure.exit,
         None if error.chain().any(is_usage) => 2,
@@ -73,7 +75,8 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
         }
         above = cause;
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    let own = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
+    if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
         lines += &format!("\nhint: {hint}\n");
     }
     lines
@@ -108,5 +111,9 @@ mod tests {
                         hint: get it again\n";
         assert_eq!(text(&error), expected);
         assert_eq!(text(&anyhow!("no")), "error: no\n");
+        let context = Failure::usage("cannot run it").hint("run another");
+        let error = Err::<(), _>(io::Error::other("not found")).context(context).unwrap_err();
+        let expected = "error: cannot run it\n  cause: not found\n\nhint: run another\n";
+        assert_eq!((text(&error).as_str(), exit(&error)), (expected, 2));
     }
 }

@@ -17,7 +17,9 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use args::{Cli, Command};
+use failure::Failure;
 use terminal::Interrupts;
 
 fn main() -> ExitCode {
@@ -28,25 +30,33 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    listen();
+    listen()?;
     Interrupts::install()?;
-    let everywhere = &cli.everywhere;
     match cli.command {
-        _ if cli.version => commands::version::run(everywhere),
+        _ if cli.version => commands::version::run(cli.json),
+        None if cli.json.on => Err(Failure::usage("`--json` alone has nothing to print")
+            .hint("`ingle --version --json`, or give it to a command")
+            .into()),
         None => commands::welcome::run(),
-        Some(Command::Run(args)) => commands::run::run(*args, everywhere),
-        Some(Command::Show(args)) => commands::show::run(args, everywhere),
-        Some(Command::Bench(args)) => commands::bench::run(args, everywhere),
-        Some(Command::Logits(args)) => commands::logits::run(args, everywhere),
-        Some(Command::Tokenize(args)) => commands::tokenize::run(args, everywhere),
+        Some(Command::Run(args)) => commands::run::run(*args),
+        Some(Command::Show(args)) => commands::show::run(args),
+        Some(Command::Bench(args)) => commands::bench::run(args),
+        Some(Command::Logits(args)) => commands::logits::run(args),
+        Some(Command::Tokenize(args)) => commands::tokenize::run(args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
     }
 }
 
 /// Log lines go to standard error: warnings always, more as `INGLE_LOG` says. No line at any
 /// level holds what people or models wrote.
-fn listen() {
+fn listen() -> anyhow::Result<()> {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("INGLE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let asked = std::env::var("INGLE_LOG").ok().filter(|it| !it.trim().is_empty());
+    let filter = EnvFilter::try_new(asked.as_deref().unwrap_or("warn")).with_context(|| {
+        let message =
+            format!("`INGLE_LOG` cannot be obeyed, found `{}`", asked.unwrap_or_default());
+        Failure::usage(message).hint("`INGLE_LOG=debug` or `INGLE_LOG=ingle_engine=trace,warn`")
+    })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
 }

@@ -82,11 +82,12 @@ pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
     match load.device.unwrap_or_default() {
         Device::Auto | Device::Cpu => Ok(Box::new(Cpu::new(config(load)?)?)),
         Device::Reference if load.precision == Some(Precision::Fast) => {
-            let message = "`--device reference` is always exact, found `--precision fast`";
+            let message = "`--device reference` is always exact, found `--precision fast` \
+                           or INGLE_PRECISION=fast";
             Err(Failure::usage(message).hint("leave one of them out").into())
         }
         Device::Reference if load.threads.is_some() => {
-            let message = "`--device reference` has one thread, found `--threads`";
+            let message = "`--device reference` has one thread, found `--threads` or INGLE_THREADS";
             Err(Failure::usage(message).hint("leave one of them out").into())
         }
         Device::Reference => Ok(Box::new(Reference::default())),

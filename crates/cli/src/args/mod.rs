@@ -19,7 +19,7 @@ pub(crate) use sampling::Sampling;
 /// Runs open-weights language models on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "ingle", disable_version_flag = true, max_term_width = 100)]
-#[command(subcommand_negates_reqs = true, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -27,21 +27,15 @@ pub(crate) struct Cli {
     #[arg(short = 'V', long)]
     pub(crate) version: bool,
     #[command(flatten)]
-    pub(crate) everywhere: Everywhere,
+    pub(crate) json: Json,
 }
 
-/// Flags of every verb.
-#[derive(Debug, Args)]
-pub(crate) struct Everywhere {
+/// Of every verb that prints data.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
     /// Print JSON, for programs
-    #[arg(long, global = true, help_heading = "Everywhere")]
-    pub(crate) json: bool,
-    /// Answer every question with yes
-    #[arg(short = 'y', long, global = true, help_heading = "Everywhere")]
-    pub(crate) yes: bool,
-    /// Say more: what is loaded, and after each answer tokens, speeds and context
-    #[arg(long, global = true, help_heading = "Everywhere")]
-    pub(crate) verbose: bool,
+    #[arg(long = "json", help_heading = "Output")]
+    pub(crate) on: bool,
 }
 
 impl Cli {
@@ -112,6 +106,14 @@ pub(crate) struct Run {
     /// Go on with the chat that was saved last, or with the one of this name
     #[arg(long, value_name = "CHAT", num_args = 0..=1, require_equals = true)]
     pub(crate) resume: Option<Option<String>>,
+    /// Say more: what is loaded, and after each answer tokens, speeds and context
+    #[arg(long, help_heading = "Output")]
+    pub(crate) verbose: bool,
+    /// Answer every question of the chat with yes
+    #[arg(short = 'y', long, help_heading = "Output")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -126,6 +128,8 @@ pub(crate) struct Show {
     /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     pub(crate) override_kv: Vec<loader::Override>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -147,9 +151,11 @@ pub(crate) struct Bench {
     /// Times that each test is measured, after one to warm up
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
     pub(crate) repetitions: std::num::NonZeroUsize,
-    /// The form of the result
-    #[arg(short = 'o', long, value_name = "FORM", default_value = "md")]
-    pub(crate) output: Form,
+    /// The form of the result [default: md]
+    #[arg(short = 'o', long, value_name = "FORM")]
+    pub(crate) output: Option<Form>,
+    #[command(flatten)]
+    pub(crate) json: Json,
     #[command(flatten, next_help_heading = "Loading")]
     pub(crate) load: Load,
 }
@@ -179,6 +185,11 @@ pub(crate) struct Logits {
     /// The safetensors file to write: `logits`, f32 (tokens, vocab), and `greedy_ids`, i64
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Say which device computed
+    #[arg(long, help_heading = "Output")]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
     #[command(flatten, next_help_heading = "Loading")]
     pub(crate) load: Load,
 }
@@ -199,6 +210,8 @@ pub(crate) struct Tokenize {
     /// Change a metadata value, e.g. `tokenizer.ggml.add_bos_token=bool:false`
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     pub(crate) override_kv: Vec<loader::Override>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

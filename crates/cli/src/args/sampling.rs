@@ -185,6 +185,48 @@ impl Sampling {
         }
         Ok(s)
     }
+
+    /// What is set here and has no effect among `all` settings.
+    pub(crate) fn idle(&self, all: &engine::sample::Sampling) -> Vec<String> {
+        let left_out = |&(name, stage, is_set): &(&str, Stage, bool)| {
+            let idle = is_set && !all.order.contains(&stage);
+            idle.then(|| format!("`{name}` does nothing: `samplers` leaves `{}` out", stage.name()))
+        };
+        let mut idle: Vec<String> = self.stages().iter().filter_map(left_out).collect();
+        let dry = self.dry_base.is_some()
+            || self.dry_allowed_length.is_some()
+            || self.dry_penalty_last_n.is_some()
+            || !self.dry_sequence_breaker.is_empty();
+        if dry && all.dry.multiplier == 0.0 {
+            idle.push("the settings of DRY do nothing while `dry-multiplier` is 0".to_owned());
+        }
+        if self.xtc_threshold.is_some() && all.xtc.probability == 0.0 {
+            idle.push("`xtc-threshold` does nothing while `xtc-probability` is 0".to_owned());
+        }
+        let p = &all.penalties;
+        let penalises = p.repeat != 1.0 || p.presence != 0.0 || p.frequency != 0.0;
+        if self.repeat_last_n.is_some() && !penalises {
+            idle.push("`repeat-last-n` does nothing while there is no penalty".to_owned());
+        }
+        idle
+    }
+
+    /// Settings, the stage that each belongs to, and whether it is set.
+    fn stages(&self) -> [(&'static str, Stage, bool); 11] {
+        [
+            ("temp", Stage::Temperature, self.temp.is_some_and(|it| it > 0.0)),
+            ("top-k", Stage::TopK, self.top_k.is_some()),
+            ("top-p", Stage::TopP, self.top_p.is_some()),
+            ("min-p", Stage::MinP, self.min_p.is_some()),
+            ("typical", Stage::Typical, self.typical.is_some()),
+            ("top-nsigma", Stage::TopNSigma, self.top_nsigma.is_some()),
+            ("repeat-penalty", Stage::Penalties, self.repeat_penalty.is_some()),
+            ("presence-penalty", Stage::Penalties, self.presence_penalty.is_some()),
+            ("frequency-penalty", Stage::Penalties, self.frequency_penalty.is_some()),
+            ("dry-multiplier", Stage::Dry, self.dry_multiplier.is_some()),
+            ("xtc-probability", Stage::Xtc, self.xtc_probability.is_some()),
+        ]
+    }
 }
 
 fn set<T>(setting: &mut T, value: Option<T>) {

@@ -18,6 +18,6 @@ mod think;
 mod turn;
 
 pub(crate) use keeper::{Keeper, Keeps};
-pub(crate) use once::once;
-pub(crate) use repl::{Places, talk};
+pub(crate) use once::{Form, once};
+pub(crate) use repl::{Manner, Places, talk};
 pub(crate) use session::{Session, read_text};

@@ -42,7 +42,7 @@ impl Talk {
             Slash::Undo => self.undo()?,
             Slash::System(text) => self.system(text),
             Slash::Set(None) => self.list(),
-            Slash::Set(Some((name, value))) => self.set(&name, &value)?,
+            Slash::Set(Some((name, value))) => self.set(&name, value.as_deref())?,
             Slash::Show => self.show(),
             Slash::Stats => match &self.session.last {
                 Some(report) => eprintln!("{}", report.line()),
@@ -111,8 +111,9 @@ impl Talk {
         }
     }
 
-    fn set(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
+    fn set(&mut self, name: &str, value: Option<&str>) -> anyhow::Result<()> {
         let name = name.trim_start_matches('-');
+        let value = valued(name, value)?;
         let (chat, sampling) = setting(name, value)?;
         let before = self.session.settings.clone();
         let now = &mut self.session.settings;
@@ -127,6 +128,7 @@ impl Talk {
             return Err(error.into());
         }
         eprintln!("({name} = {value})");
+        self.session.warn_of_settings();
         Ok(())
     }
 
@@ -257,6 +259,18 @@ fn settings() -> Command {
         let hide = fixed.contains(&it.get_id().as_str());
         it.hide(hide)
     })
+}
+
+/// A switch without a value is switched on.
+fn valued<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+    match (value, kind(&settings(), name)) {
+        (Some(value), _) => Ok(value),
+        (None, Some(Kind::Value)) => {
+            let failure = Failure::usage(format!("`/set {name}` needs a value"));
+            Err(failure.hint("`/show` says what holds now"))
+        }
+        (None, _) => Ok("on"),
+    }
 }
 
 /// Reads `--name value` as on the command line.

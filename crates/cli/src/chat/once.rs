@@ -4,7 +4,16 @@ use engine::Finish;
 use serde_json::json;
 
 use super::{keeper::Keeper, report::Report, session::Session, turn::Answer};
-use crate::{args::Everywhere, failure::Failure, terminal::Screen};
+use crate::{failure::Failure, terminal::Screen};
+
+/// How the answer is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// As one JSON object.
+    pub(crate) json: bool,
+    /// With what is loaded and what it took.
+    pub(crate) verbose: bool,
+}
 
 /// Answers `prompt`, keeps the conversation, tells what it took.
 ///
@@ -15,20 +24,20 @@ pub(crate) fn once(
     mut session: Session,
     mut keeper: Keeper,
     prompt: String,
-    everywhere: &Everywhere,
+    form: Form,
 ) -> anyhow::Result<()> {
-    let mut screen = if everywhere.json { Screen::nowhere() } else { Screen::new() };
-    if everywhere.verbose {
+    let mut screen = if form.json { Screen::nowhere() } else { Screen::new() };
+    if form.verbose {
         eprintln!("{}", session.summary());
         eprintln!("loaded in {:.2} s", session.loaded_in.as_secs_f64());
     }
     session.warn_of_settings();
     let answer = session.say(prompt, &mut screen)?;
     let kept = keeper.keep(&session);
-    if everywhere.json {
+    if form.json {
         print_json(&session, &answer)?;
     }
-    if everywhere.verbose {
+    if form.verbose {
         eprintln!("{}", answer.report.line());
     }
     if let Some(path) = kept? {
@@ -37,7 +46,7 @@ pub(crate) fn once(
     match answer.finish {
         Finish::ContextFull => Err(session.context_full().into()),
         Finish::Cancelled => Err(Failure::new("the answer was stopped").into()),
-        Finish::Length if !everywhere.json => {
+        Finish::Length if !form.json => {
             eprintln!("{}", cut(&answer.report));
             Ok(())
         }

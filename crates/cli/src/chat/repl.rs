@@ -12,7 +12,6 @@ use super::{
     think,
 };
 use crate::{
-    args::Everywhere,
     failure,
     terminal::{Input, Line, Quiet, Screen, edit},
 };
@@ -51,6 +50,15 @@ pub(crate) struct Places {
     pub(crate) folder: PathBuf,
 }
 
+/// How the prompt behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Tells after each answer what it took.
+    pub(crate) verbose: bool,
+    /// Questions need no answer.
+    pub(crate) yes: bool,
+}
+
 /// Talks until the person leaves.
 ///
 /// # Errors
@@ -60,7 +68,7 @@ pub(crate) fn talk(
     session: Session,
     keeper: Keeper,
     places: Places,
-    everywhere: &Everywhere,
+    manner: Manner,
 ) -> anyhow::Result<()> {
     let words = HELP.iter().map(|it| it.0).collect();
     let mut talk = Talk {
@@ -69,8 +77,8 @@ pub(crate) fn talk(
         attached: String::new(),
         begun: String::new(),
         folder: places.folder,
-        verbose: everywhere.verbose,
-        yes: everywhere.yes,
+        verbose: manner.verbose,
+        yes: manner.yes,
         session,
         keeper,
     };
@@ -184,6 +192,9 @@ impl Session {
         }
         let think = self.settings.chat.think;
         warnings.extend(think.and_then(|it| think::warning(it, self.style.template())));
+        if let Ok(sampling) = self.sampling() {
+            warnings.extend(self.settings.sampling.idle(&sampling));
+        }
         for warning in warnings {
             if !self.warnings.contains(&warning) {
                 eprintln!("warning: {warning}");

@@ -20,8 +20,8 @@ pub(super) enum Slash {
     Undo,
     Edit,
     System(Option<String>),
-    /// A setting and its value; neither: list them.
-    Set(Option<(String, String)>),
+    /// A setting and its value; a switch may go without: on. Neither: list them.
+    Set(Option<(String, Option<String>)>),
     Show,
     Stats,
     Model(Option<String>),
@@ -78,15 +78,20 @@ pub(super) fn parse(line: &str) -> Result<Said, Failure> {
     let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let rest = rest.trim();
     let some = (!rest.is_empty()).then(|| rest.to_owned());
+    let name = match name {
+        "/?" => "/help",
+        "/quit" | "/bye" => "/exit",
+        name => name,
+    };
     let command = match name {
-        "/help" | "/?" => Slash::Help,
-        "/exit" | "/quit" | "/bye" => Slash::Exit,
+        "/help" => Slash::Help,
+        "/exit" => Slash::Exit,
         "/clear" => Slash::Clear,
         "/regen" => Slash::Regen,
         "/undo" => Slash::Undo,
         "/edit" => Slash::Edit,
         "/system" => Slash::System(some.clone()),
-        "/set" => Slash::Set(setting(rest)?),
+        "/set" => Slash::Set(setting(rest)),
         "/show" => Slash::Show,
         "/stats" => Slash::Stats,
         "/model" => Slash::Model(some.clone()),
@@ -110,11 +115,10 @@ pub(super) fn parse(line: &str) -> Result<Said, Failure> {
     }
 }
 
-fn setting(rest: &str) -> Result<Option<(String, String)>, Failure> {
+fn setting(rest: &str) -> Option<(String, Option<String>)> {
     match rest.split_once(char::is_whitespace) {
-        Some((name, value)) => Ok(Some((name.to_owned(), value.trim().to_owned()))),
-        None if rest.is_empty() => Ok(None),
-        None => Ok(Some((rest.to_owned(), "true".to_owned()))),
+        Some((name, value)) => Some((name.to_owned(), Some(value.trim().to_owned()))),
+        None => (!rest.is_empty()).then(|| (rest.to_owned(), None)),
     }
 }
 
@@ -160,7 +164,7 @@ mod tests {
         check("/help", Slash::Help);
         check("/bye ", Slash::Exit);
         check("/system You are\nterse", Slash::System(Some("You are\nterse".into())));
-        check("/set temp 0.2", Slash::Set(Some(("temp".into(), "0.2".into()))));
+        check("/set temp 0.2", Slash::Set(Some(("temp".into(), Some("0.2".into())))));
         check(
             "/file \"a b.txt\" sum it up",
             Slash::File("a b.txt".into(), Some("sum it up".into())),
@@ -175,6 +179,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         refuse("/nope x", "there is no command `/nope`");
         refuse("/regen now", "`/regen` takes nothing, found `now`");
+        refuse("/bye now", "`/exit` takes nothing, found `now`");
         refuse("/export pdf", "`/export` takes `md` or `json`, found `pdf`");
         refuse("/file", "`/file` needs a path");
     }

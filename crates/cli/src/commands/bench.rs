@@ -11,7 +11,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    args::{Bench, Device, Everywhere, Form},
+    args::{Bench, Device, Form},
     failure::Failure,
     model,
     settings::Site,
@@ -20,15 +20,16 @@ use measure::{Rig, Test};
 use table::{Row, Subject};
 
 /// Measures and prints.
-pub(crate) fn run(args: Bench, everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     let site = Site::find()?;
     let tests = tests(&args)?;
-    let form = match (everywhere.json, args.output) {
-        (true, Form::Md) => Form::Json,
-        (true, Form::Csv) => {
-            return Err(Failure::usage("`--json` and `-o csv` contradict each other").into());
+    let form = match (args.json.on, args.output) {
+        (true, None) => Form::Json,
+        (true, Some(Form::Md | Form::Csv)) => {
+            let failure = Failure::usage("`--json` contradicts `-o md` and `-o csv`");
+            return Err(failure.hint("leave one of them out").into());
         }
-        (_, form) => form,
+        (_, form) => form.unwrap_or(Form::Md),
     };
     let load = site.under_load(args.load);
     let name = model::alone(args.model, args.words, site.model.as_deref())?;

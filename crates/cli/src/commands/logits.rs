@@ -7,14 +7,10 @@ use engine::{Engine, Options};
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::json;
 
-use crate::{
-    args::{Everywhere, Logits},
-    memory, model,
-    settings::Site,
-};
+use crate::{args::Logits, memory, model, settings::Site};
 
 /// Writes them.
-pub(crate) fn run(args: Logits, everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let site = Site::find()?;
     let load = site.under_load(args.load);
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
@@ -40,10 +36,10 @@ pub(crate) fn run(args: Logits, everywhere: &Everywhere) -> anyhow::Result<()> {
     }
     safetensors::serialize_to_file(tensors, None, &args.output)
         .with_context(|| format!("cannot write `{}`", args.output.display()))?;
-    if everywhere.verbose {
+    if args.verbose {
         eprintln!("{}", engine.info().device);
     }
-    match everywhere.json {
+    match args.json.on {
         false => Ok(()),
         true => super::print_json(&json!({
             "output": args.output,

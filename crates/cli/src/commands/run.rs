@@ -5,17 +5,17 @@ use std::io::{self, IsTerminal, Read};
 use store::ChatName;
 
 use crate::{
-    args::{Everywhere, Run},
-    chat::{Keeper, Keeps, Places, Session, once, read_text, talk},
+    args::Run,
+    chat::{Form, Keeper, Keeps, Manner, Places, Session, once, read_text, talk},
     failure::Failure,
     model,
     settings::Site,
 };
 
 /// Runs it.
-pub(crate) fn run(args: Run, everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let Run { words, model, prompt, file, resume, settings } = args;
+    let Run { words, model, prompt, file, resume, verbose, yes, json, settings } = args;
     let (name, words) = model::named(model, words, site.model.as_deref())?;
     let prompt = match (prompt, words.is_empty()) {
         (Some(_), false) => {
@@ -26,12 +26,16 @@ pub(crate) fn run(args: Run, everywhere: &Everywhere) -> anyhow::Result<()> {
         (prompt, true) => prompt,
     };
     let prompt = whole_prompt(file.as_deref(), prompt)?;
-    if prompt.is_none() && everywhere.json {
+    if prompt.is_none() && json.on {
         let failure = Failure::usage("`--json` needs a prompt: a chat at the terminal has no JSON");
         return Err(failure.into());
     }
+    if prompt.is_some() && yes {
+        let message = "`-y` answers the questions of a chat at the terminal; a prompt has none";
+        return Err(Failure::usage(message).hint("leave it out").into());
+    }
     let settings = site.under(settings);
-    let keeps = keeps(settings.chat.no_save);
+    let keeps = keeps(settings.chat.no_save)?;
     let chats = site.home.chats();
     let resumed: Option<ChatName> = match resume {
         None => None,
@@ -45,20 +49,25 @@ pub(crate) fn run(args: Run, everywhere: &Everywhere) -> anyhow::Result<()> {
     }
     let keeper = Keeper::new(chats, resumed, keeps)?;
     match prompt {
-        Some(prompt) => once(session, keeper, prompt, everywhere),
+        Some(prompt) => once(session, keeper, prompt, Form { json: json.on, verbose }),
         None => {
             let history = (keeps == Keeps::Everything).then(|| site.home.history());
             let places = Places { history, folder: site.home.data().to_owned() };
-            talk(session, keeper, places, everywhere)
+            talk(session, keeper, places, Manner { verbose, yes })
         }
     }
 }
 
-/// `--no-save` or `INGLE_SAVE=0`.
-fn keeps(no_save: bool) -> Keeps {
-    let off =
-        std::env::var("INGLE_SAVE").is_ok_and(|it| matches!(it.as_str(), "0" | "false" | "no"));
-    if no_save || off { Keeps::Nothing } else { Keeps::Everything }
+/// `--no-save` or `INGLE_SAVE=0`. A value that could be meant either way is refused: what is
+/// written down by mistake cannot be taken back.
+fn keeps(no_save: bool) -> Result<Keeps, Failure> {
+    let asked = std::env::var("INGLE_SAVE").unwrap_or_default();
+    match asked.as_str() {
+        "0" | "false" | "no" | "off" => Ok(Keeps::Nothing),
+        "" | "1" | "true" | "yes" | "on" if no_save => Ok(Keeps::Nothing),
+        "" | "1" | "true" | "yes" | "on" => Ok(Keeps::Everything),
+        other => Err(Failure::usage(format!("`INGLE_SAVE` is `0` or `1`, found `{other}`"))),
+    }
 }
 
 /// What to answer once: piped text, then the file's, then the prompt. None where a person is to

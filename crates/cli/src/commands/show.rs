@@ -5,7 +5,7 @@ mod facts;
 use loader::Override;
 
 use crate::{
-    args::{Everywhere, Show},
+    args::Show,
     model,
     numbers::{count, grouped, size},
     settings::Site,
@@ -14,13 +14,13 @@ use crate::{
 use facts::{Facts, Share};
 
 /// Prints it.
-pub(crate) fn run(args: Show, everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
     let file = model::open(&name, &overrides)?;
     let facts = Facts::of(&file, &overrides)?;
-    match everywhere.json {
+    match args.json.on {
         true => super::print_json(&serde_json::to_value(&facts)?),
         false => super::print(&harmless(&page(&facts))),
     }

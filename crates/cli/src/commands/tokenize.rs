@@ -8,15 +8,10 @@ use engine::{
 };
 use serde_json::json;
 
-use crate::{
-    args::{Everywhere, Tokenize},
-    failure::Failure,
-    model,
-    settings::Site,
-};
+use crate::{args::Tokenize, failure::Failure, model, settings::Site};
 
 /// Prints them.
-pub(crate) fn run(args: Tokenize, everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(args: Tokenize) -> anyhow::Result<()> {
     let site = Site::find()?;
     let (name, words) = model::named(args.model, args.words, site.model.as_deref())?;
     let file = model::open(&name, &site.override_kv(args.override_kv))?;
@@ -32,7 +27,7 @@ pub(crate) fn run(args: Tokenize, everywhere: &Everywhere) -> anyhow::Result<()>
     let bos = if args.no_bos { Bos::Never } else { Bos::AsModel };
     let ids = tokenizer.encode(&prompt, bos)?;
     let piece = |id: u32| String::from_utf8_lossy(tokenizer.piece(id)).into_owned();
-    if everywhere.json {
+    if args.json.on {
         let pieces: Vec<_> = ids.iter().map(|&id| piece(id)).collect();
         return super::print_json(&json!({"ids": ids, "pieces": pieces}));
     }

@@ -5,15 +5,15 @@ use std::env::consts::{ARCH, OS};
 use kernels::cpu::Config;
 use serde_json::json;
 
-use crate::{args::Everywhere, model};
+use crate::{args::Json, model};
 
 /// The version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Prints it.
-pub(crate) fn run(everywhere: &Everywhere) -> anyhow::Result<()> {
+pub(crate) fn run(json: Json) -> anyhow::Result<()> {
     let Config { isa, precision, threads, .. } = model::config(&Default::default())?;
-    if everywhere.json {
+    if json.on {
         let kernels =
             json!({"isa": isa.to_string(), "precision": precision.to_string(), "threads": threads});
         return super::print_json(&json!({

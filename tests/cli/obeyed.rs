@@ -1,0 +1,224 @@
+//! Whatever a person asks for is done, refused or named as without effect; nothing is passed over.
+
+use expect_test::expect;
+
+use crate::{check, place};
+
+/// The reference has one precision and one thread; asking for others is not passed over.
+#[test]
+fn settings_that_the_reference_does_not_have() {
+    let place = place();
+    let run = ["run", "parrot.gguf", "--no-save", "--device", "reference"];
+    check(
+        &place,
+        &[&run[..], &["--precision", "fast", "smile"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--device reference` is always exact, found `--precision fast` or INGLE_PRECISION=fast
+
+            hint: leave one of them out
+        "#]],
+    );
+    check(
+        &place,
+        &[&run[..], &["--threads", "2", "smile"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--device reference` has one thread, found `--threads` or INGLE_THREADS
+
+            hint: leave one of them out
+        "#]],
+    );
+}
+
+/// What a person asks for is done or refused: each flag is there where it means something.
+#[test]
+fn flags_that_mean_nothing_where_they_stand() {
+    let place = place();
+    for args in [
+        &["completions", "bash", "--json"][..],
+        &["completions", "bash", "-y"],
+        &["completions", "bash", "--verbose"],
+        &["show", "parrot.gguf", "-y"],
+        &["show", "parrot.gguf", "--verbose"],
+        &["tokenize", "parrot.gguf", "a", "--verbose"],
+        &["bench", "parrot.gguf", "-y"],
+        &["logits", "parrot.gguf", "--ids", "1", "-o", "o", "-y"],
+        &["--version", "-y"],
+        &["--verbose"],
+        &["--json"],
+        &["--json", "show", "parrot.gguf"],
+        &["--version", "run", "parrot.gguf"],
+        &["bench", "parrot.gguf", "--json", "-o", "md"],
+        &["run", "parrot.gguf", "-y", "hi"],
+        &["run", "parrot.gguf", "--raw", "--chat-template", "a", "hi"],
+    ] {
+        let told = place.run(args);
+        assert!(told.starts_with("exit 2\n-- stderr\nerror: "), "{args:?}\n{told}");
+    }
+    check(
+        &place,
+        &["completions", "bash", "--json"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: unexpected argument '--json' found
+
+              tip: to pass '--json' as a value, use '-- --json'
+
+            Usage: ingle completions <SHELL>
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &place,
+        &["--verbose", "run", "parrot.gguf", "hi"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: unexpected argument '--verbose' found
+
+              tip: a similar argument exists: '--version'
+
+            Usage: ingle --version
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &place,
+        &["--json", "show", "parrot.gguf"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: the subcommand 'show' cannot be used with '--json'
+
+            Usage: ingle [OPTIONS]
+                   ingle <COMMAND>
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &place,
+        &["--json"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--json` alone has nothing to print
+
+            hint: `ingle --version --json`, or give it to a command
+        "#]],
+    );
+    check(
+        &place,
+        &["bench", "parrot.gguf", "--json", "-o", "csv"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--json` contradicts `-o md` and `-o csv`
+
+            hint: leave one of them out
+        "#]],
+    );
+    check(
+        &place,
+        &["run", "parrot.gguf", "-y", "hi"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `-y` answers the questions of a chat at the terminal; a prompt has none
+
+            hint: leave it out
+        "#]],
+    );
+}
+
+#[test]
+fn variables_that_cannot_be_obeyed() {
+    let place = place();
+    let run = |name: &str, value: &str| {
+        place.run_with(&["run", "parrot.gguf", "--no-save", "hi"], b"", &[(name, value)])
+    };
+    expect![[r#"
+        exit 2
+        -- stderr
+        error: `INGLE_SAVE` is `0` or `1`, found `never`
+    "#]]
+    .assert_eq(&run("INGLE_SAVE", "never"));
+    expect![[r#"
+        exit 2
+        -- stderr
+        error: `INGLE_LOG` cannot be obeyed, found `==`
+          cause: invalid filter directive
+
+        hint: `INGLE_LOG=debug` or `INGLE_LOG=ingle_engine=trace,warn`
+    "#]]
+    .assert_eq(&run("INGLE_LOG", "=="));
+    expect![[r#"
+        exit 2
+        -- stderr
+        error: invalid value 'many' for '--threads <N>': invalid digit found in string
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&run("INGLE_THREADS", "many"));
+}
+
+#[test]
+fn settings_without_effect_are_named() {
+    let place = place();
+    let run = ["run", "parrot.gguf", "--no-save", "hi"];
+    check(
+        &place,
+        &[&run[..], &["--dry-base", "2", "--xtc-threshold", "0.2", "--repeat-last-n", "9"]]
+            .concat(),
+        expect![[r#"
+            exit 0
+            -- stdout
+            Hello there, friend!
+            -- stderr
+            warning: the settings of DRY do nothing while `dry-multiplier` is 0
+            warning: `xtc-threshold` does nothing while `xtc-probability` is 0
+            warning: `repeat-last-n` does nothing while there is no penalty
+        "#]],
+    );
+    check(
+        &place,
+        &[&run[..], &["--samplers", "top_k;temperature", "--min-p", "0.1"]].concat(),
+        expect![[r#"
+            exit 0
+            -- stdout
+            Hello there, friend!
+            -- stderr
+            warning: `min-p` does nothing: `samplers` leaves `min_p` out
+        "#]],
+    );
+    place.file("ingle-home/settings.toml", "raw = true\nchat-template = \"a\"\n");
+    check(
+        &place,
+        &run,
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: cannot load `parrot.gguf`
+              cause: `raw` means no template, found `chat-template` too
+
+            hint: leave one of them out
+        "#]],
+    );
+    place.file("ingle-home/settings.toml", "raw = true\n");
+    place.file("a.jinja", "{{ messages[0].content }}<|smile|>");
+    check(
+        &place,
+        &[&run[..], &["--chat-template", "a.jinja"]].concat(),
+        expect![[r#"
+            exit 0
+            -- stdout
+            Look🙂 yes
+        "#]],
+    );
+}
