@@ -258,6 +258,50 @@ fn a_benchmark_has_llama_benchs_fields() {
     assert!(row[7].ends_with(" ± 0.00"), "{}", row[7]);
 }
 
+/// Every form's columns; what a machine decides is masked.
+#[test]
+fn a_benchmark_has_four_forms() {
+    let place = place();
+    let bench = |form: &str| {
+        let args = ["bench", "parrot.gguf", "-p", "8", "-n", "4", "-r", "2", "-o", form];
+        let output = place.output(&args, b"", &[]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let names = |text: &str| {
+        let row: serde_json::Value = serde_json::from_str(text).unwrap();
+        row.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(",")
+    };
+    let lines = bench("jsonl");
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(names(lines[0]), names(lines[1]));
+    let csv = bench("csv");
+    let (head, rows) = csv.split_once('\n').unwrap();
+    // Lists have no place in a table.
+    assert_eq!(format!("{head},samples_ns,samples_ts"), names(lines[0]));
+    let column = |name: &str| head.split(',').position(|it| it == name).unwrap();
+    let masked = rows.lines().map(|row| {
+        let cells: Vec<&str> = row.trim_matches('"').split("\",\"").collect();
+        let shown = ["backends", "model_filename", "model_type", "model_size", "n_prompt", "n_gen"];
+        assert_eq!(cells.len(), head.split(',').count(), "{row}");
+        shown.map(|it| cells[column(it)]).join(" | ") + "\n"
+    });
+    expect![[r#"
+        cpu (scalar, fast, 2 threads) | parrot.gguf | llama 198.96 K F32 | 795844 | 8 | 0
+        cpu (scalar, fast, 2 threads) | parrot.gguf | llama 198.96 K F32 | 795844 | 0 | 4
+    "#]]
+    .assert_eq(&masked.collect::<String>());
+    // The last column has the figures.
+    let before = |line: &str| format!("{}|\n", line.rsplitn(3, '|').nth(2).unwrap());
+    expect![[r#"
+        | model              |      size |   params | backend                       | threads | test |
+        | ------------------ | --------: | -------: | ----------------------------- | ------: | ---: |
+        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | cpu (scalar, fast, 2 threads) |       2 |  pp8 |
+        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | cpu (scalar, fast, 2 threads) |       2 |  tg4 |
+    "#]]
+    .assert_eq(&bench("md").lines().map(before).collect::<String>());
+}
+
 #[test]
 fn a_shell_completes() {
     let output = Place::new().output(&["completions", "bash"], b"", &[]);

@@ -2,9 +2,11 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p ingle-tests --test cli` writes them anew; read the difference.
 
+mod attacks;
 mod bad_input;
 mod chat;
 mod commands;
+mod help;
 mod obeyed;
 mod refusals;
 

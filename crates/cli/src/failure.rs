@@ -85,10 +85,21 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let mut hint = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
     hint = hint.or_else(|| error.downcast_ref::<store::Error>()?.hint());
-    hint = hint.or_else(|| error.downcast_ref::<loader::Error>()?.hint());
+    hint = hint.or_else(|| of_file(error.downcast_ref()?));
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
     hint
+}
+
+/// What to do about a file that breaks the rules of its format is always the same, unless the
+/// error knows better.
+fn of_file(error: &loader::Error) -> Option<String> {
+    use loader::Error::{Gguf, InShard, Safetensors};
+    let again = "the file is damaged, or was written wrongly; get it from another source";
+    let known = error.hint();
+    known.or_else(|| {
+        matches!(error, Gguf(_) | Safetensors(_) | InShard { .. }).then(|| again.to_owned())
+    })
 }
 
 /// The reader of our output has seen enough, as in `ingle show m.gguf | head -1`.

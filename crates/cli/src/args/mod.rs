@@ -110,7 +110,7 @@ pub(crate) struct Run {
     #[arg(long, help_heading = "Output")]
     pub(crate) verbose: bool,
     /// Answer every question of the chat with yes
-    #[arg(short = 'y', long, help_heading = "Output")]
+    #[arg(short = 'y', long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) json: Json,

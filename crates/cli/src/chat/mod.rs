@@ -13,6 +13,7 @@ mod reasoning;
 mod repl;
 mod report;
 mod session;
+mod set;
 mod slash;
 mod think;
 mod turn;
