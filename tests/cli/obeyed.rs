@@ -222,3 +222,31 @@ fn settings_without_effect_are_named() {
         "#]],
     );
 }
+
+/// It would stop everything, or nothing.
+#[test]
+fn an_empty_text_that_stops_is_refused() {
+    let place = place();
+    let run = ["run", "parrot.gguf", "--no-save", "hi"];
+    check(
+        &place,
+        &[&run[..], &["--stop", ""]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: a value is required for '--stop <TEXT>' but none was supplied
+
+            For more information, try '--help'.
+        "#]],
+    );
+    place.file("ingle-home/settings.toml", "stop = [\"\"]\n");
+    check(
+        &place,
+        &run,
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: settings `[DIR]/ingle-home/settings.toml`, line 1: an empty text, expected at least one character
+        "#]],
+    );
+}

@@ -236,3 +236,18 @@ fn a_full_context_is_said_and_shifts_only_when_asked() {
     terminal.wait_for("Hello there, friend!");
     terminal.leave();
 }
+
+#[test]
+fn commands_and_settings_are_listed() {
+    let mut terminal = chat(&place(), &["--no-save"]);
+    terminal.resize(80, 80);
+    terminal.say("/help");
+    terminal.wait_for("Ctrl-G: editor");
+    terminal.say("/set");
+    terminal.wait_for("  seed ");
+    terminal.wait_for_prompt();
+    let text = terminal.text();
+    let from = text.find("> /help").expect("it was typed");
+    expect_test::expect_file!["listings.txt"].assert_eq(&format!("{}\n", &text[from..]));
+    terminal.leave();
+}

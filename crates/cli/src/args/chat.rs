@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use serde::Deserialize;
 
 use super::text;
@@ -18,7 +18,8 @@ pub(crate) struct Chat {
     #[arg(long, visible_alias = "sys", value_name = "TEXT")]
     pub(crate) system: Option<String>,
     /// End the answer before this text; may be given several times
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[serde(deserialize_with = "text::some")]
     pub(crate) stop: Vec<String>,
     /// Let the model think first: `on`, `off`, or at most so many tokens
     #[arg(long, value_name = "on|off|N")]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use engine::sample::Stage;
 use loader::Metadata;
 use serde::Deserialize;
@@ -56,7 +56,8 @@ pub(crate) struct Sampling {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) dry_penalty_last_n: Option<LastN>,
     /// DRY: no run reaches across this text; may be given several times
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[serde(deserialize_with = "text::some")]
     pub(crate) dry_sequence_breaker: Vec<String>,
     /// XTC: how often to drop the most probable tokens; 0 is off
     #[arg(long, value_name = "X", allow_negative_numbers = true)]

@@ -23,6 +23,15 @@ where
     texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
 }
 
+/// For `deserialize_with`: texts that are not empty.
+pub(super) fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    match texts.iter().any(String::is_empty) {
+        true => Err(D::Error::custom("an empty text, expected at least one character")),
+        false => Ok(texts),
+    }
+}
+
 struct Spelled<T>(PhantomData<T>);
 
 impl<T: FromStr<Err: Display>> Visitor<'_> for Spelled<T> {
