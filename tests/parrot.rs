@@ -108,9 +108,9 @@ impl Speech {
             it.add(text, 3);
         }
         for (_, start, pieces) in SCRIPTS {
-            let mut last = it.add(start, 3);
+            let mut last = it.add(start, kind(start));
             for piece in *pieces {
-                let next = it.add(piece, 1);
+                let next = it.add(piece, kind(piece));
                 it.follows.push((last, next));
                 last = next;
             }
@@ -144,6 +144,16 @@ impl Speech {
 
     fn len(&self) -> usize {
         self.texts.len()
+    }
+}
+
+/// Real files have marks of reasoning as added tokens (4) and as control tokens (3).
+fn kind(text: &str) -> i32 {
+    match text {
+        "<think>" | "<|pirate|>" => 4,
+        "</think>" => 3,
+        _ if text.starts_with("<|") => 3,
+        _ => 1,
     }
 }
 

@@ -149,6 +149,20 @@ fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
     );
 }
 
+/// As of DeepSeek-R1: what opens an answer opens the reasoning, and the model writes its end only.
+#[test]
+fn a_prompt_that_opens_the_reasoning_is_ended_by_the_model() {
+    let place = place();
+    let opened = "{% for m in messages %}{% if m.role == 'assistant' %}\
+                  {{ m.content.split('</think>')[-1] }}{% else %}{{ m.content }}{% endif %}\
+                  {% endfor %}{% if add_generation_prompt %}<|think|><think>{% endif %}";
+    place.file("opened.jinja", opened);
+    let args = ["run", "parrot.gguf", "--no-save", "--json", "--chat-template", "opened.jinja"];
+    let output = place.output(&[&args[..], &["hi"]].concat(), b"", &[]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["reasoning"], &answer["text"]), (&"Hmm well".into(), &"Done".into()));
+}
+
 /// The template has a switch, or a warning says that it has none.
 #[test]
 fn thinking_is_switched_by_the_template() {

@@ -19,6 +19,9 @@ pub struct Request {
     pub stops: Vec<String>,
     /// Tokens that end the answer and are not part of it.
     pub stop_ids: Vec<u32>,
+    /// Structural tokens whose text is part of the answer's, such as the marks of reasoning; the
+    /// others have none.
+    pub shown_ids: Vec<u32>,
     /// What happens when the context is full.
     pub when_full: WhenFull,
 }
@@ -26,8 +29,15 @@ pub struct Request {
 impl Request {
     /// A request that ends where the model ends it.
     pub fn new(tokens: Vec<u32>, sampling: Sampling) -> Self {
-        let (stops, stop_ids) = (vec![], vec![]);
-        Self { tokens, sampling, max_new: None, stops, stop_ids, when_full: WhenFull::Stop }
+        Self {
+            tokens,
+            sampling,
+            max_new: None,
+            stops: vec![],
+            stop_ids: vec![],
+            shown_ids: vec![],
+            when_full: WhenFull::Stop,
+        }
     }
 }
 

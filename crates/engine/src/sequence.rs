@@ -23,6 +23,7 @@ pub(crate) struct Sequence {
     output: Output,
     max_new: usize,
     stop_ids: Vec<u32>,
+    shown_ids: Vec<u32>,
     when_full: WhenFull,
 }
 
@@ -52,9 +53,11 @@ impl Pieces<'_> {
         self.0.map_or(&[], |it| it.piece(id))
     }
 
-    /// What a reader sees of a token: nothing of those that only the model and the template use.
-    fn shown(&self, id: u32) -> &[u8] {
-        if self.0.is_some_and(|it| it.is_special(id)) { &[] } else { self.of(id) }
+    /// What a reader sees of a token: nothing of those that only the model and the template use,
+    /// unless they are `wanted`.
+    fn shown(&self, id: u32, wanted: &[u32]) -> &[u8] {
+        let is_hidden = self.0.is_some_and(|it| it.is_special(id)) && !wanted.contains(&id);
+        if is_hidden { &[] } else { self.of(id) }
     }
 }
 
@@ -80,6 +83,7 @@ impl Sequence {
             output: Output::new(request.stops),
             max_new: request.max_new.unwrap_or(usize::MAX),
             stop_ids: request.stop_ids,
+            shown_ids: request.shown_ids,
             when_full: request.when_full,
         }
     }
@@ -106,7 +110,7 @@ impl Sequence {
         }
         self.sampler.accept(id, pieces.of(id));
         self.tokens.push(id);
-        let chunk = self.output.push(pieces.shown(id));
+        let chunk = self.output.push(pieces.shown(id, &self.shown_ids));
         say(EventKind::Token { id, text: chunk.text });
         if let Some(stop) = chunk.stopped {
             self.finish(Finish::StopString(stop), say);

@@ -10,7 +10,10 @@ use engine::{Engine, Options, template::ReasoningMarks};
 use loader::ModelFile;
 use store::{Message, Role};
 
-use super::{prompt::Style, report::Report};
+use super::{
+    prompt::{Style, own_text},
+    report::Report,
+};
 use crate::{args::Settings, failure::Failure, memory, model};
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
@@ -97,6 +100,19 @@ impl Session {
     /// The marks around the model's reasoning.
     pub(super) fn marks(&self) -> Option<&ReasoningMarks> {
         self.style.template()?.reasoning()
+    }
+
+    /// The structural tokens that its marks are made of.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer fails on a mark.
+    pub(super) fn mark_ids(&self) -> anyhow::Result<Vec<u32>> {
+        let Some(ReasoningMarks { start, end }) = self.marks() else { return Ok(Vec::new()) };
+        let mut ids = own_text(&self.engine, start)?;
+        ids.extend(own_text(&self.engine, end)?);
+        ids.retain(|&id| self.engine.tokenizer().is_special(id));
+        Ok(ids)
     }
 
     /// Whether the model goes on with text instead of answering messages.

@@ -134,6 +134,7 @@ impl Session {
             max_new: chat.predict.map(|it| it.get().saturating_sub(so_far).max(1)),
             stops: chat.stop.clone(),
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
+            shown_ids: self.mark_ids()?,
             when_full: when_full.clone(),
             ..Request::new(tokens, self.sampling()?)
         };
