@@ -58,6 +58,11 @@ fn flags_that_mean_nothing_where_they_stand() {
         let told = place.run(args);
         assert!(told.starts_with("exit 2\n-- stderr\nerror: "), "{args:?}\n{told}");
     }
+}
+
+#[test]
+fn messages_about_flags_that_mean_nothing() {
+    let place = place();
     check(
         &place,
         &["completions", "bash", "--json"],

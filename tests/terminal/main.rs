@@ -242,7 +242,7 @@ fn commands_and_settings_are_listed() {
     let mut terminal = chat(&place(), &["--no-save"]);
     terminal.resize(80, 80);
     terminal.say("/help");
-    terminal.wait_for("Ctrl-G: editor");
+    terminal.wait_for("Ctrl-G opens the editor");
     terminal.say("/set");
     terminal.wait_for("  seed ");
     terminal.wait_for_prompt();

@@ -9,6 +9,7 @@ use super::{
     export,
     repl::{Next, Talk},
     session::read_text,
+    set::beside,
     slash::{Form, HELP, Slash},
 };
 use crate::{args::Think, failure::Failure, terminal::edit};
@@ -208,11 +209,11 @@ impl Talk {
 
 fn help() {
     for (name, takes, does) in HELP {
-        eprintln!("  {:<34}{does}", format!("{name} {takes}"));
+        eprintln!("  {:<30}{}", format!("{name} {takes}"), beside(32, does));
     }
-    eprintln!(
-        "  \"\"\" begins and ends several lines, as does \\ at the end of a line; Ctrl-G: editor"
-    );
+    let lines = "\"\"\" begins and ends several lines, as does \\ at the end of a line";
+    eprintln!("  {lines}");
+    eprintln!("  Ctrl-G opens the editor");
 }
 
 fn nothing_said() -> Failure {

@@ -121,7 +121,7 @@ fn usage(error: &clap::Error) -> Failure {
 }
 
 /// `text` in lines that fit the terminal beside the first `column` columns.
-fn beside(column: usize, text: &str) -> String {
+pub(super) fn beside(column: usize, text: &str) -> String {
     let room = width().unwrap_or(usize::MAX).saturating_sub(column + 1).max(20);
     let (mut lines, mut used) = (String::new(), 0);
     for word in text.split(' ') {
