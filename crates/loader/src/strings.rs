@@ -6,8 +6,8 @@ use crate::Bytes;
 
 /// The strings of an array value, as GGUF stores them: each after its length in 8 bytes.
 ///
-/// Eight bytes of memory a string. What was checked to be UTF-8 when it was read is checked again
-/// when it is asked for, because a file can change while it is mapped; it is empty then.
+/// Eight bytes of memory a string. A file can change while it is mapped: what is handed out is a
+/// copy that was checked to be UTF-8, and empty where it no longer is.
 #[derive(Clone, Default)]
 pub struct Strings {
     bytes: Bytes,
@@ -31,22 +31,22 @@ impl Strings {
     }
 
     /// String `index`.
-    pub fn get(&self, index: usize) -> Option<&str> {
+    pub fn get(&self, index: usize) -> Option<String> {
         self.starts.get(index).map(|&start| at(&self.bytes, start))
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = String> {
         let bytes: &[u8] = &self.bytes;
         self.starts.iter().map(move |&start| at(bytes, start))
     }
 }
 
-fn at(bytes: &[u8], start: usize) -> &str {
+fn at(bytes: &[u8], start: usize) -> String {
     let read = || {
         let len = u64::from_le_bytes(*bytes.get(..start)?.last_chunk()?);
         let end = start.checked_add(usize::try_from(len).ok()?)?;
-        std::str::from_utf8(bytes.get(start..end)?).ok()
+        String::from_utf8(bytes.get(start..end)?.to_vec()).ok()
     };
     read().unwrap_or_default()
 }
@@ -84,15 +84,15 @@ mod tests {
     fn they_come_out_as_they_went_in() {
         let strings: Strings = ["", "a", "ü\n"].into_iter().collect();
         assert_eq!(strings.iter().collect::<Vec<_>>(), ["", "a", "ü\n"]);
-        assert_eq!((strings.len(), strings.get(2), strings.get(3)), (3, Some("ü\n"), None));
+        assert_eq!((strings.len(), strings.get(2), strings.get(3)), (3, Some("ü\n".to_owned()), None));
     }
 
     #[test]
     fn a_string_that_changed_under_us_is_empty() {
         let mut bytes = 2u64.to_le_bytes().to_vec();
         bytes.extend([0xff, 0xff]);
-        assert_eq!(Strings::new(Bytes::new(bytes), vec![8]).get(0), Some(""));
+        assert_eq!(Strings::new(Bytes::new(bytes), vec![8]).get(0), Some(String::new()));
         let long = u64::MAX.to_le_bytes().to_vec();
-        assert_eq!(Strings::new(Bytes::new(long), vec![8]).get(0), Some(""));
+        assert_eq!(Strings::new(Bytes::new(long), vec![8]).get(0), Some(String::new()));
     }
 }

@@ -181,7 +181,7 @@ impl Array {
             Self::I32(it) => it.get(index).copied().map(Value::I32),
             Self::F32(it) => it.get(index).copied().map(Value::F32),
             Self::Bool(it) => it.get(index).copied().map(Value::Bool),
-            Self::String(it) => it.get(index).map(|it| Value::String(it.to_owned())),
+            Self::String(it) => it.get(index).map(Value::String),
             Self::U64(it) => it.get(index).copied().map(Value::U64),
             Self::I64(it) => it.get(index).copied().map(Value::I64),
             Self::F64(it) => it.get(index).copied().map(Value::F64),

@@ -104,7 +104,7 @@ fn tokens(metadata: &Metadata, alphabet: Alphabet) -> Result<(Texts, Vec<Kind>),
     for (i, text) in list.iter().enumerate() {
         let mapped = alphabet == Alphabet::Bytes && kinds[i] == Kind::Normal;
         raw.clear();
-        if mapped && bytes::decode(text, &mut raw).is_none() {
+        if mapped && bytes::decode(&text, &mut raw).is_none() {
             // No text leads there: byte-level pieces have only characters that stand for bytes.
             kinds[i] = Kind::Unused;
         }
@@ -169,7 +169,7 @@ fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<RankedMerges, Error> {
     let mut scratch = MergeText::default();
     for (index, text) in list.iter().enumerate() {
         let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());
-        let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.to_owned() })?;
+        let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.clone() })?;
         scratch.read(halves, Alphabet::Bytes);
         scratch.enter(index, vocab, &mut ranks)?;
     }

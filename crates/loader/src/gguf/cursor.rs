@@ -76,10 +76,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string; `what` names its length in messages.
-    pub(super) fn str(&mut self, what: &'static str) -> Result<&'a str, Error> {
+    ///
+    /// The copy is what is checked: a mapped file can change between the look and the use.
+    pub(super) fn string(&mut self, what: &'static str) -> Result<String, Error> {
+        let (at, bytes) = self.string_bytes(what)?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| Error::NotUtf8 { what, at })
+    }
+
+    /// Where a string begins, which is checked and not kept.
+    pub(super) fn skip_string(&mut self, what: &'static str) -> Result<usize, Error> {
+        let (at, bytes) = self.string_bytes(what)?;
+        match std::str::from_utf8(bytes) {
+            Ok(_) => Ok(self.at - bytes.len()),
+            Err(_) => Err(Error::NotUtf8 { what, at }),
+        }
+    }
+
+    fn string_bytes(&mut self, what: &'static str) -> Result<(u64, &'a [u8]), Error> {
         let len = self.len(what)?;
-        let at = self.at as u64;
-        let bytes = self.take(len, what)?;
-        std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 { what, at })
+        Ok((self.at as u64, self.take(len, what)?))
     }
 }

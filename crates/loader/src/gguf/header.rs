@@ -76,13 +76,13 @@ fn version(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
 fn metadata(cursor: &mut Cursor<'_>, bytes: &Bytes, n: usize) -> Result<Metadata, Error> {
     let mut metadata = Metadata::default();
     for index in 0..n {
-        let key = cursor.str("bytes of a metadata key")?;
+        let key = cursor.string("bytes of a metadata key")?;
         if key.is_empty() || key.len() > MAX_KEY {
             return Err(Error::KeyLength { index, found: key.len() });
         }
-        let value = value::read(cursor, bytes, key)?;
-        if metadata.insert(key, value).is_some() {
-            return Err(Error::DuplicateKey { key: key.to_owned() });
+        let value = value::read(cursor, bytes, &key)?;
+        if metadata.insert(key.as_str(), value).is_some() {
+            return Err(Error::DuplicateKey { key });
         }
     }
     Ok(metadata)
@@ -102,11 +102,10 @@ fn alignment(metadata: &Metadata) -> Result<u64, Error> {
 
 /// Name, shape and type of the next tensor; `start` is its offset for now.
 fn tensor(cursor: &mut Cursor<'_>, index: usize) -> Result<TensorInfo, Error> {
-    let name = cursor.str("bytes of a tensor name")?;
+    let name = cursor.string("bytes of a tensor name")?;
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(Error::NameLength { index, found: name.len() });
     }
-    let name = name.to_owned();
     let n_dims = cursor.u32("a tensor's number of dimensions")?;
     if n_dims > MAX_DIMS {
         return Err(Error::Dims { name, found: n_dims });

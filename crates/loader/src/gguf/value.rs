@@ -21,7 +21,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, bytes: &Bytes, key: &str) -> Result<
         5 => Value::I32(i32::from_le_bytes(cursor.array(WHAT)?)),
         6 => Value::F32(f32::from_le_bytes(cursor.array(WHAT)?)),
         7 => Value::Bool(bool_of(cursor.array::<1>(WHAT)?[0], key)?),
-        STRING => Value::String(cursor.str("bytes of a metadata string")?.to_owned()),
+        STRING => Value::String(cursor.string("bytes of a metadata string")?),
         ARRAY => Value::Array(array(cursor, bytes, key)?),
         10 => Value::U64(u64::from_le_bytes(cursor.array(WHAT)?)),
         11 => Value::I64(i64::from_le_bytes(cursor.array(WHAT)?)),
@@ -76,8 +76,7 @@ fn strings(cursor: &mut Cursor<'_>, bytes: &Bytes) -> Result<Strings, Error> {
     let len = cursor.elements(8)?;
     let mut starts = Vec::with_capacity(len);
     for _ in 0..len {
-        let it = cursor.str("bytes of a string in a metadata array")?;
-        starts.push(cursor.at() - it.len());
+        starts.push(cursor.skip_string("bytes of a string in a metadata array")?);
     }
     Ok(Strings::new(bytes.clone(), starts))
 }

@@ -146,7 +146,7 @@ fn put_array(out: &mut Vec<u8>, array: &Array) {
         Array::I32(it) => out.extend(it.iter().flat_map(|it| it.to_le_bytes())),
         Array::F32(it) => out.extend(it.iter().flat_map(|it| it.to_le_bytes())),
         Array::Bool(it) => out.extend(it.iter().map(|&it| u8::from(it))),
-        Array::String(it) => it.iter().for_each(|it| put_str(out, it)),
+        Array::String(it) => it.iter().for_each(|it| put_str(out, &it)),
         Array::U64(it) => out.extend(it.iter().flat_map(|it| it.to_le_bytes())),
         Array::I64(it) => out.extend(it.iter().flat_map(|it| it.to_le_bytes())),
         Array::F64(it) => out.extend(it.iter().flat_map(|it| it.to_le_bytes())),
