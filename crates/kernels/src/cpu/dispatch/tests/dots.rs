@@ -35,6 +35,25 @@ impl Case {
         Self { format, weights: block.repeat(3), x: [x.clone(), negative, x.clone(), x] }
     }
 
+    /// The sums of both kernels of every instruction set.
+    fn each_kernel(&self, see: impl Fn(&str, [f32; 4])) {
+        for isa in available() {
+            for precision in [Precision::Exact, Precision::Fast] {
+                let name = format!("{:?} {isa} {precision}", self.format);
+                let y = match kernel(isa, self.format, precision) {
+                    Kernel::Floats(dots) => {
+                        run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights)
+                    }
+                    Kernel::Blocks(dots) => {
+                        let blocks = self.x.each_ref().map(|x| rounded(isa, x));
+                        run(dots, blocks.each_ref().map(Vec::as_slice), &self.weights)
+                    }
+                };
+                see(&name, y);
+            }
+        }
+    }
+
     /// Runs both kernels of every instruction set.
     #[track_caller]
     fn check(&self) {
@@ -70,11 +89,12 @@ fn scales(format: Format) -> &'static [usize] {
     }
 }
 
-/// Four products at once, which must be those one by one.
+/// Four products at once, which must be those one by one; which NaN it is does not matter.
 #[track_caller]
 fn run<X>(dots: Dots<X>, x: [&[X]; 4], weights: &[u8]) -> [f32; 4] {
     let four = (dots.four)(weights, x);
-    assert_eq!(x.map(|x| (dots.one)(weights, x).to_bits()), four.map(f32::to_bits));
+    let bits = |x: f32| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() };
+    assert_eq!(x.map(|x| bits((dots.one)(weights, x))), four.map(bits));
     four
 }
 
@@ -146,17 +166,24 @@ fn a_nan_or_an_infinity_is_not_lost() {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut case = Case::random(format, 512);
             case.x[2][77] = bad;
-            for isa in available() {
-                for precision in [Precision::Exact, Precision::Fast] {
-                    let y = match kernel(isa, format, precision) {
-                        Kernel::Floats(dots) => (dots.one)(&case.weights, &case.x[2]),
-                        Kernel::Blocks(dots) => {
-                            (dots.one)(&case.weights, &rounded(isa, &case.x[2]))
-                        }
-                    };
-                    assert!(!y.is_finite(), "{format:?} {isa} {precision}: {y} of {bad}");
-                }
-            }
+            case.each_kernel(|name, y| assert!(!y[2].is_finite(), "{name}: {} of {bad}", y[2]));
+        }
+    }
+}
+
+/// T7: a scale of a block that is NaN or infinite shows in the sum, and nothing panics.
+#[test]
+fn t7_a_bad_scale_is_not_lost() {
+    const BAD: [u16; 3] = [0x7e00, 0x7c00, 0xfc00];
+    for &format in Format::ALL {
+        let at_all = scales(format).iter().flat_map(|&at| BAD.map(|bad| (at, bad)));
+        for (at, bad) in at_all {
+            let mut case = Case::random(format, 3 * format.layout().block_len);
+            let at = format.layout().block_bytes + at;
+            case.weights[at..at + 2].copy_from_slice(&bad.to_le_bytes());
+            case.each_kernel(|name, y| {
+                assert!(y.iter().all(|y| !y.is_finite()), "{name}: {y:?} of {bad:#x} at {at}");
+            });
         }
     }
 }
