@@ -84,7 +84,10 @@ mod tests {
     fn they_come_out_as_they_went_in() {
         let strings: Strings = ["", "a", "ü\n"].into_iter().collect();
         assert_eq!(strings.iter().collect::<Vec<_>>(), ["", "a", "ü\n"]);
-        assert_eq!((strings.len(), strings.get(2), strings.get(3)), (3, Some("ü\n".to_owned()), None));
+        assert_eq!(
+            (strings.len(), strings.get(2), strings.get(3)),
+            (3, Some("ü\n".to_owned()), None)
+        );
     }
 
     #[test]

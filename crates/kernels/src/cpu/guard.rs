@@ -9,11 +9,7 @@ use std::collections::BTreeSet;
 use half::f16;
 
 use super::{
-    Config, Cpu, Fuse, Isa, Precision,
-    arena::{Gaps, count},
-    quantise::Q8Block,
-    schedule::Work,
-    share::Pages,
+    Config, Cpu, Fuse, Isa, Precision, arena::Gaps, quantise::Q8Block, schedule::Work, share::Pages,
 };
 use crate::{
     Backend, Basic, Batch, Bytes, Cache, CacheSpec, Error, Fused, Info, Op, Plan, PlanId, See,
@@ -95,7 +91,7 @@ impl Guarded {
         let steps = program.plan.steps().iter().filter(|step| pick(&step.op));
         let mut all: Vec<_> = steps
             .flat_map(|step| &step.out)
-            .map(|x| (program.begin[x.id], count(x.rows, shape) * x.cols))
+            .map(|x| (program.begin[x.id], shape.count(x.rows) * x.cols))
             .map(|(begin, len)| [begin, begin + len])
             .collect();
         all.sort_unstable();

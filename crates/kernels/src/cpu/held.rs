@@ -22,7 +22,7 @@ impl Held {
     pub(super) fn new(spec: &WeightSpec, parts: &[Bytes]) -> Result<Self, Error> {
         let row_bytes = spec.check(parts)?;
         let mut held = Self { parts: Vec::new(), row_bytes, vector: Vec::new() };
-        if parts.iter().all(|part| part.len().is_multiple_of(row_bytes.max(1))) {
+        if parts.iter().all(|part| part.len().is_multiple_of(row_bytes)) {
             let mut first = 0;
             for bytes in parts.iter().filter(|part| !part.is_empty()) {
                 held.parts.push(Part { first, bytes: bytes.clone() });

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{arena::count, quantise};
+use super::quantise;
 use crate::{Basic, Cache, CacheSpec, Fused, Op, Rows, Shape, Tensor, plan::Step};
 
 /// The phases of a plan, in order.
@@ -114,6 +114,7 @@ impl Schedule {
         for (i, step) in steps.iter().enumerate() {
             for mut phase in planner.phases(i, step) {
                 assert!(!phase.meddles(max), "{}: writes what it touches", step.op.name());
+                assert!(phase.is_even(), "{}: outputs of two shapes", step.op.name());
                 if phases[since..].iter().any(|earlier| earlier.disturbs(&phase, max)) {
                     phase.meet = Meet::Before;
                     since = phases.len();
@@ -153,6 +154,12 @@ impl Phase {
     /// Whether the results of step's operation are written together, row by row.
     fn together(&self) -> bool {
         self.writes.len() > 1 && self.writes.iter().all(|out| out.tiling.cols == usize::MAX)
+    }
+
+    /// Whether the tiles of one output are those of all, where outputs are written together.
+    fn is_even(&self) -> bool {
+        let shape = |out: &Output| (out.rect.height, out.rect.cols);
+        !self.together() || self.writes.iter().all(|out| shape(out) == shape(&self.writes[0]))
     }
 
     /// The tile of this index, which no other index overlaps; none if there are fewer.
@@ -201,7 +208,7 @@ impl Phase {
 impl Rect {
     pub(super) fn rows(&self, shape: Shape) -> usize {
         match self.height {
-            Height::Batch(rows) => count(rows, shape),
+            Height::Batch(rows) => shape.count(rows),
             Height::Places(n) => n,
         }
     }

@@ -261,7 +261,7 @@ impl<T: Zeroed> Shared<T> {
     /// Makes this at least `len` long. What it held is lost.
     pub(super) fn grow(&mut self, len: usize) -> Result<(), Error> {
         if len > self.0.len() {
-            *self = Self::default();
+            // Before the old ones go: plans that use them still run if this fails.
             *self = Self::zeroed(len)?;
         }
         Ok(())

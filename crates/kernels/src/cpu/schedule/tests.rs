@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Act, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Plan, Table,
     WeightSpec,
-    cpu::{Config, Cpu, Fuse, Isa, Precision, arena},
+    cpu::{Config, Cpu, Fuse, Isa, Precision},
 };
 
 const MAX: Shape = Shape { rows: 37, seqs: 2, outputs: 3, len: 64 };
@@ -15,7 +15,7 @@ fn cpu(precision: Precision) -> Cpu {
 }
 
 /// Norm, three products, store, attention, add and norm, gated: every kind of tiling.
-fn block(cpu: &mut Cpu) -> Plan {
+fn block(cpu: &mut Cpu) -> (Plan, Tensor) {
     let mut linear = |rows| {
         let format = Format::Q8_0;
         let bytes = Bytes::new(format.encode(&vec![0.5; rows * 96]));
@@ -38,14 +38,14 @@ fn block(cpu: &mut Cpu) -> Plan {
     let h = p.gated(h, &gate, &up, Act::Silu);
     let h = p.outputs(h);
     p.port(h);
-    p
+    (p, x)
 }
 
 #[test]
 fn tiles_cover_each_output_once() {
     let mut cpu = cpu(Precision::Fast);
     let placed = {
-        let plan = block(&mut cpu);
+        let (plan, _) = block(&mut cpu);
         cpu.place(&plan, MAX)
     };
     for (rows, outputs) in [(0, 0), (1, 1), (3, 0), (8, 2), (37, 3)] {
@@ -75,7 +75,7 @@ fn tiles_cover_each_output_once() {
 fn threads_meet_where_one_needs_what_another_made() {
     let names = |precision| {
         let mut cpu = cpu(precision);
-        let plan = block(&mut cpu);
+        let (plan, _) = block(&mut cpu);
         let placed = cpu.place(&plan, MAX);
         let phases = placed.schedule.phases().iter();
         let name = |phase: &Phase| {
@@ -109,17 +109,21 @@ fn independent_operations_need_no_meeting() {
 fn a_panic_in_a_run_reaches_the_caller_and_the_next_run_works() {
     let config = Config { threads: 3, ..*cpu(Precision::Fast).config() };
     let mut cpu = Cpu::new(config).expect("every machine can run it");
-    let plan = block(&mut cpu);
+    let (plan, x) = block(&mut cpu);
     let id = cpu.load(&plan, MAX).expect("small");
     let mut batch = Batch::default();
     batch.push(0, &[0; 5], Table(vec![vec![0, 1, 2, 3]]));
     batch.out.push(4);
+    let input = [0.5; 5 * 96];
+    cpu.write(id, x, &input).expect("five rows");
     cpu.run(id, &batch).expect("a sound batch");
+    cpu.write(id, x, &input).expect("five rows");
     // A place of the arena that is not there.
     let begin = std::mem::replace(&mut cpu.programs[id].begin, vec![usize::MAX / 8; 64]);
     let run = std::panic::AssertUnwindSafe(|| cpu.run(id, &batch));
     assert!(std::panic::catch_unwind(run).is_err());
     cpu.programs[id].begin = begin;
+    cpu.write(id, x, &input).expect("five rows");
     cpu.run(id, &batch).expect("a sound batch");
-    assert_eq!(arena::count(Rows::Outputs, cpu.programs[id].ran), 1);
+    assert_eq!(cpu.programs[id].ran.count(Rows::Outputs), 1);
 }
