@@ -11,7 +11,7 @@ pub(super) static LAYOUT: Layout =
 
 fn decode_block(src: &[u8], dst: &mut [f32]) {
     for (&bytes, w) in src.as_chunks::<2>().0.iter().zip(dst) {
-        *w = to_f32(u16::from_le_bytes(bytes));
+        *w = f16_to_f32(u16::from_le_bytes(bytes));
     }
 }
 
@@ -29,12 +29,14 @@ pub(super) fn put_f16(dst: &mut [u8], x: f32) {
 /// Decodes an IEEE half stored little endian at `src[0..2]`.
 #[inline]
 pub fn f16_at(src: &[u8]) -> f32 {
-    to_f32(u16::from_le_bytes([src[0], src[1]]))
+    f16_to_f32(u16::from_le_bytes([src[0], src[1]]))
 }
 
+/// The number whose IEEE half has these bits.
+///
 /// Without branches, so that loops over it vectorise; `half` asks for F16C at every call.
 #[inline]
-fn to_f32(half: u16) -> f32 {
+pub fn f16_to_f32(half: u16) -> f32 {
     /// 2^112: the distance between the exponents' biases, 127 and 15.
     const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
     let bits = u32::from(half);
