@@ -1,5 +1,7 @@
 //! How a [`Cpu`](super::Cpu) is built.
 
+use std::fmt;
+
 use super::{Isa, Precision, available_cores};
 
 /// What a [`Cpu`](super::Cpu) uses of the machine. Only `isa` and `precision` change results.
@@ -33,5 +35,69 @@ impl Config {
             threads: available_cores(),
             fuse: Fuse::Known,
         }
+    }
+}
+
+/// Why an instruction set, a precision or a number of threads cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No instruction set has this name.
+    UnknownIsa {
+        /// What was asked for.
+        found: String,
+    },
+    /// This machine cannot run it.
+    MissingIsa {
+        /// What was asked for.
+        isa: Isa,
+    },
+    /// No precision has this name.
+    UnknownPrecision {
+        /// What was asked for.
+        found: String,
+    },
+    /// Nobody is there to work.
+    NoThreads,
+    /// The system gives no more threads.
+    Threads {
+        /// How many were asked for.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownIsa { found } => {
+                write!(f, "no instruction set is called `{found}`, this machine has {}", Here)
+            }
+            Self::MissingIsa { isa } => {
+                write!(f, "this machine cannot run `{isa}`, it has {}", Here)
+            }
+            Self::UnknownPrecision { found } => {
+                write!(f, "no precision is called `{found}`, there are `exact` and `fast`")
+            }
+            Self::NoThreads => f.write_str("found 0 threads, expected at least 1"),
+            Self::Threads { expected, found } => {
+                write!(f, "the system gives {found} threads, expected {expected}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Prints the instruction sets of this machine.
+struct Here;
+
+impl fmt::Display for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let available = Isa::ALL.iter().filter(|isa| isa.is_available());
+        for (i, isa) in available.enumerate() {
+            write!(f, "{}`{isa}`", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }

@@ -97,18 +97,28 @@ macro_rules! portable {
     };
 }
 
+/// Both dot products over weights that are decoded so many at a time.
+macro_rules! decoded {
+    ($len:literal, $format:expr) => {
+        Dots {
+            one: |w, x| scalar::dot::<$len, 1>($format, w, [x])[0],
+            four: |w, x| scalar::dot::<$len, 4>($format, w, x),
+        }
+    };
+}
+
 fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
     use Kernel::{Blocks, Floats};
     use Precision::{Exact, Fast};
     match (format, precision) {
-        (Format::F32, _) => Floats(portable!(scalar::dot_f32)),
-        (Format::F16, _) => Floats(portable!(scalar::dot_f16)),
-        (Format::BF16, _) => Floats(portable!(scalar::dot_bf16)),
-        (Format::Q4_0, Exact) => Floats(portable!(scalar::dot_q4_0)),
-        (Format::Q5_0, Exact) => Floats(portable!(scalar::dot_q5_0)),
-        (Format::Q8_0, Exact) => Floats(portable!(scalar::dot_q8_0)),
-        (Format::Q4_K, Exact) => Floats(portable!(scalar::dot_q4_k)),
-        (Format::Q6_K, Exact) => Floats(portable!(scalar::dot_q6_k)),
+        (Format::F32, _) => Floats(decoded!(32, Format::F32)),
+        (Format::F16, _) => Floats(decoded!(32, Format::F16)),
+        (Format::BF16, _) => Floats(decoded!(32, Format::BF16)),
+        (Format::Q4_0, Exact) => Floats(decoded!(32, Format::Q4_0)),
+        (Format::Q5_0, Exact) => Floats(decoded!(32, Format::Q5_0)),
+        (Format::Q8_0, Exact) => Floats(decoded!(32, Format::Q8_0)),
+        (Format::Q4_K, Exact) => Floats(decoded!(256, Format::Q4_K)),
+        (Format::Q6_K, Exact) => Floats(decoded!(256, Format::Q6_K)),
         (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0)),
         (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0)),
         (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0)),

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a worker spins before it sleeps: longer than it takes to sample a token.
+/// How long a worker spins before it sleeps: meant to outlast the sampling of a token.
 const PATIENCE: Duration = Duration::from_micros(500);
 
 /// Turns of a spin loop between two looks at the clock, or before a core is given away.

@@ -41,7 +41,7 @@ fn horizontal_sum(x: __m256) -> f32 {
 /// The f16 at `block[at..at + 2]`, in all lanes.
 ///
 /// Of a single lane LLVM makes an insertion into some vector register, often that of a sum, for
-/// which each block then waits: half the speed of `fast::dot_q4_0`.
+/// which each block then waits.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn half_at<const N: usize>(block: &[u8; N], at: usize) -> __m256 {

@@ -108,7 +108,7 @@ fn dot_signed<const BYTES: usize, const N: usize>(
     sums
 }
 
-// Not inlined: in the loop over four rows LLVM no longer makes it vector code, a third as fast.
+// Not inlined: in the loop over four rows LLVM would no longer make it vector code.
 #[inline(never)]
 fn dot_i8<const LEN: usize>(a: &[i8; LEN], b: &[i8; LEN]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()

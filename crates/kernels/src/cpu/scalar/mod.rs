@@ -9,48 +9,10 @@ pub(super) mod vectors;
 
 use crate::Format;
 
-/// `sum(weights[i] * x[i])` over `F32` weights.
-pub(super) fn dot_f32<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::F32, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over `F16` weights.
-pub(super) fn dot_f16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::F16, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over `BF16` weights.
-pub(super) fn dot_bf16<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::BF16, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q4_0` blocks.
-pub(super) fn dot_q4_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::Q4_0, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q5_0` blocks.
-pub(super) fn dot_q5_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::Q5_0, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q8_0` blocks.
-pub(super) fn dot_q8_0<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<32, N>(Format::Q8_0, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q4_K` blocks.
-pub(super) fn dot_q4_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<256, N>(Format::Q4_K, weights, x)
-}
-
-/// `sum(weights[i] * x[i])` over whole `Q6_K` blocks.
-pub(super) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -> [f32; N] {
-    dot_decoded::<256, N>(Format::Q6_K, weights, x)
-}
-
+/// `sum(weights[i] * x[i])` over whole blocks of `format`.
+///
 /// Decodes `LEN` weights at a time, a whole number of blocks; the last time may give fewer.
-fn dot_decoded<const LEN: usize, const N: usize>(
+pub(super) fn dot<const LEN: usize, const N: usize>(
     format: Format,
     weights: &[u8],
     x: [&[f32]; N],
