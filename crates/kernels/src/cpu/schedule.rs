@@ -3,12 +3,16 @@
 //! An operation is one phase, or two where activations are rounded first. A phase writes
 //! rectangles, cut into tiles; threads claim tiles, and whoever claims one computes it alone.
 //! Threads meet before a phase that touches what a phase since their last meeting wrote, or
-//! writes what it read. `share` relies on this: that is why its checks are `assert!`s.
+//! writes what it read. `share` relies on this: that is why its checks are `assert!`s. What each
+//! operation reads and writes, and how its output is cut, is in `planner`.
+
+mod planner;
 
 use std::ops::Range;
 
-use super::quantise;
-use crate::{Basic, Cache, CacheSpec, Fused, Op, Rows, Shape, Tensor, plan::Step};
+pub(super) use planner::{ATTEND_ROWS, Planner};
+
+use crate::{CacheSpec, Rows, Shape, Tensor, plan::Step};
 
 /// The phases of a plan, in order.
 pub(super) struct Schedule {
@@ -89,9 +93,6 @@ struct Tiling {
 
 /// Tiles that each thread should find, so that a slow one holds up nobody.
 const TILES_A_THREAD: usize = 4;
-
-/// A cache line of `f32`: tiles of columns begin at one, and vectors end where tiles do.
-const LINE: usize = 16;
 
 /// Which part of an output a tile is.
 #[derive(Debug, PartialEq, Eq)]
@@ -242,81 +243,6 @@ impl Tiling {
     fn rows(self, work: usize, threads: usize) -> usize {
         let fair = (work / (threads * TILES_A_THREAD)).max(1);
         fair.div_ceil(self.least).saturating_mul(self.least).min(self.most)
-    }
-}
-
-/// Turns steps into phases.
-pub(super) struct Planner<'a> {
-    /// Where each tensor begins.
-    pub(super) begin: &'a [usize],
-    /// Whether linear operations over this one's weights want rounded activations.
-    pub(super) rounds: &'a dyn Fn(&Op) -> bool,
-    pub(super) caches: &'a [CacheSpec],
-    pub(super) threads: usize,
-}
-
-/// Most rows of queries whose attention is computed together.
-pub(super) const ATTEND_ROWS: usize = 8;
-
-impl Planner<'_> {
-    fn phases(&self, i: usize, step: &Step) -> Vec<Phase> {
-        let mut phases = Vec::new();
-        let mut reads: Vec<Rect> = step.op.reads().iter().map(|&x| rect(self.begin, x)).collect();
-        let tiling = match &step.op {
-            Op::Basic(Basic::Input) => return phases,
-            Op::Basic(Basic::Store(..)) => Tiling::columns(4 * LINE),
-            Op::Basic(Basic::Linear(x, _))
-            | Op::Fused(Fused::Linears(x, _) | Fused::Gated(x, ..)) => {
-                if (self.rounds)(&step.op) {
-                    let blocks =
-                        Rect { area: Area::Blocks, cols: x.cols / quantise::LEN, ..reads[0] };
-                    phases.push(Phase {
-                        step: i,
-                        work: Work::Round(*x),
-                        meet: Meet::No,
-                        writes: vec![Output { rect: blocks, tiling: Tiling::rows_up_to(16) }],
-                        reads: std::mem::replace(&mut reads, vec![blocks]),
-                    });
-                }
-                self.linear_tiling(&step.out)
-            }
-            Op::Basic(Basic::Attend(q, c, a)) => {
-                reads.extend(self.cache(*c));
-                let group = q.cols / c.k_cols;
-                Tiling { least: 1, most: ATTEND_ROWS, cols: group * a.v_dim }
-            }
-            Op::Basic(
-                Basic::Embed(..)
-                | Basic::Norm(..)
-                | Basic::Rope(..)
-                | Basic::Outputs(_)
-                | Basic::Add(..)
-                | Basic::Glu(..),
-            )
-            | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
-        };
-        let outputs: Vec<Rect> = match &step.op {
-            Op::Basic(Basic::Store(c, ..)) => self.cache(*c).collect(),
-            _ => step.out.iter().map(|&x| rect(self.begin, x)).collect(),
-        };
-        let writes = outputs.into_iter().map(|rect| Output { rect, tiling }).collect();
-        phases.push(Phase { step: i, work: Work::Compute, meet: Meet::No, reads, writes });
-        phases
-    }
-
-    /// Each weight row is read once for all rows of activations, by one thread.
-    fn linear_tiling(&self, out: &[Tensor]) -> Tiling {
-        let cols: usize = out.iter().map(|x| x.cols).sum();
-        let fair = cols / (self.threads * TILES_A_THREAD);
-        Tiling {
-            least: 4,
-            most: usize::MAX,
-            cols: fair.next_multiple_of(LINE).clamp(LINE, 4 * LINE),
-        }
-    }
-
-    fn cache(&self, c: Cache) -> impl Iterator<Item = Rect> {
-        cache_rects(c.id, &self.caches[c.id]).into_iter().flatten()
     }
 }
 

@@ -1,0 +1,104 @@
+//! What each operation reads and writes, and how its outputs are cut into tiles.
+
+use super::{Area, Meet, Output, Phase, Rect, TILES_A_THREAD, Tiling, Work, cache_rects, rect};
+use crate::{Basic, Cache, CacheSpec, Fused, Op, Tensor, cpu::quantise, plan::Step};
+
+/// Most rows of queries whose attention is computed together.
+pub(in crate::cpu) const ATTEND_ROWS: usize = 8;
+
+/// A cache line of `f32`: tiles of columns begin at one, and vectors end where tiles do.
+const LINE: usize = 16;
+
+/// Turns steps into phases.
+pub(in crate::cpu) struct Planner<'a> {
+    /// Where each tensor begins.
+    pub(in crate::cpu) begin: &'a [usize],
+    /// Whether linear operations over this one's weights want rounded activations.
+    pub(in crate::cpu) rounds: &'a dyn Fn(&Op) -> bool,
+    pub(in crate::cpu) caches: &'a [CacheSpec],
+    pub(in crate::cpu) threads: usize,
+}
+
+impl Planner<'_> {
+    /// The phases of step `i`; none where the host does the work.
+    pub(super) fn phases(&self, i: usize, step: &Step) -> Vec<Phase> {
+        if step.op == Op::Basic(Basic::Input) {
+            return Vec::new();
+        }
+        let phase = |work, reads, writes| Phase { step: i, work, meet: Meet::No, reads, writes };
+        let (mut phases, mut reads) = (Vec::new(), self.reads(step));
+        if let Some((x, rounded)) = self.rounded(&step.op) {
+            let output = Output { rect: rounded, tiling: Tiling::rows_up_to(16) };
+            let unrounded = std::mem::replace(&mut reads, vec![rounded]);
+            phases.push(phase(Work::Round(x), unrounded, vec![output]));
+        }
+        let tiling = self.tiling(step);
+        let writes = self.writes(step).into_iter().map(|rect| Output { rect, tiling }).collect();
+        phases.push(phase(Work::Compute, reads, writes));
+        phases
+    }
+
+    fn reads(&self, step: &Step) -> Vec<Rect> {
+        let mut reads: Vec<Rect> = step.op.reads().iter().map(|&x| rect(self.begin, x)).collect();
+        if let Op::Basic(Basic::Attend(_, c, _)) = &step.op {
+            reads.extend(self.cache(*c));
+        }
+        reads
+    }
+
+    fn writes(&self, step: &Step) -> Vec<Rect> {
+        match &step.op {
+            Op::Basic(Basic::Store(c, ..)) => self.cache(*c).collect(),
+            _ => step.out.iter().map(|&x| rect(self.begin, x)).collect(),
+        }
+    }
+
+    /// The activations that `op` wants rounded, and where they go.
+    fn rounded(&self, op: &Op) -> Option<(Tensor, Rect)> {
+        let x = match op {
+            Op::Basic(Basic::Linear(x, _))
+            | Op::Fused(Fused::Linears(x, _) | Fused::Gated(x, ..)) => *x,
+            _ => return None,
+        };
+        let area = Rect { area: Area::Blocks, cols: x.cols / quantise::LEN, ..rect(self.begin, x) };
+        (self.rounds)(op).then_some((x, area))
+    }
+
+    fn tiling(&self, step: &Step) -> Tiling {
+        match &step.op {
+            Op::Basic(Basic::Store(..)) => Tiling::columns(4 * LINE),
+            Op::Basic(Basic::Linear(..)) | Op::Fused(Fused::Linears(..) | Fused::Gated(..)) => {
+                self.linear_tiling(&step.out)
+            }
+            Op::Basic(Basic::Attend(q, c, a)) => {
+                let group = q.cols / c.k_cols;
+                Tiling { least: 1, most: ATTEND_ROWS, cols: group * a.v_dim }
+            }
+            Op::Basic(
+                Basic::Input
+                | Basic::Embed(..)
+                | Basic::Norm(..)
+                | Basic::Rope(..)
+                | Basic::Outputs(_)
+                | Basic::Add(..)
+                | Basic::Glu(..),
+            )
+            | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
+        }
+    }
+
+    /// Each weight row is read once for all rows of activations, by one thread.
+    fn linear_tiling(&self, out: &[Tensor]) -> Tiling {
+        let cols: usize = out.iter().map(|x| x.cols).sum();
+        let fair = cols / (self.threads * TILES_A_THREAD);
+        Tiling {
+            least: 4,
+            most: usize::MAX,
+            cols: fair.next_multiple_of(LINE).clamp(LINE, 4 * LINE),
+        }
+    }
+
+    fn cache(&self, c: Cache) -> impl Iterator<Item = Rect> {
+        cache_rects(c.id, &self.caches[c.id]).into_iter().flatten()
+    }
+}
