@@ -11,7 +11,7 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
     reference::Reference,
 };
-use loader::{ModelFile, Override, safetensors::UNREAD_KEYS};
+use loader::{Access, ModelFile, Override, safetensors::UNREAD_KEYS};
 
 use crate::{
     args::{Device, Load, Model},
@@ -60,12 +60,17 @@ pub(crate) fn alone(
 /// # Errors
 ///
 /// If there is none, or it is not sound.
-pub(crate) fn open(name: &str, overrides: &[Override]) -> anyhow::Result<ModelFile> {
+pub(crate) fn open(
+    name: &str,
+    overrides: &[Override],
+    access: Access,
+) -> anyhow::Result<ModelFile> {
     let path = Path::new(name);
     if !path.exists() {
         return Err(absent(name, path).into());
     }
-    let file = ModelFile::open(path, overrides).with_context(|| format!("cannot load `{name}`"))?;
+    let file = ModelFile::open_with(path, overrides, access)
+        .with_context(|| format!("cannot load `{name}`"))?;
     if let Some(unread) = file.metadata.strings(UNREAD_KEYS)? {
         let keys: Vec<String> = unread.iter().map(|key| format!("`{key}`")).collect();
         eprintln!("warning: keys of `config.json` that nobody here knows: {}", keys.join(", "));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Bytes, Error, Format, Mapping, Metadata, Override, gguf,
+    Access, Bytes, Error, Format, Mapping, Metadata, Override, gguf,
     recognise::{self, Kind},
     safetensors, vocabulary,
 };
@@ -73,14 +73,23 @@ impl ModelFile {
     /// If it is not a model, breaks its format's rules, or needs a weight format that is not
     /// supported.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
+        Self::open_with(path, overrides, Access::Map)
+    }
+
+    /// The same, and the files are mapped or read.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelFile::open`]; if they are read, also if they do not fit into memory.
+    pub fn open_with(path: &Path, overrides: &[Override], access: Access) -> Result<Self, Error> {
         if path.is_dir() {
             recognise::folder(path)?;
-            return safetensors::open(path)?.finish(overrides);
+            return safetensors::open_folder(path, access)?.finish(overrides);
         }
-        let mapping = Mapping::open(path)?;
+        let mapping = Mapping::open_with(path, access)?;
         match recognise::file(mapping.as_ref())? {
-            Kind::Gguf => gguf::open(path, mapping)?.finish(overrides),
-            Kind::Safetensors => safetensors::open(path)?.finish(overrides),
+            Kind::Gguf => gguf::open(path, mapping, access)?.finish(overrides),
+            Kind::Safetensors => safetensors::open_file(mapping, access)?.finish(overrides),
         }
     }
 
@@ -94,6 +103,20 @@ impl ModelFile {
             Kind::Gguf => gguf::from_bytes(Path::new(name), bytes)?.finish(overrides),
             Kind::Safetensors => Err(Error::Container { container: "safetensors" }),
         }
+    }
+
+    /// The same for a Hugging Face folder in memory: its files by their paths in the folder, which
+    /// `name` stands in for.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelFile::open`].
+    pub fn from_files(
+        name: &str,
+        files: BTreeMap<String, Bytes>,
+        overrides: &[Override],
+    ) -> Result<Self, Error> {
+        safetensors::from_files(Path::new(name), files)?.finish(overrides)
     }
 
     fn finish(mut self, overrides: &[Override]) -> Result<Self, Error> {

@@ -3,91 +3,51 @@
 //! A file that shrinks while it is mapped (a download that is restarted, a disk that is pulled)
 //! makes the kernel send `SIGBUS` to whoever reads the lost pages. A process-wide handler puts a
 //! page of zeros there and marks the mapping, so that the reader goes on with zeros until somebody
-//! asks [`Mapping::check`]. Faults elsewhere go to the handler that was there before. The only
+//! asks [`Mapped::check`]. Faults elsewhere go to the handler that was there before. The only
 //! module of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "mapping a file and handling a signal")]
 
-use std::{
-    fmt,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, io, path::Path};
 
 use memmap2::Mmap;
 
-use crate::{Error, NotAModel};
+use crate::Error;
 
-/// A mapped file; clones share the mapping.
-#[derive(Clone)]
-pub struct Mapping(Arc<Mapped>);
-
-struct Mapped {
+/// A mapped file, all of it, for reading.
+pub(crate) struct Mapped {
     // Before `map`: the watch must end while the addresses are still ours.
     watch: guard::Watch,
     map: Mmap,
     file: File,
-    path: PathBuf,
 }
 
-impl Mapping {
-    /// Maps all of the file at `path` for reading.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be opened or mapped.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        // Opening a pipe would wait for somebody to write into it.
-        if path.metadata().is_ok_and(|it| !it.is_file()) {
-            return Err(NotAModel::NotAFile.into());
-        }
-        Self::map(path).map_err(|source| Error::Io { path: path.to_owned(), source })
-    }
-
-    fn map(path: &Path) -> io::Result<Self> {
+impl Mapped {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         // SAFETY: the mapping is private to this process and read only. Another process may change
         // the file; bytes are only ever read as plain numbers, and the watch turns lost pages into
         // zeros.
         let map = unsafe { Mmap::map(&file)? };
         let watch = guard::watch(&map)?;
-        Ok(Self(Arc::new(Mapped { watch, map, file, path: path.to_owned() })))
+        Ok(Self { watch, map, file })
     }
 
-    /// The path it was opened by.
-    pub fn path(&self) -> &Path {
-        &self.0.path
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
     }
 
-    /// Whether all bytes read so far were the file's.
-    ///
-    /// # Errors
-    ///
-    /// If the file is shorter than it was when it was mapped, or a read of it failed.
-    pub fn check(&self) -> Result<(), Error> {
-        let Mapped { watch, map, file, path } = &*self.0;
-        let expected = map.len() as u64;
-        let found = file.metadata().map_or(0, |it| it.len());
+    /// Whether all bytes read so far were the file's, which was opened by `path`.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+        let expected = self.map.len() as u64;
+        let found = self.file.metadata().map_or(0, |it| it.len());
         if found < expected {
-            return Err(Error::TruncatedWhileMapped { path: path.clone(), expected, found });
+            let path = path.to_owned();
+            return Err(Error::TruncatedWhileMapped { path, expected, found });
         }
-        if watch.faulted() {
-            return Err(Error::UnreadableWhileMapped { path: path.clone() });
+        if self.watch.faulted() {
+            return Err(Error::UnreadableWhileMapped { path: path.to_owned() });
         }
         Ok(())
-    }
-}
-
-impl AsRef<[u8]> for Mapping {
-    fn as_ref(&self) -> &[u8] {
-        &self.0.map
-    }
-}
-
-impl fmt::Debug for Mapping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes of {}", self.0.map.len(), self.0.path.display())
     }
 }
 
@@ -260,6 +220,7 @@ mod tests {
     use std::{env, fs, os::unix::process::ExitStatusExt, process::Command};
 
     use super::*;
+    use crate::Mapping;
 
     const LEN: usize = 1 << 16;
     /// Set for the process that a test starts to see it die.

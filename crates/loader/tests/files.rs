@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use loader::{
-    Array, Bytes, Container, Error, Format, ModelFile, NotAModel, Override, QkOrder, Value,
+    Access, Array, Bytes, Container, Error, Format, ModelFile, NotAModel, Override, QkOrder, Value,
     gguf::{self, Writer},
 };
 use tempfile::{TempDir, tempdir};
@@ -108,6 +108,23 @@ fn a_file_truncated_while_mapped_is_an_error() {
     assert!(matches!(error, Error::TruncatedWhileMapped { found: 4096, .. }), "{error}");
 }
 
+#[test]
+fn a_file_that_was_read_may_be_truncated() {
+    let dir = tempdir().unwrap();
+    let path = write(&dir, "m.gguf", model(true, 0, 100).to_bytes());
+    let mapped = ModelFile::open(&path, &[]).unwrap();
+    let file = ModelFile::open_with(&path, &[], Access::Read).unwrap();
+    assert_same(&file, &mapped);
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(100).unwrap();
+    let expected = model(true, 0, 100).to_bytes();
+    assert_same(&file, &ModelFile::from_bytes("m", Bytes::new(expected), &[]).unwrap());
+    file.check_intact().unwrap();
+    assert!(mapped.check_intact().is_err());
+    let error = ModelFile::open_with(&path, &[], Access::Read).unwrap_err();
+    assert!(matches!(error, Error::Gguf(_)), "{error}");
+    check_refused(&write(&dir, "empty.gguf", b""), &NotAModel::Empty);
+}
+
 /// The model in three shards, as `gguf-split` names and marks them.
 fn split(dir: &TempDir) {
     for (no, (first, last)) in [(0, 2), (2, 3), (3, 5)].into_iter().enumerate() {
@@ -132,6 +149,8 @@ fn any_shard_opens_the_whole_model() {
         let file = ModelFile::open(&dir.path().join(shard_name(no)), &[]).unwrap();
         assert_same(&file, &whole);
         assert_eq!(file.mappings.len(), 3);
+        let read = ModelFile::open_with(&dir.path().join(shard_name(no)), &[], Access::Read);
+        assert_same(&read.unwrap(), &whole);
     }
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use clap::Args;
 use kernels::cpu::Precision;
+use loader::Access;
 use serde::Deserialize;
 
 use super::text;
@@ -31,6 +32,10 @@ pub(crate) struct Load {
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     #[serde(deserialize_with = "text::many")]
     pub(crate) override_kv: Vec<loader::Override>,
+    /// Read the whole file into memory at once instead of mapping it: for network drives, and disks
+    /// that may be pulled
+    #[arg(long)]
+    pub(crate) no_mmap: bool,
 }
 
 /// What computes.
@@ -71,6 +76,11 @@ impl fmt::Display for Device {
 }
 
 impl Load {
+    /// How the bytes of a model file are come by.
+    pub(crate) fn access(&self) -> Access {
+        if self.no_mmap { Access::Read } else { Access::Map }
+    }
+
     /// These, and where they say nothing, those of `file`.
     pub(crate) fn or(self, file: Self) -> Self {
         Self {
@@ -80,6 +90,7 @@ impl Load {
             precision: self.precision.or(file.precision),
             // The file's come first, so that a flag for the same key wins.
             override_kv: [file.override_kv, self.override_kv].concat(),
+            no_mmap: self.no_mmap || file.no_mmap,
         }
     }
 }

@@ -46,7 +46,7 @@ impl Session {
     /// If it cannot be loaded, or a setting does not fit it.
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let file = model::open(name, &settings.load.override_kv)?;
+        let file = model::open(name, &settings.load.override_kv, settings.load.access())?;
         let backend = model::backend(&settings.load)?;
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),

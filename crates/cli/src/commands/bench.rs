@@ -33,7 +33,7 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     };
     let load = site.under_load(args.load);
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
-    let file = model::open(&name, &load.override_kv)?;
+    let file = model::open(&name, &load.override_kv, load.access())?;
     let needed = tests.iter().map(Test::tokens).max().unwrap_or(1);
     let mut rig = Rig::load(&name, &file, &load, needed)?;
     let threads = match load.device.unwrap_or_default() {

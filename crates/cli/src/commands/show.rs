@@ -2,7 +2,7 @@
 
 mod facts;
 
-use loader::Override;
+use loader::{Access, Override};
 
 use crate::{
     args::Show,
@@ -18,7 +18,7 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
-    let file = model::open(&name, &overrides)?;
+    let file = model::open(&name, &overrides, Access::Map)?;
     let facts = Facts::of(&file, &overrides)?;
     match args.json.on {
         true => super::print_json(&serde_json::to_value(&facts)?),

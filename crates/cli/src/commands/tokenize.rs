@@ -6,6 +6,7 @@ use engine::{
     Prompt,
     tokenizer::{Bos, Tokenizer},
 };
+use loader::Access;
 use serde_json::json;
 
 use crate::{args::Tokenize, failure::Failure, model, settings::Site};
@@ -14,7 +15,7 @@ use crate::{args::Tokenize, failure::Failure, model, settings::Site};
 pub(crate) fn run(args: Tokenize) -> anyhow::Result<()> {
     let site = Site::find()?;
     let (name, words) = model::named(args.model, args.words, site.model.as_deref())?;
-    let file = model::open(&name, &site.override_kv(args.override_kv))?;
+    let file = model::open(&name, &site.override_kv(args.override_kv), Access::Map)?;
     let text = match words.is_empty() {
         true => piped()?,
         false => words.join(" "),

@@ -30,7 +30,7 @@ use std::{collections::BTreeMap, path::Path};
 pub use error::Error;
 pub use write::Writer;
 
-use crate::{Bytes, Container, Mapping, ModelFile, QkOrder};
+use crate::{Access, Bytes, Container, Mapping, ModelFile, QkOrder};
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
@@ -74,10 +74,14 @@ const INTERLEAVED: &[&str] = &[
 ];
 
 /// A file, with its shards if it is one of several; overrides are not applied.
-pub(crate) fn open(path: &Path, mapping: Mapping) -> Result<ModelFile, crate::Error> {
+pub(crate) fn open(
+    path: &Path,
+    mapping: Mapping,
+    access: Access,
+) -> Result<ModelFile, crate::Error> {
     let shard = read(path, Bytes::new(mapping.clone()), vec![mapping])?;
     match split::Split::of(&shard)? {
-        Some(split) => split.join(path),
+        Some(split) => split.join(path, access),
         None => Ok(shard),
     }
 }

@@ -6,7 +6,7 @@
 use std::{io, path::Path};
 
 use super::{Error, read};
-use crate::{Bytes, Mapping, ModelFile};
+use crate::{Access, Bytes, Mapping, ModelFile};
 
 const NO: &str = "split.no";
 const COUNT: &str = "split.count";
@@ -25,11 +25,11 @@ impl Split {
     }
 
     /// All shards as one file, without the keys of the split; `path` names any of them.
-    pub(super) fn join(&self, path: &Path) -> Result<ModelFile, crate::Error> {
+    pub(super) fn join(&self, path: &Path, access: Access) -> Result<ModelFile, crate::Error> {
         let prefix = self.prefix(path).ok_or_else(|| self.unnamed(path))?;
-        let mut whole = self.shard(path, prefix, 0)?;
+        let mut whole = self.shard(path, prefix, 0, access)?;
         for index in 1..self.count {
-            absorb(&mut whole, self.shard(path, prefix, index)?)?;
+            absorb(&mut whole, self.shard(path, prefix, index, access)?)?;
         }
         let found = whole.tensors.len() as u64;
         if let Some(announced) = whole.metadata.u64(TENSORS)?
@@ -52,11 +52,17 @@ impl Split {
         Error::ShardName { found, count: self.count }
     }
 
-    fn shard(&self, path: &Path, prefix: &str, index: u64) -> Result<ModelFile, crate::Error> {
+    fn shard(
+        &self,
+        path: &Path,
+        prefix: &str,
+        index: u64,
+        access: Access,
+    ) -> Result<ModelFile, crate::Error> {
         let name = self.name(prefix, index);
         let path = path.with_file_name(&name);
         let count = self.count;
-        let mapping = Mapping::open(&path).map_err(|error| match error {
+        let mapping = Mapping::open_with(&path, access).map_err(|error| match error {
             crate::Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Error::MissingShard { name: name.clone(), count }.into()
             }

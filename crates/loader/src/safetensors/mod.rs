@@ -42,26 +42,45 @@ pub use keys::UNREAD_KEYS;
 use keys::View;
 use shards::Weights;
 
-use crate::{Bytes, Container, Mapping, Metadata, ModelFile, QkOrder, Value};
+use crate::{Access, Bytes, Container, Mapping, Metadata, ModelFile, QkOrder, Value};
 
-/// Opens a folder, or the folder around a `.safetensors` file with that file's tensors (all of
-/// the model's, if the file is one of several shards). Overrides are not applied.
+/// Opens a folder. Overrides are not applied.
 ///
-/// # Errors
-///
-/// If a file is missing or breaks its format's rules, if a tensor is not of F32, F16 or BF16, or
-/// if a known class says something in `config.json` that is not known of it.
-pub fn open(path: &Path) -> Result<ModelFile, crate::Error> {
-    let is_folder = path.is_dir();
+/// A file may be missing or break its format's rules, a tensor may not be of F32, F16 or BF16, and
+/// a known class may say something in `config.json` that is not known of it: all are errors.
+pub(crate) fn open_folder(path: &Path, access: Access) -> Result<ModelFile, crate::Error> {
+    open(path, &Folder::new(path, access), Weights::of)
+}
+
+/// The same of the folder around a `.safetensors` file, with that file's tensors: all of the
+/// model's, if the file is one of several shards.
+pub(crate) fn open_file(file: Mapping, access: Access) -> Result<ModelFile, crate::Error> {
+    let path = file.path().to_owned();
     let above = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = Folder::new(if is_folder { path } else { above });
+    let folder = Folder::new(above, access).with(file);
+    open(&path, &folder, |folder| Weights::around(&path, folder))
+}
+
+/// The same of a folder in memory.
+pub(crate) fn from_files(
+    name: &Path,
+    files: BTreeMap<String, Bytes>,
+) -> Result<ModelFile, crate::Error> {
+    open(name, &Folder::in_memory(name, files), Weights::of)
+}
+
+fn open(
+    path: &Path,
+    folder: &Folder,
+    weights: impl FnOnce(&Folder) -> Result<Weights, crate::Error>,
+) -> Result<ModelFile, crate::Error> {
     let config = match folder.json("config.json")? {
         Some(Json::Object(config)) => config,
-        Some(_) => return Err(not_an_object(&folder).into()),
+        Some(_) => return Err(not_an_object(folder).into()),
         None => return Err(Error::NoConfig { folder: folder.path().to_owned() }.into()),
     };
-    let weights = if is_folder { Weights::of(&folder)? } else { Weights::around(path, &folder)? };
-    assemble(path, &folder, &config, weights)
+    let weights = weights(folder)?;
+    assemble(path, folder, &config, weights)
 }
 
 fn not_an_object(folder: &Folder) -> Error {
@@ -83,7 +102,7 @@ fn assemble(
         None => model_type()?.unwrap_or_default(),
     };
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
-    if let Some(name) = name_of(folder) {
+    if let Some(name) = folder.name() {
         metadata.insert("general.name", Value::String(name));
     }
     card::apply(folder, &mut metadata);
@@ -95,7 +114,7 @@ fn assemble(
         let config = Config::new(config);
         View { family, config, metadata: &mut metadata, tensors: &mut tensors }.apply()?;
     }
-    let tokenizer = folder.file("tokenizer.json").map(|it| Mapping::open(&it)).transpose()?;
+    let tokenizer = folder.file("tokenizer.json").map(|it| folder.open(&it)).transpose()?;
     mappings.extend(tokenizer.clone());
     let tokenizer_json = tokenizer.map(Bytes::new);
     tokens::apply(folder, config, tokenizer_json.as_ref(), &mut metadata)?;
@@ -120,10 +139,4 @@ fn family_of(config: Config<'_>) -> Result<Option<&'static Family>, Error> {
             && fits(class, it.class)
             && fits(model_type, it.model_type)
     }))
-}
-
-/// The folder's name, as the user sees it.
-fn name_of(folder: &Folder) -> Option<String> {
-    let path = folder.path().canonicalize().ok()?;
-    Some(path.file_name()?.to_string_lossy().into_owned())
 }

@@ -30,7 +30,7 @@ impl Weights {
     /// The weights of `folder`: `model.safetensors`, else those that the index names.
     pub(super) fn of(folder: &Folder) -> Result<Self, Error> {
         if let Some(path) = folder.file(WHOLE) {
-            return Self::whole(&path);
+            return Self::whole(&path, folder);
         }
         match Index::read(folder)? {
             Some(index) => index.open(folder),
@@ -46,18 +46,18 @@ impl Weights {
         {
             return index.open(folder);
         }
-        Self::whole(path)
+        Self::whole(path, folder)
     }
 
-    fn whole(path: &Path) -> Result<Self, Error> {
+    fn whole(path: &Path, folder: &Folder) -> Result<Self, Error> {
         let mut weights = Self::default();
-        weights.add(path)?;
+        weights.add(path, folder)?;
         Ok(weights)
     }
 
-    /// Maps the file and adds its tensors; returns the bytes of their numbers.
-    fn add(&mut self, path: &Path) -> Result<u64, Error> {
-        let mapping = Mapping::open(path)?;
+    /// Opens the file and adds its tensors; returns the bytes of their numbers.
+    fn add(&mut self, path: &Path, folder: &Folder) -> Result<u64, Error> {
+        let mapping = folder.open(path)?;
         self.mappings.push(mapping.clone());
         let bytes = Bytes::new(mapping);
         let header =
@@ -121,14 +121,14 @@ impl Index {
 
     fn open(self, folder: &Folder) -> Result<Weights, Error> {
         let (mut weights, mut found) = (Weights::default(), 0);
-        let is_missing = |shard: &&SafeRelPath| !shard.below(folder.path()).is_file();
+        let is_missing = |shard: &&SafeRelPath| !folder.has(&shard.below(folder.path()));
         if let Some(shard) = self.shards.keys().find(is_missing) {
             let shard = shard.to_string();
             return Err(Fault::ShardMissing { index: self.path, shard }.into());
         }
         for shard in self.shards.keys() {
             let first = weights.tensors.len();
-            found += weights.add(&shard.below(folder.path()))?;
+            found += weights.add(&shard.below(folder.path()), folder)?;
             self.check(shard, &weights.tensors[first..])?;
         }
         match self.total_size {

@@ -7,7 +7,7 @@ mod tokens;
 
 use std::{error::Error as _, fs, path::Path};
 
-use loader::{Error, ModelFile};
+use loader::{Access, Bytes, Error, FileTensor, ModelFile};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -103,6 +103,43 @@ fn a_folder_and_its_file_are_one_model() {
         assert_eq!((file.architecture(), file.tensors.len()), ("llama", TENSORS.len()));
         assert_eq!(file.tensors["blk.0.ffn_down.weight"].shape, [4, 8]);
         assert_eq!(file.path, path);
+    }
+}
+
+#[test]
+fn a_folder_is_the_same_mapped_read_and_in_memory() {
+    let (config, weights) = (llama().to_string(), zeros(TENSORS));
+    let tokens = br#"{"add_bos_token":true,"chat_template":[{"name":"default","template":"x"}]}"#;
+    let files: [(&str, &[u8]); 4] = [
+        ("config.json", config.as_bytes()),
+        ("model.safetensors", &weights),
+        ("tokenizer_config.json", tokens),
+        ("README.md", b"---\nlicense: mit\n---\n"),
+    ];
+    let dir = folder(&files);
+    let path = dir.path().join("model.safetensors");
+    let in_memory = files.map(|(name, bytes)| (name.to_owned(), Bytes::new(bytes.to_vec())));
+    let name = dir.path().display().to_string();
+    let all = [
+        open(dir.path()),
+        ModelFile::open_with(dir.path(), &[], Access::Read),
+        ModelFile::open_with(&path, &[], Access::Read),
+        ModelFile::from_files(&name, in_memory.into(), &[]),
+    ];
+    let [mapped, others @ ..] = all.map(|it| it.expect("a model"));
+    fs::OpenOptions::new().write(true).open(&path).and_then(|it| it.set_len(9)).expect("ours");
+    assert!(mapped.check_intact().is_err());
+    let shown = |it: &ModelFile| {
+        let tensor = |it: &FileTensor| (it.format, it.shape.clone(), it.parts[0].to_vec());
+        let tensors = it.tensors.iter().map(|(name, it)| (name.clone(), tensor(it)));
+        let metadata = it.metadata.iter().map(|(key, value)| (key.to_owned(), value.clone()));
+        (metadata.collect::<Vec<_>>(), tensors.collect::<Vec<_>>())
+    };
+    for it in &others {
+        it.check_intact().expect("it does not hang on the file");
+        assert_eq!(shown(it), shown(&others[0]));
+        assert_eq!(it.metadata.iter().count(), mapped.metadata.iter().count());
+        assert_eq!(it.metadata.str("general.license").ok(), Some(Some("mit")));
     }
 }
 

@@ -1,0 +1,124 @@
+//! Open files: mapped, or read into memory where a file is not to be mapped.
+//!
+//! What can happen to a file while it is mapped, and what is done then, is in `mmap`.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{Bytes, Error, NotAModel, mmap::Mapped};
+
+/// An open file; clones share its bytes.
+#[derive(Clone)]
+pub struct Mapping(Arc<Opened>);
+
+struct Opened {
+    path: PathBuf,
+    held: Held,
+}
+
+enum Held {
+    Mapped(Mapped),
+    Read(Bytes),
+}
+
+/// How the bytes of a file are come by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// The file is mapped: a page is read when it is used, and shared with whoever else uses it.
+    /// The file must stay as it is.
+    #[default]
+    Map,
+    /// All of the file is read into memory. What happens to it then does not matter: for network
+    /// file systems, disks that may be pulled, and files that somebody else may change.
+    Read,
+}
+
+impl Mapping {
+    /// Maps all of the file at `path` for reading.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or mapped.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_with(path, Access::Map)
+    }
+
+    /// Maps or reads all of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, mapped or read, or does not fit into memory.
+    pub fn open_with(path: &Path, access: Access) -> Result<Self, Error> {
+        // Opening a pipe would wait for somebody to write into it.
+        if path.metadata().is_ok_and(|it| !it.is_file()) {
+            return Err(NotAModel::NotAFile.into());
+        }
+        let held = match access {
+            Access::Map => Mapped::open(path).map(Held::Mapped),
+            Access::Read => read(path).map(|it| Held::Read(Bytes::new(it))),
+        };
+        let path = path.to_owned();
+        match held {
+            Ok(held) => Ok(Self(Arc::new(Opened { path, held }))),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+
+    /// What is in memory, under the name of a file.
+    pub(crate) fn in_memory(path: &Path, bytes: Bytes) -> Self {
+        Self(Arc::new(Opened { path: path.to_owned(), held: Held::Read(bytes) }))
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Whether all bytes read so far were the file's. What is in memory stays what it was.
+    ///
+    /// # Errors
+    ///
+    /// If the file is shorter than it was when it was mapped, or a read of it failed.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.0.held {
+            Held::Mapped(it) => it.check(&self.0.path),
+            Held::Read(_) => Ok(()),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        match &self.0.held {
+            Held::Mapped(it) => it.bytes(),
+            Held::Read(it) => it,
+        }
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of {}", self.as_ref().len(), self.0.path.display())
+    }
+}
+
+/// As many bytes as the file has when it is opened.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    let fits = usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok());
+    if !fits {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    file.take(len).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes)
+}
