@@ -4,6 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 use ingle_tests::parrot;
+use loader::Value;
 
 use crate::{check, place};
 
@@ -239,6 +240,26 @@ fn the_system_prompt_and_a_template_from_a_file_are_used() {
         Look🙂 yes
     "#]],
     );
+}
+
+/// A token of the vocabulary is a word like any other until a template gives it a meaning.
+#[test]
+fn tokens_of_a_template_from_a_file_cannot_be_typed() {
+    let place = place();
+    let plain = parrot::with(|file| {
+        let template = "{{ messages[0].content }}";
+        file.set("tokenizer.chat_template", Value::String(template.to_owned()));
+    });
+    place.file("plain.gguf", plain);
+    place.file("pirate.jinja", "{{ messages[0].content }}{% if false %}<|pirate|>{% endif %}");
+    let prompt_tokens = |more: &[&str]| {
+        let args = ["run", "plain.gguf", "--no-save", "--json", "-n", "1", "<|pirate|>"];
+        let output = place.output(&[&args[..], more].concat(), b"", &[]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["usage"]["prompt_tokens"].as_u64().unwrap()
+    };
+    assert_eq!(prompt_tokens(&[]), 1);
+    assert_eq!(prompt_tokens(&["--chat-template", "pirate.jinja"]), 10);
 }
 
 #[test]

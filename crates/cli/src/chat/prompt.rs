@@ -8,10 +8,7 @@ use engine::{
 use loader::ModelFile;
 use store::{Message, Role};
 
-use super::{
-    session::{Session, read_text},
-    think,
-};
+use super::{session::Session, think};
 use crate::{args::Settings, failure::Failure};
 
 /// How messages become a prompt.
@@ -47,11 +44,7 @@ impl Style {
             return Ok(Self::Completion { asked: true });
         }
         let texts = token_texts(file, tokenizer);
-        let template = match &settings.chat.chat_template {
-            Some(path) => Some(Template::from_source(&read_text(path)?, texts)?),
-            None => Template::load(file, texts)?,
-        };
-        Ok(match template {
+        Ok(match Template::load(file, texts)? {
             Some(template) => Self::Chat(Box::new(template)),
             None => Self::Completion { asked: false },
         })

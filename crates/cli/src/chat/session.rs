@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use engine::{Engine, Options, template::ReasoningMarks};
-use loader::ModelFile;
+use loader::{ModelFile, Value};
 use store::{Message, Role};
 
 use super::{
@@ -18,6 +18,9 @@ use crate::{args::Settings, failure::Failure, memory, model};
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
 const CHUNK: usize = 128;
+
+/// Where a model file has its template.
+const TEMPLATE: &str = "tokenizer.chat_template";
 
 /// Everything a turn needs.
 pub(crate) struct Session {
@@ -46,7 +49,11 @@ impl Session {
     /// If it cannot be loaded, or a setting does not fit it.
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let file = model::open(name, &settings.load.override_kv, settings.load.access())?;
+        let mut file = model::open(name, &settings.load.override_kv, settings.load.access())?;
+        if let Some(path) = &settings.chat.chat_template {
+            // The tokenizer, too, looks into the template: what it spells is structure.
+            file.metadata.insert(TEMPLATE, Value::String(read_text(path)?));
+        }
         let backend = model::backend(&settings.load)?;
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
