@@ -174,6 +174,35 @@ impl Chats {
         serde_json::from_value(value).map_err(bad)
     }
 
+    /// Writes a new chat under the first of `names` that no other has; that name.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or all are taken.
+    pub fn create(
+        &self,
+        names: impl IntoIterator<Item = ChatName>,
+        chat: &Chat,
+    ) -> Result<ChatName, Error> {
+        let mut last = ErrorKind::NotFound.into();
+        for name in names {
+            let path = self.path(&name);
+            match private::reserve(&path) {
+                Ok(()) => {
+                    return self.save(&name, chat).map(|_| name).inspect_err(|_| {
+                        // The first error is the one to tell.
+                        let _ = fs::remove_file(&path);
+                    });
+                }
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+                    last = source;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::io("make a chat in", &self.folder)(last))
+    }
+
     /// Writes a chat, over one of the same name.
     ///
     /// # Errors
@@ -210,6 +239,19 @@ mod tests {
         older.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(chats.names().unwrap(), [name("a"), name("b")]);
         assert_eq!(chats.load(&chats.latest().unwrap()).unwrap(), chat);
+    }
+
+    #[test]
+    fn a_new_chat_never_takes_the_place_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let chats = Chats::at(dir.path().join("chats"));
+        let (one, two) = (Chat::new("one", "then"), Chat::new("two", "then"));
+        let names = || [name("a"), name("a-2")];
+        assert_eq!(chats.create(names(), &one).unwrap(), name("a"));
+        assert_eq!(chats.create(names(), &two).unwrap(), name("a-2"));
+        assert_eq!(chats.load(&name("a")).unwrap(), one);
+        assert_eq!(chats.load(&name("a-2")).unwrap(), two);
+        assert!(matches!(chats.create(names(), &two), Err(Error::Io { .. })));
     }
 
     #[test]

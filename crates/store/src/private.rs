@@ -37,11 +37,26 @@ pub fn touch(path: &Path) -> Result<(), Error> {
     file.and_then(|file| own(&file)).map_err(Error::io("write", path))
 }
 
+/// Makes an empty file whose name nobody else has.
+///
+/// # Errors
+///
+/// If the system refuses; [`io::ErrorKind::AlreadyExists`] if somebody has it.
+pub(crate) fn reserve(path: &Path) -> Result<(), Error> {
+    if let Some(above) = path.parent() {
+        folder(above)?;
+    }
+    let mut options = OpenOptions::new();
+    let file = private(&mut options).write(true).create_new(true).open(path);
+    file.map(drop).map_err(Error::io("write", path))
+}
+
 /// Replaces `path` with `bytes`: they are on the disk before the name points to them.
 ///
 /// # Errors
 ///
-/// If the system refuses; `path` is then as it was.
+/// If the system refuses; `path` is then as it was, or, if only the name could not be made to
+/// survive a power cut, new.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if let Some(above) = path.parent() {
         folder(above)?;

@@ -10,8 +10,8 @@ use super::session::Session;
 /// Where the conversation goes.
 pub(crate) struct Keeper {
     chats: Chats,
-    /// The name it is saved under by itself.
-    name: ChatName,
+    /// The name it is saved under by itself; a new one is made for the first save.
+    name: Option<ChatName>,
     is_on: bool,
     was_told: bool,
 }
@@ -19,21 +19,9 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// A keeper that goes on with the chat `name`, or begins one; it does nothing by itself
     /// unless it `keeps`.
-    ///
-    /// # Errors
-    ///
-    /// If the folder is there and cannot be read.
-    pub(crate) fn new(
-        chats: Chats,
-        name: Option<ChatName>,
-        keeps: Keeps,
-    ) -> Result<Self, store::Error> {
+    pub(crate) fn new(chats: Chats, name: Option<ChatName>, keeps: Keeps) -> Self {
         let was_told = name.is_some();
-        let name = match name {
-            Some(name) => name,
-            None => fresh(&chats)?,
-        };
-        Ok(Self { chats, name, is_on: keeps == Keeps::Everything, was_told })
+        Self { chats, name, is_on: keeps == Keeps::Everything, was_told }
     }
 
     /// The folder of saved chats.
@@ -42,37 +30,51 @@ impl Keeper {
     }
 
     /// What it is saved under by itself.
-    pub(super) fn name(&self) -> &ChatName {
-        &self.name
+    pub(super) fn name(&self) -> Option<&ChatName> {
+        self.name.as_ref()
     }
 
-    /// Saves the conversation as it is now; the path, the first time.
+    /// Saves the conversation as it is now, if that is wanted; the path, the first time.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub(crate) fn keep(&mut self, session: &Session) -> Result<Option<PathBuf>, store::Error> {
-        if !self.is_on || session.messages.is_empty() {
+        // What was taken back does not stay on disk, either.
+        if !self.is_on || session.messages.is_empty() && self.name.is_none() {
             return Ok(None);
         }
-        let path = self.chats.save(&self.name, &session.chat())?;
+        let path = self.save(session)?;
         let first = !std::mem::replace(&mut self.was_told, true);
         Ok(first.then_some(path))
     }
 
-    /// The next save makes a new chat.
+    /// Saves the conversation as it is now; the path.
     ///
     /// # Errors
     ///
-    /// If the folder is there and cannot be read.
-    pub(super) fn begin_anew(&mut self) -> Result<(), store::Error> {
-        self.name = fresh(&self.chats)?;
-        Ok(())
+    /// If the system refuses.
+    pub(super) fn save(&mut self, session: &Session) -> Result<PathBuf, store::Error> {
+        let chat = session.chat();
+        match &self.name {
+            Some(name) => self.chats.save(name, &chat),
+            None => {
+                let name = self.chats.create(names(), &chat)?;
+                let path = self.chats.path(&name);
+                self.name = Some(name);
+                Ok(path)
+            }
+        }
+    }
+
+    /// The next save makes a new chat.
+    pub(super) fn begin_anew(&mut self) {
+        self.name = None;
     }
 
     /// Goes on saving under `name`.
     pub(super) fn go_on_as(&mut self, name: ChatName) {
-        (self.name, self.was_told) = (name, true);
+        (self.name, self.was_told) = (Some(name), true);
     }
 }
 
@@ -94,11 +96,9 @@ impl Session {
     }
 }
 
-/// A name from the time, with a number where two begin in the same second.
-fn fresh(chats: &Chats) -> Result<ChatName, store::Error> {
-    let taken = chats.names()?;
+/// Names from the time, with numbers where several begin in the same second.
+fn names() -> impl Iterator<Item = ChatName> {
     let time = Utc::now().format("%Y-%m-%d-%H%M%S").to_string();
-    let names = (1..).map(|n| if n == 1 { time.clone() } else { format!("{time}-{n}") });
-    let mut names = names.filter_map(|it| it.parse().ok());
-    Ok(names.find(|it| !taken.contains(it)).expect("there are more numbers than files"))
+    let names = (1..).map(move |n| if n == 1 { time.clone() } else { format!("{time}-{n}") });
+    names.filter_map(|it| it.parse().ok())
 }

@@ -27,7 +27,7 @@ impl Talk {
             Slash::Clear => {
                 self.session.clear();
                 self.attached.clear();
-                self.keeper.begin_anew()?;
+                self.keeper.begin_anew();
                 eprintln!("(a new conversation)");
             }
             Slash::Regen => return self.again(Ok),
@@ -154,13 +154,14 @@ impl Talk {
     }
 
     fn save(&mut self, name: Option<String>) -> anyhow::Result<()> {
-        let chats = self.keeper.chats();
-        let name: ChatName = match name {
-            Some(name) => name.parse()?,
-            None => self.keeper.name().clone(),
+        let Some(name) = name else {
+            let path = self.keeper.save(&self.session)?;
+            eprintln!("(saved as `{}`)", path.display());
+            return Ok(());
         };
-        let path = chats.path(&name);
-        if path.exists() && name != *self.keeper.name() && !self.may_replace(&path)? {
+        let name: ChatName = name.parse()?;
+        let path = self.keeper.chats().path(&name);
+        if path.exists() && self.keeper.name() != Some(&name) && !self.may_replace(&path)? {
             return Err(Failure::new("not saved").into());
         }
         let path = self.keeper.chats().save(&name, &self.session.chat())?;

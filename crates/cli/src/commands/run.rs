@@ -47,7 +47,7 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     if let Some(chat) = chat {
         session.resume(chat);
     }
-    let keeper = Keeper::new(chats, resumed, keeps)?;
+    let keeper = Keeper::new(chats, resumed, keeps);
     match prompt {
         Some(prompt) => once(session, keeper, prompt, Form { json: json.on, verbose }),
         None => {
