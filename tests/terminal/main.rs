@@ -88,6 +88,48 @@ fn ctrl_c_stops_an_answer_and_again_leaves() {
     assert!(!place.path().join("ingle-home").exists(), "nothing is kept with `--no-save`");
 }
 
+/// What the chats folder holds: of each chat the contents of its messages.
+fn kept(place: &Place) -> Vec<Vec<String>> {
+    let chats = fs::read_dir(place.path().join("ingle-home/chats")).unwrap();
+    let contents = |path: std::path::PathBuf| {
+        let chat: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let messages = chat["messages"].as_array().unwrap().clone();
+        messages.iter().map(|it| it["content"].as_str().unwrap().to_owned()).collect()
+    };
+    chats.map(|it| contents(it.unwrap().path())).collect()
+}
+
+#[test]
+fn what_is_on_disk_is_the_conversation() {
+    let place = place();
+    // With `/think on` it thinks for ever.
+    let template = "{% for m in messages %}{% if m.role == 'assistant' %}<|bot|>\
+                    {% if m.reasoning_content %}<|count|>{{ m.reasoning_content }}</think>\
+                    {% endif %}{{ m.content }}{% else %}<|user|>{{ m.content }}{% endif %}\
+                    {% endfor %}{% if add_generation_prompt %}<|bot|>\
+                    {% if enable_thinking %}<|count|>{% endif %}{% endif %}";
+    place.file("endless.jinja", template);
+    let mut terminal =
+        chat(&place, &["-c", "200000", "--chat-template", "endless.jinja", "--think", "off"]);
+    terminal.say("hi");
+    terminal.wait_for("(saved as `");
+    let first = ["hi", "Hello there, friend!"].map(str::to_owned).to_vec();
+    assert_eq!(kept(&place), [first.clone()]);
+    terminal.say("/think on");
+    terminal.wait_for("(think: on, shown)");
+    terminal.say("/regen");
+    terminal.wait_for("1 2 3 4 5 6 7 8 2");
+    terminal.send(CTRL_C);
+    terminal.wait_for("(stopped; Ctrl-C again leaves)");
+    terminal.wait_for_prompt();
+    assert_eq!(kept(&place), [first]);
+    terminal.say("/undo");
+    terminal.wait_for("(took back: hi)");
+    terminal.wait_for_prompt();
+    assert_eq!(kept(&place), [[""; 0]]);
+    terminal.leave();
+}
+
 #[test]
 fn a_stop_string_cut_across_tokens_is_not_shown() {
     let mut terminal = chat(&place(), &["--no-save", "--stop", ", fr"]);

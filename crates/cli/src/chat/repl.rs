@@ -138,11 +138,15 @@ impl Talk {
 
     /// The same message, as it is.
     pub(super) fn say(&mut self, message: String) -> anyhow::Result<Next> {
+        let before = self.session.messages.len();
         let quiet = Quiet::begin();
         let answer = self.session.say(message, &mut self.screen);
         drop(quiet);
         let answer = answer?;
-        if let Some(path) = self.keeper.keep(&self.session)? {
+        // An answer stopped before its first word leaves the chat as it was saved.
+        if self.session.messages.len() > before
+            && let Some(path) = self.keeper.keep(&self.session)?
+        {
             eprintln!("{}", saved(&path));
         }
         if self.verbose {
