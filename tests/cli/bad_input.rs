@@ -270,3 +270,26 @@ fn models_that_cannot_be_computed() {
     "#]],
     );
 }
+
+/// Names, keys and texts of a file are shown without what commands a terminal.
+#[test]
+fn no_text_of_a_file_commands_the_terminal() {
+    let text = |it: &str| Value::String(it.to_owned());
+    let refusing = "{{ raise_exception('no\x1b[2J\u{9b}2Jtemplate') }}";
+    let place = Place::new();
+    for (key, value, shown) in [
+        ("general.name", "Evil\x1b]0;name\x07\nerror: name", "Evil]0;name error: name, context"),
+        ("general.architecture", "mamba\x1b[2J9\r", "`mamba[2J9`"),
+        ("tokenizer.chat_template", refusing, "no[2J2Jtemplate"),
+    ] {
+        let file = parrot::with(|file| {
+            file.set(key, text(value));
+        });
+        place.file("m.gguf", file);
+        for args in [&["run", "m.gguf", "--no-save", "--verbose", "hi"][..], &["show", "m.gguf"]] {
+            let told = place.run(args);
+            assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+            assert!(told.contains(shown) || args[0] == "show", "{told}");
+        }
+    }
+}

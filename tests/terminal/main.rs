@@ -89,6 +89,7 @@ fn ctrl_c_stops_an_answer_and_again_leaves() {
 }
 
 /// What the chats folder holds: of each chat the contents of its messages.
+#[expect(clippy::unwrap_used, reason = "a test fails where its chats do")]
 fn kept(place: &Place) -> Vec<Vec<String>> {
     let chats = fs::read_dir(place.path().join("ingle-home/chats")).unwrap();
     let contents = |path: std::path::PathBuf| {
@@ -113,8 +114,8 @@ fn what_is_on_disk_is_the_conversation() {
         chat(&place, &["-c", "200000", "--chat-template", "endless.jinja", "--think", "off"]);
     terminal.say("hi");
     terminal.wait_for("(saved as `");
-    let first = ["hi", "Hello there, friend!"].map(str::to_owned).to_vec();
-    assert_eq!(kept(&place), [first.clone()]);
+    let first = [["hi", "Hello there, friend!"].map(str::to_owned).to_vec()];
+    assert_eq!(kept(&place), first);
     terminal.say("/think on");
     terminal.wait_for("(think: on, shown)");
     terminal.say("/regen");
@@ -122,7 +123,7 @@ fn what_is_on_disk_is_the_conversation() {
     terminal.send(CTRL_C);
     terminal.wait_for("(stopped; Ctrl-C again leaves)");
     terminal.wait_for_prompt();
-    assert_eq!(kept(&place), [first]);
+    assert_eq!(kept(&place), first);
     terminal.say("/undo");
     terminal.wait_for("(took back: hi)");
     terminal.wait_for_prompt();
@@ -248,6 +249,19 @@ fn commands_change_the_conversation() {
     terminal.leave();
     let exported = fs::read_to_string(place.path().join("chat.md")).unwrap();
     assert!(exported.contains("## You\n\na page with a smile\n\nwhat is that?\n"), "{exported}");
+}
+
+#[test]
+fn a_conversation_is_printed_without_what_commands_the_terminal() {
+    let place = place();
+    place.file("page.txt", "wipe\x1b[2J\x1b]0;title\x07 it\n");
+    let mut terminal = chat(&place, &["--no-save"]);
+    terminal.say("/file page.txt hi");
+    terminal.wait_for("Hello there, friend!");
+    terminal.say("/export md");
+    terminal.wait_for_line("wipe[2J]0;title it");
+    terminal.shows("Hello there, friend!");
+    terminal.leave();
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
+use crate::terminal::tell;
+
 /// Something that this program found itself.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -43,7 +45,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprint!("{}", text(error));
+    tell(text(error).trim_end());
     ExitCode::from(exit(error))
 }
 

@@ -4,6 +4,8 @@
 //! people see of it. Data go to standard output, everything else to standard error; the exit code
 //! is 0 (done), 1 (failed) or 2 (the command makes no sense).
 #![forbid(unsafe_code)]
+// `terminal::tell` takes out what could command a terminal.
+#![warn(clippy::print_stderr)]
 
 mod args;
 mod chat;

@@ -16,6 +16,7 @@ use loader::{Access, ModelFile, Override, safetensors::UNREAD_KEYS};
 use crate::{
     args::{Device, Load, Model},
     failure::Failure,
+    terminal::tell,
 };
 
 /// The model's name and the other words: `-m` takes the place of the first word.
@@ -73,7 +74,10 @@ pub(crate) fn open(
         .with_context(|| format!("cannot load `{name}`"))?;
     if let Some(unread) = file.metadata.strings(UNREAD_KEYS)? {
         let keys: Vec<String> = unread.iter().map(|key| format!("`{key}`")).collect();
-        eprintln!("warning: keys of `config.json` that nobody here knows: {}", keys.join(", "));
+        tell(format_args!(
+            "warning: keys of `config.json` that nobody here knows: {}",
+            keys.join(", ")
+        ));
     }
     Ok(file)
 }

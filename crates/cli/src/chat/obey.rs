@@ -1,6 +1,6 @@
 //! What the commands of a chat do.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::Context;
 use store::ChatName;
@@ -12,7 +12,12 @@ use super::{
     set::beside,
     slash::{Form, HELP, Slash},
 };
-use crate::{args::Think, failure::Failure, terminal::edit};
+use crate::{
+    args::Think,
+    commands::print,
+    failure::Failure,
+    terminal::{edit, tell},
+};
 
 impl Talk {
     /// Does it.
@@ -28,7 +33,7 @@ impl Talk {
                 self.session.clear();
                 self.attached.clear();
                 self.keeper.begin_anew();
-                eprintln!("(a new conversation)");
+                tell("(a new conversation)");
             }
             Slash::Regen => return self.again(Ok),
             Slash::Edit => {
@@ -41,13 +46,13 @@ impl Talk {
             Slash::Set(Some((name, value))) => self.set(&name, value.as_deref())?,
             Slash::Show => self.show(),
             Slash::Stats => match &self.session.last {
-                Some(report) => eprintln!("{}", report.line()),
-                None => eprintln!("(no answer yet)"),
+                Some(report) => tell(report.line()),
+                None => tell("(no answer yet)"),
             },
-            Slash::Model(None) => eprintln!("{}", self.session.name),
+            Slash::Model(None) => tell(&self.session.name),
             Slash::Model(Some(name)) => {
                 self.session.switch(&name)?;
-                eprintln!("{}", self.session.summary());
+                tell(self.session.summary());
                 self.session.warn_of_settings();
             }
             Slash::Think(word) => self.think(word)?,
@@ -57,7 +62,7 @@ impl Talk {
             Slash::Export(form, path) => self.export(form, path)?,
             Slash::Compact => {
                 let n = self.session.compact()?;
-                eprintln!("({n} messages were replaced by a summary)");
+                tell(format_args!("({n} messages were replaced by a summary)"));
                 self.keeper.keep(&self.session)?;
             }
         }
@@ -87,21 +92,21 @@ impl Talk {
         if first.len() < text.len() {
             first.push('…');
         }
-        eprintln!("(took back: {first})");
+        tell(format_args!("(took back: {first})"));
         Ok(())
     }
 
     fn system(&mut self, text: Option<String>) {
         let system = &mut self.session.settings.chat.system;
         match text.as_deref() {
-            None => eprintln!("{}", system.as_deref().unwrap_or("(no system prompt)")),
+            None => tell(system.as_deref().unwrap_or("(no system prompt)")),
             Some("-") => {
                 *system = None;
-                eprintln!("(no system prompt from now on)");
+                tell("(no system prompt from now on)");
             }
             Some(text) => {
                 *system = Some(text.to_owned());
-                eprintln!("(system prompt set)");
+                tell("(system prompt set)");
                 self.session.warn_of_settings();
             }
         }
@@ -109,17 +114,20 @@ impl Talk {
 
     fn show(&self) {
         let session = &self.session;
-        eprintln!("{}", session.summary());
+        tell(session.summary());
         if let Ok(s) = session.sampling() {
             let seed = s.seed.map_or("another each time".to_owned(), |it| it.to_string());
-            eprintln!(
+            tell(format_args!(
                 "temperature {}, top-k {}, top-p {}, min-p {}, repeat penalty {}, seed {seed}",
                 s.temperature, s.top_k, s.top_p, s.min_p, s.penalties.repeat
-            );
+            ));
         }
         let n = session.messages.len();
         let system = if session.settings.chat.system.is_some() { ", a system prompt" } else { "" };
-        eprintln!("{n} messages{system}, chats in `{}`", self.keeper.chats().folder().display());
+        tell(format_args!(
+            "{n} messages{system}, chats in `{}`",
+            self.keeper.chats().folder().display()
+        ));
     }
 
     fn think(&mut self, word: Option<String>) -> anyhow::Result<()> {
@@ -135,7 +143,7 @@ impl Talk {
         }
         let think = chat.think.map_or("as the model does".to_owned(), |it| it.to_string());
         let shown = if chat.hide_thinking { "hidden" } else { "shown" };
-        eprintln!("(think: {think}, {shown})");
+        tell(format_args!("(think: {think}, {shown})"));
         self.session.warn_of_settings();
         Ok(())
     }
@@ -147,7 +155,7 @@ impl Talk {
             Some(text) => self.answer(text),
             None => {
                 let n = content.chars().count();
-                eprintln!("({path}, {n} characters, goes before your next message)");
+                tell(format_args!("({path}, {n} characters, goes before your next message)"));
                 Ok(Next::GoOn)
             }
         }
@@ -156,7 +164,7 @@ impl Talk {
     fn save(&mut self, name: Option<String>) -> anyhow::Result<()> {
         let Some(name) = name else {
             let path = self.keeper.save(&self.session)?;
-            eprintln!("(saved as `{}`)", path.display());
+            tell(format_args!("(saved as `{}`)", path.display()));
             return Ok(());
         };
         let name: ChatName = name.parse()?;
@@ -166,39 +174,36 @@ impl Talk {
         }
         let path = self.keeper.chats().save(&name, &self.session.chat())?;
         self.keeper.go_on_as(name);
-        eprintln!("(saved as `{}`)", path.display());
+        tell(format_args!("(saved as `{}`)", path.display()));
         Ok(())
     }
 
     fn load(&mut self, name: Option<String>) -> anyhow::Result<()> {
         let Some(name) = name else {
             let names = self.keeper.chats().names()?;
-            names.iter().for_each(|it| eprintln!("  {it}"));
+            names.iter().for_each(|it| tell(format_args!("  {it}")));
             if names.is_empty() {
-                eprintln!("(no chat is saved)");
+                tell("(no chat is saved)");
             }
             return Ok(());
         };
         let name: ChatName = name.parse()?;
         let chat = self.keeper.chats().load(&name)?;
         self.session.take(chat);
-        eprintln!("({name}: {} messages)", self.session.messages.len());
+        tell(format_args!("({name}: {} messages)", self.session.messages.len()));
         self.keeper.go_on_as(name);
         Ok(())
     }
 
     fn export(&mut self, form: Form, path: Option<String>) -> anyhow::Result<()> {
         let text = export::text(&self.session.chat(), form);
-        let Some(path) = path else {
-            return io::Write::write_all(&mut io::stdout(), text.as_bytes())
-                .context("cannot write the conversation");
-        };
+        let Some(path) = path else { return print(&text) };
         let path = Path::new(&path);
         if path.exists() && !self.may_replace(path)? {
             return Err(Failure::new("not exported").into());
         }
         fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-        eprintln!("(written to `{}`)", path.display());
+        tell(format_args!("(written to `{}`)", path.display()));
         Ok(())
     }
 
@@ -210,11 +215,11 @@ impl Talk {
 
 fn help() {
     for (name, takes, does) in HELP {
-        eprintln!("  {:<30}{}", format!("{name} {takes}"), beside(32, does));
+        tell(format_args!("  {:<30}{}", format!("{name} {takes}"), beside(32, does)));
     }
     let lines = "\"\"\" begins and ends several lines, as does \\ at the end of a line";
-    eprintln!("  {lines}");
-    eprintln!("  Ctrl-G opens the editor");
+    tell(format_args!("  {lines}"));
+    tell("  Ctrl-G opens the editor");
 }
 
 fn nothing_said() -> Failure {

@@ -4,7 +4,10 @@ use engine::Finish;
 use serde_json::json;
 
 use super::{keeper::Keeper, report::Report, session::Session, turn::Answer};
-use crate::{failure::Failure, terminal::Screen};
+use crate::{
+    failure::Failure,
+    terminal::{Screen, tell},
+};
 
 /// How the answer is told.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +31,8 @@ pub(crate) fn once(
 ) -> anyhow::Result<()> {
     let mut screen = if form.json { Screen::nowhere() } else { Screen::new() };
     if form.verbose {
-        eprintln!("{}", session.summary());
-        eprintln!("loaded in {:.2} s", session.loaded_in.as_secs_f64());
+        tell(session.summary());
+        tell(format_args!("loaded in {:.2} s", session.loaded_in.as_secs_f64()));
     }
     session.warn_of_settings();
     let answer = session.say(prompt, &mut screen)?;
@@ -38,20 +41,20 @@ pub(crate) fn once(
         print_json(&session, &answer)?;
     }
     if form.verbose {
-        eprintln!("{}", answer.report.line());
+        tell(answer.report.line());
     }
     if let Some(path) = kept? {
-        eprintln!("{}", saved(&path));
+        tell(saved(&path));
     }
     match answer.finish {
         Finish::ContextFull => Err(session.context_full().into()),
         Finish::Cancelled => Err(Failure::new("the answer was stopped").into()),
         Finish::Length if !form.json => {
-            eprintln!("{}", cut(&answer.report));
+            tell(cut(&answer.report));
             Ok(())
         }
         _ if answer.is_thought_alone() => {
-            eprintln!("{THOUGHT_ALONE}");
+            tell(THOUGHT_ALONE);
             Ok(())
         }
         _ => Ok(()),

@@ -1,6 +1,6 @@
 //! The prompt: reads, answers, obeys, until the person leaves.
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use engine::Finish;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failure,
-    terminal::{Input, Line, Quiet, Screen, edit},
+    terminal::{Input, Line, Quiet, Screen, edit, tell},
 };
 
 /// A person at a terminal, and what they talk to.
@@ -92,14 +92,14 @@ pub(crate) fn talk(
 
 impl Talk {
     fn greet(&mut self) {
-        eprintln!("{}", self.session.summary());
+        tell(self.session.summary());
         if self.verbose {
-            eprintln!("loaded in {:.2} s", self.session.loaded_in.as_secs_f64());
+            tell(format_args!("loaded in {:.2} s", self.session.loaded_in.as_secs_f64()));
         }
         self.session.warn_of_settings();
-        eprintln!("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
+        tell("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
         if !self.session.messages.is_empty() {
-            eprintln!("(resumed after {} messages)", self.session.messages.len());
+            tell(format_args!("(resumed after {} messages)", self.session.messages.len()));
         }
     }
 
@@ -110,7 +110,7 @@ impl Talk {
             Line::End => Ok(Next::Leave),
             Line::Interrupted if before == Next::Interrupted => Ok(Next::Leave),
             Line::Interrupted => {
-                eprintln!("(Ctrl-C again leaves)");
+                tell("(Ctrl-C again leaves)");
                 Ok(Next::Interrupted)
             }
             Line::Edit(text) => {
@@ -147,23 +147,23 @@ impl Talk {
         if self.session.messages.len() > before
             && let Some(path) = self.keeper.keep(&self.session)?
         {
-            eprintln!("{}", saved(&path));
+            tell(saved(&path));
         }
         if self.verbose {
-            eprintln!("{}", answer.report.line());
+            tell(answer.report.line());
         }
         match answer.finish {
             Finish::ContextFull => Err(self.session.context_full().into()),
             Finish::Length => {
-                eprintln!("{}", cut(&answer.report));
+                tell(cut(&answer.report));
                 Ok(Next::GoOn)
             }
             Finish::Cancelled => {
-                eprintln!("(stopped; Ctrl-C again leaves)");
+                tell("(stopped; Ctrl-C again leaves)");
                 Ok(Next::Interrupted)
             }
             Finish::StopToken(_) | Finish::StopString(_) if answer.is_thought_alone() => {
-                eprintln!("{THOUGHT_ALONE}");
+                tell(THOUGHT_ALONE);
                 Ok(Next::GoOn)
             }
             Finish::StopToken(_) | Finish::StopString(_) => Ok(Next::GoOn),
@@ -172,11 +172,7 @@ impl Talk {
 
     /// A failure is told, and the conversation goes on.
     fn told<T>(&self, done: anyhow::Result<T>) -> Option<T> {
-        let told = |error| {
-            // Without standard error there is nobody to tell.
-            let _ = std::io::stderr().write_all(failure::text(&error).as_bytes());
-        };
-        done.map_err(told).ok()
+        done.map_err(|error| tell(failure::text(&error).trim_end())).ok()
     }
 }
 
@@ -201,7 +197,7 @@ impl Session {
         }
         for warning in warnings {
             if !self.warnings.contains(&warning) {
-                eprintln!("warning: {warning}");
+                tell(format_args!("warning: {warning}"));
                 self.warnings.push(warning);
             }
         }

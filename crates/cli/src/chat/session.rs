@@ -50,7 +50,7 @@ impl Session {
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
         let mut file = model::open(name, &settings.load.override_kv, settings.load.access())?;
-        if let Some(path) = &settings.chat.chat_template {
+        if let Some(path) = settings.chat.chat_template.as_ref().filter(|_| !settings.chat.raw) {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(read_text(path)?));
         }
@@ -161,7 +161,7 @@ impl Session {
     pub(super) fn summary(&self) -> String {
         use crate::numbers::grouped;
         let info = self.engine.info();
-        let name = info.name.as_deref().unwrap_or(&self.name);
+        let name = info.name.as_deref().unwrap_or(&self.name).replace('\n', " ");
         let (context, of) = (info.context as u64, info.model_context as u64);
         let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
         format!("{name}, context {}{of} tokens, {}", grouped(context), info.device)

@@ -6,7 +6,7 @@ use super::repl::Talk;
 use crate::{
     args::{Chat, Sampling},
     failure::Failure,
-    terminal::width,
+    terminal::{tell, width},
 };
 
 impl Talk {
@@ -31,7 +31,7 @@ impl Talk {
             self.session.settings = before;
             return Err(error.into());
         }
-        eprintln!("({name} = {value})");
+        tell(format_args!("({name} = {value})"));
         self.session.warn_of_settings();
         Ok(())
     }
@@ -40,7 +40,7 @@ impl Talk {
     pub(super) fn list(&self) {
         for flag in settings().get_arguments().filter(|it| !it.is_hide_set()) {
             if let (Some(name), Some(help)) = (flag.get_long(), flag.get_help()) {
-                eprintln!("  {name:<22}{}", beside(24, &help.to_string()));
+                tell(format_args!("  {name:<22}{}", beside(24, &help.to_string())));
             }
         }
     }

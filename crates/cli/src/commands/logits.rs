@@ -7,7 +7,7 @@ use engine::{Engine, Options};
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::json;
 
-use crate::{args::Logits, memory, model, settings::Site};
+use crate::{args::Logits, memory, model, settings::Site, terminal::tell};
 
 /// Writes them.
 pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     safetensors::serialize_to_file(tensors, None, &args.output)
         .with_context(|| format!("cannot write `{}`", args.output.display()))?;
     if args.verbose {
-        eprintln!("{}", engine.info().device);
+        tell(&engine.info().device);
     }
     match args.json.on {
         false => Ok(()),

@@ -9,12 +9,16 @@ pub(crate) mod tokenize;
 pub(crate) mod version;
 pub(crate) mod welcome;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-/// Writes `text` to standard output.
+use crate::terminal::harmless;
+
+/// Writes `text` to standard output; to a terminal, without what commands it.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let harmless = io::stdout().is_terminal().then(|| harmless(text));
+    let text = harmless.as_deref().unwrap_or(text);
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")
 }

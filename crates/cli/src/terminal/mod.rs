@@ -1,7 +1,7 @@
 //! What the terminal can do, and what is shown on it.
 //!
-//! Answers go to standard output, everything else to standard error. Text that models, files or
-//! templates wrote never reaches a terminal with control characters in it.
+//! Answers go to standard output, everything else to standard error, through [`tell`]. Text that
+//! models, files or templates wrote never reaches a terminal with control characters in it.
 
 mod editor;
 mod input;
@@ -10,7 +10,10 @@ mod markdown;
 mod quiet;
 mod screen;
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
 
 pub(crate) use editor::edit;
 pub(crate) use input::{Input, Line};
@@ -28,6 +31,12 @@ pub(crate) fn is_styled() -> bool {
 /// Columns of the terminal now; `None` where there is none.
 pub(crate) fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| width.0.into())
+}
+
+/// Says `what` on standard error, on lines of its own.
+pub(crate) fn tell(what: impl fmt::Display) {
+    // Without standard error there is nobody to tell.
+    let _ = io::stderr().write_all(harmless(&format!("{what}\n")).as_bytes());
 }
 
 /// `text` without the characters that command a terminal.

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::{harmless, is_styled, markdown::Markdown, width};
+use super::{harmless, is_styled, markdown::Markdown, tell, width};
 
 /// Columns where the terminal does not say.
 const USUAL_WIDTH: usize = 80;
@@ -98,7 +98,8 @@ impl Screen {
     /// Says something that is no part of the answer, on a line of its own.
     pub(crate) fn note(&mut self, line: &str) -> io::Result<()> {
         self.end()?;
-        writeln!(io::stderr(), "{line}")
+        tell(line);
+        Ok(())
     }
 
     /// The answer is over: the next thing shown begins a line.
