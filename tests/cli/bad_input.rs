@@ -208,7 +208,7 @@ fn models_that_cannot_be_computed() {
         error: cannot load `unknown.gguf`
           cause: architecture `mamba9` is not supported
 
-        hint: supported: llama, mistral, qwen2, qwen3
+        hint: supported: llama, qwen2, qwen3
     "#]],
     );
     let wide = parrot::with(|file| {

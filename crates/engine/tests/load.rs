@@ -34,7 +34,7 @@ fn check_key(key: &str, value: Value, expected: &str) {
 fn an_unknown_architecture_lists_the_supported() {
     check(
         |file| drop(file.metadata.insert("general.architecture", Value::String("mamba2".into()))),
-        "architecture `mamba2` is not supported\nhint: supported: llama, mistral, qwen2, qwen3",
+        "architecture `mamba2` is not supported\nhint: supported: llama, qwen2, qwen3",
     );
 }
 

@@ -96,10 +96,10 @@ fn llama() {
 }
 
 #[test]
-fn mistral_with_a_window() {
+fn llama_with_a_window() {
     let window = ("attention.sliding_window", Value::U32(3));
     check(
-        "mistral",
+        "llama",
         Some(window),
         &expect![[r#"
             - embed (Step, 64) 1 of 32 x 64

@@ -121,6 +121,9 @@ impl ModelFile {
 
     fn finish(mut self, overrides: &[Override]) -> Result<Self, Error> {
         Override::apply(overrides, &mut self.metadata);
+        if let Container::Gguf { .. } = self.container {
+            self.qk_order = gguf::qk_order(self.architecture());
+        }
         vocabulary::check(&self.metadata)?;
         Ok(self)
     }

@@ -210,6 +210,18 @@ fn overrides_come_after_the_file() {
     assert_eq!(file.metadata.f32s("new").unwrap(), Some(vec![1.0, 2.5]));
 }
 
+/// Another architecture has rows in another order.
+#[test]
+fn overrides_come_before_the_order_of_rows_is_decided() {
+    let open = |architecture: &str| {
+        let wanted = format!("general.architecture=str:{architecture}").parse().unwrap();
+        let bytes = Bytes::new(model(true, 0, 1).to_bytes());
+        ModelFile::from_bytes("m", bytes, &[wanted]).unwrap().qk_order
+    };
+    assert_eq!(open("qwen3"), QkOrder::Halves);
+    assert_eq!(open("llama"), QkOrder::Interleaved);
+}
+
 /// An override can mend what would be refused.
 #[test]
 fn overrides_come_before_the_vocabulary_is_checked() {

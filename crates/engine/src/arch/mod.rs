@@ -52,12 +52,8 @@ type Load = fn(&mut Weights<'_>, &Config) -> Result<Box<dyn Model>, LoadError>;
 
 /// `general.architecture` to loader. Models that differ only in their numbers and in which
 /// optional tensors they have share a row's loader: `qwen2` has biases, `qwen3` head norms.
-const ARCHITECTURES: &[(&str, Load)] = &[
-    ("llama", llama::load),
-    ("mistral", llama::load),
-    ("qwen2", llama::load),
-    ("qwen3", llama::load),
-];
+const ARCHITECTURES: &[(&str, Load)] =
+    &[("llama", llama::load), ("qwen2", llama::load), ("qwen3", llama::load)];
 
 /// The architectures that [`load`] knows.
 pub fn supported() -> impl Iterator<Item = &'static str> {

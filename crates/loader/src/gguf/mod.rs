@@ -25,12 +25,15 @@ mod split;
 mod value;
 mod write;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+};
 
 pub use error::Error;
 pub use write::Writer;
 
-use crate::{Access, Bytes, Container, Mapping, ModelFile, QkOrder};
+use crate::{Access, Bytes, Container, FileTensor, Mapping, ModelFile, QkOrder};
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
@@ -47,7 +50,9 @@ const DEFAULT_ALIGNMENT: u32 = 32;
 const MIN_ALIGNMENT: u32 = 8;
 const MAX_ALIGNMENT: u32 = 1 << 20;
 
-/// Architectures whose rows of `attn_q` and `attn_k` turn in pairs `2 j`, `2 j + 1` in GGUF.
+/// Architectures whose rows of `attn_q` and `attn_k` turn in pairs `2 j`, `2 j + 1` in GGUF: decoders
+/// with `LLAMA_ROPE_TYPE_NORM` in `llama_model_rope_type` of llama.cpp. Which of them can be run is
+/// for the engine to say.
 const INTERLEAVED: &[&str] = &[
     "arcee",
     "baichuan",
@@ -72,6 +77,14 @@ const INTERLEAVED: &[&str] = &[
     "smollm3",
     "xverse",
 ];
+
+/// How the rows of this architecture are ordered.
+pub(crate) fn qk_order(architecture: &str) -> QkOrder {
+    match INTERLEAVED.contains(&architecture) {
+        true => QkOrder::Interleaved,
+        false => QkOrder::Halves,
+    }
+}
 
 /// A file, with its shards if it is one of several; overrides are not applied.
 pub(crate) fn open(
@@ -101,22 +114,31 @@ fn read(path: &Path, bytes: Bytes, mappings: Vec<Mapping>) -> Result<ModelFile, 
     let mut tensors = BTreeMap::new();
     for info in header.tensors {
         let (name, tensor) = info.in_file(&bytes);
-        if tensors.contains_key(&name) {
-            return Err(Error::DuplicateTensor { name });
-        }
-        tensors.insert(name, tensor);
+        add(&mut tensors, name, tensor)?;
     }
-    let mut file = ModelFile {
+    Ok(ModelFile {
         path: path.to_owned(),
         container: Container::Gguf { version: header.version },
         metadata: header.metadata,
         tensors,
+        // Until the overrides have said what architecture it is.
         qk_order: QkOrder::Halves,
         tokenizer_json: None,
         mappings,
-    };
-    if INTERLEAVED.contains(&file.architecture()) {
-        file.qk_order = QkOrder::Interleaved;
+    })
+}
+
+/// Adds a tensor, whose name must be a new one.
+fn add(
+    tensors: &mut BTreeMap<String, FileTensor>,
+    name: String,
+    tensor: FileTensor,
+) -> Result<(), Error> {
+    match tensors.entry(name) {
+        Entry::Vacant(place) => {
+            place.insert(tensor);
+            Ok(())
+        }
+        Entry::Occupied(place) => Err(Error::DuplicateTensor { name: place.key().clone() }),
     }
-    Ok(file)
 }

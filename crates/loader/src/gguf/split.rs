@@ -5,7 +5,7 @@
 
 use std::{io, path::Path};
 
-use super::{Error, read};
+use super::{Error, add, read};
 use crate::{Access, Bytes, Mapping, ModelFile};
 
 const NO: &str = "split.no";
@@ -106,10 +106,7 @@ fn expect(
 /// Adds the tensors of `shard`.
 fn absorb(whole: &mut ModelFile, shard: ModelFile) -> Result<(), Error> {
     for (name, tensor) in shard.tensors {
-        if whole.tensors.contains_key(&name) {
-            return Err(Error::DuplicateTensor { name });
-        }
-        whole.tensors.insert(name, tensor);
+        add(&mut whole.tensors, name, tensor)?;
     }
     whole.mappings.extend(shard.mappings);
     Ok(())
