@@ -55,6 +55,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A mapped file was written to by someone else.
+    #[error("`{}` was changed while it was in use", path.display())]
+    ChangedWhileMapped {
+        /// The file.
+        path: PathBuf,
+    },
     /// A metadata value has another type than its reader expects.
     #[error("metadata key `{key}` is {found}, expected {expected}")]
     KeyType {
@@ -95,7 +101,7 @@ impl Error {
             Self::Gguf(error) => error.hint(),
             Self::Safetensors(error) => error.hint(),
             Self::InShard { source, .. } => source.hint(),
-            Self::TruncatedWhileMapped { .. } => {
+            Self::TruncatedWhileMapped { .. } | Self::ChangedWhileMapped { .. } => {
                 Some("do not change a model file while it is loaded; load it again".to_owned())
             }
             Self::UnreadableWhileMapped { .. } => {

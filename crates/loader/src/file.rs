@@ -134,7 +134,8 @@ impl ModelFile {
     ///
     /// # Errors
     ///
-    /// If a file became shorter since it was opened, or could not be read: zeros were read then.
+    /// If a file became shorter since it was opened, or could not be read: zeros were read then. If it
+    /// was written to: what was read may be of the one or the other.
     pub fn check_intact(&self) -> Result<(), Error> {
         self.mappings.iter().try_for_each(Mapping::check)
     }

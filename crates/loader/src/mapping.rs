@@ -54,19 +54,14 @@ impl Mapping {
     ///
     /// If the file cannot be opened, mapped or read, or does not fit into memory.
     pub fn open_with(path: &Path, access: Access) -> Result<Self, Error> {
-        // Opening a pipe would wait for somebody to write into it.
-        if path.metadata().is_ok_and(|it| !it.is_file()) {
-            return Err(NotAModel::NotAFile.into());
-        }
+        let error = |source| Error::Io { path: path.to_owned(), source };
+        let file = open_plain(path).map_err(error)?.ok_or(NotAModel::NotAFile)?;
         let held = match access {
-            Access::Map => Mapped::open(path).map(Held::Mapped),
-            Access::Read => read(path).map(|it| Held::Read(Bytes::new(it))),
+            Access::Map => Mapped::new(file).map(Held::Mapped),
+            Access::Read => read(file).map(|it| Held::Read(Bytes::new(it))),
         };
-        let path = path.to_owned();
-        match held {
-            Ok(held) => Ok(Self(Arc::new(Opened { path, held }))),
-            Err(source) => Err(Error::Io { path, source }),
-        }
+        let held = held.map_err(error)?;
+        Ok(Self(Arc::new(Opened { path: path.to_owned(), held })))
     }
 
     /// What is in memory, under the name of a file.
@@ -83,7 +78,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// If the file is shorter than it was when it was mapped, or a read of it failed.
+    /// If the file is shorter than it was when it was mapped, or was written to since, or a read of
+    /// it failed.
     pub fn check(&self) -> Result<(), Error> {
         match &self.0.held {
             Held::Mapped(it) => it.check(&self.0.path),
@@ -107,9 +103,17 @@ impl fmt::Debug for Mapping {
     }
 }
 
+/// Opens a file, and nothing else that a path may name: opening a pipe would wait for somebody to
+/// write into it.
+pub(crate) fn open_plain(path: &Path) -> io::Result<Option<File>> {
+    match path.metadata()?.is_file() {
+        true => File::open(path).map(Some),
+        false => Ok(None),
+    }
+}
+
 /// As many bytes as the file has when it is opened.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+fn read(file: File) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
     let mut bytes = Vec::new();
     let fits = usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok());
