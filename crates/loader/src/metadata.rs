@@ -58,7 +58,7 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// If the value is there and is not a whole number from 0 to 2^63.
+    /// If the value is there and is not a whole number, or is negative.
     pub fn u64(&self, key: &str) -> Result<Option<u64>, Error> {
         self.typed(key, "a whole number", Value::as_u64)
     }

@@ -65,6 +65,7 @@ fn main() {
     many.resize(many.len() + (2 << 20), 0);
     check("65,536 tensors that are not there", many, false);
     safetensors_headers();
+    safetensors_indexes();
 }
 
 /// The same bound for what a safetensors header becomes.
@@ -87,6 +88,41 @@ fn safetensors_headers() {
     let long =
         format!(r#""{}":{{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}"#, "n".repeat(32 * MIB));
     check_json("a name of 32 MiB", &long, 2, true);
+}
+
+/// The same bound for the index of shards.
+fn safetensors_indexes() {
+    let pairs = |n: usize, pair: &dyn Fn(usize) -> String| {
+        format!(r#"{{"weight_map":{{{}}}}}"#, (0..n).map(pair).collect::<Vec<_>>().join(","))
+    };
+    let one = |_: usize| r#""":"a""#.to_owned();
+    check_index("66 MB of pairs", &pairs(9 << 20, &one), "at most 16777216 are read");
+    check_index("2 million pairs", &pairs(2 << 20, &one), "more than 131072 tensors");
+    check_index("131,072 pairs of one name", &pairs(1 << 17, &one), "has two entries for ``");
+    let shards = |i: usize| format!(r#""{i}":"{i}""#);
+    check_index("131,072 shards", &pairs(1 << 17, &shards), "more than 4096 shards");
+    check_index("4,096 shards", &pairs(1 << 12, &shards), "which is not in its folder");
+    let many = |i: usize| format!(r#""{i}":"a""#);
+    check_index("131,072 tensors", &pairs(1 << 17, &many), "which is not in its folder");
+    let long = |i: usize| format!(r#""{i}\n{}":"a""#, "n".repeat(100));
+    check_index("131,072 long names", &pairs(1 << 17, &long), "which is not in its folder");
+}
+
+/// Opens a folder with this index, which is refused for `why`.
+fn check_index(what: &str, index: &str, why: &str) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(dir.path().join("other.safetensors"), "").expect("a file");
+    fs::write(dir.path().join("model.safetensors.index.json"), index).expect("a file");
+    fs::write(dir.path().join("config.json"), r#"{"model_type":"x"}"#).expect("a file");
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let error = ModelFile::open(dir.path(), &[]).expect_err(what);
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let allowed = 4 * index.len().min(16 << 20) + (16 << 20);
+    eprintln!("{what}: {peak} bytes for an index of {}, {allowed} allowed", index.len());
+    assert!(peak <= allowed, "{what}: {peak} bytes, {allowed} allowed");
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(format!("{error}: {source}").contains(why), "{what}: {error}: {source}");
 }
 
 /// Opens a folder with a file whose header is `{json}`, and as many bytes of data behind it.

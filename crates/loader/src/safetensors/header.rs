@@ -64,6 +64,11 @@ struct Entry<'a> {
 ///
 /// If anything in it, or the length of the data behind it, is not as it has to be.
 pub fn header(bytes: &[u8]) -> Result<Header<'_>, HeaderError> {
+    parse(json(bytes)?, bytes.len())
+}
+
+/// The JSON of the header of the file `bytes`.
+pub(super) fn json(bytes: &[u8]) -> Result<&[u8], HeaderError> {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(HeaderError::Short { found: bytes.len() });
     };
@@ -72,13 +77,15 @@ pub fn header(bytes: &[u8]) -> Result<Header<'_>, HeaderError> {
         return Err(HeaderError::Long { found: length });
     }
     let json = usize::try_from(length).ok().and_then(|n| rest.get(..n));
-    let Some(json) = json else {
-        return Err(HeaderError::Cut { end: 8 + length, found: bytes.len() });
-    };
+    json.ok_or(HeaderError::Cut { end: 8 + length, found: bytes.len() })
+}
+
+/// Reads and checks the header `json` of a file of `len` bytes.
+pub(super) fn parse(json: &[u8], len: usize) -> Result<Header<'_>, HeaderError> {
     let mut header = Parser::parse(json)?;
     header.data_start = 8 + json.len();
     header.check_names()?;
-    header.check_offsets(bytes.len())?;
+    header.check_offsets(len)?;
     Ok(header)
 }
 

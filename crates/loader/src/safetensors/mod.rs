@@ -1,7 +1,7 @@
 //! Hugging Face folders: `config.json`, safetensors and the small files beside them, as one
 //! [`ModelFile`] with GGUF's names.
 //!
-//! `header` and `shards` read weights, strictly; `families` has what the keys of `config.json` and
+//! `header`, `index` and `shards` read weights, strictly; `families` has what the keys of `config.json` and
 //! the tensors of each class are called, `keys`, `window`, `rope` and `names` follow it; `tokens`
 //! reads special tokens, templates and sampling defaults, `card` the licence. A class that no
 //! family has still opens: its tensors keep their names, and the engine says that it is not
@@ -17,6 +17,7 @@ mod folder;
 mod header;
 mod header_error;
 mod header_json;
+mod index;
 mod keys;
 mod names;
 mod rope;

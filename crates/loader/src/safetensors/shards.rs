@@ -1,23 +1,11 @@
-//! The weights of a folder: one file, or several and an index that says what is where.
+//! The weights of a folder: one file, or several and an `index` that says what is where.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-
-use super::{Error as Fault, folder::Folder, header::header};
-use crate::{Bytes, Error, FileTensor, Mapping, path::SafeRelPath};
+use super::{Error as Fault, folder::Folder, header, index::Index};
+use crate::{Bytes, Error, FileTensor, Mapping, SafeRelPath};
 
 const WHOLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-/// Longest index that is read: at some 100 bytes a tensor, more than any model has.
-const MAX_INDEX: u64 = 64 << 20;
 
 /// The tensors of a model by their names in the files, and the files.
 #[derive(Default)]
@@ -33,7 +21,7 @@ impl Weights {
             return Self::whole(&path, folder);
         }
         match Index::read(folder)? {
-            Some(index) => index.open(folder),
+            Some(index) => Self::sharded(&index, folder),
             None => Err(Fault::NoWeights { folder: folder.path().to_owned() }.into()),
         }
     }
@@ -42,9 +30,9 @@ impl Weights {
     pub(super) fn around(path: &Path, folder: &Folder) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default();
         if let Some(index) = Index::read(folder)?
-            && index.shards.keys().any(|shard| name == shard.as_str())
+            && index.shards.iter().any(|shard| name == shard.as_str())
         {
-            return index.open(folder);
+            return Self::sharded(&index, folder);
         }
         Self::whole(path, folder)
     }
@@ -55,13 +43,30 @@ impl Weights {
         Ok(weights)
     }
 
+    fn sharded(index: &Index, folder: &Folder) -> Result<Self, Error> {
+        let (mut weights, mut found) = (Self::default(), 0);
+        let is_missing = |shard: &&SafeRelPath| !folder.has(&shard.below(folder.path()));
+        if let Some(shard) = index.shards.iter().find(is_missing) {
+            return Err(index.missing(shard).into());
+        }
+        for (i, shard) in index.shards.iter().enumerate() {
+            let first = weights.tensors.len();
+            found += weights.add(&shard.below(folder.path()), folder)?;
+            index.check(i, weights.tensors[first..].iter().map(|it| it.0.as_str()).collect())?;
+        }
+        index.check_size(found)?;
+        Ok(weights)
+    }
+
     /// Opens the file and adds its tensors; returns the bytes of their numbers.
     fn add(&mut self, path: &Path, folder: &Folder) -> Result<u64, Error> {
         let mapping = folder.open(path)?;
         self.mappings.push(mapping.clone());
         let bytes = Bytes::new(mapping);
-        let header =
-            header(&bytes).map_err(|source| Fault::Header { path: path.to_owned(), source })?;
+        let error = |source| Fault::Header { path: path.to_owned(), source };
+        // A copy: names are borrowed from it, and a mapped file can change.
+        let json = header::json(&bytes).map_err(error)?.to_vec();
+        let header = header::parse(&json, bytes.len()).map_err(error)?;
         self.tensors.reserve(header.tensors().len());
         let mut sum = 0;
         for it in header.tensors() {
@@ -76,128 +81,5 @@ impl Weights {
             sum += (it.end - it.begin) as u64;
         }
         Ok(sum)
-    }
-}
-
-/// `model.safetensors.index.json`.
-struct Index {
-    path: PathBuf,
-    total_size: Option<u64>,
-    /// The tensors that each shard has to hold.
-    shards: BTreeMap<SafeRelPath, Vec<String>>,
-}
-
-impl Index {
-    fn read(folder: &Folder) -> Result<Option<Self>, Error> {
-        let Some(bytes) = folder.bytes(INDEX, MAX_INDEX)? else { return Ok(None) };
-        let path = folder.path().join(INDEX);
-        let raw = serde_json::from_slice(&bytes);
-        let raw: RawIndex = raw.map_err(|source| Fault::Json { path: path.clone(), source })?;
-        Ok(Some(Self::checked(path, raw)?))
-    }
-
-    fn checked(path: PathBuf, raw: RawIndex) -> Result<Self, Fault> {
-        let mut shards: BTreeMap<SafeRelPath, Vec<String>> = BTreeMap::new();
-        let mut seen = HashSet::new();
-        for (tensor, shard) in raw.weight_map.0 {
-            if !seen.insert(tensor.clone()) {
-                return Err(Fault::IndexedTwice { index: path, tensor });
-            }
-            let parsed = shard.parse();
-            let shard =
-                parsed.map_err(|source| Fault::ShardPath { index: path.clone(), source })?;
-            shards.entry(shard).or_default().push(tensor);
-        }
-        let mut folded = HashMap::new();
-        for shard in shards.keys() {
-            if let Some(first) = folded.insert(shard.fold_key(), shard) {
-                let (first, second) = (first.to_string(), shard.to_string());
-                return Err(Fault::ShardCase { index: path, first, second });
-            }
-        }
-        let total_size = raw.metadata.and_then(|it| it.total_size).map(|it| it as u64);
-        Ok(Self { path, total_size, shards })
-    }
-
-    fn open(self, folder: &Folder) -> Result<Weights, Error> {
-        let (mut weights, mut found) = (Weights::default(), 0);
-        let is_missing = |shard: &&SafeRelPath| !folder.has(&shard.below(folder.path()));
-        if let Some(shard) = self.shards.keys().find(is_missing) {
-            let shard = shard.to_string();
-            return Err(Fault::ShardMissing { index: self.path, shard }.into());
-        }
-        for shard in self.shards.keys() {
-            let first = weights.tensors.len();
-            found += weights.add(&shard.below(folder.path()), folder)?;
-            self.check(shard, &weights.tensors[first..])?;
-        }
-        match self.total_size {
-            Some(expected) if expected != found => {
-                Err(Fault::TotalSize { index: self.path, expected, found }.into())
-            }
-            _ => Ok(weights),
-        }
-    }
-
-    /// A shard must hold what the index says, and nothing else: then no two hold one tensor.
-    fn check(&self, shard: &SafeRelPath, found: &[(String, FileTensor)]) -> Result<(), Fault> {
-        let sorted = |mut names: Vec<_>| {
-            names.sort_unstable();
-            names
-        };
-        let expected: Vec<&str> = sorted(self.shards[shard].iter().map(String::as_str).collect());
-        let found: Vec<&str> = sorted(found.iter().map(|(name, _)| name.as_str()).collect());
-        let (index, shard) = (self.path.clone(), shard.to_string());
-        if let Some(tensor) = expected.iter().find(|it| found.binary_search(it).is_err()) {
-            return Err(Fault::IndexedMissing { index, shard, tensor: (*tensor).to_owned() });
-        }
-        match found.iter().find(|it| expected.binary_search(it).is_err()) {
-            Some(tensor) => {
-                let expected = self.place(tensor);
-                Err(Fault::Unindexed { index, shard, tensor: (*tensor).to_owned(), expected })
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn place(&self, tensor: &str) -> Option<String> {
-        let holds = |names: &Vec<String>| names.iter().any(|it| it == tensor);
-        self.shards.iter().find(|(_, names)| holds(names)).map(|(shard, _)| shard.to_string())
-    }
-}
-
-#[derive(Deserialize)]
-struct RawIndex {
-    metadata: Option<RawMetadata>,
-    weight_map: Pairs,
-}
-
-/// Some writers put the number down as `1.5e10`.
-#[derive(Deserialize)]
-struct RawMetadata {
-    total_size: Option<f64>,
-}
-
-/// The pairs of an object, those of one key too: a map would keep one of them in silence.
-struct Pairs(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_map(Self(Vec::new()))
-    }
-}
-
-impl<'de> Visitor<'de> for Pairs {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of shard names by tensor name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some(pair) = map.next_entry()? {
-            self.0.push(pair);
-        }
-        Ok(self)
     }
 }
