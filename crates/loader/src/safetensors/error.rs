@@ -25,6 +25,12 @@ pub enum Error {
         /// Where and why.
         source: serde_json::Error,
     },
+    /// A folder, a pipe or the like has the name of a file.
+    #[error("`{}` is not a plain file", path.display())]
+    NotAFile {
+        /// What it is.
+        path: PathBuf,
+    },
     /// A text file of the folder is absurdly long.
     #[error("`{}` has {found} bytes, at most {limit} are read", path.display())]
     LongText {

@@ -3,15 +3,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Error as Fault;
-use crate::{Access, Bytes, Error, Mapping};
+use crate::{Access, Bytes, Error, Mapping, mapping::open_plain};
 
 /// Longest template or JSON that is read whole: JSON can take 50 times its length in memory.
 const MAX_TEXT: u64 = 4 << 20;
@@ -93,8 +93,9 @@ impl Folder {
             Files::Memory(_) => held_up_to(self.held(&path), limit),
         };
         match read {
-            Ok((bytes, len)) if len <= limit => Ok(Some(bytes)),
-            Ok((_, found)) => Err(Fault::LongText { path, found, limit }.into()),
+            Ok(None) => Err(Fault::NotAFile { path }.into()),
+            Ok(Some((bytes, len))) if len <= limit => Ok(Some(bytes)),
+            Ok(Some((_, found))) => Err(Fault::LongText { path, found, limit }.into()),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { path, source }),
         }
@@ -106,6 +107,18 @@ impl Folder {
         let parsed = serde_json::from_slice(&bytes);
         let error = |source| Fault::Json { path: self.path.join(name), source }.into();
         parsed.map(Some).map_err(error)
+    }
+
+    /// The JSON object of `name`; `None` if there is no such file.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Map<String, Value>>, Error> {
+        match self.json(name)? {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(_) => {
+                let source = <serde_json::Error as serde::de::Error>::custom("expected an object");
+                Err(Fault::Json { path: self.path.join(name), source }.into())
+            }
+        }
     }
 
     /// The text of `name`; `None` if there is no such file.
@@ -136,19 +149,19 @@ impl Folder {
 }
 
 /// The same of a file in memory.
-fn held_up_to(bytes: Option<&Bytes>, limit: u64) -> io::Result<(Vec<u8>, u64)> {
+fn held_up_to(bytes: Option<&Bytes>, limit: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
     let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
     let len = bytes.len() as u64;
-    Ok((if len <= limit { bytes.to_vec() } else { vec![] }, len))
+    Ok(Some((if len <= limit { bytes.to_vec() } else { vec![] }, len)))
 }
 
-/// At most `limit` bytes of the file, and how many it has.
-fn read_up_to(path: &Path, limit: u64) -> io::Result<(Vec<u8>, u64)> {
-    let file = File::open(path)?;
+/// At most `limit` bytes of the file, and how many it has; none of what is no file.
+fn read_up_to(path: &Path, limit: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let Some(file) = open_plain(path)? else { return Ok(None) };
     let len = file.metadata()?.len();
     let mut bytes = Vec::new();
     if len <= limit {
         file.take(limit).read_to_end(&mut bytes)?;
     }
-    Ok((bytes, len))
+    Ok(Some((bytes, len)))
 }

@@ -45,6 +45,12 @@ use shards::Weights;
 
 use crate::{Access, Bytes, Container, Mapping, Metadata, ModelFile, QkOrder, Value};
 
+/// Longest `tokenizer.json` that is read: four times the longest that is known, of Gemma 3.
+const MAX_TOKENIZER: u64 = 128 << 20;
+
+/// How transformers spelled the class before its first release with it.
+const OLD_LLAMA: &str = "LLaMAForCausalLM";
+
 /// Opens a folder. Overrides are not applied.
 ///
 /// A file may be missing or break its format's rules, a tensor may not be of F32, F16 or BF16, and
@@ -75,18 +81,10 @@ fn open(
     folder: &Folder,
     weights: impl FnOnce(&Folder) -> Result<Weights, crate::Error>,
 ) -> Result<ModelFile, crate::Error> {
-    let config = match folder.json("config.json")? {
-        Some(Json::Object(config)) => config,
-        Some(_) => return Err(not_an_object(folder).into()),
-        None => return Err(Error::NoConfig { folder: folder.path().to_owned() }.into()),
-    };
+    let config = folder.object("config.json")?;
+    let config = config.ok_or_else(|| Error::NoConfig { folder: folder.path().to_owned() })?;
     let weights = weights(folder)?;
     assemble(path, folder, &config, weights)
-}
-
-fn not_an_object(folder: &Folder) -> Error {
-    let source = <serde_json::Error as serde::de::Error>::custom("expected an object");
-    Error::Json { path: folder.path().join("config.json"), source }
 }
 
 fn assemble(
@@ -95,13 +93,8 @@ fn assemble(
     config: &Map<String, Json>,
     weights: Weights,
 ) -> Result<ModelFile, crate::Error> {
-    let (mut metadata, mut mappings) = (Metadata::default(), weights.mappings);
-    let family = family_of(Config::new(config))?;
-    let model_type = || Config::new(config).text("model_type");
-    let architecture = match family {
-        Some(family) => family.architecture,
-        None => model_type()?.unwrap_or_default(),
-    };
+    let mut metadata = Metadata::default();
+    let (family, architecture) = family_of(Config::new(config))?;
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
     if let Some(name) = folder.name() {
         metadata.insert("general.name", Value::String(name));
@@ -115,9 +108,7 @@ fn assemble(
         let config = Config::new(config);
         View { family, config, metadata: &mut metadata, tensors: &mut tensors }.apply()?;
     }
-    let tokenizer = folder.file("tokenizer.json").map(|it| folder.open(&it)).transpose()?;
-    mappings.extend(tokenizer.clone());
-    let tokenizer_json = tokenizer.map(Bytes::new);
+    let tokenizer_json = folder.bytes("tokenizer.json", MAX_TOKENIZER)?.map(Bytes::new);
     tokens::apply(folder, config, tokenizer_json.as_ref(), &mut metadata)?;
     Ok(ModelFile {
         path: path.to_owned(),
@@ -126,18 +117,23 @@ fn assemble(
         tensors,
         qk_order: family.map_or(QkOrder::Halves, |it| it.qk_order),
         tokenizer_json,
-        mappings,
+        mappings: weights.mappings,
     })
 }
 
-/// The family whose class and type `config.json` names; of the two, one is enough.
-fn family_of(config: Config<'_>) -> Result<Option<&'static Family>, Error> {
+/// The family whose class and type `config.json` names, and the architecture; of class and type,
+/// one is enough. Without a family the class is the architecture: a type may be that of a family
+/// whose class is another, with tensors of its own.
+fn family_of<'a>(config: Config<'a>) -> Result<(Option<&'static Family>, &'a str), Error> {
     let class = config.array("architectures")?.and_then(|it| it.first()?.as_str());
+    let class = class.map(|it| if it == OLD_LLAMA { "LlamaForCausalLM" } else { it });
     let model_type = config.text("model_type")?;
     let fits = |stated: Option<&str>, name| stated.is_none_or(|it| it == name);
-    Ok(FAMILIES.iter().find(|it| {
+    let family = FAMILIES.iter().find(|it| {
         (class.is_some() || model_type.is_some())
             && fits(class, it.class)
             && fits(model_type, it.model_type)
-    }))
+    });
+    let named = class.or(model_type).unwrap_or_default();
+    Ok((family, family.map_or(named, |it| it.architecture)))
 }

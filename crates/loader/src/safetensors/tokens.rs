@@ -39,9 +39,9 @@ pub(super) fn apply(
         Some(bytes) => Tokenizer::parse(folder, bytes)?,
         None => Tokenizer::default(),
     };
-    let settings = object(folder, "tokenizer_config.json")?;
-    let map = object(folder, "special_tokens_map.json")?;
-    let generation = object(folder, "generation_config.json")?;
+    let settings = folder.object("tokenizer_config.json")?.unwrap_or_default();
+    let map = folder.object("special_tokens_map.json")?.unwrap_or_default();
+    let generation = folder.object("generation_config.json")?.unwrap_or_default();
     for (name, gguf) in SPECIAL {
         let text =
             [&settings, &map].into_iter().find_map(|it| content(it.get(&format!("{name}_token"))?));
@@ -60,13 +60,6 @@ pub(super) fn apply(
     templates(folder, &settings, metadata)?;
     sampling(&generation, metadata);
     Ok(())
-}
-
-fn object(folder: &Folder, name: &str) -> Result<Map<String, Json>, Error> {
-    match folder.json(name)? {
-        Some(Json::Object(map)) => Ok(map),
-        _ => Ok(Map::new()),
-    }
 }
 
 /// A token, as a string or as an object with its `content`.
@@ -119,7 +112,7 @@ fn templates(
         metadata.insert("tokenizer.chat_template", Value::String(text));
         return named_files(folder, metadata);
     }
-    let file = object(folder, "chat_template.json")?;
+    let file = folder.object("chat_template.json")?.unwrap_or_default();
     match file.get("chat_template").or_else(|| settings.get("chat_template")) {
         Some(Json::String(text)) => {
             metadata.insert("tokenizer.chat_template", Value::String(text.clone()));

@@ -147,6 +147,51 @@ fn a_folder_is_the_same_mapped_read_and_in_memory() {
 fn a_class_that_is_not_known_keeps_its_names() {
     let config = json!({ "architectures": ["MambaForCausalLM"], "model_type": "mamba", "x": 1 });
     let file = open(model(&config).path()).expect("it opens");
-    assert_eq!(file.architecture(), "mamba");
+    assert_eq!(file.architecture(), "MambaForCausalLM");
     assert!(file.tensors.contains_key("model.layers.0.mlp.gate_proj.weight"));
+}
+
+/// What is not known must not pass for what is.
+#[test]
+fn a_class_of_a_known_type_is_not_its_family() {
+    let opened = |class: &str| {
+        let mut config = llama();
+        config["architectures"] = json!([class]);
+        open(model(&config).path()).expect("it opens")
+    };
+    let file = opened("LlamaForSequenceClassification");
+    assert_eq!(file.architecture(), "LlamaForSequenceClassification");
+    assert!(file.metadata.get("llama.block_count").is_none());
+    let file = opened("LLaMAForCausalLM");
+    assert_eq!(file.architecture(), "llama");
+    assert!(file.tensors.contains_key("blk.0.ffn_gate.weight"));
+    let mut config = llama();
+    config["architectures"] = Value::Null;
+    assert_eq!(open(model(&config).path()).expect("it opens").architecture(), "llama");
+}
+
+/// A pipe that nobody writes into would be waited for, for ever.
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_at_once() {
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for name in ["config.json", "tokenizer.json", "model.safetensors.index.json"] {
+            let dir = model(&llama());
+            if name.ends_with("index.json") {
+                fs::remove_file(dir.path().join("model.safetensors")).expect("it was there");
+                fs::write(dir.path().join("a.safetensors"), "").expect("a file");
+            }
+            let path = dir.path().join(name);
+            fs::remove_file(&path).ok();
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("every Unix has it").success());
+            said.send((name, refusal(dir.path()))).expect("somebody listens");
+        }
+    });
+    for _ in 0..3 {
+        let (name, found) =
+            heard.recv_timeout(std::time::Duration::from_secs(60)).expect("no wait");
+        assert_eq!(found, format!("`{name}` is not a plain file"));
+    }
 }

@@ -142,6 +142,12 @@ fn files_that_are_no_json_are_named() {
         let expected = format!("`{name}` is not the JSON that it has to be: EOF while parsing");
         assert!(found.starts_with(&expected), "{found}");
     }
+    for name in ["config.json", "tokenizer_config.json", "special_tokens_map.json"] {
+        let dir = model(&llama());
+        fs::write(dir.path().join(name), "[]").expect("a file");
+        let expected = format!("`{name}` is not the JSON that it has to be: expected an object");
+        assert_eq!(refusal(dir.path()), expected);
+    }
     let dir = model(&llama());
     fs::write(dir.path().join("chat_template.jinja"), b"\xff").expect("a file");
     assert_eq!(refusal(dir.path()), "`chat_template.jinja` is not UTF-8");
