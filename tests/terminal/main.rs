@@ -193,6 +193,15 @@ fn a_pasted_page_is_one_message() {
     terminal.wait_for_prompt();
     terminal.send("over\\\rhere\r");
     terminal.wait_for("Hello there, friend!");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    // A page is no command, whatever it begins with.
+    terminal.send("\x1b[200~/etc/hosts\rsmiles\x1b[201~\r");
+    terminal.wait_for("Look🙂 yes");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.send("\"\"\"/exit with a smile\"\"\"\r");
+    terminal.wait_for("Look🙂 yes");
     terminal.leave();
 }
 
@@ -262,6 +271,19 @@ fn a_conversation_is_printed_without_what_commands_the_terminal() {
     terminal.wait_for_line("wipe[2J]0;title it");
     terminal.shows("Hello there, friend!");
     terminal.leave();
+}
+
+#[test]
+fn a_history_that_cannot_be_used_is_named_and_left_alone() {
+    let place = place();
+    let history = b"#V2\nbefore\n\xff\n";
+    let path = place.file("ingle-home/history", history);
+    let mut terminal = chat(&place, &[]);
+    terminal.shows("warning: the line history `");
+    terminal.say("hi");
+    terminal.wait_for("Hello there, friend!");
+    terminal.leave();
+    assert_eq!(fs::read(path).unwrap(), history);
 }
 
 #[test]

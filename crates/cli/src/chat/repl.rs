@@ -117,6 +117,11 @@ impl Talk {
                 self.begun = self.told(edit(&text, &self.folder)).unwrap_or(text);
                 Ok(Next::GoOn)
             }
+            Line::Quoted(text) if !text.trim().is_empty() => {
+                let done = self.answer(text.trim().to_owned());
+                Ok(self.told(done).unwrap_or(Next::GoOn))
+            }
+            Line::Quoted(_) => Ok(Next::GoOn),
             Line::Text(text) => {
                 let done = match slash::parse(&text) {
                     Ok(Said::Nothing) => Ok(Next::GoOn),

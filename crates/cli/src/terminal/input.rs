@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -17,6 +17,8 @@ use rustyline::{
     history::{FileHistory, History},
     validate::{ValidationContext, ValidationResult, Validator},
 };
+
+use super::tell;
 
 /// Three of them around several lines.
 const QUOTES: &str = "\"\"\"";
@@ -35,8 +37,10 @@ pub(crate) struct Input {
 /// What came of reading a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Something to answer or obey, with `"""` and trailing `\` taken out.
+    /// Something to answer or obey, with trailing `\` taken out.
     Text(String),
+    /// Something to answer, whatever it begins with: from between `"""`, or pasted lines.
+    Quoted(String),
     /// Ctrl-G: edit this elsewhere.
     Edit(String),
     /// Ctrl-C: what was typed is gone.
@@ -50,7 +54,7 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// If the terminal or the history file refuses.
+    /// If the terminal refuses. What is wrong with the history is told, and none is kept.
     pub(crate) fn new(history: Option<PathBuf>, words: Vec<&'static str>) -> anyhow::Result<Self> {
         let handed_over = Arc::default();
         let mut editor = Editor::<Typing, FileHistory>::new()?;
@@ -59,13 +63,13 @@ impl Input {
         editor.set_helper(Some(Typing { words, files: FilenameCompleter::new() }));
         let hand_over = EventHandler::Conditional(Box::new(HandOver(Arc::clone(&handed_over))));
         editor.bind_sequence(KeyEvent::ctrl('G'), hand_over);
-        if let Some(path) = &history {
-            store::touch(path)?;
-            // An empty file has no version line and is refused; there is nothing to load from it.
-            if path.metadata().is_ok_and(|it| it.len() > 0) {
-                editor.load_history(path)?;
+        let history = history.filter(|path| match load(&mut editor, path) {
+            Ok(()) => true,
+            Err(error) => {
+                tell_of_history(path, &error);
+                false
             }
-        }
+        });
         Ok(Self { editor, history, handed_over })
     }
 
@@ -85,9 +89,9 @@ impl Input {
             Err(error) => return Err(error.into()),
         };
         if !typed.trim().is_empty() && self.editor.add_history_entry(&typed)? {
-            self.keep()?;
+            self.keep();
         }
-        Ok(Line::Text(unquoted(&typed)))
+        Ok(understood(&typed, begun))
     }
 
     /// Asks and takes the answer for itself: it is no part of the history.
@@ -104,21 +108,44 @@ impl Input {
     }
 
     /// Writes the history after each line, so that a crash loses none.
-    fn keep(&mut self) -> anyhow::Result<()> {
-        let Some(path) = &self.history else { return Ok(()) };
-        if self.editor.history().len() > 0 {
-            self.editor.append_history(path)?;
+    fn keep(&mut self) {
+        let Some(path) = &self.history else { return };
+        if self.editor.history().len() > 0
+            && let Err(error) = self.editor.append_history(path)
+        {
+            tell_of_history(path, &error.into());
+            self.history = None;
         }
-        Ok(())
     }
 }
 
-/// `text` as it is meant: what stands between `"""`, and lines joined where `\` ends one.
-fn unquoted(typed: &str) -> String {
-    match typed.trim().strip_prefix(QUOTES).and_then(|it| it.strip_suffix(QUOTES)) {
-        Some(inner) => inner.trim_matches('\n').to_owned(),
-        None => typed.replace("\\\n", "\n"),
+fn load(editor: &mut Editor<Typing, FileHistory>, path: &Path) -> anyhow::Result<()> {
+    store::touch(path)?;
+    // An empty file has no version line and is refused; there is nothing to load from it.
+    if path.metadata().is_ok_and(|it| it.len() > 0) {
+        editor.load_history(path)?;
     }
+    Ok(())
+}
+
+/// A conversation is worth more than its history.
+fn tell_of_history(path: &Path, error: &anyhow::Error) {
+    tell(format_args!(
+        "warning: the line history `{}` cannot be used, none is kept: {error:#}",
+        path.display()
+    ));
+}
+
+/// What was typed as it is meant: what stands between `"""`, and lines joined where `\` ends
+/// one. `begun` was there before, from the editor.
+fn understood(typed: &str, begun: &str) -> Line {
+    if let Some(inner) = typed.trim().strip_prefix(QUOTES).and_then(|it| it.strip_suffix(QUOTES)) {
+        return Line::Quoted(inner.trim_matches('\n').to_owned());
+    }
+    // No key ends a line without sending it.
+    let is_pasted = typed.replace("\\\n", "").contains('\n') && !begun.contains('\n');
+    let text = typed.replace("\\\n", "\n");
+    if is_pasted { Line::Quoted(text) } else { Line::Text(text) }
 }
 
 fn is_unfinished(typed: &str) -> bool {
@@ -205,8 +232,17 @@ mod tests {
             ("say \"\"\"x\"\"\"", "say \"\"\"x\"\"\""),
         ] {
             assert!(!is_unfinished(typed), "{typed}");
-            assert_eq!(unquoted(typed), text);
+            let (Line::Text(found) | Line::Quoted(found)) = understood(typed, "") else {
+                panic!("{typed}")
+            };
+            assert_eq!(found, text);
         }
+        let quoted = |it: &str| Line::Quoted(it.to_owned());
+        assert_eq!(understood("\"\"\"/etc\"\"\"", ""), quoted("/etc"));
+        assert_eq!(understood("/etc/hosts\n/etc/passwd", ""), quoted("/etc/hosts\n/etc/passwd"));
+        let text = |it: &str| Line::Text(it.to_owned());
+        assert_eq!(understood("/system Be\\\nterse", ""), text("/system Be\nterse"));
+        assert_eq!(understood("/system Be\nterse", "/system Be\nterse"), text("/system Be\nterse"));
         for typed in ["\"\"\"", "\"\"\"one\ntwo", "one\\"] {
             assert!(is_unfinished(typed), "{typed}");
         }
