@@ -148,7 +148,7 @@ fn names_that_lead_nowhere() {
         expect![[r#"
         exit 2
         -- stderr
-        error: `../x` is no name for a chat, expected 1 to 80 of a-z A-Z 0-9 - _ and inner dots
+        error: `../x` is no name for a chat, expected 1 to 80 of a-z A-Z 0-9 - _ and inner dots, and none that Windows gives to a device
     "#]],
     );
     check(

@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use loader::SafeRelPath;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, private};
@@ -81,10 +82,10 @@ impl FromStr for ChatName {
 
     fn from_str(name: &str) -> Result<Self, Error> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let fits = (1..=Self::MAX).contains(&name.len())
+        let fits = name.len() <= Self::MAX
             && name.chars().all(plain)
             && !name.starts_with(['.', '-'])
-            && !name.ends_with('.');
+            && SafeRelPath::from_str(name).is_ok();
         match fits {
             true => Ok(Self(name.to_owned())),
             false => Err(Error::ChatName { found: name.to_owned() }),
@@ -270,11 +271,26 @@ mod tests {
     #[test]
     fn names_cannot_lead_elsewhere() {
         let long = "x".repeat(ChatName::MAX + 1);
-        for bad in ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-y", "a.", "a b", "ü", &long]
-        {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a\\b",
+            ".hidden",
+            "-y",
+            "a.",
+            "a b",
+            "ü",
+            &long,
+            "CON",
+            "nul",
+            "com1.notes",
+        ] {
             assert!(bad.parse::<ChatName>().is_err(), "{bad}");
         }
-        for good in ["2026-11-23-120000", "notes_v1.2", "a"] {
+        for good in ["2026-11-23-120000", "notes_v1.2", "a", "console", "com10"] {
             assert_eq!(name(good).to_string(), good);
         }
     }

@@ -33,7 +33,8 @@ pub enum Error {
     },
     /// A chat's name could lead out of the chats folder, or is no name at all.
     #[error(
-        "`{found}` is no name for a chat, expected 1 to {} of a-z A-Z 0-9 - _ and inner dots",
+        "`{found}` is no name for a chat, expected 1 to {} of a-z A-Z 0-9 - _ and inner dots, and \
+         none that Windows gives to a device",
         ChatName::MAX
     )]
     ChatName {
