@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context;
 
+use super::Interrupts;
 use crate::failure::Failure;
 
 /// What `text` became in `$VISUAL`, `$EDITOR` or the system's usual editor.
@@ -29,10 +30,13 @@ pub(crate) fn edit(text: &str, folder: &Path) -> anyhow::Result<String> {
     let editor = command();
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
+    // Ctrl-C is for the editor: the text must not stay behind.
+    let watch = Interrupts::watch();
     let status =
         Command::new(program).args(words).arg(&path).status().with_context(|| {
             Failure::new(format!("cannot run the editor `{editor}`")).hint(HINT)
         })?;
+    drop(watch);
     if !status.success() {
         let message = format!("the editor `{editor}` ended with {status}");
         return Err(Failure::new(message).hint(HINT).into());
