@@ -1,6 +1,8 @@
 //! Whatever a person asks for is done, refused or named as without effect; nothing is passed over.
 
 use expect_test::expect;
+use ingle_tests::parrot;
+use loader::Value;
 
 use crate::{check, place};
 
@@ -253,5 +255,77 @@ fn an_empty_text_that_stops_is_refused() {
             -- stderr
             error: settings `[DIR]/ingle-home/settings.toml`, line 1: an empty text, expected at least one character
         "#]],
+    );
+}
+
+/// A context beyond the model's is given and named; one within it is what a hint advises.
+#[test]
+fn contexts_and_what_the_model_was_made_for() {
+    let place = place();
+    let small = parrot::with(|file| {
+        file.set("llama.context_length", Value::U32(100));
+    });
+    place.file("small.gguf", small);
+    check(
+        &place,
+        &["run", "small.gguf", "--no-save", "-c", "200", "hi"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        Hello there, friend!
+        -- stderr
+        warning: `--ctx-size 200`: the model was made for 100 tokens, beyond them it may write nonsense
+    "#]],
+    );
+    let cut = place.run(&["run", "small.gguf", "--no-save", "-c", "64", "count"]);
+    assert!(cut.contains("hint: `--ctx-size 100` needs"), "{cut}");
+    let full = place.run(&["run", "small.gguf", "--no-save", "-c", "100", "count"]);
+    assert!(full.contains("hint: the model was made for 100;"), "{full}");
+}
+
+/// What the file recommends is the file's fault, and a flag mends it.
+#[test]
+fn recommendations_that_make_no_sense() {
+    let place = place();
+    let wrong = parrot::with(|file| {
+        file.set("general.sampling.top_p", Value::F32(0.0));
+    });
+    place.file("wrong.gguf", wrong);
+    check(
+        &place,
+        &["run", "wrong.gguf", "--no-save", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot use what `wrong.gguf` recommends for sampling
+          cause: top-p is 0, expected above 0, at most 1
+
+        hint: a flag, or `--override-kv general.sampling.KEY=TYPE:VALUE`, sets another value
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "wrong.gguf", "--no-save", "--top-p", "0.9", "hi"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        Hello there, friend!
+    "#]],
+    );
+}
+
+#[test]
+fn more_tokens_than_there_are_numbers() {
+    let most = usize::MAX.to_string();
+    check(
+        &place(),
+        &["bench", "parrot.gguf", "-n", &most],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: no context holds so many tokens
+
+        hint: give less to `-p`, `-n` or `-d`
+    "#]],
     );
 }

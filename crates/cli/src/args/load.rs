@@ -82,7 +82,11 @@ impl Load {
     }
 
     /// These, and where they say nothing, those of `file`.
-    pub(crate) fn or(self, file: Self) -> Self {
+    pub(crate) fn or(self, mut file: Self) -> Self {
+        if self.device == Some(Device::Reference) {
+            // The file's are for the processor that it speaks of.
+            (file.threads, file.precision) = (None, None);
+        }
         Self {
             ctx_size: self.ctx_size.or(file.ctx_size),
             threads: self.threads.or(file.threads),
@@ -92,5 +96,28 @@ impl Load {
             override_kv: [file.override_kv, self.override_kv].concat(),
             no_mmap: self.no_mmap || file.no_mmap,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_threads_are_not_those_of_the_reference() {
+        let file = Load {
+            threads: NonZeroUsize::new(4),
+            precision: Some(Precision::Fast),
+            ..Load::default()
+        };
+        let both = |flags: Load| {
+            let all = flags.or(file.clone());
+            (all.threads.map(NonZeroUsize::get), all.precision)
+        };
+        assert_eq!(both(Load::default()), (Some(4), Some(Precision::Fast)));
+        let reference = Load { device: Some(Device::Reference), ..Load::default() };
+        assert_eq!(both(reference.clone()), (None, None));
+        let asked = Load { threads: NonZeroUsize::new(2), ..reference };
+        assert_eq!(both(asked), (Some(2), None));
     }
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     failure,
+    numbers::grouped,
     terminal::{Input, Line, Quiet, Screen, edit, tell},
 };
 
@@ -191,6 +192,14 @@ impl Session {
                  (`--chat-template FILE` gives it one)"
                     .to_owned(),
             );
+        }
+        let (context, most) = (self.engine.context(), self.engine.info().model_context);
+        if context > most {
+            let (context, most) = (grouped(context as u64), grouped(most as u64));
+            warnings.push(format!(
+                "`--ctx-size {context}`: the model was made for {most} tokens, beyond them it may \
+                 write nonsense"
+            ));
         }
         if self.is_completion() && self.settings.chat.system.is_some() {
             warnings.push("the system prompt is not used: there is no chat template".to_owned());

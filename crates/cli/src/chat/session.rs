@@ -14,7 +14,11 @@ use super::{
     prompt::{Style, own_text},
     report::Report,
 };
-use crate::{args::Settings, failure::Failure, memory, model};
+use crate::{
+    args::{Sampling, Settings},
+    failure::Failure,
+    memory, model,
+};
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
 const CHUNK: usize = 128;
@@ -77,7 +81,7 @@ impl Session {
             last: None,
             warnings: Vec::new(),
         };
-        session.sampling()?.check(session.engine.info().vocab)?;
+        session.check_sampling()?;
         Ok(session)
     }
 
@@ -102,6 +106,20 @@ impl Session {
         let mut sampling = self.settings.sampling.over(&self.file.metadata)?;
         sampling.seed = sampling.seed.map(|it| it.wrapping_add(self.retries));
         Ok(sampling)
+    }
+
+    fn check_sampling(&self) -> anyhow::Result<()> {
+        let vocab = self.engine.info().vocab;
+        let recommended = || Sampling::default().over(&self.file.metadata);
+        match self.sampling()?.check(vocab) {
+            Err(error) if recommended()?.check(vocab).is_err() => {
+                let message = format!("cannot use what `{}` recommends for sampling", self.name);
+                let hint = "a flag, or `--override-kv general.sampling.KEY=TYPE:VALUE`, sets \
+                            another value";
+                Err(error).context(Failure::new(message).hint(hint))
+            }
+            checked => Ok(checked?),
+        }
     }
 
     /// The marks around the model's reasoning.

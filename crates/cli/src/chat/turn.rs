@@ -55,8 +55,8 @@ enum Left {
 }
 
 impl Session {
-    /// Answers `message`. What came of it is part of the conversation, unless it failed before
-    /// the first word.
+    /// Answers `message`. What came of it is part of the conversation, also where it was stopped
+    /// after the first word; a failed answer is not.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Session {
         Ok(Answer { text: text(turn.text, self.is_completion()), reasoning, finish, report })
     }
 
-    /// Steps the engine until the answer ends, Ctrl-C is pressed, or the model thought enough.
+    /// Goes on with `tokens` until the answer ends, Ctrl-C is pressed, or the model thought enough.
     fn run(
         &mut self,
         tokens: Vec<u32>,
@@ -126,10 +126,6 @@ impl Session {
     ) -> anyhow::Result<Left> {
         let so_far = turn.usage.generated;
         let chat = &self.settings.chat;
-        let limit = match chat.think {
-            Some(Think::AtMost(n)) => n,
-            _ => usize::MAX,
-        };
         let request = Request {
             max_new: chat.predict.map(|it| it.get().saturating_sub(so_far).max(1)),
             stops: chat.stop.clone(),
@@ -139,6 +135,19 @@ impl Session {
             ..Request::new(tokens, self.sampling()?)
         };
         let seq = self.engine.submit(request)?;
+        let left = self.step(seq, turn);
+        if left.is_err() {
+            // Nobody reads it any more.
+            self.engine.cancel(seq);
+        }
+        left
+    }
+
+    fn step(&mut self, seq: SeqId, turn: &mut Turn<'_>) -> anyhow::Result<Left> {
+        let limit = match self.settings.chat.think {
+            Some(Think::AtMost(n)) => n,
+            _ => usize::MAX,
+        };
         loop {
             let (events, left) = if turn.interrupts.asked() {
                 (self.engine.cancel(seq), Some(Left::Finished(Finish::Cancelled)))
@@ -214,16 +223,16 @@ impl Session {
 
     fn way_on(&self, needed: usize) -> String {
         let info = self.engine.info();
-        let larger = needed.next_power_of_two();
-        let more = info.cache_bytes / info.context.max(1) as u64 * (larger - info.context) as u64;
+        let larger = needed.next_power_of_two().min(info.model_context);
         let ways =
             "`--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`";
-        if larger > info.model_context {
+        if larger < needed {
             return format!(
                 "the model was made for {}; {ways}",
                 grouped(info.model_context as u64)
             );
         }
+        let more = info.cache_bytes / info.context.max(1) as u64 * (larger - info.context) as u64;
         format!("`--ctx-size {larger}` needs {} more memory; {ways}", size(more))
     }
 }

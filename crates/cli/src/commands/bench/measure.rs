@@ -50,12 +50,13 @@ impl Test {
         format!("{name}{n}{depth}")
     }
 
-    /// Tokens of context that it needs.
-    pub(super) fn tokens(&self) -> usize {
-        match *self {
-            Self::Prompt { n, depth } => depth + n + 1,
-            Self::Generate { n, depth } => depth + n + 2,
-        }
+    /// Tokens of context that it needs; `None` for more than there are numbers.
+    pub(super) fn tokens(&self) -> Option<usize> {
+        let (n, depth, more) = match *self {
+            Self::Prompt { n, depth } => (n, depth, 1),
+            Self::Generate { n, depth } => (n, depth, 2),
+        };
+        n.checked_add(depth)?.checked_add(more)
     }
 }
 
