@@ -107,20 +107,6 @@ impl Metadata {
         within(key, found, &range).map(Some)
     }
 
-    /// The number at `key`, if it lies in `range`; NaN lies in none.
-    ///
-    /// # Errors
-    ///
-    /// If the value is there and is not a number in `range`.
-    pub fn f32_in(&self, key: &str, range: RangeInclusive<f32>) -> Result<Option<f32>, Error> {
-        let Some(found) = self.f64(key)?.map(|it| it as f32) else { return Ok(None) };
-        if range.contains(&found) {
-            return Ok(Some(found));
-        }
-        let expected = format!("{} to {}", range.start(), range.end());
-        Err(Error::KeyRange { key: key.to_owned(), expected, found: found.to_string() })
-    }
-
     /// One whole number a layer: the file has either an array of `n_layers`, or one for all.
     ///
     /// # Errors
@@ -145,11 +131,7 @@ impl Metadata {
     }
 
     /// The whole numbers at `key`, of whatever integer type.
-    ///
-    /// # Errors
-    ///
-    /// If the value is there and is not an array of whole numbers, none of them negative.
-    pub fn u64s(&self, key: &str) -> Result<Option<Vec<u64>>, Error> {
+    fn u64s(&self, key: &str) -> Result<Option<Vec<u64>>, Error> {
         self.typed(key, "an array of whole numbers", |value| {
             let array = value.as_array()?;
             (0..array.len()).map(|i| array.get(i)?.as_u64()).collect()
@@ -225,7 +207,6 @@ mod tests {
         let it = metadata();
         assert_eq!(it.usize_in("n", 1..=3).unwrap(), Some(3));
         assert_eq!(it.usize_in("absent", 1..=3).unwrap(), None);
-        assert_eq!(it.f32_in("eps", 0.0..=1.0).unwrap(), Some(1e-5));
         assert_eq!(it.per_layer("heads", 3, 1..=8).unwrap(), Some(vec![4, 2, 4]));
         assert_eq!(it.per_layer("n", 2, 1..=8).unwrap(), Some(vec![3, 3]));
         assert_eq!(it.strings("names").unwrap().map(Strings::len), Some(2));
@@ -236,7 +217,6 @@ mod tests {
         let it = metadata();
         check(it.usize_in("n", 4..=9), "metadata key `n` is 3, expected 4 to 9");
         check(it.usize_in("minus", 0..=9), "metadata key `minus` is i32, expected a whole number");
-        check(it.f32_in("nan", 0.0..=1.0), "metadata key `nan` is NaN, expected 0 to 1");
         check(it.per_layer("heads", 2, 1..=8), "metadata key `heads` has 3 elements, expected 2");
         check(it.per_layer("heads", 3, 3..=8), "metadata key `heads` is 2, expected 3 to 8");
         check(
