@@ -1,6 +1,8 @@
 //! Attack class T10: chat templates that would hang, exhaust or crash the program. Each ends with a
 //! typed error, or harmlessly, having written little.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use engine::template::{Conversation, Error, Message, Role, Template, TokenTexts};
 
 #[track_caller]
@@ -159,4 +161,20 @@ fn t10_sources() {
     check(&"{% ".repeat(19_000), "TooComplex");
     check(&"{# ".repeat(19_000), "Syntax");
     check(&"{% set x = 1 %}".repeat(4_000), "SourceTooLong");
+}
+
+/// What a template can do is found out with one of its endless renderings, not with dozens.
+#[test]
+fn t10_probing() {
+    static RENDERED: AtomicUsize = AtomicUsize::new(0);
+    let all = "{% for a in range(9999) %}";
+    let source = format!("{{{{ strftime_now('%Y') }}}}{all}{all}{{% endfor %}}{{% endfor %}}");
+    let template = Template::from_source(&source, TokenTexts::default()).unwrap();
+    let template = template.with_clock(|| {
+        RENDERED.fetch_add(1, SeqCst);
+        chrono::NaiveDateTime::default()
+    });
+    assert!(!template.supports_system());
+    assert!(template.thinking().is_none() && template.reasoning().is_none());
+    assert_eq!(RENDERED.load(SeqCst), 1);
 }

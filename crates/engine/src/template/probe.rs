@@ -1,12 +1,15 @@
 //! What a template can do, found out by rendering with it rather than by looking for names.
 //!
 //! Each probe is a short conversation of marked words; where they come back, and between what,
-//! tells how the template treats them. A template that refuses a probe has not that ability.
+//! tells how the template treats them. A template that refuses a probe has not that ability; one
+//! that a probe leads into endless work is asked no more.
+
+use std::cell::Cell;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Content, Conversation, FunctionCall, Message, Role, Template, ToolCall,
+    Content, Conversation, Error, FunctionCall, Message, Role, Template, ToolCall,
     marks::{self, ReasoningMarks},
 };
 
@@ -47,7 +50,7 @@ pub(super) struct Abilities {
 
 impl Abilities {
     pub(super) fn of(template: &Template) -> Self {
-        let mut probe = Probe { template, variables: Map::new() };
+        let mut probe = Probe { template, variables: Map::new(), is_spent: Cell::new(false) };
         let mut turns = probe.render(vec![user(), answer(), user()]).unwrap_or_default();
         turns += &probe.render(vec![system(), user()]).unwrap_or_default();
         let thinking = probe.thinking();
@@ -70,6 +73,8 @@ impl Abilities {
 struct Probe<'a> {
     template: &'a Template,
     variables: Map<String, Json>,
+    /// Whether a rendering took all the steps that it may take.
+    is_spent: Cell<bool>,
 }
 
 impl Probe<'_> {
@@ -81,7 +86,12 @@ impl Probe<'_> {
     }
 
     fn render_all(&self, conversation: &Conversation) -> Option<String> {
-        self.template.render(conversation, &[]).ok().map(|it| it.text)
+        if self.is_spent.get() {
+            return None;
+        }
+        let rendered = self.template.render(conversation, &[]);
+        self.is_spent.set(matches!(rendered, Err(Error::TooMuchWork { .. })));
+        rendered.ok().map(|it| it.text)
     }
 
     fn opening(&self, variable: Option<(&str, Json)>) -> Option<String> {
