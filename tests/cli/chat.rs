@@ -133,6 +133,16 @@ fn json_has_the_text_and_what_it_took() {
 }
 
 #[test]
+fn json_tells_what_a_full_context_dropped() {
+    let args =
+        ["run", "parrot.gguf", "--no-save", "--json", "-c", "64", "--context-shift", "-n", "99"];
+    let output = place().output(&[&args[..], &["count"]].concat(), b"", &[]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warning = answer["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("context full: 3"), "{answer:#}");
+}
+
+#[test]
 fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
     let place = place();
     let args = ["run", "parrot.gguf", "--no-save", "--json", "--think", "1", "think"];

@@ -72,14 +72,21 @@ pub(crate) fn open(
     }
     let file = ModelFile::open_with(path, overrides, access)
         .with_context(|| format!("cannot load `{name}`"))?;
-    if let Some(unread) = file.metadata.strings(UNREAD_KEYS)? {
-        let keys: Vec<String> = unread.iter().map(|key| format!("`{key}`")).collect();
-        tell(format_args!(
-            "warning: keys of `config.json` that nobody here knows: {}",
-            keys.join(", ")
-        ));
+    if let Some(warning) = unread_keys(&file)? {
+        tell(format_args!("warning: {warning}"));
     }
     Ok(file)
+}
+
+/// A warning about what the file says and nobody here reads.
+///
+/// # Errors
+///
+/// If the file is not sound.
+pub(crate) fn unread_keys(file: &ModelFile) -> Result<Option<String>, loader::Error> {
+    let keys = file.metadata.strings(UNREAD_KEYS)?;
+    let keys = keys.map(|it| it.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>());
+    Ok(keys.map(|it| format!("keys of `config.json` that nobody here knows: {}", it.join(", "))))
 }
 
 /// The device that `load` asks for.

@@ -65,6 +65,7 @@ impl Session {
             chunk: CHUNK,
             ..Options::default()
         };
+        let warnings = model::unread_keys(&file)?.into_iter().collect();
         let loading = || format!("cannot load `{name}`");
         let engine = Engine::load(&file, backend, &options).with_context(loading)?;
         let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;
@@ -79,7 +80,7 @@ impl Session {
             dropped: 0,
             retries: 0,
             last: None,
-            warnings: Vec::new(),
+            warnings,
         };
         session.check_sampling()?;
         Ok(session)

@@ -45,6 +45,8 @@ struct Turn<'a> {
     thoughts: usize,
     usage: Usage,
     hide_thinking: bool,
+    /// What a program should know, too.
+    notes: Vec<String>,
 }
 
 /// Why the engine was left.
@@ -97,6 +99,7 @@ impl Session {
             thoughts: 0,
             usage: Usage::default(),
             hide_thinking: self.settings.chat.hide_thinking,
+            notes: Vec::new(),
         };
         let when_full = self.when_full(&ready);
         let mut tokens = ready.tokens;
@@ -111,6 +114,7 @@ impl Session {
         };
         let rest = turn.reasoning.finish();
         turn.show(rest.into_iter().collect())?;
+        self.warnings.append(&mut turn.notes);
         let report = turn.watch.report(turn.usage, self.engine.context());
         let thought = turn.thought.trim();
         let reasoning = (!thought.is_empty()).then(|| thought.to_owned());
@@ -127,7 +131,7 @@ impl Session {
         let so_far = turn.usage.generated;
         let chat = &self.settings.chat;
         let request = Request {
-            max_new: chat.predict.map(|it| it.get().saturating_sub(so_far).max(1)),
+            max_new: chat.predict.map(|it| it.get().saturating_sub(so_far)),
             stops: chat.stop.clone(),
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
             shown_ids: self.mark_ids()?,
@@ -181,9 +185,11 @@ impl Session {
             if ready.tokens.len() < self.engine.context() {
                 if let Some(fewer) = first.checked_sub(ready.tokens.len()).filter(|it| *it > 0) {
                     let (n, fewer) = (self.dropped, grouped(fewer as u64));
-                    screen.note(&format!(
+                    let note = format!(
                         "context full: the oldest {n} messages are left out ({fewer} tokens)"
-                    ))?;
+                    );
+                    screen.note(&note)?;
+                    self.warnings.push(note);
                 }
                 return Ok(ready);
             }
@@ -251,11 +257,14 @@ impl Turn<'_> {
                     self.more(&text)?;
                 }
                 EventKind::Rest(text) => self.more(&text)?,
-                EventKind::Shifted { dropped, kept } => self.screen.note(&format!(
-                    "context full: {} tokens of the oldest text were dropped, {} stay",
-                    grouped(dropped as u64),
-                    grouped(kept as u64)
-                ))?,
+                EventKind::Shifted { dropped, kept } => {
+                    let (dropped, kept) = (grouped(dropped as u64), grouped(kept as u64));
+                    let note = format!(
+                        "context full: {dropped} tokens of the oldest text were dropped, {kept} stay"
+                    );
+                    self.screen.note(&note)?;
+                    self.notes.push(note);
+                }
                 EventKind::Finished(finish, usage) => {
                     self.count(usage);
                     finished = Some(finish);
