@@ -336,6 +336,7 @@ fn no_log_holds_a_prompt() {
     let output = place.output(&args, canary.as_bytes(), &[("INGLE_LOG", "trace")]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("model loaded") && stderr.contains("sequence ended"), "{stderr}");
     assert!(!stderr.contains(canary) && !stderr.contains("Look"), "{stderr}");
     let left: Vec<_> =
         fs::read_dir(place.path().join("ingle-home")).into_iter().flatten().collect();

@@ -74,6 +74,15 @@ impl Engine {
             cache_bytes: sizes.cache_bytes,
             scratch_bytes: runner.scratch(),
         };
+        tracing::debug!(
+            architecture = info.architecture,
+            device = info.device,
+            context = info.context,
+            weight_bytes = info.weight_bytes,
+            cache_bytes = info.cache_bytes,
+            scratch_bytes = info.scratch_bytes,
+            "model loaded"
+        );
         let blocks = Blocks::new(&sizes.layout);
         let chunk = options.chunk.min(sizes.context);
         Ok(Self {
@@ -170,6 +179,7 @@ impl Engine {
         if self.batch.tokens.is_empty() {
             return Ok(());
         }
+        tracing::trace!(tokens = self.batch.tokens.len(), rows = self.batch.out.len(), "step");
         let logits = &mut self.logits;
         self.runner.step(&self.batch, &mut |rows| logits.extend_from_slice(rows))?;
         self.check_intact()

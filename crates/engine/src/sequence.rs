@@ -126,6 +126,8 @@ impl Sequence {
         if !rest.is_empty() {
             say(EventKind::Rest(rest));
         }
+        let Usage { prompt, reused, prefilled, generated } = self.usage;
+        tracing::debug!(seq = self.id.0, prompt, reused, prefilled, generated, "sequence ended");
         say(EventKind::Finished(why, self.usage));
         self.ended = Some(Ended::Kept);
     }
