@@ -48,6 +48,15 @@ fn stages_that_drop_candidates() {
     check(&Sampling { min_p: 1.0, ..plain() }, FOUR, &[(1, 1.0)]);
 }
 
+#[test]
+fn the_smallest_temperatures_take_the_most_probable() {
+    for temperature in [1e-30, 1e-40, f32::from_bits(1)] {
+        let settings = Sampling { temperature, ..plain() };
+        let mut sampler = Sampler::new(&settings, 4).expect("settings in range");
+        assert_eq!(sampler.sample(&mut [20.0, 40.0, 10.0, 30.0]), 1, "{temperature:e}");
+    }
+}
+
 /// The entropy is 1.280; 0.3 is 0.076 from it, 0.2 is 0.330, 0.4 is 0.364, 0.1 is 1.023.
 #[test]
 fn typical_keeps_what_surprises_as_expected() {

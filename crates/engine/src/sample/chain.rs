@@ -48,7 +48,7 @@ impl Candidates {
             Stage::TopP if s.top_p < 1.0 => self.top_p(s.top_p),
             Stage::MinP if s.min_p > 0.0 => self.min_p(s.min_p),
             Stage::Xtc if s.xtc.probability > 0.0 => self.xtc(&s.xtc, chance()),
-            Stage::Temperature => self.left.iter_mut().for_each(|it| it.1 /= s.temperature),
+            Stage::Temperature => self.temper(s.temperature),
             Stage::TopNSigma | Stage::TopK | Stage::Typical => {}
             Stage::TopP | Stage::MinP | Stage::Xtc => {}
         }
@@ -75,6 +75,12 @@ impl Candidates {
         }
         // Rounding may leave the sum a little below 1.
         self.normal.last().map_or(0, |it| it.token)
+    }
+
+    /// The largest becomes 0: no quotient of the others is too large for a number.
+    fn temper(&mut self, temperature: f32) {
+        let max = self.left.iter().map(|it| it.1).fold(f32::NEG_INFINITY, f32::max);
+        self.left.iter_mut().for_each(|it| it.1 = (it.1 - max) / temperature);
     }
 
     /// Keeps logits of at least `max - n * deviation`. Tang et al.: "Top-n-sigma", 2024.
