@@ -14,7 +14,8 @@ once() { # command…: "seconds MiB" of one run, which must succeed
 }
 
 ours() { once "$ingle" run "$model" "$prompt" --raw -n 1 -c 2048 -t "$threads" --temp 0 --no-save; }
-theirs() { once "$peer" -m "$model" -p "$prompt" -no-cnv -n 1 -c 2048 -t "$threads" --temp 0; }
+# Its warm-up is an empty run before the first token, which ours has not.
+theirs() { once "$peer" --no-warmup -m "$model" -p "$prompt" -no-cnv -n 1 -c 2048 -t "$threads" --temp 0; }
 
 median() { sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
 
