@@ -288,6 +288,14 @@ fn settings_come_from_the_file_below_the_environment_below_flags() {
     .assert_eq(&first);
     let over = place.run(&["run", "-m", "parrot.gguf", "-n", "2", "count"]);
     assert!(over.contains("1 2\n"), "{over}");
+    assert!(!over.contains("saved"), "{over}");
+    let args = ["run", "-m", "parrot.gguf", "-n", "2", "count"];
+    let asked = place.run_with(&args, b"", &[("INGLE_SAVE", "1")]);
+    assert!(asked.contains("(saved as `"), "{asked}");
+    let flag = place.run(&[&args[..], &["--no-save=off"]].concat());
+    assert!(flag.contains("(saved as `"), "{flag}");
+    let both = place.run_with(&[&args[..], &["--no-save"]].concat(), b"", &[("INGLE_SAVE", "1")]);
+    assert!(!both.contains("saved"), "{both}");
     place.file("ingle-home/settings.toml", "temp = 0.5\ntemperature = 1\n");
     check(
         &place,

@@ -26,20 +26,33 @@ pub(crate) struct Chat {
     #[serde(deserialize_with = "text::one")]
     pub(crate) think: Option<Think>,
     /// Do not show what the model thinks
-    #[arg(long)]
-    pub(crate) hide_thinking: bool,
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "on", value_parser = switch)]
+    pub(crate) hide_thinking: Option<bool>,
     /// Take the chat template from this file
     #[arg(long, value_name = "FILE", conflicts_with = "raw")]
     pub(crate) chat_template: Option<PathBuf>,
     /// No template: the model goes on with the text as it is
-    #[arg(long)]
-    pub(crate) raw: bool,
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "on", value_parser = switch)]
+    pub(crate) raw: Option<bool>,
     /// When the context is full, drop the oldest turns, and say so
-    #[arg(long)]
-    pub(crate) context_shift: bool,
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "on", value_parser = switch)]
+    pub(crate) context_shift: Option<bool>,
     /// Save neither the chat nor the line history (or set INGLE_SAVE=0)
-    #[arg(long)]
-    pub(crate) no_save: bool,
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "on", value_parser = switch)]
+    pub(crate) no_save: Option<bool>,
+}
+
+/// Reads `on` or `off`.
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err("expected `on` or `off`".to_owned()),
+    }
 }
 
 /// Whether the model may think before it answers.
@@ -80,17 +93,17 @@ impl Chat {
     /// These, and where they say nothing, those of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         // A template and none at all exclude each other: what was said here decides.
-        let (raw, template) = (self.raw, self.chat_template.is_some());
+        let (raw, template) = (self.raw == Some(true), self.chat_template.is_some());
         Self {
             predict: self.predict.or(other.predict),
             system: self.system.or(other.system),
             stop: if self.stop.is_empty() { other.stop } else { self.stop },
             think: self.think.or(other.think),
-            hide_thinking: self.hide_thinking || other.hide_thinking,
+            hide_thinking: self.hide_thinking.or(other.hide_thinking),
             chat_template: self.chat_template.or(other.chat_template.filter(|_| !raw)),
-            raw: raw || (other.raw && !template),
-            context_shift: self.context_shift || other.context_shift,
-            no_save: self.no_save || other.no_save,
+            raw: self.raw.or(other.raw.filter(|_| !template)),
+            context_shift: self.context_shift.or(other.context_shift),
+            no_save: self.no_save.or(other.no_save),
         }
     }
 }

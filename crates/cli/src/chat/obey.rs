@@ -134,15 +134,15 @@ impl Talk {
         let chat = &mut self.session.settings.chat;
         match word.as_deref() {
             None => {}
-            Some("hide") => chat.hide_thinking = true,
-            Some("show") => chat.hide_thinking = false,
+            Some("hide") => chat.hide_thinking = Some(true),
+            Some("show") => chat.hide_thinking = Some(false),
             Some(word) => {
                 let wrong = |it| Failure::usage(format!("`/think {word}`: {it}, `hide` or `show`"));
                 chat.think = Some(word.parse::<Think>().map_err(wrong)?);
             }
         }
         let think = chat.think.map_or("as the model does".to_owned(), |it| it.to_string());
-        let shown = if chat.hide_thinking { "hidden" } else { "shown" };
+        let shown = if chat.hide_thinking == Some(true) { "hidden" } else { "shown" };
         tell(format_args!("(think: {think}, {shown})"));
         self.session.warn_of_settings();
         Ok(())

@@ -86,7 +86,7 @@ fn print_json(session: &Session, answer: &Answer) -> anyhow::Result<()> {
         Finish::ContextFull => "context_full",
         Finish::Cancelled => "cancelled",
     };
-    let hidden = session.settings.chat.hide_thinking;
+    let hidden = session.settings.chat.hide_thinking == Some(true);
     crate::commands::print_json(&json!({
         "model": session.name,
         "text": answer.text,

@@ -36,7 +36,7 @@ impl Style {
         tokenizer: &Tokenizer,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
-        if settings.chat.raw {
+        if settings.chat.raw == Some(true) {
             if settings.chat.chat_template.is_some() {
                 let message = "`raw` means no template, found `chat-template` too";
                 return Err(Failure::usage(message).hint("leave one of them out").into());

@@ -54,7 +54,8 @@ impl Session {
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
         let mut file = model::open(name, &settings.load.override_kv, settings.load.access())?;
-        if let Some(path) = settings.chat.chat_template.as_ref().filter(|_| !settings.chat.raw) {
+        let template = settings.chat.chat_template.as_ref();
+        if let Some(path) = template.filter(|_| settings.chat.raw != Some(true)) {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(read_text(path)?));
         }

@@ -23,9 +23,6 @@ impl Talk {
         let now = &mut self.session.settings;
         now.sampling = sampling.or(before.sampling.clone());
         now.chat = chat.or(before.chat.clone());
-        if is_off(value) {
-            switch_off(&mut now.chat, name);
-        }
         let vocab = self.session.engine.info().vocab;
         if let Err(error) = self.session.sampling()?.check(vocab) {
             self.session.settings = before;
@@ -72,19 +69,12 @@ fn valued<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
 /// Reads `--name value` as on the command line.
 fn setting(name: &str, value: &str) -> Result<(Chat, Sampling), Failure> {
     let known = settings();
-    let Some(kind) = kind(&known, name) else {
+    if kind(&known, name).is_none() {
         let failure = Failure::usage(format!("no setting of a chat is called `{name}`"));
         return Err(failure.hint("`/set` lists them; others are flags of `ingle run`"));
-    };
-    let words = match (kind, value) {
-        (Kind::Switch, "true" | "on") => vec![format!("--{name}")],
-        (Kind::Switch, it) if is_off(it) => vec![],
-        (Kind::Switch, _) => {
-            return Err(Failure::usage(format!("`{name}` is `on` or `off`, found `{value}`")));
-        }
-        (Kind::Value, _) => vec![format!("--{name}={value}")],
-    };
-    let matches = known.try_get_matches_from(words).map_err(|error| usage(&error))?;
+    }
+    let matches =
+        known.try_get_matches_from([format!("--{name}={value}")]).map_err(|error| usage(&error))?;
     let chat = Chat::from_arg_matches(&matches).map_err(|error| usage(&error))?;
     Ok((chat, Sampling::from_arg_matches(&matches).map_err(|error| usage(&error))?))
 }
@@ -98,19 +88,8 @@ enum Kind {
 fn kind(known: &Command, name: &str) -> Option<Kind> {
     let mut flags = known.get_arguments().filter(|it| !it.is_hide_set());
     let flag = flags.find(|it| it.get_long() == Some(name))?;
-    Some(if flag.get_action().takes_values() { Kind::Value } else { Kind::Switch })
-}
-
-fn is_off(value: &str) -> bool {
-    matches!(value, "false" | "off")
-}
-
-fn switch_off(chat: &mut Chat, name: &str) {
-    match name {
-        "context-shift" => chat.context_shift = false,
-        "hide-thinking" => chat.hide_thinking = false,
-        _ => {}
-    }
+    let needs_value = flag.get_num_args().is_none_or(|it| it.min_values() > 0);
+    Some(if needs_value { Kind::Value } else { Kind::Switch })
 }
 
 /// clap's message without its heading and its advice on flags.

@@ -98,7 +98,7 @@ impl Session {
             ids: Vec::new(),
             thoughts: 0,
             usage: Usage::default(),
-            hide_thinking: self.settings.chat.hide_thinking,
+            hide_thinking: self.settings.chat.hide_thinking == Some(true),
             notes: Vec::new(),
         };
         let when_full = self.when_full(&ready);
@@ -194,7 +194,9 @@ impl Session {
                 return Ok(ready);
             }
             // A turn is a message and its answer; the last message is the one to answer.
-            if !self.settings.chat.context_shift || self.dropped + 2 >= self.messages.len() {
+            if self.settings.chat.context_shift != Some(true)
+                || self.dropped + 2 >= self.messages.len()
+            {
                 return Err(self.too_long(ready.tokens.len()).into());
             }
             self.dropped += 2;
@@ -202,7 +204,7 @@ impl Session {
     }
 
     fn when_full(&self, ready: &Ready) -> WhenFull {
-        if !self.settings.chat.context_shift {
+        if self.settings.chat.context_shift != Some(true) {
             return WhenFull::Stop;
         }
         let (keep, borders) = self.borders(ready);

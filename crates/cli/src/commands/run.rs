@@ -34,8 +34,9 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
         let message = "`-y` answers the questions of a chat at the terminal; a prompt has none";
         return Err(Failure::usage(message).hint("leave it out").into());
     }
+    let flag = settings.chat.no_save;
     let settings = site.under(settings);
-    let keeps = keeps(settings.chat.no_save)?;
+    let keeps = keeps(flag, settings.chat.no_save)?;
     let chats = site.home.chats();
     let resumed: Option<ChatName> = match resume {
         None => None,
@@ -58,16 +59,21 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     }
 }
 
-/// `--no-save` or `INGLE_SAVE=0`. A value that could be meant either way is refused: what is
-/// written down by mistake cannot be taken back.
-fn keeps(no_save: bool) -> Result<Keeps, Failure> {
+/// What the flag `--no-save` says, else `INGLE_SAVE`, else the file: `no_save` is the flag over the
+/// file. A value that could be meant either way is refused: what is written down by mistake
+/// cannot be taken back.
+fn keeps(flag: Option<bool>, no_save: Option<bool>) -> Result<Keeps, Failure> {
     let asked = std::env::var("INGLE_SAVE").unwrap_or_default();
-    match asked.as_str() {
-        "0" | "false" | "no" | "off" => Ok(Keeps::Nothing),
-        "" | "1" | "true" | "yes" | "on" if no_save => Ok(Keeps::Nothing),
-        "" | "1" | "true" | "yes" | "on" => Ok(Keeps::Everything),
-        other => Err(Failure::usage(format!("`INGLE_SAVE` is `0` or `1`, found `{other}`"))),
-    }
+    let asked = match asked.as_str() {
+        "" => None,
+        "0" | "false" | "no" | "off" => Some(Keeps::Nothing),
+        "1" | "true" | "yes" | "on" => Some(Keeps::Everything),
+        other => {
+            return Err(Failure::usage(format!("`INGLE_SAVE` is `0` or `1`, found `{other}`")));
+        }
+    };
+    let keeps = |no_save| if no_save { Keeps::Nothing } else { Keeps::Everything };
+    Ok(flag.map(keeps).or(asked).unwrap_or(keeps(no_save == Some(true))))
 }
 
 /// What to answer once: piped text, then the file's, then the prompt. None where a person is to
