@@ -36,7 +36,7 @@ fn a_prompt_is_answered_and_saved_unless_that_is_switched_off() {
         (saved as `[DIR]/ingle-home/chats/[NAME]`; `--no-save` or INGLE_SAVE=0 keeps nothing)
     "#]]
     .assert_eq(&told.replace(&name, "[NAME]"));
-    let resumed = place.run(&["run", "parrot.gguf", "--resume", "smile"]);
+    let resumed = place.run(&["run", "--resume", "-p", "smile"]);
     let chat = fs::read_to_string(chats.join(&name)).unwrap();
     let chat: serde_json::Value = serde_json::from_str(&chat).unwrap();
     let texts: Vec<_> =

@@ -190,6 +190,7 @@ impl Talk {
         let name: ChatName = name.parse()?;
         let chat = self.keeper.chats().load(&name)?;
         self.session.take(chat);
+        self.attached.clear();
         tell(format_args!("({name}: {} messages)", self.session.messages.len()));
         self.keeper.go_on_as(name);
         Ok(())

@@ -16,7 +16,16 @@ use crate::{
 pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let site = Site::find()?;
     let Run { words, model, prompt, file, resume, verbose, yes, json, settings } = args;
-    let (name, words) = model::named(model, words, site.model.as_deref())?;
+    let chats = site.home.chats();
+    let resumed: Option<ChatName> = match resume {
+        None => None,
+        Some(None) => Some(chats.latest()?),
+        Some(Some(name)) => Some(name.parse()?),
+    };
+    let chat = resumed.as_ref().map(|it| chats.load(it)).transpose()?;
+    // A conversation goes on with the model that it was held with.
+    let usual = chat.as_ref().map(|it| it.model.as_str()).or(site.model.as_deref());
+    let (name, words) = model::named(model, words, usual)?;
     let prompt = match (prompt, words.is_empty()) {
         (Some(_), false) => {
             let failure = Failure::usage(format!("two prompts: `-p` and `{}`", words.join(" ")));
@@ -37,13 +46,6 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let flag = settings.chat.no_save;
     let settings = site.under(settings);
     let keeps = keeps(flag, settings.chat.no_save)?;
-    let chats = site.home.chats();
-    let resumed: Option<ChatName> = match resume {
-        None => None,
-        Some(None) => Some(chats.latest()?),
-        Some(Some(name)) => Some(name.parse()?),
-    };
-    let chat = resumed.as_ref().map(|it| chats.load(it)).transpose()?;
     let mut session = Session::load(&name, settings)?;
     if let Some(chat) = chat {
         session.resume(chat);
