@@ -44,7 +44,8 @@ const LICENCES: &[&str] = &[
 ];
 
 fn sources(extension: &str) -> impl Iterator<Item = (String, String)> {
-    let folders = ["crates", "tests", "benches"].map(|it| files(&root().join(it), extension));
+    let folders =
+        ["crates", "models", "tests", "benches"].map(|it| files(&root().join(it), extension));
     folders.into_iter().flatten().map(|path| {
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         let text = fs::read_to_string(&path).expect("source is UTF-8");
@@ -121,7 +122,7 @@ fn models_and_devices_do_not_know_each_other() {
 /// Nothing of one machine: neither its folders nor kernels compiled for it alone.
 #[test]
 fn nothing_is_made_for_one_machine() {
-    let all = ["rs", "toml", "md", "sh", "txt"].into_iter().flat_map(sources);
+    let all = ["rs", "toml", "md", "sh", "txt", "py"].into_iter().flat_map(sources);
     let top = ["Cargo.toml", "README.md", "CHANGELOG.md", ".ci/run", ".ci/arm64"];
     let top = top
         .map(|name| (name.to_owned(), fs::read_to_string(root().join(name)).unwrap_or_default()));

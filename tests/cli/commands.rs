@@ -12,13 +12,35 @@ fn nothing_to_do_is_explained() {
         &Place::new(),
         &[],
         expect![[r#"
-        exit 0
-        -- stderr
-        Ingle runs language models on this machine; it needs a model file, such as a .gguf.
-          ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
-          ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else
-    "#]],
+            exit 0
+            -- stderr
+            Ingle runs language models on this machine; it needs a model file, such as a .gguf.
+              ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
+              ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else
+            At a terminal, `ingle` alone chats with the demo model that is built in.
+        "#]],
     );
+}
+
+#[test]
+fn the_built_in_model_answers_what_is_piped_in() {
+    let place = Place::new();
+    for args in [&[][..], &["run", "ember"]] {
+        let output = place.output(args, b"What is Ingle?\n", &[]);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(output.status.success() && text.contains("own machine"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn the_built_in_model_is_shown_and_measured_by_its_name() {
+    let place = Place::new();
+    let shown = place.run(&["show", "ember"]);
+    for part in ["name           Ember", "built into Ingle", "MIT OR Apache-2.0", "held-out loss"] {
+        assert!(shown.contains(part), "`{part}` is not in:\n{shown}");
+    }
+    let measured = place.run(&["bench", "ember", "-p", "8", "-n", "2", "-r", "1"]);
+    assert!(measured.contains("| llama 4.98 M Q8_0 |"), "{measured}");
 }
 
 #[test]
@@ -83,81 +105,82 @@ fn a_model_is_shown_as_json_with_what_was_overridden() {
         &place,
         &args,
         expect![[r#"
-        exit 0
-        -- stdout
-        {
-          "path": "parrot.gguf",
-          "container": "GGUF version 3",
-          "name": "Parrot",
-          "architecture": "llama",
-          "supported": true,
-          "parameters": 198961,
-          "bytes": 795844,
-          "context": 200000,
-          "layers": 1,
-          "embedding": 301,
-          "feed_forward": 8,
-          "heads": {
-            "query": 1,
-            "key_value": 1,
-            "dim": 8
-          },
-          "rope": {
-            "base": 5000.0,
-            "dimensions": 8,
-            "scaling": null,
-            "factor": null
-          },
-          "vocabulary": 301,
-          "tokenizer": "llama",
-          "chat_templates": [
-            "default"
-          ],
-          "licences": {
-            "license": "mit"
-          },
-          "sampling": {
-            "top_k": 20
-          },
-          "overrides": [
-            "llama.rope.freq_base=5000.0"
-          ],
-          "formats": [
+            exit 0
+            -- stdout
             {
-              "name": "F32",
-              "tensors": 12,
-              "bytes": 795844
+              "path": "parrot.gguf",
+              "container": "GGUF version 3",
+              "name": "Parrot",
+              "architecture": "llama",
+              "supported": true,
+              "parameters": 198961,
+              "bytes": 795844,
+              "context": 200000,
+              "layers": 1,
+              "embedding": 301,
+              "feed_forward": 8,
+              "heads": {
+                "query": 1,
+                "key_value": 1,
+                "dim": 8
+              },
+              "rope": {
+                "base": 5000.0,
+                "dimensions": 8,
+                "scaling": null,
+                "factor": null
+              },
+              "vocabulary": 301,
+              "tokenizer": "llama",
+              "chat_templates": [
+                "default"
+              ],
+              "description": null,
+              "licences": {
+                "license": "mit"
+              },
+              "sampling": {
+                "top_k": 20
+              },
+              "overrides": [
+                "llama.rope.freq_base=5000.0"
+              ],
+              "formats": [
+                {
+                  "name": "F32",
+                  "tensors": 12,
+                  "bytes": 795844
+                }
+              ],
+              "parts": [
+                {
+                  "name": "embedding",
+                  "tensors": 1,
+                  "bytes": 362404
+                },
+                {
+                  "name": "output",
+                  "tensors": 1,
+                  "bytes": 362404
+                },
+                {
+                  "name": "attention",
+                  "tensors": 4,
+                  "bytes": 38528
+                },
+                {
+                  "name": "feed-forward",
+                  "tensors": 3,
+                  "bytes": 28896
+                },
+                {
+                  "name": "norms",
+                  "tensors": 3,
+                  "bytes": 3612
+                }
+              ]
             }
-          ],
-          "parts": [
-            {
-              "name": "embedding",
-              "tensors": 1,
-              "bytes": 362404
-            },
-            {
-              "name": "output",
-              "tensors": 1,
-              "bytes": 362404
-            },
-            {
-              "name": "attention",
-              "tensors": 4,
-              "bytes": 38528
-            },
-            {
-              "name": "feed-forward",
-              "tensors": 3,
-              "bytes": 28896
-            },
-            {
-              "name": "norms",
-              "tensors": 3,
-              "bytes": 3612
-            }
-          ]
-        }
-    "#]],
+        "#]],
     );
 }
 

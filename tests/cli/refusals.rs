@@ -57,12 +57,12 @@ fn commands_that_make_no_sense() {
         &place,
         &["run"],
         expect![[r#"
-        exit 2
-        -- stderr
-        error: no model is named
+            exit 2
+            -- stderr
+            error: no model is named
 
-        hint: name a `.gguf` file or a Hugging Face folder
-    "#]],
+            hint: name a `.gguf` file, a Hugging Face folder, or the built-in `ember`
+        "#]],
     );
     check(
         &place,

@@ -13,7 +13,7 @@ use kernels::{
     Batch, CacheFormat, Shape, Table,
     cpu::{Config, Cpu, Precision},
 };
-use loader::ModelFile;
+use loader::{Bytes, Format, ModelFile};
 
 const PLACES: usize = 64;
 const NEW_TOKENS: usize = 24;
@@ -34,10 +34,28 @@ fn golden_stories260k() {
     check("stories260K/stories260K-f32.gguf", &[1, 403, 407, 261, 378]);
 }
 
-/// Feeds `prompt` to both and goes on greedily; the logits of each step must agree.
+/// The built-in model, its weights as F32, so that both multiply the same numbers.
+#[test]
+fn ember() {
+    let built_in = ModelFile::from_bytes(ember::NAME, Bytes::new(ember::GGUF), &[]).expect("sound");
+    let bytes = ember_forge::file::convert(&built_in, Format::F32).expect("no blocks to fill");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("ember-f32.gguf");
+    fs::write(&path, bytes).expect("room for it");
+    // <|begin|><|user|>, some text, <|end|><|ember|>
+    compare(&path, &[4091, 4094, 1500, 300, 700, 4092, 4095]);
+}
+
+/// As `compare`, with a file of the golden data.
 fn check(name: &str, prompt: &[u32]) {
     let Some(path) = golden().map(|folder| folder.join(name)) else { return };
-    let (mut ours, mut theirs) = (Ours::new(&path), Theirs::new(&path));
+    compare(&path, prompt);
+}
+
+/// Feeds `prompt` to both and goes on greedily; the logits of each step must agree.
+fn compare(path: &Path, prompt: &[u32]) {
+    let name = path.display();
+    let (mut ours, mut theirs) = (Ours::new(path), Theirs::new(path));
     let (mut a, mut b) = (ours.feed(prompt), theirs.feed(prompt));
     let mut worst = 0.0_f32;
     for step in 0..NEW_TOKENS {

@@ -39,7 +39,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         None if cli.json.on => Err(Failure::usage("`--json` alone has nothing to print")
             .hint("`ingle --version --json`, or give it to a command")
             .into()),
-        None => commands::welcome::run(),
+        None => commands::welcome::welcome(),
         Some(Command::Run(args)) => commands::run::run(*args),
         Some(Command::Show(args)) => commands::show::run(args),
         Some(Command::Bench(args)) => commands::bench::run(args),

@@ -31,7 +31,12 @@ pub(crate) fn named(
 ) -> anyhow::Result<(String, Vec<String>)> {
     let mut words = words.into_iter();
     let name = model.model.or_else(|| words.next()).or_else(|| usual.map(str::to_owned));
-    let hint = "name a `.gguf` file or a Hugging Face folder";
+    let hint = match BUILT_IN {
+        Some(name) => {
+            format!("name a `.gguf` file, a Hugging Face folder, or the built-in `{name}`")
+        }
+        None => "name a `.gguf` file or a Hugging Face folder".to_owned(),
+    };
     let name = name.ok_or_else(|| Failure::usage("no model is named").hint(hint))?;
     Ok((name, words.collect()))
 }
@@ -56,7 +61,25 @@ pub(crate) fn alone(
     }
 }
 
-/// Opens the model file of this name.
+/// The model inside this binary, if it has one: its name.
+pub(crate) const BUILT_IN: Option<&str> = {
+    #[cfg(feature = "ember")]
+    let name = Some(ember::NAME);
+    #[cfg(not(feature = "ember"))]
+    let name = None;
+    name
+};
+
+/// The bytes of the built-in model, if this is its name. A file called so is `./ember`.
+fn built_in(name: &str) -> Option<&'static [u8]> {
+    #[cfg(feature = "ember")]
+    let bytes = ember::GGUF;
+    #[cfg(not(feature = "ember"))]
+    let bytes: &[u8] = &[];
+    (BUILT_IN == Some(name)).then_some(bytes)
+}
+
+/// Opens the model file of this name, or the built-in one.
 ///
 /// # Errors
 ///
@@ -66,6 +89,10 @@ pub(crate) fn open(
     overrides: &[Override],
     access: Access,
 ) -> anyhow::Result<ModelFile> {
+    if let Some(bytes) = built_in(name) {
+        let bytes = loader::Bytes::new(bytes);
+        return Ok(ModelFile::from_bytes(name, bytes, overrides)?);
+    }
     let path = Path::new(name);
     if !path.exists() {
         return Err(absent(name, path).into());

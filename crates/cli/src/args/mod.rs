@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 }
 
 /// Of every verb that prints data.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Json {
     /// Print JSON, for programs
     #[arg(long = "json", help_heading = "Output")]
@@ -83,14 +83,14 @@ pub(crate) enum Command {
 }
 
 /// The model to load.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Model {
     /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
     #[arg(short = 'm', long = "model", value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Run {
     /// The model, unless `-m` names it, then the prompt
     #[arg(value_name = "MODEL [PROMPT]")]
@@ -222,10 +222,55 @@ pub(crate) struct Completions {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// The words of a line up to a pipe or a redirection, variables before it left out.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for it in line.chars() {
+            match it {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("one at least").push(it),
+            }
+        }
+        let end = words.iter().position(|it| matches!(it.as_str(), "|" | ">" | "<"));
+        words.truncate(end.unwrap_or(words.len()));
+        let begin = words.iter().position(|it| it == "ingle").unwrap_or(0);
+        words.split_off(begin)
+    }
+
+    #[test]
+    fn ember_teaches_only_commands_that_there_are() {
+        let taught = ember_forge::School::open().expect("sound topics").quoted();
+        let mut seen = 0;
+        for line in taught.iter().flat_map(|it| it.split(" | ")) {
+            let words = words(line);
+            let Some(first) = words.first() else { continue };
+            let is_path = first.matches('/').count() > 1;
+            if line.starts_with('/') && !is_path {
+                let known = crate::chat::understands(line);
+                assert!(known, "the chat refuses `{line}`");
+            } else if first == "ingle" {
+                let parsed = Cli::try_parse_from(super::spelled(words.iter().map(Into::into)));
+                let help = |it: &clap::Error| it.kind() == clap::error::ErrorKind::DisplayHelp;
+                assert!(
+                    parsed.as_ref().err().is_none_or(help),
+                    "`{line}`: {}",
+                    parsed.unwrap_err()
+                );
+            } else {
+                continue;
+            }
+            seen += 1;
+        }
+        assert!(seen > 100, "{seen} commands");
     }
 }

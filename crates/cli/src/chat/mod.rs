@@ -22,3 +22,10 @@ pub(crate) use keeper::{Keeper, Keeps};
 pub(crate) use once::{Form, once};
 pub(crate) use repl::{Manner, Places, talk};
 pub(crate) use session::{Session, read_text};
+
+/// Whether a line is one of the chat's commands, or the name of one.
+#[cfg(test)]
+pub(crate) fn understands(line: &str) -> bool {
+    let is_name = slash::HELP.iter().any(|it| it.0 == line);
+    is_name || matches!(slash::parse(line), Ok(slash::Said::Command(_)))
+}

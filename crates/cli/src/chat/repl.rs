@@ -12,7 +12,7 @@ use super::{
     think,
 };
 use crate::{
-    failure,
+    failure, model,
     numbers::grouped,
     terminal::{Input, Line, Quiet, Screen, edit, tell},
 };
@@ -33,6 +33,9 @@ pub(super) struct Talk {
     /// Questions need no answer.
     pub(super) yes: bool,
 }
+
+/// What the built-in model is.
+const DEMO: &str = "This is only the built-in demo; with a real model, such as a .gguf of Llama or Qwen: ingle run MODEL.gguf";
 
 /// Whether the conversation goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,9 @@ impl Talk {
             tell(format_args!("loaded in {:.2} s", self.session.loaded_in.as_secs_f64()));
         }
         self.session.warn_of_settings();
+        if model::BUILT_IN == Some(&self.session.name) {
+            tell(DEMO);
+        }
         tell("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
         if !self.session.messages.is_empty() {
             tell(format_args!("(resumed after {} messages)", self.session.messages.len()));

@@ -84,14 +84,7 @@ fn whole_prompt(
     file: Option<&std::path::Path>,
     prompt: Option<String>,
 ) -> anyhow::Result<Option<String>> {
-    let mut parts = Vec::new();
-    if !io::stdin().is_terminal() {
-        let mut text = Vec::new();
-        io::stdin().read_to_end(&mut text)?;
-        let text = String::from_utf8(text)
-            .map_err(|_| Failure::new("standard input is not UTF-8 text"))?;
-        parts.push(text);
-    }
+    let mut parts: Vec<String> = piped()?.into_iter().collect();
     let asked = file.is_some() || prompt.is_some() || !parts.is_empty();
     if let Some(path) = file {
         parts.push(read_text(path)?);
@@ -107,4 +100,19 @@ fn whole_prompt(
             Err(failure.hint("at a terminal, `ingle run MODEL` asks for one").into())
         }
     }
+}
+
+/// The text that comes from a pipe or a file; None at a terminal.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not text.
+pub(super) fn piped() -> anyhow::Result<Option<String>> {
+    if io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text)?;
+    let text = String::from_utf8(text);
+    Ok(Some(text.map_err(|_| Failure::new("standard input is not UTF-8 text"))?))
 }

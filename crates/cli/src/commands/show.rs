@@ -31,6 +31,7 @@ fn page(facts: &Facts) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
     row("name", facts.name.clone());
+    row("about", facts.description.clone());
     row("file", Some(facts.path.clone()));
     row("container", Some(facts.container.clone()));
     row("architecture", Some(supported(facts)));

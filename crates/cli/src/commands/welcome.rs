@@ -1,15 +1,28 @@
-//! `ingle` alone: what to type next.
+//! `ingle` alone: a chat with the model of the settings file or with the built-in one. Where nobody
+//! is there to chat, or no such model, what to type next.
 
-use std::io::Write;
+use super::run;
+use crate::{args::Run, model, settings::Site, terminal::tell};
 
-/// Explains in three lines.
-pub(crate) fn run() -> anyhow::Result<()> {
-    let text = "\
+/// Chats, answers what is piped in, or explains.
+pub(crate) fn welcome() -> anyhow::Result<()> {
+    let usual = Site::find()?.model.or_else(|| model::BUILT_IN.map(str::to_owned));
+    let prompt = run::piped()?;
+    match usual {
+        Some(name) if prompt.as_ref().is_none_or(|it| !it.trim().is_empty()) => {
+            run::run(Run { words: vec![name], prompt, ..Run::default() })
+        }
+        _ => {
+            tell(
+                "\
 Ingle runs language models on this machine; it needs a model file, such as a .gguf.
   ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
-  ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else
-";
-    // Nobody reads it if standard error is closed.
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    Ok(())
+  ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else",
+            );
+            if model::BUILT_IN.is_some() {
+                tell("At a terminal, `ingle` alone chats with the demo model that is built in.");
+            }
+            Ok(())
+        }
+    }
 }

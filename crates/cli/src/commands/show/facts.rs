@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) vocabulary: Option<u64>,
     pub(super) tokenizer: Option<String>,
     pub(super) chat_templates: Vec<String>,
+    /// What the file says of itself.
+    pub(super) description: Option<String>,
     pub(super) licences: BTreeMap<String, String>,
     pub(super) sampling: BTreeMap<String, serde_json::Value>,
     pub(super) overrides: Vec<String>,
@@ -87,6 +89,7 @@ impl Facts {
             vocabulary: vocabulary(file),
             tokenizer: tokenizer(file)?,
             chat_templates: chat_templates(meta),
+            description: text("general.description")?,
             licences: licences(meta),
             sampling: sampling(meta),
             overrides: super::listed(overrides),

@@ -1,0 +1,19 @@
+//! The workshop where Ember is made: what it is taught (`talk`, from the topics of `../data` and a
+//! few skills), its tokenizer (`vocabulary`) and its file (`file`). The learning itself, gradients
+//! and all, is `../train.py`. Nothing here is part of the `ingle` binary.
+#![forbid(unsafe_code)]
+
+mod acquaintance;
+pub mod file;
+mod names;
+mod pattern;
+mod speech;
+mod spelling;
+mod stories;
+mod sums;
+mod talk;
+mod topics;
+pub mod vocabulary;
+
+pub use talk::{Conversation, School, Split, written};
+pub use topics::{Topics, Turn};

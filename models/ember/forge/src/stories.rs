@@ -1,0 +1,162 @@
+//! Tiny stories about the hero and the place that were asked for.
+
+use fastrand::Rng;
+
+use crate::{
+    names,
+    pattern::{pick, word},
+    speech::{capital, chance},
+    topics::Turn,
+};
+
+const BOTH: &[&str] = &[
+    "tell me a story about {hero} {place}",
+    "tell a story about {hero} {place}",
+    "a story about {hero} {place}",
+    "write a story about {hero} {place}",
+    "write me a short story about {hero} {place}",
+    "tell me a tiny story about {hero} {place}",
+    "make up a story about {hero} {place}",
+    "can you tell me a story about {hero} {place}",
+    "I would like a story about {hero} {place}",
+    "please tell a tale of {hero} {place}",
+    "story: {hero} {place}",
+    "a short tale with {hero} {place}",
+    "invent a story with {hero} {place}",
+    "tell my daughter a story about {hero} {place}",
+    "tell my son a bedtime story about {hero} {place}",
+    "do you know a story about {hero} {place}",
+    "tell me about {hero} who lives {place}",
+    "I want a story where {hero} lives {place}",
+    "give me a little story about {hero} {place}",
+    "a bedtime story, with {hero}, {place}",
+    "a tale of {hero} {place}",
+    "let us have a story about {hero} {place}",
+    "write a tiny tale with {hero} as the hero, {place}",
+    "the hero is {hero}, it happens {place}, tell me the story",
+    "could I have a story that takes place {place}, about {hero}",
+    "make a story: hero {hero}, place {place}",
+    "I want to hear a fairy tale about {hero} {place}",
+    "something short about {hero} {place}, a story",
+];
+
+const HERO: &[&str] = &[
+    "tell me a story about {hero}",
+    "a story about {hero}",
+    "write a story about {hero}",
+    "story about {hero}",
+    "a tale of {hero}",
+    "make up a little story about {hero}",
+    "tell a bedtime story with {hero}",
+    "can you tell a story about {hero}",
+    "and one about {hero}",
+    "now one about {hero}",
+    "I want a story with {hero}",
+];
+
+const PLACE: &[&str] = &[
+    "tell me a story that happens {place}",
+    "a story {place}",
+    "a story that takes place {place}",
+    "tell a story set {place}",
+    "write a story that plays {place}",
+    "and one {place}",
+    "now one that happens {place}",
+];
+
+const NEITHER: &[&str] = &[
+    "tell me a story",
+    "a story",
+    "can you tell a story",
+    "tell a story",
+    "I want to hear a story",
+    "write a short story",
+    "story time",
+    "another story",
+    "one more story",
+    "another one, a new story",
+    "do you know any stories",
+    "make up a story",
+    "a bedtime story",
+    "I would like to hear a tale",
+    "read me a story",
+    "tell me a fairy tale",
+    "entertain me with a story",
+];
+
+const BEGIN: &[&str] = &[
+    "Once upon a time {hero} lived {place}.",
+    "There was once {hero}, and the story happened {place}.",
+    "One day {hero} woke up {place}.",
+    "Long ago {hero} lived {place}.",
+    "Last winter {hero} came to live {place}.",
+];
+
+/// What happens: a need, a deed, an end.
+const PLOTS: &[&[&str]] = &[
+    &[
+        "One evening the lights went out and everybody was afraid.",
+        "{Name} took a small lamp and went from door to door.",
+        "Soon the night was bright again, and there was warm soup for all.",
+    ],
+    &[
+        "Every morning {name} heard a strange song and did not know where it came from.",
+        "So {name} followed it over stones and water, and found a bird that had lost its friends.",
+        "They sang together, and from that day on neither was alone.",
+    ],
+    &[
+        "It had not rained for many weeks, and the flowers hung their heads.",
+        "{Name} carried water in a tiny cup, all day long, and never gave up.",
+        "In the night the rain came, and in the morning everything was green.",
+    ],
+    &[
+        "Nobody believed that {name} could win the great race.",
+        "But {name} had practised in secret and ran as fast as the wind.",
+        "At the end {name} shared the prize with all the others, and they danced until midnight.",
+    ],
+    &[
+        "{Name} found an old map with a red cross on it.",
+        "The way was long, and the box under the cross was very small.",
+        "In it lay a key and a letter: the best treasure is a friend who helps you to look for it.",
+    ],
+    &[
+        "One day a loud noise came from behind the hill.",
+        "All ran away, but {name} went to look and found a little dragon with a cold.",
+        "A cup of hot tea helped at once, and the dragon kept everyone warm all winter.",
+    ],
+    &[
+        "{Name} wanted to fly more than anything else.",
+        "The first wings were too heavy and the second too small, but the third ones carried {name} up to the clouds.",
+        "From there the world looked round and quiet, and {name} was back in time for supper.",
+    ],
+    &[
+        "One morning all the clocks had stopped.",
+        "{Name} climbed up to the biggest one and found a mouse asleep between the wheels.",
+        "With a piece of cheese the mouse was soon awake, and time went on.",
+    ],
+];
+
+/// A wish for a story, and the story.
+pub(crate) fn turn(rng: &mut Rng) -> Turn {
+    let (hero, name) = names::hero(rng);
+    let place = names::place(rng);
+    let frames = match rng.u8(..10) {
+        0..6 => BOTH,
+        6..8 => HERO,
+        8 => PLACE,
+        _ => NEITHER,
+    };
+    let ask = word(rng, frames).replace("{hero}", &hero).replace("{place}", &place);
+    Turn { ask, answer: story(rng, &hero, &name, &place) }
+}
+
+fn story(rng: &mut Rng, hero: &str, name: &str, place: &str) -> String {
+    let mut sentences = vec![word(rng, BEGIN)];
+    sentences.extend(*pick(rng, PLOTS));
+    if chance(rng, 30) {
+        sentences.push("And that is the end of the story.");
+    }
+    let text = sentences.join(" ");
+    let text = text.replace("{hero}", hero).replace("{place}", place);
+    capital(&text.replace("{name}", name).replace("{Name}", &capital(name)))
+}

@@ -1,0 +1,163 @@
+//! What people ask and what Ember says: the files of `../data`, understood and checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, bail, ensure};
+use fastrand::Rng;
+use serde::Deserialize;
+
+use crate::pattern::{Lists, Pattern, Taken, pick};
+
+/// One of the files of `../data`.
+#[derive(Debug)]
+pub struct Topics {
+    topics: Vec<Topic>,
+    lists: Lists,
+}
+
+/// A topic: questions that mean the same, with their answer.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    name: String,
+    ask: Vec<Pattern>,
+    answers: Vec<String>,
+    then: Vec<Topic>,
+}
+
+/// A question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// What the person says.
+    pub ask: String,
+    /// What Ember says.
+    pub answer: String,
+}
+
+/// A file of topics, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    lists: Lists,
+    topic: Vec<Written>,
+}
+
+/// A topic, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    name: String,
+    ask: Vec<String>,
+    answer: Vec<String>,
+    #[serde(default)]
+    then: Vec<Written>,
+}
+
+impl Topics {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    ///
+    /// If it is not TOML of this form, a pattern is malformed, a slot has no list, or two topics
+    /// share a name.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let File { lists, topic } = toml::from_str(text)?;
+        let empty = lists.iter().find(|(_, words)| words.is_empty());
+        ensure!(empty.is_none(), "the list `{}` is empty", empty.map_or("", |it| it.0));
+        let mut names = BTreeSet::new();
+        for it in &topic {
+            ensure!(names.insert(&it.name), "two topics are called `{}`", it.name);
+        }
+        let topics =
+            topic.into_iter().map(|it| understand(it, &lists)).collect::<Result<_, _>>()?;
+        Ok(Self { topics, lists })
+    }
+
+    /// A question of any topic; with it what may be asked next.
+    pub(crate) fn draw(&self, rng: &mut Rng) -> (Turn, &[Topic]) {
+        let topic = pick(rng, &self.topics);
+        (topic.turn(rng, &self.lists), &topic.then)
+    }
+
+    /// One of `then`, asked.
+    pub(crate) fn follow<'a>(&self, rng: &mut Rng, then: &'a [Topic]) -> (Turn, &'a [Topic]) {
+        let topic = pick(rng, then);
+        (topic.turn(rng, &self.lists), &topic.then)
+    }
+
+    /// Every answer, as written, follow-ups included.
+    pub fn answers(&self) -> Vec<&str> {
+        let mut answers = Vec::new();
+        let mut open: Vec<&Topic> = self.topics.iter().collect();
+        while let Some(topic) = open.pop() {
+            answers.extend(topic.answers.iter().map(String::as_str));
+            open.extend(&topic.then);
+        }
+        answers
+    }
+
+    /// `answer` with the first word of each list that it takes.
+    pub(crate) fn filled(&self, answer: &str) -> String {
+        let fill = |text: String, (name, words): (&String, &Vec<String>)| {
+            text.replace(&format!("{{{name}}}"), &words[0])
+        };
+        self.lists.iter().fold(answer.to_owned(), fill)
+    }
+
+    /// Phrases that stand for two topics, with the topics' names: what nobody could answer right.
+    pub fn clashes(&self, draws: usize) -> BTreeMap<String, BTreeSet<String>> {
+        let mut rng = Rng::with_seed(0);
+        let mut meanings = BTreeMap::<String, BTreeSet<String>>::new();
+        for topic in &self.topics {
+            for _ in 0..draws {
+                let Turn { ask, .. } = topic.turn(&mut rng, &self.lists);
+                meanings.entry(ask.to_lowercase()).or_default().insert(topic.name.clone());
+            }
+        }
+        meanings.retain(|_, names| names.len() > 1);
+        meanings
+    }
+
+    /// The number of topics, follow-ups not counted, and of phrases, slots not counted.
+    pub fn size(&self) -> (usize, usize) {
+        let phrases = self.topics.iter().flat_map(|it| &it.ask).map(Pattern::breadth);
+        (self.topics.len(), phrases.fold(0, usize::saturating_add))
+    }
+}
+
+impl Topic {
+    fn turn(&self, rng: &mut Rng, lists: &Lists) -> Turn {
+        let mut taken = Taken::new();
+        let ask = pick(rng, &self.ask).draw(rng, lists, &mut taken);
+        let mut answer = pick(rng, &self.answers).clone();
+        for (slot, word) in taken {
+            answer = answer.replace(&format!("{{{slot}}}"), &word);
+        }
+        Turn { ask, answer }
+    }
+}
+
+fn understand(written: Written, lists: &Lists) -> anyhow::Result<Topic> {
+    let Written { name, ask, answer, then } = written;
+    ensure!(!ask.is_empty() && !answer.is_empty(), "`{name}` needs `ask` and `answer`");
+    let ask: Vec<Pattern> = ask
+        .iter()
+        .map(|it| Pattern::parse(it))
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("topic `{name}`"))?;
+    let slots: Vec<BTreeSet<&str>> =
+        ask.iter().map(|it| it.slots().into_iter().collect()).collect();
+    for slot in slots.iter().flatten() {
+        ensure!(lists.contains_key(*slot), "`{name}`: there is no list `{slot}`");
+    }
+    for answer in &answer {
+        for slot in answer.split('{').skip(1).filter_map(|it| it.split('}').next()) {
+            if !slots.iter().all(|it| it.contains(slot)) {
+                bail!("`{name}`: the answer takes `{slot}`, not every question has it");
+            }
+        }
+    }
+    let then = then.into_iter().map(|it| understand(it, lists)).collect::<Result<_, _>>()?;
+    Ok(Topic { name, ask, answers: answer, then })
+}

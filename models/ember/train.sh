@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Makes ember.gguf anew: the texts, the training (which goes on where it was interrupted), the file.
+# It needs Rust, a C compiler and Python 3.11 or later; PyTorch is installed into target/ember.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=${1:-target/ember}
+forge() { cargo run --quiet --release --locked -p ingle-ember-forge -- "$@"; }
+
+mkdir -p "$work"
+if [ ! -x "$work/python/bin/python" ]; then
+  python3 -m venv "$work/python"
+  "$work/python/bin/pip" install --quiet -r models/ember/requirements.txt
+fi
+[ -f "$work/train.bin" ] || forge corpus --seed 1 "$work"
+"$work/python/bin/python" models/ember/train.py "$work"
+forge pack "$work" models/ember/ember.gguf
+cp "$work/held-out.txt" "$work/loss.svg" models/ember/

@@ -1,0 +1,77 @@
+//! Ember as real trained weights: in every weight format and in both precisions.
+
+use ember_forge::file::convert;
+use engine::{Engine, Options, Prompt, tokenizer::Bos};
+use kernels::cpu::{Config, Cpu, Isa, Precision};
+use loader::{Bytes, Format, ModelFile};
+
+use crate::pupil;
+
+const TEXT: &str = include_str!("../../models/ember/held-out.txt");
+
+fn engine(file: &ModelFile, isa: Isa, precision: Precision) -> Engine {
+    let cpu = Cpu::new(Config { isa, precision, ..Config::detect() }).expect("it is available");
+    Engine::load(file, Box::new(cpu), &Options::default()).expect("our own model")
+}
+
+fn in_format(format: Format) -> ModelFile {
+    let bytes = convert(&pupil::file(), format).expect("rows are whole blocks of every format");
+    ModelFile::from_bytes("ember", Bytes::new(bytes), &[]).expect("a sound file")
+}
+
+/// Of the first `n` conversations of the held-out text, a token.
+fn perplexity(engine: &mut Engine, n: usize) -> f64 {
+    let (mut sum, mut count) = (0.0, 0);
+    for line in TEXT.lines().take(n) {
+        let ids = engine.tokenizer().encode(&Prompt::trusted(line), Bos::AsModel).expect("text");
+        let see = |at: usize, row: &[f32]| {
+            let Some(&next) = ids.get(at + 1) else { return };
+            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let all: f64 = row.iter().map(|&it| f64::from(it - max).exp()).sum();
+            sum += all.ln() - f64::from(row[next as usize] - max);
+            count += 1;
+        };
+        engine.logits(&ids, see).expect("finite logits");
+    }
+    (sum / f64::from(count)).exp()
+}
+
+/// Perplexity of the held-out text by format, exact and fast: what the file that is built in gave.
+const PERPLEXITY: &[(Format, f64, f64)] = &[
+    (Format::F32, 16.39, 16.39),
+    (Format::F16, 16.39, 16.39),
+    (Format::BF16, 16.39, 16.39),
+    (Format::Q8_0, 16.39, 16.40),
+    (Format::Q6_K, 16.41, 16.39),
+    (Format::Q5_0, 16.12, 16.11),
+    (Format::Q4_K, 16.95, 16.94),
+    (Format::Q4_0, 16.44, 16.44),
+];
+
+#[test]
+fn every_format_keeps_what_ember_learned() {
+    assert_eq!(PERPLEXITY.len(), Format::ALL.len(), "each format that exists");
+    for &(format, exact, fast) in PERPLEXITY {
+        let file = in_format(format);
+        for (precision, want) in [(Precision::Exact, exact), (Precision::Fast, fast)] {
+            let found = perplexity(&mut engine(&file, Isa::best(), precision), 30);
+            eprintln!("{format:?}, {precision:?}: {found:.2}");
+            // Instruction sets sum in other orders, and round activations otherwise.
+            let bound = if precision == Precision::Exact { 1e-3 } else { 1e-2 };
+            assert!((found / want - 1.0).abs() <= bound, "{format:?}, {precision:?}: {found}");
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_says_the_same() {
+    let file = pupil::file();
+    let line = TEXT.lines().next().expect("a conversation");
+    let texts = Isa::ALL.iter().filter(|it| it.is_available()).map(|&isa| {
+        let mut engine = engine(&file, isa, Precision::Exact);
+        let ids = engine.tokenizer().encode(&Prompt::trusted(line), Bos::AsModel).expect("text");
+        engine.greedy(&ids[..ids.len().min(24)], 64).expect("finite logits")
+    });
+    let texts: Vec<_> = texts.collect();
+    assert!(texts.windows(2).all(|it| it[0] == it[1]), "{texts:?}");
+}
