@@ -17,6 +17,11 @@ const BOUND: f32 = 1e-4;
 
 /// Families that are there: in each container they must load and agree.
 const THERE: &[&str] = &[
+    "command_r",
+    "command_r7b",
+    "command_r_plus",
+    "falcon3",
+    "mistral_large2",
     "llama2",
     "llama31",
     "llama32_tied",

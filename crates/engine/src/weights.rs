@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use kernels::{Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, Span, Weight, WeightSpec};
+use kernels::{
+    Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, Weight, WeightSpec,
+};
 use loader::{FileTensor, ModelFile};
 
 use crate::{LoadError, cache::Layout};
@@ -56,9 +58,21 @@ impl<'a> Weights<'a> {
         Ok(Linear { w: self.matrix(name, shape)?, bias })
     }
 
+    /// Root mean square normalisation.
     pub(crate) fn norm(&mut self, name: &str, cols: usize, eps: f32) -> Result<Norm, LoadError> {
         let w = Some(self.matrix(name, [1, cols])?);
-        Ok(Norm { cols, w, eps })
+        Ok(Norm::rms(cols, w, eps))
+    }
+
+    /// Layer normalisation, with `{name}.bias` if the file has it.
+    pub(crate) fn layer_norm(
+        &mut self,
+        name: &str,
+        cols: usize,
+        eps: f32,
+    ) -> Result<Norm, LoadError> {
+        let bias = self.optional(&format!("{name}.bias"), [1, cols])?;
+        Ok(Norm { kind: NormKind::Layer, bias, ..self.norm(name, cols, eps)? })
     }
 
     /// `None` if the file has no such norm.
@@ -69,7 +83,7 @@ impl<'a> Weights<'a> {
         eps: f32,
     ) -> Result<Option<Norm>, LoadError> {
         let w = self.optional(&format!("{name}.weight"), [1, cols])?;
-        Ok(w.map(|w| Norm { cols, w: Some(w), eps }))
+        Ok(w.map(|w| Norm::rms(cols, Some(w), eps)))
     }
 
     pub(crate) fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Weight, LoadError> {
@@ -90,6 +104,17 @@ impl<'a> Weights<'a> {
         let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
         let [rows, cols] = shape;
         let spec = WeightSpec { rows, cols, format: tensor.format };
+        Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
+    }
+
+    /// A matrix as one row of all its numbers; `None` if the file has no such tensor.
+    pub(crate) fn flat(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+    ) -> Result<Option<Weight>, LoadError> {
+        let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
+        let spec = WeightSpec { rows: 1, cols: shape[0] * shape[1], format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
     }
 

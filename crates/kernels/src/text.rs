@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Act, Attn, Basic, Cache, Fused, Linear, Norm, Op, Plan, Rope, Rows, Span, Tensor, Weight,
-    plan::Step,
+    Act, Attn, Basic, Cache, Fused, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Span, Tensor,
+    Weight, plan::Step,
 };
 
 impl fmt::Display for Plan {
@@ -76,6 +76,8 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::Outputs(x) => write!(f, "{x}"),
         Basic::Add(a, b) => write!(f, "{a}, {b}"),
         Basic::Glu(gate, up, act) => write!(f, "{gate}, {up}, {act}"),
+        Basic::Act(x, act) => write!(f, "{x}, {act}"),
+        Basic::Scale(x, factor) => write!(f, "{x}, {factor}"),
     }
 }
 
@@ -111,10 +113,17 @@ impl fmt::Display for Linear {
 
 impl fmt::Display for Norm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            NormKind::Rms => "",
+            NormKind::Layer => "layer, ",
+        })?;
         match self.w {
-            Some(w) => write!(f, "weight {w}, eps {:e}", self.eps),
-            None => write!(f, "runs of {}, eps {:e}", self.cols, self.eps),
+            Some(w) if w.cols == self.cols => write!(f, "weight {w}")?,
+            Some(w) => write!(f, "runs of {}, weight {w}", self.cols)?,
+            None => write!(f, "runs of {}", self.cols)?,
         }
+        f.write_str(if self.bias.is_some() { " + bias" } else { "" })?;
+        write!(f, ", eps {:e}", self.eps)
     }
 }
 
@@ -151,6 +160,7 @@ impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Silu => "silu",
+            Self::Gelu => "gelu",
         })
     }
 }

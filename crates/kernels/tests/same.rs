@@ -86,7 +86,7 @@ impl Maker {
 
     /// 8 heads on 2, and a gated feed-forward layer.
     fn block(&mut self, p: &mut Plan, x: Tensor, format: CacheFormat, span: Span) -> Tensor {
-        let norm = Norm { cols: DIM, w: Some(self.weight(Format::F32, 1, DIM)), eps: 1e-5 };
+        let norm = Norm::rms(DIM, Some(self.weight(Format::F32, 1, DIM)), 1e-5);
         let freqs = self.weight(Format::F32, 1, HEAD_DIM / 2);
         let (head_dim, pairs, gain) = (HEAD_DIM, Pairs::Halves, 1.0);
         let rope = Rope { freqs, pairs, head_dim, turned: HEAD_DIM, gain };

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use kernels::Span;
 use loader::{Array, Metadata, ModelFile, Value};
 
+use super::Architecture;
 use crate::LoadError;
 
 /// As many as any published model has, with room: GGUF readers agree on 512 layers.
@@ -16,8 +17,9 @@ const MAX_HEADS: u64 = 512;
 const MAX_HEAD_DIM: u64 = 4096;
 const MAX_WIDTH: u64 = 1 << 24;
 
-/// Keys that change what is computed, with the only value this crate computes.
-const NEUTRAL: &[(&str, f64, &str)] = &[
+/// Keys that change what is computed, with the value that changes nothing: the only one for
+/// architectures that do not read the key.
+pub(super) const NEUTRAL: &[(&str, f64, &str)] = &[
     ("expert_count", 0.0, "0"),
     ("attention.scale", 0.0, "0"),
     ("attention.clamp_kqv", 0.0, "0"),
@@ -60,10 +62,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks the numbers of `file`.
-    pub(crate) fn read(file: &ModelFile) -> Result<Self, LoadError> {
+    /// Reads and checks the numbers of `file`, which is of this architecture.
+    pub(super) fn read(file: &ModelFile, of: &Architecture) -> Result<Self, LoadError> {
         let n = Numbers::of(file);
-        n.only_neutral()?;
+        n.only_neutral(of.reads)?;
         let dim = n.count("embedding_length", 1..=MAX_WIDTH)?;
         let n_heads = n.count("attention.head_count", 1..=MAX_HEADS)?;
         let n_kv_heads = n.count_or("attention.head_count_kv", n_heads, 1..=MAX_HEADS)?;
@@ -88,8 +90,8 @@ impl Config {
             v_dim: n.count_or("attention.value_length", head_dim, 1..=MAX_HEAD_DIM)?,
             turned,
             context: n.count("context_length", 1..=u64::from(u32::MAX))?,
-            spans: n.spans(n_layers)?,
-            eps: n.real("attention.layer_norm_rms_epsilon", None, 0.0..=1.0)? as f32,
+            spans: n.spans(n_layers, of.full_every)?,
+            eps: n.eps()?,
         })
     }
 
@@ -166,14 +168,24 @@ impl<'a> Numbers<'a> {
         self.count_or("vocab_size", rows, 1..=MAX_WIDTH)
     }
 
-    /// A window of 0 means that there is none, as in other readers of the format. Without a pattern
-    /// it is for all layers; a pattern says of each layer whether it has the window.
-    fn spans(&self, n_layers: usize) -> Result<Vec<Span>, LoadError> {
+    /// Of root mean square norms, else of layer norms.
+    fn eps(&self) -> Result<f32, LoadError> {
+        let [rms, layer] = ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"];
+        let has_rms = self.metadata.get(&self.key(rms)).is_some();
+        let has_layer = self.metadata.get(&self.key(layer)).is_some();
+        let key = if has_layer && !has_rms { layer } else { rms };
+        Ok(self.real(key, None, 0.0..=1.0)? as f32)
+    }
+
+    /// A window of 0 means that there is none, as in other readers of the format. A pattern says of
+    /// each layer whether it has the window; without one, the last of `full_every` layers has not.
+    fn spans(&self, n_layers: usize, full_every: usize) -> Result<Vec<Span>, LoadError> {
         let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
         let span = if window == 0 { Span::Full } else { Span::Window(window as u32) };
         let key = "attention.sliding_window_pattern";
         let Some(pattern) = self.metadata.get(&self.key(key)) else {
-            return Ok(vec![span; n_layers]);
+            let full = |layer: usize| full_every > 0 && (layer + 1).is_multiple_of(full_every);
+            return Ok((0..n_layers).map(|it| if full(it) { Span::Full } else { span }).collect());
         };
         let Value::Array(Array::Bool(pattern)) = pattern else {
             return Err(self.range(key, pattern.type_name(), "an array of bools".to_owned()));
@@ -185,8 +197,8 @@ impl<'a> Numbers<'a> {
         Ok(pattern.iter().map(|&windowed| if windowed { span } else { Span::Full }).collect())
     }
 
-    fn only_neutral(&self) -> Result<(), LoadError> {
-        for (key, neutral, supported) in NEUTRAL {
+    fn only_neutral(&self, read: &[&str]) -> Result<(), LoadError> {
+        for (key, neutral, supported) in NEUTRAL.iter().filter(|it| !read.contains(&it.0)) {
             let key = self.key(key);
             let found = self.metadata.f64(&key)?;
             if let Some(x) = found.filter(|x| x != neutral) {

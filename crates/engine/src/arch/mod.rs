@@ -4,6 +4,7 @@
 //! `config`. To add one, copy the nearest, add a row to `ARCHITECTURES`, and give `tests/golden`
 //! its logits.
 
+mod cohere;
 mod config;
 mod llama;
 
@@ -50,14 +51,36 @@ pub struct Loaded {
 
 type Load = fn(&mut Weights<'_>, &Config) -> Result<Box<dyn Model>, LoadError>;
 
-/// `general.architecture` to loader. Models that differ only in their numbers and in which
-/// optional tensors they have share a row's loader: `qwen2` has biases, `qwen3` head norms.
-const ARCHITECTURES: &[(&str, Load)] =
-    &[("llama", llama::load), ("qwen2", llama::load), ("qwen3", llama::load)];
+/// What is true of all models of an architecture.
+struct Architecture {
+    /// `general.architecture`.
+    name: &'static str,
+    load: Load,
+    /// Keys that change what is computed and that `load` reads, of those of [`config::NEUTRAL`].
+    reads: &'static [&'static str],
+    /// Where a file has a window and no pattern of it: the last of so many layers in a row sees
+    /// everything; 0 for a window everywhere.
+    full_every: usize,
+}
+
+/// An architecture of plain numbers.
+const fn plain(name: &'static str, load: Load) -> Architecture {
+    Architecture { name, load, reads: &[], full_every: 0 }
+}
+
+/// Models that differ only in their numbers and in which optional tensors they have share a
+/// loader: `qwen2` has biases, `qwen3` head norms.
+const ARCHITECTURES: &[Architecture] = &[
+    Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
+    Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
+    plain("llama", llama::load),
+    plain("qwen2", llama::load),
+    plain("qwen3", llama::load),
+];
 
 /// The architectures that [`load`] knows.
 pub fn supported() -> impl Iterator<Item = &'static str> {
-    ARCHITECTURES.iter().map(|(name, _)| *name)
+    ARCHITECTURES.iter().map(|it| it.name)
 }
 
 /// The numbers of the model in `file`, from metadata alone.
@@ -66,8 +89,7 @@ pub fn supported() -> impl Iterator<Item = &'static str> {
 ///
 /// If the architecture is unknown, a key is missing or a number impossible.
 pub fn config(file: &ModelFile) -> Result<Config, LoadError> {
-    find(file)?;
-    Config::read(file)
+    Config::read(file, find(file)?)
 }
 
 /// Builds the model a file describes.
@@ -94,7 +116,7 @@ pub(crate) fn load_with(
     config: Config,
     layout: &Layout,
 ) -> Result<Loaded, LoadError> {
-    let load = find(file)?;
+    let Architecture { load, .. } = find(file)?;
     let mut taken = Taken::default();
     let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;
@@ -102,9 +124,8 @@ pub(crate) fn load_with(
     Ok(Loaded { model, config, weight_bytes: bytes, parameters })
 }
 
-fn find(file: &ModelFile) -> Result<Load, LoadError> {
+fn find(file: &ModelFile) -> Result<&'static Architecture, LoadError> {
     let name = file.architecture();
-    let row = ARCHITECTURES.iter().find(|(known, _)| *known == name);
     let unknown = || LoadError::UnknownArchitecture { name: name.to_owned() };
-    row.map(|(_, load)| *load).ok_or_else(unknown)
+    ARCHITECTURES.iter().find(|it| it.name == name).ok_or_else(unknown)
 }

@@ -6,6 +6,22 @@ use crate::QkOrder;
 /// Every family that is known.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
+        class: "CohereForCausalLM",
+        model_type: "cohere",
+        architecture: "command-r",
+        qk_order: QkOrder::Interleaved,
+        keys: &[COHERE_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, LLAMA_BIASES, QK_NORMS],
+    },
+    Family {
+        class: "Cohere2ForCausalLM",
+        model_type: "cohere2",
+        architecture: "cohere2",
+        qk_order: QkOrder::Interleaved,
+        keys: &[COHERE2_KEYS, COHERE_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, LLAMA_BIASES],
+    },
+    Family {
         class: "LlamaForCausalLM",
         model_type: "llama",
         architecture: "llama",
@@ -96,9 +112,35 @@ const QWEN3_KEYS: &[Key] = &[
     key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
 ];
 
+const COHERE_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", SAME_AS_HEADS),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(8192)),
+    real("logit_scale", "logit_scale", 0.0625),
+    real("layer_norm_eps", "attention.layer_norm_epsilon", 1e-5),
+    key("rms_norm_eps", Means::Elsewhere),
+    key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
+    key("use_qk_norm", Means::Tensors { otherwise: false, names: HEAD_NORMS }),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+    key("model_max_length", Means::Elsewhere),
+];
+
+const COHERE2_KEYS: &[Key] = &[
+    key("sliding_window", Means::WindowPattern { window: 4096, every: 4 }),
+    key("sliding_window_pattern", Means::Elsewhere),
+    // What transformers does not look at, with the values that it computes.
+    key("cache_implementation", Means::Elsewhere),
+    key("layer_switch", Means::Elsewhere),
+    key("order_of_interleaved_layers", Means::OneOf(&["local_attn_first"])),
+    key("position_embedding_type", Means::OneOf(&["rope_gptj"])),
+    key("use_embedding_sharing", Means::Elsewhere),
+    key("use_gated_activation", Means::Elsewhere),
+    key("use_parallel_block", Means::Elsewhere),
+];
+
 const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
 const ATTENTION_BIASES: &[&str] =
     &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
+const HEAD_NORMS: &[&str] = &["attn_q_norm.weight", "attn_k_norm.weight"];
 const MLP_BIASES: &[&str] = &["ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"];
 
 const DECODER_TENSORS: &[Name] = &[

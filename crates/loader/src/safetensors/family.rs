@@ -41,6 +41,9 @@ pub(super) enum Means {
     Rope { theta: f64 },
     /// The window that every layer has, with what transformers takes where the key is absent.
     Window { otherwise: Option<u32> },
+    /// The window of those layers that `layer_types` says, or else of all but the last of
+    /// `sliding_window_pattern` layers in a row; with what transformers takes where a key is absent.
+    WindowPattern { window: u32, every: u32 },
     /// The window of the layers from `max_window_layers` on, if `use_sliding_window` says so.
     WindowFrom,
     /// Whether these tensors of the first block are there.

@@ -92,6 +92,9 @@ impl View<'_> {
             }
             Means::Rope { theta } => rope::apply(self, *theta)?,
             Means::Window { otherwise } => window::everywhere(self, *otherwise)?,
+            Means::WindowPattern { window: otherwise, every } => {
+                window::by_layer(self, *otherwise, *every)?;
+            }
             Means::WindowFrom => window::from_a_layer(self)?,
             Means::Tensors { otherwise, names } => {
                 let found = self.config.flag(key.name)?.unwrap_or(*otherwise);

@@ -56,6 +56,22 @@ pub(in crate::cpu) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
     x.iter().sum()
 }
 
+/// `x / 2 * (1 + erf(x / sqrt(2)))`, with all instruction sets.
+pub(in crate::cpu) fn gelu(x: &mut [f32]) {
+    x.iter_mut().for_each(|x| *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2)));
+}
+
+/// The error function to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26.
+fn erf(x: f32) -> f32 {
+    const P: f64 = 0.327_591_1;
+    const A: [f64; 5] =
+        [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    let a = f64::from(x.abs());
+    let t = 1.0 / (1.0 + P * a);
+    let sum = A.iter().fold(0.0, |sum, a| (sum + a) * t);
+    (1.0 - sum * (-a * a).exp()) as f32 * x.signum()
+}
+
 /// Shared with `avx2`, as [`exp_sum`].
 pub(in crate::cpu) fn silu(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());

@@ -81,7 +81,9 @@ impl Planner<'_> {
                 | Basic::Rope(..)
                 | Basic::Outputs(_)
                 | Basic::Add(..)
-                | Basic::Glu(..),
+                | Basic::Glu(..)
+                | Basic::Act(..)
+                | Basic::Scale(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
         }

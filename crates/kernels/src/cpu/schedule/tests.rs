@@ -34,7 +34,7 @@ fn block(cpu: &mut Cpu) -> (Plan, Tensor) {
     let (head_dim, span) = (16, crate::Span::Full);
     let h = p.attend(q, c, &crate::Attn { head_dim, v_dim: 16, scale: 1.0, span });
     let sum = p.add(x, h);
-    let h = p.norm(sum, &Norm { cols: 96, w: None, eps: 1e-5 });
+    let h = p.norm(sum, &Norm::rms(96, None, 1e-5));
     let h = p.gated(h, &gate, &up, Act::Silu);
     let h = p.outputs(h);
     p.port(h);
@@ -96,7 +96,7 @@ fn independent_operations_need_no_meeting() {
     let cpu = cpu(Precision::Exact);
     let mut p = Plan::new();
     let [x, y] = [p.input(8), p.input(8)];
-    let norm = Norm { cols: 8, w: None, eps: 0.0 };
+    let norm = Norm::rms(8, None, 0.0);
     let [a, b] = [p.norm(x, &norm), p.norm(y, &norm)];
     // So that neither result takes an input's place.
     [x, y, a, b].into_iter().for_each(|it| p.port(it));
