@@ -20,7 +20,10 @@ const THERE: &[&str] = &[
     "command_r",
     "command_r7b",
     "command_r_plus",
+    "falcon2_11b",
     "falcon3",
+    "falcon_40b",
+    "falcon_7b",
     "mistral_large2",
     "llama2",
     "llama31",
@@ -30,6 +33,7 @@ const THERE: &[&str] = &[
     "mistral_7b_v03",
     "mistral_nemo",
     "qwen2",
+    "stablelm2",
 ];
 
 #[test]

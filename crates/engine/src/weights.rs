@@ -3,7 +3,7 @@
 //! What is asked for is noted, so that a tensor which nobody reads is found: a file whose model
 //! has more than its architecture computes would be computed wrong.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
     Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, Weight, WeightSpec,
@@ -76,6 +76,28 @@ impl<'a> Weights<'a> {
     }
 
     /// `None` if the file has no such norm.
+    pub(crate) fn layer_norm_if(
+        &mut self,
+        name: &str,
+        cols: usize,
+        eps: f32,
+    ) -> Result<Option<Norm>, LoadError> {
+        let there = self.file.tensors.contains_key(&format!("{}{name}.weight", self.prefix));
+        there.then(|| self.layer_norm(name, cols, eps)).transpose()
+    }
+
+    /// A layer norm of each head with weights of its own; `None` if the file has no such norm.
+    pub(crate) fn head_norms(
+        &mut self,
+        name: &str,
+        [n_heads, head_dim]: [usize; 2],
+        eps: f32,
+    ) -> Result<Option<Norm>, LoadError> {
+        let w = self.flat(&format!("{name}.weight"), [n_heads, head_dim])?;
+        Ok(w.map(|w| Norm { kind: NormKind::Layer, ..Norm::rms(head_dim, Some(w), eps) }))
+    }
+
+    /// `None` if the file has no such norm.
     pub(crate) fn norm_if(
         &mut self,
         name: &str,
@@ -105,6 +127,47 @@ impl<'a> Weights<'a> {
         let [rows, cols] = shape;
         let spec = WeightSpec { rows, cols, format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
+    }
+
+    /// The rows of `{name}.weight` one after the other, as many as each of `rows` says, with their
+    /// share of `{name}.bias`; `None` if the file has no such tensor. Nothing is copied.
+    pub(crate) fn fused<const N: usize>(
+        &mut self,
+        name: &str,
+        rows: [usize; N],
+        cols: usize,
+    ) -> Result<Option<[Linear; N]>, LoadError> {
+        let all: usize = rows.iter().sum();
+        let bias = self.tensor(&format!("{name}.bias"), [1, all])?;
+        let Some(tensor) = self.tensor(&format!("{name}.weight"), [all, cols])? else {
+            return Ok(None);
+        };
+        let row_bytes =
+            WeightSpec { rows: all, cols, format: tensor.format }.check(&tensor.parts)?;
+        let mut first = 0;
+        let mut linears = Vec::new();
+        for rows in rows {
+            let range = first..first + rows;
+            let spec = WeightSpec { rows, cols, format: tensor.format };
+            let w = self.backend.upload(&spec, &part(tensor, row_bytes, range.clone()))?;
+            let bias = bias.map(|bias| self.vector_part(bias, range)).transpose()?;
+            linears.push(Linear { w, bias });
+            first += rows;
+        }
+        Ok(Some(linears.try_into().expect("as many as there are rows")))
+    }
+
+    /// Some numbers of a vector.
+    fn vector_part(
+        &mut self,
+        vector: &FileTensor,
+        range: Range<usize>,
+    ) -> Result<Weight, LoadError> {
+        let format = vector.format;
+        let number_bytes =
+            WeightSpec { rows: vector.shape[0], cols: 1, format }.check(&vector.parts)?;
+        let spec = WeightSpec { rows: 1, cols: range.len(), format };
+        Ok(self.backend.upload(&spec, &part(vector, number_bytes, range))?)
     }
 
     /// A matrix as one row of all its numbers; `None` if the file has no such tensor.
@@ -181,6 +244,21 @@ impl Taken {
         let architecture = file.architecture().to_owned();
         Err(LoadError::UnusedTensors { architecture, first: first.clone(), more: unused.count() })
     }
+}
+
+/// These rows of a tensor, each of which has so many bytes.
+fn part(tensor: &FileTensor, row_bytes: usize, rows: Range<usize>) -> Vec<Bytes> {
+    let wanted = rows.start * row_bytes..rows.end * row_bytes;
+    let (mut begin, mut parts) = (0, Vec::new());
+    for part in &tensor.parts {
+        let end = begin + part.len();
+        let cut = wanted.start.max(begin)..wanted.end.min(end);
+        if !cut.is_empty() {
+            parts.push(part.slice(cut.start - begin..cut.end - begin));
+        }
+        begin = end;
+    }
+    parts
 }
 
 /// Up to three names of `file` that are nearly `name`.

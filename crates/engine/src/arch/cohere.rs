@@ -3,7 +3,7 @@
 //! Covers Command R and R+ (`command-r`), whose heads may have norms of their own, and Command R7B
 //! (`cohere2`), whose layers without a window do not look at positions.
 
-use kernels::{Linear, Norm, NormKind, Plan, Span, Tensor, Weight};
+use kernels::{Linear, Norm, Plan, Span, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
@@ -47,8 +47,8 @@ fn load_with(
         .map(|layer| {
             let (w, span) = (&mut w.block(layer), c.spans[layer]);
             let attn = Attention::without_norms(w, c, turns(span).then_some(rope), span)?;
-            let q_norm = head_norms(w, "attn_q_norm", [c.n_heads, c.head_dim], c.eps)?;
-            let k_norm = head_norms(w, "attn_k_norm", [c.n_kv_heads, c.head_dim], c.eps)?;
+            let q_norm = w.head_norms("attn_q_norm", [c.n_heads, c.head_dim], c.eps)?;
+            let k_norm = w.head_norms("attn_k_norm", [c.n_kv_heads, c.head_dim], c.eps)?;
             Ok(Block {
                 norm: w.layer_norm("attn_norm", c.dim, c.eps)?,
                 attn: Attention { q_norm, k_norm, ..attn },
@@ -60,17 +60,6 @@ fn load_with(
     let head = w.optional("output.weight", [c.vocab, c.dim])?.unwrap_or(embed); // tied when absent
     let logit_scale = Numbers::of(w.file).real("logit_scale", None, -1e6..=1e6)? as f32;
     Ok(Box::new(Cohere { embed, blocks, norm, head, logit_scale }))
-}
-
-/// A layer norm of each head with weights of its own, if the file has it.
-fn head_norms(
-    w: &mut Weights<'_>,
-    name: &str,
-    [n_heads, head_dim]: [usize; 2],
-    eps: f32,
-) -> Result<Option<Norm>, LoadError> {
-    let w = w.flat(&format!("{name}.weight"), [n_heads, head_dim])?;
-    Ok(w.map(|w| Norm { kind: NormKind::Layer, ..Norm::rms(head_dim, Some(w), eps) }))
 }
 
 impl Model for Cohere {

@@ -6,7 +6,9 @@
 
 mod cohere;
 mod config;
+mod falcon;
 mod llama;
+mod stablelm;
 
 use kernels::{Backend, CacheFormat, Plan, Tensor};
 use loader::ModelFile;
@@ -73,9 +75,11 @@ const fn plain(name: &'static str, load: Load) -> Architecture {
 const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
     Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
+    plain("falcon", falcon::load),
     plain("llama", llama::load),
     plain("qwen2", llama::load),
     plain("qwen3", llama::load),
+    plain("stablelm", stablelm::load),
 ];
 
 /// The architectures that [`load`] knows.

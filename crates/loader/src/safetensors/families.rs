@@ -1,5 +1,6 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
+use super::falcon;
 use super::family::{Family, Key, Means, Name, Otherwise, To};
 use crate::QkOrder;
 
@@ -20,6 +21,14 @@ pub(super) const FAMILIES: &[Family] = &[
         qk_order: QkOrder::Interleaved,
         keys: &[COHERE2_KEYS, COHERE_KEYS, DECODER_KEYS],
         tensors: &[DECODER_TENSORS, LLAMA_BIASES],
+    },
+    Family {
+        class: "FalconForCausalLM",
+        model_type: "falcon",
+        architecture: "falcon",
+        qk_order: QkOrder::Halves,
+        keys: &[FALCON_KEYS, DECODER_KEYS],
+        tensors: &[FALCON_TENSORS],
     },
     Family {
         class: "LlamaForCausalLM",
@@ -44,6 +53,14 @@ pub(super) const FAMILIES: &[Family] = &[
         qk_order: QkOrder::Halves,
         keys: &[MIXTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
         tensors: &[DECODER_TENSORS, MIXTRAL_TENSORS],
+    },
+    Family {
+        class: "StableLmForCausalLM",
+        model_type: "stablelm",
+        architecture: "stablelm",
+        qk_order: QkOrder::Halves,
+        keys: &[STABLELM_KEYS, DECODER_KEYS, STABLELM_TURNED],
+        tensors: &[DECODER_TENSORS, QKV_BIASES, STABLELM_TENSORS],
     },
     Family {
         class: "Qwen2ForCausalLM",
@@ -137,6 +154,36 @@ const COHERE2_KEYS: &[Key] = &[
     key("use_parallel_block", Means::Elsewhere),
 ];
 
+const FALCON_KEYS: &[Key] = &[
+    count_or("ffn_hidden_size", "feed_forward_length", Otherwise::Times(4, "hidden_size")),
+    key("intermediate_size", Means::Elsewhere),
+    key("ff_factor", Means::Elsewhere),
+    key("activation", Means::OneOf(&["gelu"])),
+    key("num_kv_heads", Means::By(falcon::heads)),
+    key("n_head_kv", Means::Elsewhere),
+    key("new_decoder_architecture", Means::Elsewhere),
+    key("multi_query", Means::Elsewhere),
+    key("parallel_attn", Means::Elsewhere),
+    key("num_ln_in_parallel_attn", Means::Elsewhere),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
+    real("layer_norm_epsilon", "attention.layer_norm_epsilon", 1e-5),
+    key("rms_norm_eps", Means::Elsewhere),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
+const STABLELM_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(32)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(4096)),
+    real("layer_norm_eps", "attention.layer_norm_epsilon", 1e-5),
+    key("rms_norm_eps", Means::Elsewhere),
+    key("use_qkv_bias", Means::Tensors { otherwise: false, names: &["attn_q.bias"] }),
+    key("qk_layernorm", Means::Tensors { otherwise: false, names: HEAD_NORMS }),
+    // A layer's second norm is there, or not.
+    key("use_parallel_residual", Means::Elsewhere),
+];
+
+const STABLELM_TURNED: &[Key] = &[key("partial_rotary_factor", Means::Turned { otherwise: 0.25 })];
+
 const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
 const ATTENTION_BIASES: &[&str] =
     &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
@@ -158,6 +205,31 @@ const DECODER_TENSORS: &[Name] = &[
     name("model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight"),
     Name { from: "model.layers.{}.self_attn.rotary_emb.inv_freq", to: To::Dropped },
     Name { from: "model.rotary_emb.inv_freq", to: To::Dropped },
+];
+
+const FALCON_TENSORS: &[Name] = &[
+    name("transformer.word_embeddings.weight", "token_embd.weight"),
+    name("transformer.ln_f.weight", "output_norm.weight"),
+    name("transformer.ln_f.bias", "output_norm.bias"),
+    name("lm_head.weight", "output.weight"),
+    name("transformer.h.{}.input_layernorm.weight", "blk.{}.attn_norm.weight"),
+    name("transformer.h.{}.input_layernorm.bias", "blk.{}.attn_norm.bias"),
+    name("transformer.h.{}.ln_mlp.weight", "blk.{}.attn_norm.weight"),
+    name("transformer.h.{}.ln_mlp.bias", "blk.{}.attn_norm.bias"),
+    name("transformer.h.{}.ln_attn.weight", "blk.{}.attn_norm_2.weight"),
+    name("transformer.h.{}.ln_attn.bias", "blk.{}.attn_norm_2.bias"),
+    name("transformer.h.{}.self_attention.query_key_value.weight", "blk.{}.attn_qkv.weight"),
+    name("transformer.h.{}.self_attention.dense.weight", "blk.{}.attn_output.weight"),
+    name("transformer.h.{}.mlp.dense_h_to_4h.weight", "blk.{}.ffn_up.weight"),
+    name("transformer.h.{}.mlp.dense_4h_to_h.weight", "blk.{}.ffn_down.weight"),
+];
+
+const STABLELM_TENSORS: &[Name] = &[
+    name("model.norm.bias", "output_norm.bias"),
+    name("model.layers.{}.input_layernorm.bias", "blk.{}.attn_norm.bias"),
+    name("model.layers.{}.post_attention_layernorm.bias", "blk.{}.ffn_norm.bias"),
+    stack("model.layers.{}.self_attn.q_layernorm.norms.{}.weight", "blk.{}.attn_q_norm.weight"),
+    stack("model.layers.{}.self_attn.k_layernorm.norms.{}.weight", "blk.{}.attn_k_norm.weight"),
 ];
 
 const QKV_BIASES: &[Name] = &[

@@ -3,6 +3,7 @@
 //! A family is data: `families` has the tables, `keys` and `names` follow them. A new kind of
 //! entry comes with the first family that needs it.
 
+use super::{Error, keys::View};
 use crate::QkOrder;
 
 /// One class of models.
@@ -46,6 +47,11 @@ pub(super) enum Means {
     WindowPattern { window: u32, every: u32 },
     /// The window of the layers from `max_window_layers` on, if `use_sliding_window` says so.
     WindowFrom,
+    /// The share of a head's columns that turn, with what transformers takes where it is absent.
+    /// It stands after the head.
+    Turned { otherwise: f64 },
+    /// Something that one family alone has.
+    By(fn(&mut View<'_>) -> Result<(), Error>),
     /// Whether these tensors of the first block are there.
     Tensors { otherwise: bool, names: &'static [&'static str] },
     /// Whether the embedding table is the head, too.
@@ -62,6 +68,8 @@ pub(super) enum Otherwise {
     Is(u32),
     /// The number at another key of `config.json`.
     Same(&'static str),
+    /// So many times that number.
+    Times(u32, &'static str),
 }
 
 /// A tensor's name; `{}` is a number.

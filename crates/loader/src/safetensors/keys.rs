@@ -95,6 +95,8 @@ impl View<'_> {
             Means::WindowPattern { window: otherwise, every } => {
                 window::by_layer(self, *otherwise, *every)?;
             }
+            Means::Turned { otherwise } => self.turned(key.name, *otherwise)?,
+            Means::By(apply) => apply(self)?,
             Means::WindowFrom => window::from_a_layer(self)?,
             Means::Tensors { otherwise, names } => {
                 let found = self.config.flag(key.name)?.unwrap_or(*otherwise);
@@ -113,8 +115,22 @@ impl View<'_> {
             (Some(n), _) => Ok(n),
             (None, Otherwise::Is(n)) => Ok(*n),
             (None, Otherwise::Same(other)) => self.need(other),
+            (None, Otherwise::Times(n, other)) => {
+                let product = self.need(other)?.checked_mul(*n);
+                product.ok_or_else(|| self.config.not(other, format!("below {}", u32::MAX / n)))
+            }
             (None, Otherwise::Missing) => self.need(key),
         }
+    }
+
+    fn turned(&mut self, key: &str, otherwise: f64) -> Result<(), Error> {
+        let share = self.config.real(key)?.unwrap_or(otherwise);
+        if !(0.0..=1.0).contains(&share) {
+            return Err(self.config.not(key, "a number from 0 to 1"));
+        }
+        let turned = (f64::from(self.head_dim()?) * share) as u32;
+        self.set("rope.dimension_count", Value::U32(turned));
+        Ok(())
     }
 
     fn one_of(&self, key: &str, known: &[&str]) -> Result<(), Error> {

@@ -11,6 +11,7 @@ mod card;
 mod config;
 mod dtype;
 mod error;
+mod falcon;
 mod families;
 mod family;
 mod folder;

@@ -1,0 +1,79 @@
+//! Falcon's heads: how many there are, and where their rows lie in the fused matrix.
+
+use super::{Error, keys::View};
+use crate::{Bytes, FileTensor, Value};
+
+/// Sets the number of key heads, and puts the rows of `attn_qkv` in GGUF's order.
+pub(super) fn heads(view: &mut View<'_>) -> Result<(), Error> {
+    let config = view.config;
+    let n_heads = view.need("num_attention_heads")?;
+    let grouped = config.flag("new_decoder_architecture")?.unwrap_or(false);
+    if !config.flag("parallel_attn")?.unwrap_or(true) {
+        return Err(config.not("parallel_attn", "true"));
+    }
+    let n_kv_heads = match grouped {
+        true => config.count("num_kv_heads")?.unwrap_or(n_heads),
+        false if config.flag("multi_query")?.unwrap_or(true) => 1,
+        false => return Err(config.not("multi_query", "true")),
+    };
+    let group = n_heads.checked_rem(n_kv_heads);
+    if group != Some(0) {
+        return Err(config.not("num_kv_heads", format!("a divisor of {n_heads}")));
+    }
+    view.set("attention.head_count_kv", Value::U32(n_kv_heads));
+    let layout = Layout {
+        n_groups: n_kv_heads as usize,
+        queries: (n_heads / n_kv_heads) as usize,
+        head_dim: view.head_dim()? as usize,
+    };
+    for (_, tensor) in view.tensors.iter_mut().filter(|it| it.0.ends_with(".attn_qkv.weight")) {
+        layout.sort(tensor);
+    }
+    Ok(())
+}
+
+/// The rows of a fused matrix: group after group, in each its queries, a key and a value.
+struct Layout {
+    n_groups: usize,
+    /// Query heads a group.
+    queries: usize,
+    head_dim: usize,
+}
+
+impl Layout {
+    /// All queries, then all keys, then all values: the same bytes, as other parts. A tensor of
+    /// another shape stays as it is, for whoever checks shapes.
+    fn sort(&self, tensor: &mut FileTensor) {
+        let n_rows = self.n_groups * (self.queries + 2) * self.head_dim;
+        let ([rows, _], [bytes]) = (&tensor.shape[..], &tensor.parts[..]) else { return };
+        if *rows != n_rows || n_rows == 0 {
+            return;
+        }
+        let head_bytes = bytes.len() / n_rows * self.head_dim;
+        let heads = |group: usize, first: usize, n: usize| -> Bytes {
+            let begin = (group * (self.queries + 2) + first) * head_bytes;
+            bytes.slice(begin..begin + n * head_bytes)
+        };
+        let of_all = |first, n| (0..self.n_groups).map(move |group| (group, first, n));
+        let parts = of_all(0, self.queries)
+            .chain(of_all(self.queries, 1))
+            .chain(of_all(self.queries + 1, 1))
+            .map(|(group, first, n)| heads(group, first, n));
+        tensor.parts = parts.collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+
+    #[test]
+    fn groups_become_queries_keys_values() {
+        let parts = vec![Bytes::new((0..16).collect::<Vec<u8>>())];
+        let mut tensor = FileTensor { format: Format::F16, shape: vec![8, 1], parts };
+        Layout { n_groups: 2, queries: 2, head_dim: 1 }.sort(&mut tensor);
+        let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
+        assert_eq!(bytes, [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15]);
+    }
+}
