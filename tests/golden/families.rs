@@ -29,6 +29,7 @@ const THERE: &[&str] = &[
     "llama31",
     "llama32_tied",
     "llama_bias",
+    "ministral3",
     "mistral_7b_v01",
     "mistral_7b_v03",
     "mistral_nemo",

@@ -11,7 +11,10 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
     reference::Reference,
 };
-use loader::{Access, ModelFile, Override, safetensors::UNREAD_KEYS};
+use loader::{
+    Access, ModelFile, Override,
+    safetensors::{SKIPPED_PARTS, UNREAD_KEYS},
+};
 
 use crate::{
     args::{Device, Load, Model},
@@ -99,21 +102,28 @@ pub(crate) fn open(
     }
     let file = ModelFile::open_with(path, overrides, access)
         .with_context(|| format!("cannot load `{name}`"))?;
-    if let Some(warning) = unread_keys(&file)? {
+    for warning in warnings(&file)? {
         tell(format_args!("warning: {warning}"));
     }
     Ok(file)
 }
 
-/// A warning about what the file says and nobody here reads.
+/// Warnings about what the file holds and nobody here reads.
 ///
 /// # Errors
 ///
 /// If the file is not sound.
-pub(crate) fn unread_keys(file: &ModelFile) -> Result<Option<String>, loader::Error> {
-    let keys = file.metadata.strings(UNREAD_KEYS)?;
-    let keys = keys.map(|it| it.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>());
-    Ok(keys.map(|it| format!("keys of `config.json` that nobody here knows: {}", it.join(", "))))
+pub(crate) fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
+    let quoted = |key| -> Result<Option<String>, loader::Error> {
+        let names = file.metadata.strings(key)?;
+        let names = names.map(|it| it.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+        Ok(names.map(|it| it.join(", ")))
+    };
+    let keys = quoted(UNREAD_KEYS)?
+        .map(|it| format!("keys of `config.json` that nobody here knows: {it}"));
+    let parts = quoted(SKIPPED_PARTS)?
+        .map(|it| format!("parts of the model that are not used: {it}; it reads and writes text"));
+    Ok([keys, parts].into_iter().flatten().collect())
 }
 
 /// The device that `load` asks for.

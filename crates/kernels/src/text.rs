@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Act, Attn, Basic, Cache, Fused, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Span, Tensor,
-    Weight, plan::Step,
+    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Span,
+    Tensor, Weight, plan::Step,
 };
 
 impl fmt::Display for Plan {
@@ -78,6 +78,9 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::Glu(gate, up, act) => write!(f, "{gate}, {up}, {act}"),
         Basic::Act(x, act) => write!(f, "{x}, {act}"),
         Basic::Scale(x, factor) => write!(f, "{x}, {factor}"),
+        Basic::PlaceScale(x, Growth { rate, every, shift }) => {
+            write!(f, "{x}, rate {rate} every {every}, shift {shift}")
+        }
     }
 }
 

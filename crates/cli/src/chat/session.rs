@@ -66,7 +66,7 @@ impl Session {
             chunk: CHUNK,
             ..Options::default()
         };
-        let warnings = model::unread_keys(&file)?.into_iter().collect();
+        let warnings = model::warnings(&file)?;
         let loading = || format!("cannot load `{name}`");
         let engine = Engine::load(&file, backend, &options).with_context(loading)?;
         let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;

@@ -29,7 +29,6 @@ pub(super) const NEUTRAL: &[(&str, f64, &str)] = &[
     ("logit_scale", 1.0, "1"),
     ("residual_scale", 1.0, "1"),
     ("embedding_scale", 1.0, "1"),
-    ("rope.scaling.attn_factor", 1.0, "1"),
 ];
 
 /// What the metadata says about a model.

@@ -77,6 +77,7 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
     plain("falcon", falcon::load),
     plain("llama", llama::load),
+    plain("mistral3", llama::load),
     plain("qwen2", llama::load),
     plain("qwen3", llama::load),
     plain("stablelm", stablelm::load),

@@ -47,6 +47,14 @@ pub(super) const FAMILIES: &[Family] = &[
         tensors: &[DECODER_TENSORS],
     },
     Family {
+        class: "Mistral3ForConditionalGeneration",
+        model_type: "mistral3",
+        architecture: "mistral3",
+        qk_order: QkOrder::Halves,
+        keys: &[MISTRAL3_KEYS, MISTRAL_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS],
+    },
+    Family {
         class: "MixtralForCausalLM",
         model_type: "mixtral",
         architecture: "llama",
@@ -109,6 +117,8 @@ const MISTRAL_KEYS: &[Key] = &[
     key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
     key("sliding_window", Means::Window { otherwise: Some(4096) }),
 ];
+
+const MISTRAL3_KEYS: &[Key] = &[key("sliding_window", Means::Window { otherwise: None })];
 
 const MIXTRAL_KEYS: &[Key] = &[
     count_or("num_local_experts", "expert_count", Otherwise::Is(8)),

@@ -20,6 +20,7 @@ mod header_error;
 mod header_json;
 mod index;
 mod keys;
+mod multimodal;
 mod names;
 mod rope;
 mod shards;
@@ -42,6 +43,7 @@ use family::Family;
 use folder::Folder;
 pub use keys::UNREAD_KEYS;
 use keys::View;
+pub use multimodal::SKIPPED_PARTS;
 use shards::Weights;
 
 use crate::{Access, Bytes, Container, Mapping, Metadata, ModelFile, QkOrder, Value};
@@ -96,12 +98,17 @@ fn assemble(
 ) -> Result<ModelFile, crate::Error> {
     let mut metadata = Metadata::default();
     let (family, architecture) = family_of(Config::new(config))?;
+    let is_multimodal = family.is_some_and(Family::is_multimodal);
+    let config = &if is_multimodal { multimodal::text_config(config) } else { config.clone() };
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
     if let Some(name) = folder.name() {
         metadata.insert("general.name", Value::String(name));
     }
     card::apply(folder, &mut metadata);
     let mut tensors: BTreeMap<_, _> = match family {
+        Some(family) if is_multimodal => {
+            names::rename(family, multimodal::text_tensors(weights.tensors, &mut metadata))?
+        }
         Some(family) => names::rename(family, weights.tensors)?,
         None => weights.tensors.into_iter().collect(),
     };

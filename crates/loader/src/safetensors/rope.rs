@@ -102,15 +102,32 @@ fn checked_pairs(view: &View<'_>, dim: u32) -> Result<u32, Error> {
     Ok(dim / 2)
 }
 
+/// How fast queries grow with their position, in the unit of the original context.
+const TEMPERATURE: &str = "llama_4_scaling_beta";
+
 /// The names of YaRN's parameters in `config.json` and in GGUF.
 const YARN: &[(&str, &str)] = &[
     ("attention_factor", "rope.scaling.attn_factor"),
     ("beta_fast", "rope.scaling.yarn_beta_fast"),
     ("beta_slow", "rope.scaling.yarn_beta_slow"),
+    (TEMPERATURE, "attention.temperature_scale"),
 ];
 
 fn yarn(view: &mut View<'_>, scaling: Config<'_>) -> Result<(), Error> {
-    known(scaling, &["factor", ORIGINAL, "attention_factor", "beta_fast", "beta_slow"])?;
+    known(
+        scaling,
+        &[
+            "factor",
+            ORIGINAL,
+            "attention_factor",
+            "beta_fast",
+            "beta_slow",
+            "mscale",
+            "mscale_all_dim",
+            "truncate",
+            TEMPERATURE,
+        ],
+    )?;
     let factor = need(scaling, "factor")?;
     named(view, "yarn", factor);
     let original = match scaling.count(ORIGINAL)? {
@@ -122,6 +139,17 @@ fn yarn(view: &mut View<'_>, scaling: Config<'_>) -> Result<(), Error> {
         if let Some(x) = scaling.positive(key)? {
             view.set(gguf, Value::F32(x as f32));
         }
+    }
+    let gain = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 };
+    let mscales = (scaling.real("mscale")?, scaling.real("mscale_all_dim")?);
+    if let (Some(one), Some(all)) = mscales
+        && one * all != 0.0
+        && scaling.get("attention_factor").is_none()
+    {
+        view.set("rope.scaling.attn_factor", Value::F32((gain(one) / gain(all)) as f32));
+    }
+    if let Some(truncate) = scaling.flag("truncate")? {
+        view.set("rope.scaling.yarn_truncate", Value::Bool(truncate));
     }
     Ok(())
 }

@@ -83,7 +83,8 @@ impl Planner<'_> {
                 | Basic::Add(..)
                 | Basic::Glu(..)
                 | Basic::Act(..)
-                | Basic::Scale(..),
+                | Basic::Scale(..)
+                | Basic::PlaceScale(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
         }
