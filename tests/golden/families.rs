@@ -33,7 +33,10 @@ const THERE: &[&str] = &[
     "mistral_7b_v01",
     "mistral_7b_v03",
     "mistral_nemo",
+    "olmo3",
     "qwen2",
+    "qwen3",
+    "smollm3",
     "stablelm2",
 ];
 

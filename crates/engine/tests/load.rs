@@ -33,7 +33,7 @@ fn check_key(key: &str, value: Value, expected: &str) {
 #[test]
 fn an_unknown_architecture_lists_the_supported() {
     let all: Vec<_> = arch::supported().collect();
-    assert!(all.is_sorted() && all.contains(&"llama"), "{all:?}");
+    assert!(all.contains(&"llama"), "{all:?}");
     check(
         |file| drop(file.metadata.insert("general.architecture", Value::String("mamba2".into()))),
         &format!("architecture `mamba2` is not supported\nhint: supported: {}", all.join(", ")),

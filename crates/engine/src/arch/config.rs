@@ -56,6 +56,8 @@ pub struct Config {
     pub context: usize,
     /// How far back a row sees, by layer.
     pub spans: Vec<Span>,
+    /// Whether queries and keys turn with their position, by layer.
+    pub turns: Vec<bool>,
     /// Of the norms.
     pub eps: f32,
 }
@@ -90,6 +92,7 @@ impl Config {
             turned,
             context: n.count("context_length", 1..=u64::from(u32::MAX))?,
             spans: n.spans(n_layers, of.full_every)?,
+            turns: n.turns(n_layers, of.still_every)?,
             eps: n.eps()?,
         })
     }
@@ -182,9 +185,21 @@ impl<'a> Numbers<'a> {
         let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
         let span = if window == 0 { Span::Full } else { Span::Window(window as u32) };
         let key = "attention.sliding_window_pattern";
+        let windowed = self.by_layer(key, n_layers, full_every)?;
+        Ok(windowed.into_iter().map(|it| if it { span } else { Span::Full }).collect())
+    }
+
+    /// Where a file says nothing, the last of `still_every` layers does not turn.
+    fn turns(&self, n_layers: usize, still_every: usize) -> Result<Vec<bool>, LoadError> {
+        self.by_layer("rope.layers", n_layers, still_every)
+    }
+
+    /// Something that a file says of each layer, or that holds for all but the last of `every` in a
+    /// row; 0 for all.
+    fn by_layer(&self, key: &str, n_layers: usize, every: usize) -> Result<Vec<bool>, LoadError> {
         let Some(pattern) = self.metadata.get(&self.key(key)) else {
-            let full = |layer: usize| full_every > 0 && (layer + 1).is_multiple_of(full_every);
-            return Ok((0..n_layers).map(|it| if full(it) { Span::Full } else { span }).collect());
+            let last = |layer: usize| every > 0 && (layer + 1).is_multiple_of(every);
+            return Ok((0..n_layers).map(|it| !last(it)).collect());
         };
         let Value::Array(Array::Bool(pattern)) = pattern else {
             return Err(self.range(key, pattern.type_name(), "an array of bools".to_owned()));
@@ -193,7 +208,7 @@ impl<'a> Numbers<'a> {
             let found = format!("an array of {}", pattern.len());
             return Err(self.range(key, found, format!("{n_layers} elements, one a layer")));
         }
-        Ok(pattern.iter().map(|&windowed| if windowed { span } else { Span::Full }).collect())
+        Ok(pattern.to_vec())
     }
 
     fn only_neutral(&self, read: &[&str]) -> Result<(), LoadError> {

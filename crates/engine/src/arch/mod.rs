@@ -8,6 +8,7 @@ mod cohere;
 mod config;
 mod falcon;
 mod llama;
+mod olmo;
 mod stablelm;
 
 use kernels::{Backend, CacheFormat, Plan, Tensor};
@@ -63,11 +64,14 @@ struct Architecture {
     /// Where a file has a window and no pattern of it: the last of so many layers in a row sees
     /// everything; 0 for a window everywhere.
     full_every: usize,
+    /// Where a file does not say which layers turn: the last of so many in a row does not; 0 if all
+    /// do.
+    still_every: usize,
 }
 
 /// An architecture of plain numbers.
 const fn plain(name: &'static str, load: Load) -> Architecture {
-    Architecture { name, load, reads: &[], full_every: 0 }
+    Architecture { name, load, reads: &[], full_every: 0, still_every: 0 }
 }
 
 /// Models that differ only in their numbers and in which optional tensors they have share a
@@ -78,8 +82,10 @@ const ARCHITECTURES: &[Architecture] = &[
     plain("falcon", falcon::load),
     plain("llama", llama::load),
     plain("mistral3", llama::load),
+    Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
     plain("qwen2", llama::load),
     plain("qwen3", llama::load),
+    Architecture { still_every: 4, ..plain("smollm3", llama::load) },
     plain("stablelm", stablelm::load),
 ];
 

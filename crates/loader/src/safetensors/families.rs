@@ -1,7 +1,7 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
-use super::falcon;
 use super::family::{Family, Key, Means, Name, Otherwise, To};
+use super::{falcon, rope};
 use crate::QkOrder;
 
 /// Every family that is known.
@@ -61,6 +61,30 @@ pub(super) const FAMILIES: &[Family] = &[
         qk_order: QkOrder::Halves,
         keys: &[MIXTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
         tensors: &[DECODER_TENSORS, MIXTRAL_TENSORS],
+    },
+    Family {
+        class: "Olmo2ForCausalLM",
+        model_type: "olmo2",
+        architecture: "olmo2",
+        qk_order: QkOrder::Halves,
+        keys: &[OLMO2_KEYS, DECODER_KEYS],
+        tensors: &[POST_NORMS, DECODER_TENSORS, QK_NORMS],
+    },
+    Family {
+        class: "Olmo3ForCausalLM",
+        model_type: "olmo3",
+        architecture: "olmo2",
+        qk_order: QkOrder::Halves,
+        keys: &[OLMO3_KEYS, OLMO2_KEYS, DECODER_KEYS],
+        tensors: &[POST_NORMS, DECODER_TENSORS, QK_NORMS],
+    },
+    Family {
+        class: "SmolLM3ForCausalLM",
+        model_type: "smollm3",
+        architecture: "smollm3",
+        qk_order: QkOrder::Halves,
+        keys: &[SMOLLM3_KEYS, LLAMA_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, LLAMA_BIASES],
     },
     Family {
         class: "StableLmForCausalLM",
@@ -194,6 +218,31 @@ const STABLELM_KEYS: &[Key] = &[
 
 const STABLELM_TURNED: &[Key] = &[key("partial_rotary_factor", Means::Turned { otherwise: 0.25 })];
 
+const OLMO2_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", SAME_AS_HEADS),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5),
+    key("rope_parameters", Means::Rope { theta: 500_000.0 }),
+    key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
+];
+
+const OLMO3_KEYS: &[Key] = &[
+    key("sliding_window", Means::WindowPattern { window: 4096, every: 4 }),
+    key("rope_parameters", Means::By(rope::of_full_layers)),
+];
+
+const SMOLLM3_KEYS: &[Key] = &[
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(4)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(32_768)),
+    key("rope_parameters", Means::Rope { theta: 2_000_000.0 }),
+    key("no_rope_layers", Means::RopeLayers { every: 4 }),
+    key("no_rope_layer_interval", Means::Elsewhere),
+    key("use_sliding_window", Means::Elsewhere),
+    key("sliding_window", Means::WindowFrom),
+    key("max_window_layers", Means::Elsewhere),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
 const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
 const ATTENTION_BIASES: &[&str] =
     &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
@@ -256,6 +305,11 @@ const LLAMA_BIASES: &[Name] = &[
     name("model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"),
     name("model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"),
     name("model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"),
+];
+
+const POST_NORMS: &[Name] = &[
+    name("model.layers.{}.post_attention_layernorm.weight", "blk.{}.post_attention_norm.weight"),
+    name("model.layers.{}.post_feedforward_layernorm.weight", "blk.{}.post_ffw_norm.weight"),
 ];
 
 const QK_NORMS: &[Name] = &[

@@ -52,6 +52,9 @@ pub(super) enum Means {
     Turned { otherwise: f64 },
     /// Something that one family alone has.
     By(fn(&mut View<'_>) -> Result<(), Error>),
+    /// Which layers turn: the list of that name, or all but the last of so many layers in a row as
+    /// `no_rope_layer_interval` says; with what transformers takes where both are absent.
+    RopeLayers { every: u32 },
     /// Whether these tensors of the first block are there.
     Tensors { otherwise: bool, names: &'static [&'static str] },
     /// Whether the embedding table is the head, too.

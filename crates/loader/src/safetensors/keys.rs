@@ -97,6 +97,7 @@ impl View<'_> {
             }
             Means::Turned { otherwise } => self.turned(key.name, *otherwise)?,
             Means::By(apply) => apply(self)?,
+            Means::RopeLayers { every } => rope::layers(self, *every)?,
             Means::WindowFrom => window::from_a_layer(self)?,
             Means::Tensors { otherwise, names } => {
                 let found = self.config.flag(key.name)?.unwrap_or(*otherwise);

@@ -5,15 +5,36 @@
 
 use std::f64::consts::TAU;
 
+use serde_json::Value as Json;
+
 use super::{Error, config::Config, keys::View, names::vector};
-use crate::Value;
+use crate::{Array, Value};
 
 const TYPES: &str = "`default`, `linear`, `llama3` or `yarn`";
 
 /// Sets `rope.*` and, for Llama 3, the tensor.
 pub(super) fn apply(view: &mut View<'_>, otherwise: f64) -> Result<(), Error> {
+    let new = view.config.object("rope_parameters")?;
+    apply_new(view, otherwise, new)
+}
+
+/// The same, where only layers without a window scale positions: OLMo 3, with one `rope_theta`.
+pub(super) fn of_full_layers(view: &mut View<'_>) -> Result<(), Error> {
+    let new = view.config.object("rope_parameters")?;
+    let of = |kind: &str| Ok(new.map(|it| it.object(kind)).transpose()?.flatten());
+    let (full, windowed) = (of("full_attention")?, of("sliding_attention")?);
+    if let Some(windowed) = windowed {
+        let theta = |it: Option<Config<'_>>| it.map_or(Ok(None), |it| it.positive("rope_theta"));
+        if kind(windowed)? != "default" || theta(Some(windowed))? != theta(full)? {
+            let expected = "positions as in the other layers, not scaled";
+            return Err(view.config.not("rope_parameters", expected));
+        }
+    }
+    apply_new(view, 500_000.0, full.or(new))
+}
+
+fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Result<(), Error> {
     let config = view.config;
-    let new = config.object("rope_parameters")?;
     let old = config.object("rope_scaling")?;
     let theta = match new.map(|it| it.positive("rope_theta")).transpose()?.flatten() {
         Some(theta) => theta,
@@ -38,6 +59,26 @@ pub(super) fn apply(view: &mut View<'_>, otherwise: f64) -> Result<(), Error> {
         "yarn" => yarn(view, scaling),
         _ => Err(scaling.not(type_key(scaling), TYPES)),
     }
+}
+
+/// Sets which layers turn.
+pub(super) fn layers(view: &mut View<'_>, every: u32) -> Result<(), Error> {
+    let n_layers = view.need("num_hidden_layers")?;
+    let key = "no_rope_layers";
+    let turns = match view.config.array(key)? {
+        Some(list) => {
+            let turns = |it: &Json| it.as_u64().filter(|it| *it <= 1).map(|it| it == 1);
+            let turns = list.iter().map(turns).collect::<Option<Vec<_>>>();
+            turns.ok_or_else(|| view.config.not(key, "an array of 0 and 1"))?
+        }
+        None => {
+            let every = view.config.count("no_rope_layer_interval")?.unwrap_or(every).max(1);
+            // As many as any published model has, with room; more are refused later.
+            (1..=n_layers.min(1 << 16)).map(|it| !it.is_multiple_of(every)).collect()
+        }
+    };
+    view.set("rope.layers", Value::Array(Array::Bool(turns.into())));
+    Ok(())
 }
 
 fn type_key(scaling: Config<'_>) -> &'static str {
