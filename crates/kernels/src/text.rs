@@ -81,6 +81,7 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::PlaceScale(x, Growth { rate, every, shift }) => {
             write!(f, "{x}, rate {rate} every {every}, shift {shift}")
         }
+        Basic::Softcap(x, cap) => write!(f, "{x}, cap {cap}"),
     }
 }
 
@@ -146,12 +147,15 @@ impl fmt::Display for Cache {
 
 impl fmt::Display for Attn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head_dim, v_dim, scale, span } = self;
+        let Self { head_dim, v_dim, scale, softcap, span } = self;
         write!(f, "heads of {head_dim}")?;
         if v_dim != head_dim {
             write!(f, " and {v_dim}")?;
         }
         write!(f, ", scale {scale}")?;
+        if let Some(cap) = softcap {
+            write!(f, ", cap {cap}")?;
+        }
         match span {
             Span::Full => Ok(()),
             Span::Window(w) => write!(f, ", window {w}"),
@@ -164,6 +168,7 @@ impl fmt::Display for Act {
         f.write_str(match self {
             Self::Silu => "silu",
             Self::Gelu => "gelu",
+            Self::GeluTanh => "gelu_tanh",
         })
     }
 }

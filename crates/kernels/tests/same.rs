@@ -100,7 +100,11 @@ impl Maker {
         let [q, k, v] = p.linears(h, l.each_ref());
         let (q, k) = (p.rope(q, &rope), p.rope(k, &rope));
         p.store(cache, k, Some(v));
-        let h = p.attend(q, cache, &Attn { head_dim, v_dim: head_dim, scale: 0.5, span });
+        let h = p.attend(
+            q,
+            cache,
+            &Attn { head_dim, v_dim: head_dim, scale: 0.5, softcap: None, span },
+        );
         let h = p.linear(h, &self.linear(Format::Q8_0, DIM, DIM));
         let x = p.add(x, h);
         let h = p.norm(x, &norm);

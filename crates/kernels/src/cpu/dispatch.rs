@@ -61,6 +61,10 @@ pub(super) struct Vectors {
     pub(super) exp_sum: fn(x: &mut [f32], max: f32) -> f32,
     /// `x[i] = x[i] / (1 + exp(-x[i]))`
     pub(super) silu: fn(x: &mut [f32]),
+    /// As [`Act::GeluTanh`](crate::Act::GeluTanh) says.
+    pub(super) gelu_tanh: fn(x: &mut [f32]),
+    /// `x[i] = cap * tanh(x[i] / cap)`
+    pub(super) softcap: fn(x: &mut [f32], cap: f32),
     /// See [`quantise`](super::quantise::quantise).
     pub(super) quantise: fn(row: &[f32], out: &mut [Q8Block]),
 }
@@ -170,8 +174,13 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-static AVX2_EXACT: Vectors =
-    Vectors { exp_sum: scalar::vectors::exp_sum, silu: scalar::vectors::silu, ..AVX2_FAST };
+static AVX2_EXACT: Vectors = Vectors {
+    exp_sum: scalar::vectors::exp_sum,
+    silu: scalar::vectors::silu,
+    gelu_tanh: scalar::vectors::gelu_tanh,
+    softcap: scalar::vectors::softcap,
+    ..AVX2_FAST
+};
 
 #[cfg(target_arch = "x86_64")]
 static AVX2_FAST: Vectors = Vectors {
@@ -183,6 +192,8 @@ static AVX2_FAST: Vectors = Vectors {
     max: checked!(|x| avx2::vectors::max(x)),
     exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
     silu: checked!(|x| avx2::vectors::silu(x)),
+    gelu_tanh: checked!(|x| avx2::vectors::gelu_tanh(x)),
+    softcap: checked!(|x, cap| avx2::vectors::softcap(x, cap)),
     quantise: checked!(|row, out| avx2::quantise::quantise(row, out)),
 };
 

@@ -7,6 +7,8 @@ use core::{arch::x86_64::*, f32, f64};
 
 use half::f16;
 
+use crate::cpu::scalar::vectors::GELU;
+
 use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -109,6 +111,21 @@ pub(in crate::cpu) fn silu(x: &mut [f32]) {
     change_8s(x, |x| _mm256_div_ps(x, _mm256_add_ps(one, exp(_mm256_sub_ps(zero, x)))));
 }
 
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn gelu_tanh(x: &mut [f32]) {
+    let (one, [a, b]) = (_mm256_set1_ps(1.0), GELU.map(|c| _mm256_set1_ps(c)));
+    change_8s(x, |x| {
+        let z = _mm256_mul_ps(x, _mm256_fmadd_ps(_mm256_mul_ps(b, x), x, a));
+        _mm256_div_ps(x, _mm256_add_ps(one, exp(z)))
+    });
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn softcap(x: &mut [f32], cap: f32) {
+    let cap = _mm256_set1_ps(cap);
+    change_8s(x, |x| _mm256_mul_ps(cap, tanh(_mm256_div_ps(x, cap))));
+}
+
 /// Replaces 8 numbers at a time. Past the end `change` is given zeros.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -148,6 +165,27 @@ fn exp(x: __m256) -> __m256 {
     let y = _mm256_mul_ps(y, power_of_two(first));
     _mm256_mul_ps(y, power_of_two(_mm256_sub_epi32(k, first)))
 }
+
+/// `tanh(x)`: near zero the odd polynomial of Cephes' `tanhf`, else `1 - 2 / (exp(2 x) + 1)`, which
+/// would lose what is small.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn tanh(x: __m256) -> __m256 {
+    let (one, two) = (_mm256_set1_ps(1.0), _mm256_set1_ps(2.0));
+    let fraction = _mm256_div_ps(two, _mm256_add_ps(exp(_mm256_mul_ps(two, x)), one));
+    let square = _mm256_mul_ps(x, x);
+    let mut small = _mm256_set1_ps(TANH[0]);
+    for c in &TANH[1..] {
+        small = _mm256_fmadd_ps(small, square, _mm256_set1_ps(*c));
+    }
+    let small = _mm256_fmadd_ps(_mm256_mul_ps(small, square), x, x);
+    let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+    let is_small = _mm256_cmp_ps::<_CMP_LT_OQ>(magnitude, _mm256_set1_ps(0.625));
+    _mm256_blendv_ps(_mm256_sub_ps(one, fraction), small, is_small)
+}
+
+const TANH: [f32; 5] =
+    [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_82];
 
 const LN_2_UPPER: f32 = 0.693_359_4;
 const LN_2_LOWER: f32 = (f64::consts::LN_2 - LN_2_UPPER as f64) as f32;

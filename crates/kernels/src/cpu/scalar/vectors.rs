@@ -6,8 +6,23 @@ use loader::format::f16_to_f32;
 use super::{LANES, add_products};
 use crate::cpu::{dispatch::Vectors, quantise::quantise};
 
-pub(in crate::cpu) static VECTORS: Vectors =
-    Vectors { dot, dot_f16, axpy, axpy_f16, to_f16, max, exp_sum, silu, quantise };
+pub(in crate::cpu) static VECTORS: Vectors = Vectors {
+    dot,
+    dot_f16,
+    axpy,
+    axpy_f16,
+    to_f16,
+    max,
+    exp_sum,
+    silu,
+    gelu_tanh,
+    softcap,
+    quantise,
+};
+
+/// `1 + tanh(u)` is `2 / (1 + exp(-2 u))`, so that `gelu_tanh` of `x` is `x / (1 + exp(z))` with
+/// `z = x (GELU[0] + GELU[1] x^2)`, which loses nothing where the sum is nearly zero.
+pub(in crate::cpu) const GELU: [f32; 2] = [-1.595_769_1, -0.071_354_814];
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     debug_assert_eq!(a.len(), b.len());
@@ -75,4 +90,14 @@ fn erf(x: f32) -> f32 {
 /// Shared with `avx2`, as [`exp_sum`].
 pub(in crate::cpu) fn silu(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
+}
+
+/// Shared with `avx2`, as [`exp_sum`].
+pub(in crate::cpu) fn gelu_tanh(x: &mut [f32]) {
+    x.iter_mut().for_each(|x| *x /= 1.0 + (*x * (GELU[0] + GELU[1] * *x * *x)).exp());
+}
+
+/// Shared with `avx2`, as [`exp_sum`].
+pub(in crate::cpu) fn softcap(x: &mut [f32], cap: f32) {
+    x.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh());
 }

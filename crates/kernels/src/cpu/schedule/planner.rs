@@ -84,7 +84,8 @@ impl Planner<'_> {
                 | Basic::Glu(..)
                 | Basic::Act(..)
                 | Basic::Scale(..)
-                | Basic::PlaceScale(..),
+                | Basic::PlaceScale(..)
+                | Basic::Softcap(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
         }

@@ -32,7 +32,7 @@ fn block(cpu: &mut Cpu) -> (Plan, Tensor) {
     let [q, k, v] = p.linears(x, l.each_ref());
     p.store(c, k, Some(v));
     let (head_dim, span) = (16, crate::Span::Full);
-    let h = p.attend(q, c, &crate::Attn { head_dim, v_dim: 16, scale: 1.0, span });
+    let h = p.attend(q, c, &crate::Attn { head_dim, v_dim: 16, scale: 1.0, softcap: None, span });
     let sum = p.add(x, h);
     let h = p.norm(sum, &Norm::rms(96, None, 1e-5));
     let h = p.gated(h, &gate, &up, Act::Silu);

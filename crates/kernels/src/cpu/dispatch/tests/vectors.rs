@@ -156,6 +156,60 @@ fn silu() {
     });
 }
 
+/// `1 + tanh(u)` without the loss of a sum that is nearly zero.
+fn exact_gelu(x: f64) -> f64 {
+    let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+    x / (1.0 + (-2.0 * u).exp())
+}
+
+#[test]
+fn gelu_tanh() {
+    check_all(|name, vectors, len| {
+        let x: Vec<f32> = noise(6, len).iter().map(|x| 12.0 * x).collect();
+        let mut y = x.clone();
+        (vectors.gelu_tanh)(&mut y);
+        for (&x, y) in x.iter().zip(y) {
+            let exact = exact_gelu(f64::from(x));
+            let off = (f64::from(y) - exact).abs();
+            // The exponent is off by some units in the last place, and its power by as many times it.
+            let allowed = 4e-7 * exact.abs() * (1.0 + 1.6 * f64::from(x).abs().powi(3)) + 1e-36;
+            assert!(off <= allowed, "{name}: gelu_tanh({x}) is {exact:e}, found {y:e}");
+        }
+    });
+}
+
+#[test]
+fn softcap() {
+    check_all(|name, vectors, len| {
+        for (seed, cap) in [(7, 50.0), (8, 0.25)] {
+            let x: Vec<f32> = noise(seed, len).iter().map(|x| 20.0 * x).collect();
+            let mut y = x.clone();
+            (vectors.softcap)(&mut y, cap);
+            for (&x, y) in x.iter().zip(y) {
+                let exact = f64::from(cap) * (f64::from(x) / f64::from(cap)).tanh();
+                let off = (f64::from(y) - exact).abs();
+                let allowed = 4e-7 * exact.abs();
+                assert!(off <= allowed, "{name}: softcap({x}, {cap}) is {exact:e}, found {y:e}");
+            }
+        }
+    });
+}
+
+#[test]
+fn ends_of_gelu_and_softcap() {
+    for isa in available() {
+        for precision in [Precision::Exact, Precision::Fast] {
+            let ends = [0.0, 1e30, -1e30, f32::INFINITY, f32::NAN];
+            let (mut x, mut y) = (ends, ends);
+            (vectors(isa, precision).gelu_tanh)(&mut x);
+            assert_eq!(x[..4], [0.0, 1e30, 0.0, f32::INFINITY], "{isa} {precision}");
+            (vectors(isa, precision).softcap)(&mut y, 30.0);
+            assert_eq!(y[..4], [0.0, 30.0, -30.0, 30.0], "{isa} {precision}");
+            assert!(x[4].is_nan() && y[4].is_nan(), "{isa} {precision}");
+        }
+    }
+}
+
 #[test]
 fn silu_of_the_ends() {
     for isa in available() {
