@@ -25,6 +25,8 @@ const THERE: &[&str] = &[
     "falcon_40b",
     "falcon_7b",
     "mistral_large2",
+    "gemma4_31b",
+    "gemma4_e2b",
     "llama2",
     "llama31",
     "llama32_tied",

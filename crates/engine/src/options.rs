@@ -91,7 +91,7 @@ impl Options {
         at_least_one("chunk", self.chunk)?;
         let context = self.context(config, format);
         let layout = self.layout(config, format, context);
-        let needed = cache_bytes(config, &layout);
+        let needed = cache_bytes(&layout);
         let free = self.free_memory.unwrap_or(isize::MAX as u64);
         if needed > u128::from(free) || u32::try_from(context).is_err() {
             return Err(LoadError::CacheTooLarge { context, needed, free });
@@ -106,7 +106,7 @@ impl Options {
         }
         let most = config.context.min(DEFAULT_CONTEXT);
         let half = u128::from(self.free_memory.unwrap_or(u64::MAX) / 2);
-        let fits = |n| cache_bytes(config, &self.layout(config, format, n)) <= half;
+        let fits = |n| cache_bytes(&self.layout(config, format, n)) <= half;
         if fits(most) {
             return most;
         }
@@ -121,7 +121,8 @@ impl Options {
 
     fn layout(&self, config: &Config, format: CacheFormat, context: usize) -> Layout {
         let max = self.max(context);
-        Layout::new(&config.spans, (BLOCK_LEN, format), |span| blocks_for(span, max, BLOCK_LEN))
+        let blocks = |span| blocks_for(span, max, BLOCK_LEN);
+        Layout::new(config.caches(), (BLOCK_LEN, format), blocks)
     }
 
     /// The largest batch.
@@ -135,13 +136,12 @@ impl Options {
     }
 }
 
-fn cache_bytes(config: &Config, layout: &Layout) -> u128 {
+fn cache_bytes(layout: &Layout) -> u128 {
     let bytes = match layout.format {
         CacheFormat::F32 => 4,
         CacheFormat::F16 => 2,
     };
-    let places = layout.layer_blocks().saturating_mul(layout.block_len as u128);
-    places.saturating_mul(config.cache_numbers() as u128 * bytes)
+    layout.numbers().saturating_mul(bytes)
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {

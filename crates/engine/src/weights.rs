@@ -58,6 +58,16 @@ impl<'a> Weights<'a> {
         Ok(Linear { w: self.matrix(name, shape)?, bias })
     }
 
+    /// The same; `None` if the file has no such tensor.
+    pub(crate) fn linear_if(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+    ) -> Result<Option<Linear>, LoadError> {
+        let there = self.file.tensors.contains_key(&format!("{}{name}.weight", self.prefix));
+        there.then(|| self.linear(name, shape)).transpose()
+    }
+
     /// Root mean square normalisation.
     pub(crate) fn norm(&mut self, name: &str, cols: usize, eps: f32) -> Result<Norm, LoadError> {
         let w = Some(self.matrix(name, [1, cols])?);
@@ -179,6 +189,12 @@ impl<'a> Weights<'a> {
         let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
         let spec = WeightSpec { rows: 1, cols: shape[0] * shape[1], format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
+    }
+
+    /// Notes tensors that published files have and nobody computes with.
+    pub(crate) fn leave(&mut self, names: &[&str]) {
+        let names = names.iter().map(|name| format!("{}{name}", self.prefix));
+        self.taken.names.extend(names);
     }
 
     /// A vector that the host computes with; `None` if the file has no such tensor.

@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Span,
-    Tensor, Weight, plan::Step,
+    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Runs,
+    Span, Tensor, Weight, plan::Step,
 };
 
 impl fmt::Display for Plan {
@@ -78,6 +78,10 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::Glu(gate, up, act) => write!(f, "{gate}, {up}, {act}"),
         Basic::Act(x, act) => write!(f, "{x}, {act}"),
         Basic::Scale(x, factor) => write!(f, "{x}, {factor}"),
+        Basic::Part(x, Runs { n, first, cols }) => {
+            write!(f, "{x}, {cols} columns from {first} on of each of {n} runs")
+        }
+        Basic::Join(a, b, n) => write!(f, "{a}, {b}, {n} runs"),
         Basic::PlaceScale(x, Growth { rate, every, shift }) => {
             write!(f, "{x}, rate {rate} every {every}, shift {shift}")
         }

@@ -22,6 +22,7 @@ const MAX_WIDTH: u64 = 1 << 24;
 pub(super) const NEUTRAL: &[(&str, f64, &str)] = &[
     ("expert_count", 0.0, "0"),
     ("attention.scale", 0.0, "0"),
+    ("attention.shared_kv_layers", 0.0, "0"),
     ("attention.clamp_kqv", 0.0, "0"),
     ("attention.max_alibi_bias", 0.0, "0"),
     ("attn_logit_softcapping", 0.0, "0"),
@@ -56,10 +57,30 @@ pub struct Config {
     pub context: usize,
     /// How far back a row sees, by layer.
     pub spans: Vec<Span>,
+    /// What differs from layer to layer; the numbers above are those of the first.
+    pub layers: Vec<LayerConfig>,
     /// Whether queries and keys turn with their position, by layer.
     pub turns: Vec<bool>,
     /// Of the norms.
     pub eps: f32,
+}
+
+/// The numbers of one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerConfig {
+    /// Columns inside the feed-forward block.
+    pub hidden: usize,
+    /// Key and value heads.
+    pub n_kv_heads: usize,
+    /// Columns of a query or key head.
+    pub head_dim: usize,
+    /// Columns of a value head.
+    pub v_dim: usize,
+    /// Columns of a head that turn.
+    pub turned: usize,
+    /// Whether it keeps keys and values of its own; else it looks at those of the last layer before
+    /// it that sees as far back and has some.
+    pub has_cache: bool,
 }
 
 impl Config {
@@ -69,37 +90,41 @@ impl Config {
         n.only_neutral(of.reads)?;
         let dim = n.count("embedding_length", 1..=MAX_WIDTH)?;
         let n_heads = n.count("attention.head_count", 1..=MAX_HEADS)?;
-        let n_kv_heads = n.count_or("attention.head_count_kv", n_heads, 1..=MAX_HEADS)?;
-        if !n_heads.is_multiple_of(n_kv_heads) {
-            let expected = format!("a divisor of {n_heads}, the number of query heads");
-            return Err(n.range("attention.head_count_kv", n_kv_heads, expected));
-        }
-        let head_dim = n.count_or("attention.key_length", dim / n_heads, 2..=MAX_HEAD_DIM)?;
-        let turned = n.count_or("rope.dimension_count", head_dim, 2..=head_dim as u64)?;
-        if !turned.is_multiple_of(2) {
-            return Err(n.range("rope.dimension_count", turned, "an even number".to_owned()));
-        }
         let n_layers = n.count("block_count", 1..=MAX_LAYERS)?;
+        let spans = n.spans(n_layers, of.full_every)?;
+        let layers = n.layers([dim, n_heads], &spans)?;
+        let first = layers[0];
         Ok(Self {
             dim,
-            hidden: n.count("feed_forward_length", 1..=MAX_WIDTH)?,
+            hidden: first.hidden,
             vocab: n.vocab(file)?,
             n_layers,
             n_heads,
-            n_kv_heads,
-            head_dim,
-            v_dim: n.count_or("attention.value_length", head_dim, 1..=MAX_HEAD_DIM)?,
-            turned,
+            n_kv_heads: first.n_kv_heads,
+            head_dim: first.head_dim,
+            v_dim: first.v_dim,
+            turned: first.turned,
             context: n.count("context_length", 1..=u64::from(u32::MAX))?,
-            spans: n.spans(n_layers, of.full_every)?,
+            spans,
+            layers,
             turns: n.turns(n_layers, of.still_every)?,
             eps: n.eps()?,
         })
     }
 
-    /// Numbers that the cache of one layer holds for one token.
-    pub fn cache_numbers(&self) -> usize {
-        self.n_kv_heads * (self.head_dim + self.v_dim)
+    /// The same, as if all layers were like this one.
+    pub(crate) fn of_layer(&self, layer: usize) -> Self {
+        let LayerConfig { hidden, n_kv_heads, head_dim, v_dim, turned, .. } = self.layers[layer];
+        Self { hidden, n_kv_heads, head_dim, v_dim, turned, ..self.clone() }
+    }
+
+    /// How far back each layer sees, and the numbers that its cache holds for one token.
+    pub(crate) fn caches(&self) -> impl Iterator<Item = (Span, usize)> {
+        let numbers = |it: &LayerConfig| match it.has_cache {
+            true => it.n_kv_heads * (it.head_dim + it.v_dim),
+            false => 0,
+        };
+        self.spans.iter().zip(&self.layers).map(move |(span, layer)| (*span, numbers(layer)))
     }
 }
 
@@ -161,6 +186,75 @@ impl<'a> Numbers<'a> {
         let fits = usize::try_from(n).ok().filter(|_| within.contains(&n));
         let expected = || format!("a whole number from {} to {}", within.start(), within.end());
         fits.ok_or_else(|| self.range(key, n, expected()))
+    }
+
+    /// A number for each layer, or one for all.
+    fn count_by_layer(
+        &self,
+        key: &str,
+        n_layers: usize,
+        otherwise: Option<usize>,
+        within: RangeInclusive<u64>,
+    ) -> Result<Vec<usize>, LoadError> {
+        if let Some(Value::Array(_)) = self.metadata.get(&self.key(key)) {
+            let within = *within.start() as usize..=*within.end() as usize;
+            let counts = self.metadata.per_layer(&self.key(key), n_layers, within)?;
+            return Ok(counts.expect("the key is there"));
+        }
+        let n = match otherwise {
+            Some(n) => self.count_or(key, n, within)?,
+            None => self.count(key, within)?,
+        };
+        Ok(vec![n; n_layers])
+    }
+
+    /// Layers with a window may have heads of their own.
+    fn layers(
+        &self,
+        [dim, n_heads]: [usize; 2],
+        spans: &[Span],
+    ) -> Result<Vec<LayerConfig>, LoadError> {
+        let n_layers = spans.len();
+        let hidden = self.count_by_layer("feed_forward_length", n_layers, None, 1..=MAX_WIDTH)?;
+        let key = "attention.head_count_kv";
+        let kv_heads = self.count_by_layer(key, n_layers, Some(n_heads), 1..=MAX_HEADS)?;
+        if let Some(found) = kv_heads.iter().find(|it| !n_heads.is_multiple_of(**it)) {
+            let expected = format!("a divisor of {n_heads}, the number of query heads");
+            return Err(self.range(key, found, expected));
+        }
+        let full = self.heads(dim / n_heads, "")?;
+        let windowed = match self.metadata.get(&self.key("attention.key_length_swa")) {
+            Some(_) => self.heads(full[0], "_swa")?,
+            None => full,
+        };
+        let shared = self.count_or("attention.shared_kv_layers", 0, 0..=n_layers as u64)?;
+        let layer = |i: usize| {
+            let heads = if spans[i] == Span::Full { full } else { windowed };
+            let [head_dim, v_dim, turned] = heads;
+            let has_cache = i + shared < n_layers;
+            LayerConfig {
+                hidden: hidden[i],
+                n_kv_heads: kv_heads[i],
+                head_dim,
+                v_dim,
+                turned,
+                has_cache,
+            }
+        };
+        Ok((0..n_layers).map(layer).collect())
+    }
+
+    /// Columns of a query head, of a value head, and those that turn.
+    fn heads(&self, otherwise: usize, suffix: &str) -> Result<[usize; 3], LoadError> {
+        let key = |name: &str| format!("{name}{suffix}");
+        let head_dim = self.count_or(&key("attention.key_length"), otherwise, 2..=MAX_HEAD_DIM)?;
+        let turned_key = key("rope.dimension_count");
+        let turned = self.count_or(&turned_key, head_dim, 2..=head_dim as u64)?;
+        if !turned.is_multiple_of(2) {
+            return Err(self.range(&turned_key, turned, "an even number".to_owned()));
+        }
+        let v_dim = self.count_or(&key("attention.value_length"), head_dim, 1..=MAX_HEAD_DIM)?;
+        Ok([head_dim, v_dim, turned])
     }
 
     /// A file that does not say has as many tokens as rows in its embedding table.

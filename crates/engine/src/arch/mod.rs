@@ -7,6 +7,7 @@
 mod cohere;
 mod config;
 mod falcon;
+mod gemma4;
 mod llama;
 mod olmo;
 mod stablelm;
@@ -14,8 +15,8 @@ mod stablelm;
 use kernels::{Backend, CacheFormat, Plan, Tensor};
 use loader::ModelFile;
 
-pub use config::Config;
 pub(crate) use config::Numbers;
+pub use config::{Config, LayerConfig};
 
 use crate::{
     LoadError,
@@ -80,6 +81,11 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
     Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
     plain("falcon", falcon::load),
+    Architecture {
+        reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
+        full_every: 6,
+        ..plain("gemma4", gemma4::load)
+    },
     plain("llama", llama::load),
     plain("mistral3", llama::load),
     Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
@@ -116,7 +122,7 @@ pub fn load(
 ) -> Result<Loaded, LoadError> {
     let Pages { blocks, block_len, format } = pages;
     let config = config(file)?;
-    let layout = Layout::new(&config.spans, (block_len, format), |_| blocks);
+    let layout = Layout::new(config.caches(), (block_len, format), |_| blocks);
     load_with(file, backend, config, &layout)
 }
 

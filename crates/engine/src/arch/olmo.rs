@@ -27,7 +27,7 @@ struct Block {
 }
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
-    let (scaled, plain) = (load_rope(w, c)?, load_plain_rope(w, c)?);
+    let (scaled, plain) = (load_rope(w, c)?, load_plain_rope(w, c, "rope.freq_base")?);
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)
         .map(|layer| {

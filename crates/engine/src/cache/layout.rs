@@ -20,24 +20,25 @@ pub(crate) struct Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) span: Span,
-    /// How many layers.
-    pub(crate) layers: usize,
+    /// Numbers that all its layers keep for one token.
+    pub(crate) numbers: usize,
     /// Blocks a layer, for all sequences.
     pub(crate) blocks: usize,
 }
 
 impl Layout {
-    /// The groups of layers with these spans; `blocks` is asked for each.
+    /// The groups of layers with these spans, which keep so many numbers for one token; `blocks` is
+    /// asked for each.
     pub(crate) fn new(
-        spans: &[Span],
+        layers: impl IntoIterator<Item = (Span, usize)>,
         (block_len, format): (usize, CacheFormat),
         blocks: impl Fn(Span) -> usize,
     ) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        for &span in spans {
+        for (span, numbers) in layers {
             match groups.iter_mut().find(|it| it.span == span) {
-                Some(group) => group.layers += 1,
-                None => groups.push(Group { span, layers: 1, blocks: blocks(span) }),
+                Some(group) => group.numbers += numbers,
+                None => groups.push(Group { span, numbers, blocks: blocks(span) }),
             }
         }
         Self { groups, block_len, format }
@@ -49,9 +50,11 @@ impl Layout {
         found.expect("a layout is made of the spans of all layers")
     }
 
-    /// Blocks of all layers.
-    pub(crate) fn layer_blocks(&self) -> u128 {
-        self.groups.iter().map(|it| it.layers as u128 * it.blocks as u128).sum()
+    /// Numbers that all caches hold.
+    pub(crate) fn numbers(&self) -> u128 {
+        let places = |it: &Group| it.blocks as u128 * self.block_len as u128;
+        let numbers = self.groups.iter().map(|it| places(it).saturating_mul(it.numbers as u128));
+        numbers.fold(0, u128::saturating_add)
     }
 }
 
@@ -79,10 +82,11 @@ mod tests {
     fn layers_that_look_back_alike_are_a_group() {
         let spans = [Span::Window(64), Span::Window(64), Span::Full, Span::Window(64)];
         let max = Shape { rows: 34, seqs: 2, outputs: 2, len: 1024 };
-        let layout = Layout::new(&spans, (32, CacheFormat::F32), |span| blocks_for(span, max, 32));
-        let window = Group { span: Span::Window(64), layers: 3, blocks: 2 * 5 + 2 + 2 };
-        assert_eq!(layout.groups, [window, Group { span: Span::Full, layers: 1, blocks: 64 }]);
-        assert_eq!((layout.group(Span::Full), layout.layer_blocks()), (1, 3 * 14 + 64));
+        let layers = spans.map(|span| (span, 10));
+        let layout = Layout::new(layers, (32, CacheFormat::F32), |span| blocks_for(span, max, 32));
+        let window = Group { span: Span::Window(64), numbers: 30, blocks: 2 * 5 + 2 + 2 };
+        assert_eq!(layout.groups, [window, Group { span: Span::Full, numbers: 10, blocks: 64 }]);
+        assert_eq!((layout.group(Span::Full), layout.numbers()), (1, (30 * 14 + 10 * 64) * 32));
     }
 
     #[test]

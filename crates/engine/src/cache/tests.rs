@@ -6,7 +6,7 @@ use super::{layout::Group, *};
 
 /// Pools of groups that look back like this and have so many blocks.
 fn pools(groups: &[(Span, usize)], block_len: usize) -> Blocks {
-    let group = |&(span, blocks)| Group { span, layers: 1, blocks };
+    let group = |&(span, blocks)| Group { span, numbers: 1, blocks };
     let groups = groups.iter().map(group).collect();
     Blocks::new(&Layout { groups, block_len, format: CacheFormat::F32 })
 }

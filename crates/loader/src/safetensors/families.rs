@@ -1,7 +1,7 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
 use super::family::{Family, Key, Means, Name, Otherwise, To};
-use super::{falcon, rope};
+use super::{falcon, gemma4, rope};
 use crate::QkOrder;
 
 /// Every family that is known.
@@ -29,6 +29,22 @@ pub(super) const FAMILIES: &[Family] = &[
         qk_order: QkOrder::Halves,
         keys: &[FALCON_KEYS, DECODER_KEYS],
         tensors: &[FALCON_TENSORS],
+    },
+    Family {
+        class: "Gemma4ForCausalLM",
+        model_type: "gemma4_text",
+        architecture: "gemma4",
+        qk_order: QkOrder::Halves,
+        keys: &[GEMMA4_KEYS],
+        tensors: &[GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
+    },
+    Family {
+        class: "Gemma4ForConditionalGeneration",
+        model_type: "gemma4",
+        architecture: "gemma4",
+        qk_order: QkOrder::Halves,
+        keys: &[GEMMA4_KEYS],
+        tensors: &[GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
     },
     Family {
         class: "LlamaForCausalLM",
@@ -243,6 +259,33 @@ const SMOLLM3_KEYS: &[Key] = &[
     key("tie_word_embeddings", Means::Tied { otherwise: true }),
 ];
 
+const GEMMA4_KEYS: &[Key] = &[
+    count("vocab_size", "vocab_size"),
+    key("vocab_size_per_layer_input", Means::Elsewhere),
+    count("hidden_size", "embedding_length"),
+    count("num_hidden_layers", "block_count"),
+    count("num_attention_heads", "attention.head_count"),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(131_072)),
+    count_or("hidden_size_per_layer_input", "embedding_length_per_layer_input", Otherwise::Is(256)),
+    key("layer_types", Means::By(gemma4::layers)),
+    key("attention_k_eq_v", Means::Elsewhere),
+    key("global_head_dim", Means::Elsewhere),
+    key("head_dim", Means::Elsewhere),
+    key("intermediate_size", Means::Elsewhere),
+    key("num_global_key_value_heads", Means::Elsewhere),
+    key("num_key_value_heads", Means::Elsewhere),
+    key("num_kv_shared_layers", Means::Elsewhere),
+    key("rope_parameters", Means::Elsewhere),
+    key("sliding_window", Means::Elsewhere),
+    key("use_double_wide_mlp", Means::Elsewhere),
+    key("hidden_activation", Means::OneOf(&["gelu_pytorch_tanh"])),
+    real("final_logit_softcapping", "final_logit_softcapping", 0.0),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6),
+    // Text alone is read, each token after those before it.
+    key("use_bidirectional_attention", Means::OneOf(&["vision"])),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
 const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
 const ATTENTION_BIASES: &[&str] =
     &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
@@ -305,6 +348,19 @@ const LLAMA_BIASES: &[Name] = &[
     name("model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"),
     name("model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"),
     name("model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"),
+];
+
+const GEMMA4_TENSORS: &[Name] = &[
+    name("model.embed_tokens_per_layer.weight", "per_layer_token_embd.weight"),
+    name("model.per_layer_model_projection.weight", "per_layer_model_proj.weight"),
+    name("model.per_layer_projection_norm.weight", "per_layer_proj_norm.weight"),
+    name("model.layers.{}.layer_scalar", "blk.{}.layer_output_scale.weight"),
+    name("model.layers.{}.per_layer_input_gate.weight", "blk.{}.inp_gate.weight"),
+    name("model.layers.{}.per_layer_projection.weight", "blk.{}.proj.weight"),
+    name("model.layers.{}.post_per_layer_input_norm.weight", "blk.{}.post_norm.weight"),
+    name("model.layers.{}.pre_feedforward_layernorm.weight", "blk.{}.ffn_norm.weight"),
+    name("model.layers.{}.post_attention_layernorm.weight", "blk.{}.post_attention_norm.weight"),
+    name("model.layers.{}.post_feedforward_layernorm.weight", "blk.{}.post_ffw_norm.weight"),
 ];
 
 const POST_NORMS: &[Name] = &[

@@ -15,6 +15,7 @@ mod falcon;
 mod families;
 mod family;
 mod folder;
+mod gemma4;
 mod header;
 mod header_error;
 mod header_json;

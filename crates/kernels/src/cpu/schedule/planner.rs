@@ -85,6 +85,8 @@ impl Planner<'_> {
                 | Basic::Act(..)
                 | Basic::Scale(..)
                 | Basic::PlaceScale(..)
+                | Basic::Part(..)
+                | Basic::Join(..)
                 | Basic::Softcap(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
