@@ -320,10 +320,10 @@ fn special_ids_must_be_tokens() {
 
 #[test]
 fn unknown_kinds_list_what_is_known() {
-    for kind in ["bert", "t5", "rwkv", "gemma4", "plamo2", ""] {
+    for kind in ["t5", "rwkv", "plamo2", ""] {
         let error = spm_with("tokenizer.ggml.model", Value::String(kind.into()));
-        let expected =
-            format!("tokenizer type `{kind}` is not supported yet; supported: gpt2, llama");
+        let known = "bert, gemma4, gpt2, llama";
+        let expected = format!("tokenizer type `{kind}` is not supported yet; supported: {known}");
         assert_eq!(refused(error), expected);
     }
     let mut metadata = sentencepiece(&[]);
@@ -333,6 +333,43 @@ fn unknown_kinds_list_what_is_known() {
     assert!(error.starts_with("pre-tokenizer `no-such` is not known; known: gpt-2, "), "{error}");
     let error = refused(Tokenizer::load(&file(Metadata::default(), None)));
     assert_eq!(error, "the model file has no `tokenizer.ggml.model`");
+}
+
+#[test]
+fn a_vocabulary_of_words_has_a_token_for_unknown_ones() {
+    let words = |unknown: Option<u32>| {
+        let mut metadata = sentencepiece(&[("▁[", -1.0), ("▁]", -1.0), ("▁s", -1.0)]);
+        metadata.insert("tokenizer.ggml.model", Value::String("bert".into()));
+        if let Some(id) = unknown {
+            metadata.insert("tokenizer.ggml.unknown_token_id", Value::U32(id));
+        }
+        Tokenizer::load(&file(metadata, None))
+    };
+    let key = "tokenizer.ggml.unknown_token_id";
+    assert_eq!(refused(words(None)), format!("the model file has no `{key}`"));
+    let error = refused(words(Some(262)));
+    assert_eq!(error, format!("`{key}` is 262, the vocabulary has 262 tokens"));
+    let tokenizer = words(Some(0)).unwrap();
+    let ids = |prompt: Prompt| tokenizer.encode(&prompt, Bos::Never).unwrap();
+    assert_eq!(ids(Prompt::foreign("S [s]")), [261, 259, 261, 260]);
+    assert_eq!(ids(Prompt::trusted("</s>")), [2]);
+    // Neither its name nor its letters make a control token of what somebody wrote.
+    assert!(ids(Prompt::foreign("</s> <s>")).iter().all(|id| ![1, 2].contains(id)));
+}
+
+#[test]
+fn merges_of_characters_lack_no_token() {
+    let with = |merge: &str| {
+        let mut metadata = sentencepiece(&[("a", 0.0), ("b", 0.0), ("ab", 0.0)]);
+        metadata.insert("tokenizer.ggml.model", Value::String("gemma4".into()));
+        let merges = Array::String(std::iter::once(merge.to_owned()).collect());
+        metadata.insert("tokenizer.ggml.merges", Value::Array(merges));
+        Tokenizer::load(&file(metadata, None))
+    };
+    let ids = with("a b").unwrap().encode(&Prompt::foreign("abé"), Bos::Never).unwrap();
+    assert_eq!(ids, [261, 3 + 0xc3, 3 + 0xa9]);
+    let error = refused(with("a c"));
+    assert_eq!(error, "merge 0 needs the token `c`, which the vocabulary lacks");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) enum WholePieces {
     ByMerging,
 }
 
-/// A vocabulary that can encode.
+/// A vocabulary with merges.
 #[derive(Debug)]
 pub(super) struct Bpe {
     pub(super) vocab: Vocab,

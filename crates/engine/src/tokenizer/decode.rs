@@ -22,7 +22,7 @@ pub enum Specials {
 impl Tokenizer {
     /// What `id` says. The bytes need not be whole characters; empty for an id without a token.
     pub fn piece(&self, id: u32) -> &[u8] {
-        self.pieces.as_ref().unwrap_or(&self.bpe.vocab.texts).get(id)
+        self.pieces.as_ref().unwrap_or(&self.model.vocab().texts).get(id)
     }
 
     /// The text of `ids` from the start of a text. Bytes that are no UTF-8 become U+FFFD.
@@ -43,7 +43,7 @@ impl Tokenizer {
     }
 }
 
-/// What each token of a sentencepiece vocabulary says: `▁` as a space, `<0xNN>` as its byte.
+/// What each token of a vocabulary of characters says: `▁` as a space, `<0xNN>` as its byte.
 pub(super) fn pieces(vocab: &Vocab) -> Texts {
     let mut pieces = Texts::default();
     for id in 0..vocab.len() as u32 {

@@ -1,7 +1,8 @@
 //! A tokenizer from GGUF's `tokenizer.ggml.*` keys.
 //!
-//! `llama` is sentencepiece's BPE: pieces with scores, `▁` for spaces, bytes as fallback. `gpt2` is
-//! byte-level BPE with a list of merges; how it cuts text first is only named (see `tables`).
+//! `llama` is sentencepiece's BPE: pieces with scores, `▁` for spaces, bytes as fallback; `gemma4` the
+//! same with a list of merges in place of scores. `gpt2` is byte-level BPE with a list of merges; how
+//! it cuts text first is only named (see `tables`). `bert` is WordPiece.
 
 use loader::{Array, Metadata, ModelFile, Value};
 
@@ -11,54 +12,65 @@ use super::{
     bpe::{Alphabet, Bpe, Merges, WholePieces},
     bytes,
     merges::{MergeText, RankedMerges},
-    normalize::{Normalizer, SpacePrefix},
-    special,
-    split::Step,
+    model::Model,
+    normalize::{Letters, Normalizer, SpacePrefix},
+    pre_tokenizer, special,
+    split::{Behavior, Step},
     tables::{self, Form},
     vocab::{Kind, Texts, Vocab},
+    wordpiece::WordPiece,
 };
 
 /// The kinds that [`load`] builds.
-const SUPPORTED: &[&str] = &["gpt2", "llama"];
+const SUPPORTED: &[&str] = &["bert", "gemma4", "gpt2", "llama"];
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const SCORES: &str = "tokenizer.ggml.scores";
 const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
+const SPACE_PREFIX: &str = "tokenizer.ggml.add_space_prefix";
 
 /// Everything that a [`super::Tokenizer`] is made of.
 pub(super) fn load(file: &ModelFile) -> Result<Parts, Error> {
     let metadata = &file.metadata;
     match metadata.str("tokenizer.ggml.model")? {
         None => Err(Error::Missing { key: "tokenizer.ggml.model".into() }),
-        Some("llama") => sentencepiece(file),
+        Some("bert") => wordpiece(metadata),
+        Some("gemma4") => sentencepiece(file, SpacePrefix::Leave, |metadata, vocab| {
+            Ok(Merges::Ranked(merges(metadata, vocab, Alphabet::Chars)?))
+        }),
         Some("gpt2") => byte_level(metadata),
+        Some("llama") => sentencepiece(file, SpacePrefix::Add, |metadata, vocab| {
+            Ok(Merges::Scored(scores(metadata, vocab.len())?))
+        }),
         Some(other) => Err(Error::Unsupported { found: other.to_owned(), supported: SUPPORTED }),
     }
 }
 
-fn sentencepiece(file: &ModelFile) -> Result<Parts, Error> {
+/// With `prefix` where the file does not say.
+fn sentencepiece(
+    file: &ModelFile,
+    prefix: SpacePrefix,
+    merges: fn(&Metadata, &Vocab) -> Result<Merges, Error>,
+) -> Result<Parts, Error> {
     let metadata = &file.metadata;
     let (texts, kinds) = tokens(metadata, Alphabet::Chars)?;
-    let scores = match array(metadata, SCORES)? {
-        Array::F32(scores) if scores.len() == texts.len() => scores.clone(),
-        Array::F32(scores) => return Err(count(SCORES, texts.len(), scores.len())),
-        other => return Err(wrong_type(SCORES, "[f32]", other)),
-    };
     let mut added = added(&texts, &kinds);
     if file.architecture().starts_with("phi") {
         strip_after_markers(&mut added);
     }
     let vocab = Vocab::new(texts, kinds);
-    let bpe = Bpe::new(vocab, Merges::Scored(scores), Alphabet::Chars, WholePieces::ByMerging)?;
-    let prefix = match metadata.bool("tokenizer.ggml.add_space_prefix")? {
+    let merges = merges(metadata, &vocab)?;
+    let bpe = Bpe::new(vocab, merges, Alphabet::Chars, WholePieces::ByMerging)?;
+    let prefix = match metadata.bool(SPACE_PREFIX)? {
+        Some(true) => SpacePrefix::Add,
         Some(false) => SpacePrefix::Leave,
-        _ => SpacePrefix::Add,
+        None => prefix,
     };
     Ok(Parts {
         normalizer: Normalizer::Escape { prefix },
         steps: bpe.vocab.glued().map(|glued| Step::Words { glued }).into_iter().collect(),
-        bpe,
+        model: Model::Bpe(bpe),
         added,
         normalized: vec![],
         bos: bos(metadata, true)?,
@@ -72,9 +84,9 @@ fn byte_level(metadata: &Metadata) -> Result<Parts, Error> {
     let (texts, kinds) = tokens(metadata, Alphabet::Bytes)?;
     let added = added(&texts, &kinds);
     let vocab = Vocab::new(texts, kinds);
-    let merges = Merges::Ranked(merges(metadata, &vocab)?);
+    let merges = Merges::Ranked(merges(metadata, &vocab, Alphabet::Bytes)?);
     Ok(Parts {
-        bpe: Bpe::new(vocab, merges, Alphabet::Bytes, table.whole)?,
+        model: Model::Bpe(Bpe::new(vocab, merges, Alphabet::Bytes, table.whole)?),
         normalizer: match table.normalizer {
             Form::AsIs => Normalizer::None,
             Form::Nfc => Normalizer::Nfc,
@@ -84,6 +96,31 @@ fn byte_level(metadata: &Metadata) -> Result<Parts, Error> {
         normalized: vec![],
         bos: bos(metadata, table.bos)?,
         leading_space: SpacePrefix::Leave,
+    })
+}
+
+fn wordpiece(metadata: &Metadata) -> Result<Parts, Error> {
+    let (texts, mut kinds) = tokens(metadata, Alphabet::Chars)?;
+    let key = "tokenizer.ggml.unknown_token_id";
+    let id = metadata.u64(key)?.ok_or_else(|| Error::Missing { key: key.to_owned() })?;
+    let unknown = u32::try_from(id).ok().filter(|&it| (it as usize) < texts.len());
+    let n_tokens = texts.len();
+    let unknown = unknown.ok_or_else(|| Error::TokenId { key: key.to_owned(), id, n_tokens })?;
+    kinds[unknown as usize] = Kind::Unknown;
+    let lowercase = metadata.bool("tokenizer.ggml.normalizer.lowercase")?.unwrap_or(true);
+    let accents = metadata.bool("tokenizer.ggml.normalizer.strip_accents")?;
+    let letters = Letters { lowercase, strip_accents: accents.unwrap_or(lowercase) };
+    let words = Step::Chars { class: char::is_whitespace, behavior: Behavior::Removed };
+    let added = added(&texts, &kinds);
+    let begins = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
+    Ok(Parts {
+        model: Model::WordPiece(WordPiece { vocab: Vocab::new(texts, kinds), unknown }),
+        normalizer: Normalizer::bert(letters),
+        steps: vec![words, pre_tokenizer::punctuation(Behavior::Isolated)?],
+        added,
+        normalized: vec![],
+        bos: if begins { metadata.u64("tokenizer.ggml.cls_token_id")? } else { None },
+        leading_space: SpacePrefix::Add,
     })
 }
 
@@ -161,7 +198,15 @@ fn strip_after_markers(added: &mut [AddedToken]) {
     }
 }
 
-fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<RankedMerges, Error> {
+fn scores(metadata: &Metadata, n: usize) -> Result<Vec<f32>, Error> {
+    match array(metadata, SCORES)? {
+        Array::F32(scores) if scores.len() == n => Ok(scores.clone()),
+        Array::F32(scores) => Err(count(SCORES, n, scores.len())),
+        other => Err(wrong_type(SCORES, "[f32]", other)),
+    }
+}
+
+fn merges(metadata: &Metadata, vocab: &Vocab, alphabet: Alphabet) -> Result<RankedMerges, Error> {
     let Array::String(list) = array(metadata, MERGES)? else {
         return Err(wrong_type(MERGES, "[str]", array(metadata, MERGES)?));
     };
@@ -170,7 +215,7 @@ fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<RankedMerges, Error> {
     for (index, text) in list.iter().enumerate() {
         let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());
         let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.clone() })?;
-        scratch.read(halves, Alphabet::Bytes);
+        scratch.read(halves, alphabet);
         scratch.enter(index, vocab, &mut ranks)?;
     }
     Ok(ranks)

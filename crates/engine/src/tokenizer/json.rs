@@ -14,6 +14,7 @@ use super::{
     bytes,
     json_shape::{Added, File, Merge},
     merges::{MergeText, RankedMerges},
+    model::Model,
     normalize::{Normalizer, SpacePrefix},
     pre_tokenizer, special,
     split::Step,
@@ -49,7 +50,7 @@ pub(super) fn load(json: &[u8], metadata: &Metadata) -> Result<Parts, Error> {
         steps.steps.extend(vocab.glued().map(|glued| Step::Words { glued }));
     }
     Ok(Parts {
-        bpe: Bpe::new(vocab, merges, alphabet, whole)?,
+        model: Model::Bpe(Bpe::new(vocab, merges, alphabet, whole)?),
         normalizer,
         steps: steps.steps,
         added,

@@ -2,7 +2,7 @@
 //!
 //! Encoding goes: find the tokens that match as a whole (`added`, where the guard against injected
 //! structure is), normalise what lies between (`normalize`), cut it into pieces (`split`), merge
-//! each piece (`bpe`). The `tokenizers` crate's normalisers are used as they are; its other pieces
+//! each piece (`bpe`) or spell it (`wordpiece`). The `tokenizers` crate's normalisers are used as they are; its other pieces
 //! are replaced here, and the files that replace one say why. Chat templates are in `template`.
 
 mod added;
@@ -15,6 +15,7 @@ mod json;
 mod json_shape;
 mod merge;
 mod merges;
+mod model;
 mod normalize;
 mod pre_tokenizer;
 mod regex;
@@ -22,6 +23,7 @@ mod special;
 mod split;
 mod tables;
 mod vocab;
+mod wordpiece;
 
 use std::{collections::HashMap, ops::Range};
 
@@ -32,8 +34,9 @@ pub use error::Error;
 
 use crate::Prompt;
 use added::{AddedToken, AddedTokens, meets};
-use bpe::{Alphabet, Bpe};
+use bpe::Alphabet;
 use merge::Merger;
+use model::Model;
 use normalize::{Normalizer, SpacePrefix, origin};
 use split::{Pieces, Step};
 use vocab::{Kind, Texts};
@@ -41,7 +44,7 @@ use vocab::{Kind, Texts};
 /// A model's tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
-    bpe: Bpe,
+    model: Model,
     normalizer: Normalizer,
     steps: Vec<Step>,
     /// Matched in the text as it is.
@@ -59,7 +62,7 @@ pub struct Tokenizer {
 
 /// What a file is read into: see [`gguf::load`] and [`json::load`].
 struct Parts {
-    bpe: Bpe,
+    model: Model,
     normalizer: Normalizer,
     steps: Vec<Step>,
     added: Vec<AddedToken>,
@@ -89,7 +92,7 @@ impl Tokenizer {
             Some(json) => json::load(json, &file.metadata)?,
             None => gguf::load(file)?,
         };
-        let vocab = &parts.bpe.vocab;
+        let vocab = parts.model.vocab();
         let bos = match parts.bos {
             Some(id) => {
                 Some(special::check_id(&file.metadata, vocab, "tokenizer.ggml.bos_token_id", id)?)
@@ -97,7 +100,7 @@ impl Tokenizer {
             None => None,
         };
         let stop_ids = special::stop_ids(&file.metadata, vocab)?;
-        let pieces = (parts.bpe.alphabet == Alphabet::Chars).then(|| decode::pieces(vocab));
+        let pieces = (parts.model.alphabet() == Alphabet::Chars).then(|| decode::pieces(vocab));
         let added = AddedTokens::new(parts.added)?;
         let normalized = AddedTokens::new(parts.normalized)?;
         let all = added.iter().chain(normalized.iter());
@@ -118,7 +121,7 @@ impl Tokenizer {
             stop_ids,
             structural: structural.into_iter().map(|(_, text)| text).collect(),
             leading_space: parts.leading_space,
-            bpe: parts.bpe,
+            model: parts.model,
         })
     }
 
@@ -171,12 +174,12 @@ impl Tokenizer {
 
     /// One more than the highest id. The model's matrices may have more rows.
     pub fn n_tokens(&self) -> usize {
-        self.bpe.vocab.len()
+        self.model.vocab().len()
     }
 
     /// Whether `id` is a structural token, or no token.
     pub fn is_special(&self, id: u32) -> bool {
-        let kind = self.bpe.vocab.kinds.get(id as usize);
+        let kind = self.model.vocab().kinds.get(id as usize);
         !matches!(kind, Some(Kind::Normal | Kind::Added | Kind::Byte))
     }
 
@@ -238,7 +241,7 @@ impl Tokenizer {
                 continue;
             }
             let start = ids.len();
-            self.bpe.encode(piece, merger, ids);
+            self.model.encode(piece, merger, ids);
             if piece.len() <= CACHED {
                 seen.insert(piece, start..ids.len());
             }

@@ -13,7 +13,8 @@ use std::{
 
 use serde_json::Value;
 use tokenizers::{
-    NormalizedString, Normalizer as _, NormalizerWrapper, normalizers::unicode::NFC,
+    NormalizedString, Normalizer as _, NormalizerWrapper,
+    normalizers::{BertNormalizer, unicode::NFC},
     tokenizer::normalizer::Range as In,
 };
 
@@ -44,6 +45,14 @@ pub(super) enum SpacePrefix {
     Leave,
 }
 
+/// What a BERT vocabulary does not know.
+pub(super) struct Letters {
+    /// Capital letters.
+    pub(super) lowercase: bool,
+    /// Accents.
+    pub(super) strip_accents: bool,
+}
+
 impl Normalizer {
     /// From the `normalizer` of a `tokenizer.json`.
     pub(super) fn from_json(json: &Value) -> Result<Self, Error> {
@@ -59,6 +68,14 @@ impl Normalizer {
             json if json["type"] == "NFC" => Self::Nfc,
             json => Self::Crate(Box::new(guarded(|| Ok(serde_json::from_value(json.clone())?))?)),
         })
+    }
+
+    /// BERT's: control characters dropped, CJK ones set apart, and what `letters` asks for.
+    pub(super) fn bert(letters: Letters) -> Self {
+        let Letters { lowercase, strip_accents } = letters;
+        Self::Crate(Box::new(
+            BertNormalizer::new(true, true, Some(strip_accents), lowercase).into(),
+        ))
     }
 
     /// The transformed text.

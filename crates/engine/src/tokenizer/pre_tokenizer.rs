@@ -54,14 +54,18 @@ fn collect(json: &Value, steps: &mut Vec<Step>) -> Result<(), Error> {
                 false => Behavior::Contiguous,
             },
         }),
-        "Punctuation" => steps.push(Step::Split {
-            pattern: Pattern::new(r"[\p{P}!-/:-@\[-`{-~]")?,
-            behavior: behavior(&json["behavior"], Behavior::Isolated)?,
-        }),
+        "Punctuation" => {
+            steps.push(punctuation(behavior(&json["behavior"], Behavior::Isolated)?)?);
+        }
         "Metaspace" => metaspace(json, steps)?,
         other => return Err(unsupported(other)),
     }
     Ok(())
+}
+
+/// Cuts at Unicode's punctuation and all of ASCII's signs.
+pub(super) fn punctuation(behavior: Behavior) -> Result<Step, Error> {
+    Ok(Step::Split { pattern: Pattern::new(r"[\p{P}!-/:-@\[-`{-~]")?, behavior })
 }
 
 fn split(json: &Value) -> Result<Step, Error> {

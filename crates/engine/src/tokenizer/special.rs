@@ -96,14 +96,19 @@ const ENDS: &[&str] = &[
     "<|end|>",
     "<|return|>",
     "<|call|>",
+    "<|calls|>",
+    "<|flush|>",
     "<end_of_turn>",
     "<turn|>",
+    // A tool answers, not the model.
+    "<|tool_response>",
     "<|endoftext|>",
     "<|end_of_text|>",
     "<|END_OF_TURN_TOKEN|>",
     "</s>",
     "<eos>",
     "<EOT>",
+    "_<EOT>",
     "[EOT]",
     "[EOS]",
     "<|EOT|>",
@@ -186,8 +191,10 @@ pub(super) fn check_id(
 /// The tokens that end an answer, ascending.
 pub(super) fn stop_ids(metadata: &Metadata, vocab: &Vocab) -> Result<Vec<u32>, Error> {
     let mut ids = vec![];
+    // Gemma's converter writes a fixed number, whatever stands there: no byte of a text ends it.
+    let is_byte = |id: u32| vocab.kinds.get(id as usize) == Some(&Kind::Byte);
     for name in END_KEYS {
-        ids.extend(token_id(metadata, vocab, name)?);
+        ids.extend(token_id(metadata, vocab, name)?.filter(|&id| !is_byte(id)));
     }
     let all = key("eos_token_ids");
     if let Some(value) = metadata.get(&all) {

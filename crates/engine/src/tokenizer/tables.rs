@@ -63,7 +63,13 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
         bos: true,
         ..PLAIN
     },
-    PreTokenizer { names: &["dbrx", "smaug-bpe"], expressions: &[LLAMA3], ..PLAIN },
+    PreTokenizer { names: &["dbrx", "smaug-bpe", "chatglm-bpe"], expressions: &[LLAMA3], ..PLAIN },
+    PreTokenizer {
+        names: &["glm4", "glm5"],
+        expressions: &[LLAMA3],
+        whole: WholePieces::First,
+        ..PLAIN
+    },
     PreTokenizer {
         names: &["qwen2", "deepseek-r1-qwen", "megrez"],
         expressions: &[QWEN2],
@@ -71,7 +77,22 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
         ..PLAIN
     },
     PreTokenizer { names: &["qwen35"], expressions: &[QWEN35], ..PLAIN },
-    PreTokenizer { names: &["stablelm2"], expressions: &[QWEN2], ..PLAIN },
+    PreTokenizer { names: &["stablelm2", "hunyuan"], expressions: &[QWEN2], ..PLAIN },
+    PreTokenizer { names: &["laguna"], expressions: &[r"[^\n]+|\n+", QWEN2], ..PLAIN },
+    PreTokenizer {
+        names: &["seed-coder"],
+        expressions: &[
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        ..PLAIN
+    },
+    PreTokenizer {
+        names: &["exaone-moe"],
+        expressions: &[
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
+        ],
+        ..PLAIN
+    },
     PreTokenizer {
         names: &["tekken"],
         expressions: &[TEKKEN],
@@ -81,7 +102,7 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
     },
     PreTokenizer { names: &["gpt-4o", "llama4"], expressions: &[GPT4O], ..PLAIN },
     PreTokenizer {
-        names: &["smollm", "starcoder", "refact", "codeshell", "exaone", "minerva-7b"],
+        names: &["smollm", "starcoder", "refact", "codeshell", "exaone", "minerva-7b", "mellum2"],
         expressions: &[r"\p{N}", GPT2],
         ..PLAIN
     },

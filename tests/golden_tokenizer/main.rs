@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "what was skipped is the reader's")]
 #![expect(clippy::unwrap_used, reason = "golden data is as it was recorded, or the test fails")]
 
+mod families;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -16,15 +18,12 @@ use ingle_tests::{files, golden, not_yet, real};
 use loader::{Bytes, Container, Metadata, ModelFile, QkOrder, Value};
 use serde_json::Value as Json;
 
-/// The tokenizer, or `None` where its kind is not there yet, which is printed.
-fn load(file: &ModelFile) -> Option<Tokenizer> {
-    match Tokenizer::load(file) {
-        Ok(tokenizer) => Some(tokenizer),
-        Err(error) => {
-            not_yet(&file.path, &error);
-            None
-        }
-    }
+/// Vocabularies that do not know capital letters, accents or where spaces stood.
+const LOSSY: [&str; 1] = ["ggml-vocab-bert-bge.gguf"];
+
+#[track_caller]
+fn load(file: &ModelFile) -> Tokenizer {
+    Tokenizer::load(file).unwrap_or_else(|error| panic!("{}: {error}", file.path.display()))
 }
 
 fn open(path: &Path) -> ModelFile {
@@ -69,7 +68,7 @@ fn golden_vocabularies() {
     let Some(golden) = golden() else { return };
     for path in files(&golden.join("vocabs"), "gguf") {
         let file = open(&path);
-        let Some(tokenizer) = load(&file) else { continue };
+        let tokenizer = load(&file);
         let with = |end: &str| fs::read_to_string(format!("{}.{end}", path.display())).unwrap();
         let (inputs, outputs) = (with("inp"), with("out"));
         let inputs: Vec<_> = inputs.split("\n__ggml_vocab_test__\n").collect();
@@ -82,7 +81,11 @@ fn golden_vocabularies() {
                 check(&name, &tokenizer, &prompt, Bos::Never, &expected);
             }
             let decoded = tokenizer.decode(&expected, Specials::Keep);
-            assert_eq!(decoded.trim_start(), text.trim_start(), "{name}");
+            if LOSSY.contains(&&*name) {
+                check(&name, &tokenizer, &Prompt::trusted(decoded), Bos::Never, &expected);
+            } else {
+                assert_eq!(decoded.trim_start(), text.trim_start(), "{name}");
+            }
         }
         println!("{}: {} texts", path.display(), inputs.len());
     }
@@ -124,15 +127,11 @@ fn golden_families_from_tokenizer_json() {
     let Some(golden) = golden() else { return };
     for path in families(&golden) {
         let name = path.file_name().unwrap().to_string_lossy();
-        if let Some(tokenizer) = load(&folder(&path)) {
-            check_family(&format!("{name} (json)"), &path, &tokenizer);
-        }
+        check_family(&format!("{name} (json)"), &path, &load(&folder(&path)));
         // As a user opens it, where the architecture is there.
         let opened = ModelFile::open(&path, &[]);
         if let Ok(file) = opened.map_err(|error| not_yet(&path, &error)) {
-            let tokenizer = load(&file).expect("the same file loaded before");
-            check_family(&format!("{name} (folder)"), &path, &tokenizer);
-            assert!(!tokenizer.stop_ids().is_empty(), "{name}");
+            check_family(&format!("{name} (folder)"), &path, &load(&file));
         }
     }
 }
@@ -150,9 +149,7 @@ fn golden_families_from_gguf() {
                 continue;
             }
         };
-        if let Some(tokenizer) = load(&file) {
-            check_family(&format!("{name} (gguf)"), &path, &tokenizer);
-        }
+        check_family(&format!("{name} (gguf)"), &path, &load(&file));
     }
 }
 
@@ -165,7 +162,7 @@ fn golden_real_models() {
     for path in files(&expected.join("expected"), "safetensors") {
         let name = path.file_stem().unwrap().to_string_lossy();
         let Some(gguf) = real(&format!("{name}.gguf")) else { continue };
-        let tokenizer = load(&open(&gguf)).expect("both kinds are there");
+        let tokenizer = load(&open(&gguf));
         let bytes = fs::read(&path).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let perplexity = fs::read_to_string(expected.join("perplexity.txt")).unwrap();
