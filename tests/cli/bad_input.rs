@@ -208,7 +208,7 @@ fn models_that_cannot_be_computed() {
         error: cannot load `unknown.gguf`
           cause: architecture `mamba9` is not supported
 
-        hint: supported: llama, qwen2, qwen3
+        hint: supported: command-r, cohere2, falcon, gemma, gemma2, gemma3, gemma4, granite, llama, mistral3, olmo2, phi3, qwen2, qwen3, smollm3, stablelm
     "#]],
     );
     let wide = parrot::with(|file| {

@@ -52,6 +52,11 @@ impl<'a> Weights<'a> {
         Weights { file, backend: self.backend, layout, prefix, taken: self.taken }
     }
 
+    /// Whether the file has this tensor.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.file.tensors.contains_key(&format!("{}{name}", self.prefix))
+    }
+
     /// `{name}.weight` of shape `[out, in]`, and `{name}.bias` if the file has it.
     pub(crate) fn linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
         let bias = self.optional(&format!("{name}.bias"), [1, shape[0]])?;
@@ -92,8 +97,7 @@ impl<'a> Weights<'a> {
         cols: usize,
         eps: f32,
     ) -> Result<Option<Norm>, LoadError> {
-        let there = self.file.tensors.contains_key(&format!("{}{name}.weight", self.prefix));
-        there.then(|| self.layer_norm(name, cols, eps)).transpose()
+        self.has(&format!("{name}.weight")).then(|| self.layer_norm(name, cols, eps)).transpose()
     }
 
     /// A layer norm of each head with weights of its own; `None` if the file has no such norm.

@@ -7,7 +7,9 @@
 mod cohere;
 mod config;
 mod falcon;
+mod gemma;
 mod gemma4;
+mod granite;
 mod llama;
 mod olmo;
 mod stablelm;
@@ -81,14 +83,19 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
     Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
     plain("falcon", falcon::load),
+    plain("gemma", gemma::load),
+    Architecture { reads: gemma::READS, full_every: 2, ..plain("gemma2", gemma::load) },
+    Architecture { reads: gemma::READS, full_every: 6, ..plain("gemma3", gemma::load_3) },
     Architecture {
         reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
         full_every: 6,
         ..plain("gemma4", gemma4::load)
     },
+    Architecture { reads: granite::READS, ..plain("granite", granite::load) },
     plain("llama", llama::load),
     plain("mistral3", llama::load),
     Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
+    plain("phi3", llama::load),
     plain("qwen2", llama::load),
     plain("qwen3", llama::load),
     Architecture { still_every: 4, ..plain("smollm3", llama::load) },

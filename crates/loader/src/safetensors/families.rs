@@ -1,7 +1,7 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
 use super::family::{Family, Key, Means, Name, Otherwise, To};
-use super::{falcon, gemma4, rope};
+use super::{falcon, gemma, gemma4, granite, phi, rope};
 use crate::QkOrder;
 
 /// Every family that is known.
@@ -30,6 +30,11 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &[FALCON_KEYS, DECODER_KEYS],
         tensors: &[FALCON_TENSORS],
     },
+    gemma::GEMMA,
+    gemma::GEMMA2,
+    gemma::GEMMA3,
+    gemma::GEMMA3_WITH_VISION,
+    granite::GRANITE,
     Family {
         class: "Gemma4ForCausalLM",
         model_type: "gemma4_text",
@@ -110,6 +115,7 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &[STABLELM_KEYS, DECODER_KEYS, STABLELM_TURNED],
         tensors: &[DECODER_TENSORS, QKV_BIASES, STABLELM_TENSORS],
     },
+    phi::PHI3,
     Family {
         class: "Qwen2ForCausalLM",
         model_type: "qwen2",
@@ -128,7 +134,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-const DECODER_KEYS: &[Key] = &[
+pub(super) const DECODER_KEYS: &[Key] = &[
     count("vocab_size", "vocab_size"),
     count("hidden_size", "embedding_length"),
     count("intermediate_size", "feed_forward_length"),
@@ -144,7 +150,7 @@ const DECODER_KEYS: &[Key] = &[
     key("layer_types", Means::Elsewhere),
 ];
 
-const LLAMA_KEYS: &[Key] = &[
+pub(super) const LLAMA_KEYS: &[Key] = &[
     count_or("num_key_value_heads", "attention.head_count_kv", SAME_AS_HEADS),
     count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
     key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
@@ -286,13 +292,13 @@ const GEMMA4_KEYS: &[Key] = &[
     key("tie_word_embeddings", Means::Tied { otherwise: true }),
 ];
 
-const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
+pub(super) const SAME_AS_HEADS: Otherwise = Otherwise::Same("num_attention_heads");
 const ATTENTION_BIASES: &[&str] =
     &["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"];
 const HEAD_NORMS: &[&str] = &["attn_q_norm.weight", "attn_k_norm.weight"];
 const MLP_BIASES: &[&str] = &["ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"];
 
-const DECODER_TENSORS: &[Name] = &[
+pub(super) const DECODER_TENSORS: &[Name] = &[
     name("model.embed_tokens.weight", "token_embd.weight"),
     name("model.norm.weight", "output_norm.weight"),
     name("lm_head.weight", "output.weight"),
@@ -340,7 +346,7 @@ const QKV_BIASES: &[Name] = &[
     name("model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"),
 ];
 
-const LLAMA_BIASES: &[Name] = &[
+pub(super) const LLAMA_BIASES: &[Name] = &[
     name("model.layers.{}.self_attn.q_proj.bias", "blk.{}.attn_q.bias"),
     name("model.layers.{}.self_attn.k_proj.bias", "blk.{}.attn_k.bias"),
     name("model.layers.{}.self_attn.v_proj.bias", "blk.{}.attn_v.bias"),
@@ -457,13 +463,14 @@ pub(super) const CHANGES_RESULTS: &[(&str, Option<f64>)] = &[
     ("sliding_window", None),
     ("sliding_window_pattern", Some(0.0)),
     ("text_config", None),
+    ("use_bidirectional_attention", None),
     ("use_mrope", None),
     ("use_qk_norm", None),
     ("use_sliding_window", None),
     ("vision_config", None),
 ];
 
-const fn key(name: &'static str, means: Means) -> Key {
+pub(super) const fn key(name: &'static str, means: Means) -> Key {
     Key { name, means }
 }
 
@@ -471,18 +478,22 @@ const fn count(name: &'static str, key: &'static str) -> Key {
     count_or(name, key, Otherwise::Missing)
 }
 
-const fn count_or(name: &'static str, key: &'static str, otherwise: Otherwise) -> Key {
+pub(super) const fn count_or(name: &'static str, key: &'static str, otherwise: Otherwise) -> Key {
     Key { name, means: Means::Count { key, otherwise } }
 }
 
-const fn real(name: &'static str, key: &'static str, otherwise: f64) -> Key {
+pub(super) const fn real(name: &'static str, key: &'static str, otherwise: f64) -> Key {
     Key { name, means: Means::Real { key, otherwise } }
 }
 
-const fn name(from: &'static str, to: &'static str) -> Name {
+pub(super) const fn name(from: &'static str, to: &'static str) -> Name {
     Name { from, to: To::Tensor(to) }
 }
 
 const fn stack(from: &'static str, to: &'static str) -> Name {
     Name { from, to: To::Stack(to) }
+}
+
+pub(super) const fn plus_one(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::PlusOne(to) }
 }

@@ -85,6 +85,8 @@ pub(super) struct Name {
 pub(super) enum To {
     /// To this name; numbers go where they came from.
     Tensor(&'static str),
+    /// To this name, with 1 added to each number: a norm that multiplies with `1 + w`.
+    PlusOne(&'static str),
     /// To part `i` of this name, where `i` is the last number: matrices become a stack.
     Stack(&'static str),
     /// Nowhere: computed anew from `config.json`.

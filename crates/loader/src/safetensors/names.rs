@@ -34,6 +34,9 @@ pub(super) fn rename(
             To::Tensor(name) => {
                 out.insert(filled(name, &numbers), as_f32(tensor));
             }
+            To::PlusOne(name) => {
+                out.insert(filled(name, &numbers), plus_one(&tensor));
+            }
             To::Stack(name) => {
                 let (&last, rest) = numbers.split_last().expect("a stack's name has a number");
                 stacks.entry(filled(name, rest)).or_default().insert(last, tensor);
@@ -100,6 +103,14 @@ fn as_f32(tensor: FileTensor) -> FileTensor {
     vector(&numbers)
 }
 
+/// The same vector with 1 added to each number, as f32.
+fn plus_one(tensor: &FileTensor) -> FileTensor {
+    let mut numbers = vec![0.0; tensor.shape.iter().product()];
+    tensor.format.decode_row(&tensor.parts[0], &mut numbers);
+    numbers.iter_mut().for_each(|it| *it += 1.0);
+    FileTensor { shape: tensor.shape.clone(), ..vector(&numbers) }
+}
+
 /// A vector that is in no file.
 pub(super) fn vector(numbers: &[f32]) -> FileTensor {
     let bytes = Bytes::new(Format::F32.encode(numbers));
@@ -109,6 +120,15 @@ pub(super) fn vector(numbers: &[f32]) -> FileTensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_added_in_f32() {
+        let parts = vec![Bytes::new(Format::BF16.encode(&[0.5, -1.0, 0.0078125]))];
+        let before = FileTensor { format: Format::BF16, shape: vec![3], parts };
+        let after = plus_one(&before);
+        let bytes = Format::F32.encode(&[1.5, 0.0, 1.0078125]);
+        assert_eq!((after.format, &after.parts[0][..]), (Format::F32, &bytes[..]));
+    }
 
     #[test]
     fn patterns() {

@@ -33,6 +33,24 @@ pub(super) fn of_full_layers(view: &mut View<'_>) -> Result<(), Error> {
     apply_new(view, 500_000.0, full.or(new))
 }
 
+/// The same, where layers with a window have a base of their own; with the defaults of both bases,
+/// that of the other layers first.
+pub(super) fn of_both_layers(view: &mut View<'_>, otherwise: [f64; 2]) -> Result<(), Error> {
+    let config = view.config;
+    let new = config.object("rope_parameters")?;
+    let of = |kind: &str| Ok(new.map(|it| it.object(kind)).transpose()?.flatten());
+    let (full, windowed) = (of("full_attention")?, of("sliding_attention")?);
+    let theta = match windowed {
+        Some(windowed) if kind(windowed)? != "default" => {
+            return Err(windowed.not(type_key(windowed), "`default`"));
+        }
+        Some(windowed) => windowed.positive("rope_theta")?,
+        None => config.positive("rope_local_base_freq")?,
+    };
+    view.set("rope.freq_base_swa", Value::F32(theta.unwrap_or(otherwise[1]) as f32));
+    apply_new(view, otherwise[0], if windowed.is_some() { full } else { full.or(new) })
+}
+
 fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Result<(), Error> {
     let config = view.config;
     let old = config.object("rope_scaling")?;
@@ -77,7 +95,7 @@ pub(super) fn layers(view: &mut View<'_>, every: u32) -> Result<(), Error> {
             (1..=n_layers.min(1 << 16)).map(|it| !it.is_multiple_of(every)).collect()
         }
     };
-    view.set("rope.layers", Value::Array(Array::Bool(turns.into())));
+    view.set("rope.layers", Value::Array(Array::Bool(turns)));
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub(super) fn by_layer(view: &mut View<'_>, otherwise: u32, every: u32) -> Resul
             (1..=n_layers.min(1 << 16)).map(|it| !it.is_multiple_of(every)).collect()
         }
     };
-    view.set("attention.sliding_window_pattern", Value::Array(Array::Bool(pattern.into())));
+    view.set("attention.sliding_window_pattern", Value::Array(Array::Bool(pattern)));
     Ok(())
 }
 

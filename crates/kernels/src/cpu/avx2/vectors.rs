@@ -184,8 +184,7 @@ fn tanh(x: __m256) -> __m256 {
     _mm256_blendv_ps(_mm256_sub_ps(one, fraction), small, is_small)
 }
 
-const TANH: [f32; 5] =
-    [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_82];
+const TANH: [f32; 5] = [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_8];
 
 const LN_2_UPPER: f32 = 0.693_359_4;
 const LN_2_LOWER: f32 = (f64::consts::LN_2 - LN_2_UPPER as f64) as f32;

@@ -22,7 +22,7 @@ pub(in crate::cpu) static VECTORS: Vectors = Vectors {
 
 /// `1 + tanh(u)` is `2 / (1 + exp(-2 u))`, so that `gelu_tanh` of `x` is `x / (1 + exp(z))` with
 /// `z = x (GELU[0] + GELU[1] x^2)`, which loses nothing where the sum is nearly zero.
-pub(in crate::cpu) const GELU: [f32; 2] = [-1.595_769_1, -0.071_354_814];
+pub(in crate::cpu) const GELU: [f32; 2] = [-1.595_769, -0.071_354_814];
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     debug_assert_eq!(a.len(), b.len());

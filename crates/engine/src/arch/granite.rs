@@ -1,0 +1,104 @@
+//! Granite: a Llama whose embeddings, residuals, scores and logits are scaled.
+
+use kernels::{Attn, Linear, Norm, Plan, Tensor, Weight};
+
+use super::{Config, Model, Numbers};
+use crate::{
+    LoadError,
+    layers::{Attention, Mlp, load_rope},
+    weights::Weights,
+};
+
+/// What it reads of the keys that others do not compute.
+pub(super) const READS: &[&str] =
+    &["attention.scale", "embedding_scale", "logit_scale", "residual_scale"];
+
+/// The scales of a Granite.
+pub(super) struct Scales {
+    pub(super) embedding: f32,
+    /// Of what attention and the feed-forward block add.
+    pub(super) residual: f32,
+    /// Of scores.
+    pub(super) attention: f32,
+    /// Of logits, which files state as what divides them.
+    pub(super) logits: f32,
+}
+
+impl Scales {
+    pub(super) fn read(w: &Weights<'_>, c: &Config) -> Result<Self, LoadError> {
+        let n = Numbers::of(w.file);
+        let scale = |key| n.real(key, Some(1.0), 1e-6..=1e6);
+        let attention = n.real("attention.scale", Some(0.0), 0.0..=1e6)?;
+        let of_heads = (c.head_dim as f64).sqrt().recip();
+        Ok(Self {
+            embedding: scale("embedding_scale")? as f32,
+            residual: scale("residual_scale")? as f32,
+            attention: if attention == 0.0 { of_heads } else { attention } as f32,
+            logits: scale("logit_scale")?.recip() as f32,
+        })
+    }
+}
+
+struct Granite {
+    embed: Weight,
+    blocks: Vec<Block>,
+    norm: Norm,
+    head: Linear,
+    scales: Scales,
+}
+
+struct Block {
+    attn_norm: Norm,
+    attn: Attention,
+    mlp_norm: Norm,
+    mlp: Mlp,
+    residual_scale: f32,
+}
+
+pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
+    let (rope, scales) = (load_rope(w, c)?, Scales::read(w, c)?);
+    let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
+    let blocks = (0..c.n_layers)
+        .map(|layer| {
+            let w = &mut w.block(layer);
+            let attn = Attention::load(w, c, Some(rope), c.spans[layer])?;
+            Ok(Block {
+                attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
+                attn: Attention { attn: Attn { scale: scales.attention, ..attn.attn }, ..attn },
+                mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
+                mlp: Mlp::load(w, c.dim, c.hidden)?,
+                residual_scale: scales.residual,
+            })
+        })
+        .collect::<Result<_, LoadError>>()?;
+    let norm = w.norm("output_norm", c.dim, c.eps)?;
+    let head = w.optional("output.weight", [c.vocab, c.dim])?.unwrap_or(embed); // tied when absent
+    let head = Linear { w: head, bias: None };
+    Ok(Box::new(Granite { embed, blocks, norm, head, scales }))
+}
+
+impl Model for Granite {
+    fn forward(&self, p: &mut Plan) -> Tensor {
+        let mut x = p.embed(self.embed, self.scales.embedding);
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = p.layer(i, |p| block.forward(p, x));
+        }
+        let x = p.outputs(x);
+        let x = p.norm(x, &self.norm);
+        let x = p.linear(x, &self.head);
+        p.scale(x, self.scales.logits)
+    }
+}
+
+impl Block {
+    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
+        let h = p.norm(x, &self.attn_norm);
+        let h = self.attn.forward(p, h);
+        let h = p.scale(h, self.residual_scale);
+        let x = p.add(x, h);
+        let h = p.norm(x, &self.mlp_norm);
+        let h = self.mlp.forward(p, h);
+        let h = p.scale(h, self.residual_scale);
+        p.add(x, h)
+    }
+}
