@@ -29,6 +29,7 @@ const THERE: &[&str] = &[
     "gemma2",
     "gemma3_1b",
     "gemma3_4b",
+    "gemma3n",
     "gemma4_31b",
     "gemma4_e2b",
     "llama2",

@@ -195,10 +195,42 @@ impl<'a> Weights<'a> {
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
     }
 
+    /// The `n` matrices of shape `[rows, cols]` that are stacked in `{name}.weight`.
+    pub(crate) fn stacked(
+        &mut self,
+        name: &str,
+        [n, rows, cols]: [usize; 3],
+    ) -> Result<Vec<Linear>, LoadError> {
+        let name = format!("{}{name}.weight", self.prefix);
+        let Some(tensor) = self.file.tensors.get(&name) else {
+            return Err(LoadError::MissingTensor { nearest: nearest(self.file, &name), name });
+        };
+        if tensor.shape != [n, rows, cols] {
+            let (expected, found) = ([n * rows, cols], tensor.shape.clone());
+            return Err(LoadError::Shape { name, expected, found });
+        }
+        let spec = WeightSpec { rows: n * rows, cols, format: tensor.format };
+        let row_bytes = spec.check(&tensor.parts)?;
+        self.taken.note(name, tensor);
+        let spec = WeightSpec { rows, ..spec };
+        (0..n)
+            .map(|i| {
+                let parts = part(tensor, row_bytes, i * rows..(i + 1) * rows);
+                Ok(Linear { w: self.backend.upload(&spec, &parts)?, bias: None })
+            })
+            .collect()
+    }
+
     /// Notes tensors that published files have and nobody computes with.
     pub(crate) fn leave(&mut self, names: &[&str]) {
         let names = names.iter().map(|name| format!("{}{name}", self.prefix));
         self.taken.names.extend(names);
+    }
+
+    /// Rows of a matrix whose size no metadata tells.
+    pub(crate) fn rows_of(&self, name: &str) -> Option<usize> {
+        let tensor = self.file.tensors.get(&format!("{}{name}", self.prefix))?;
+        tensor.shape.first().copied()
     }
 
     /// A vector that the host computes with; `None` if the file has no such tensor.
@@ -246,14 +278,18 @@ impl<'a> Weights<'a> {
         if tensor.shape != expected && !vector {
             return Err(LoadError::Shape { name, expected, found: tensor.shape.clone() });
         }
-        self.taken.bytes += tensor.parts.iter().map(|it| it.len() as u64).sum::<u64>();
-        self.taken.parameters += (expected[0] * expected[1]) as u64;
-        self.taken.names.insert(name);
+        self.taken.note(name, tensor);
         Ok(Some(tensor))
     }
 }
 
 impl Taken {
+    fn note(&mut self, name: String, tensor: &FileTensor) {
+        self.bytes += tensor.parts.iter().map(|it| it.len() as u64).sum::<u64>();
+        self.parameters += tensor.shape.iter().product::<usize>() as u64;
+        self.names.insert(name);
+    }
+
     /// An error if `file` has a tensor that was not read.
     pub(crate) fn check_all(&self, file: &ModelFile) -> Result<(), LoadError> {
         let known = |name: &String| {

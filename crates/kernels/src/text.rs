@@ -78,6 +78,10 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::Glu(gate, up, act) => write!(f, "{gate}, {up}, {act}"),
         Basic::Act(x, act) => write!(f, "{x}, {act}"),
         Basic::Scale(x, factor) => write!(f, "{x}, {factor}"),
+        Basic::Weigh(x, w) => write!(f, "{x}, weight {w}"),
+        Basic::Rescale(x, like, eps) => write!(f, "{x}, like {like}, eps {eps:e}"),
+        Basic::Sparsify(x, z) => write!(f, "{x}, z {z}"),
+        Basic::Mix(c, x, n) => write!(f, "factors {c}, {x}, {n} runs"),
         Basic::Part(x, Runs { n, first, cols }) => {
             write!(f, "{x}, {cols} columns from {first} on of each of {n} runs")
         }
@@ -172,6 +176,7 @@ impl fmt::Display for Act {
         f.write_str(match self {
             Self::Silu => "silu",
             Self::Gelu => "gelu",
+            Self::Tanh => "tanh",
             Self::GeluTanh => "gelu_tanh",
         })
     }

@@ -8,47 +8,28 @@ use kernels::{Act, Linear, Norm, Plan, Rope, Span, Tensor, Weight};
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{Mlp, load_plain_rope, load_rope},
+    layers::{Caches, Mlp, SharingAttention, TokenInput, TokenInputs, load_plain_rope, load_rope},
     weights::Weights,
 };
 
-mod attention;
-
-use attention::{Attention, Caches};
-
 struct Gemma4 {
     embed: Weight,
-    inputs: Option<LayerInputs>,
+    inputs: Option<TokenInputs>,
     blocks: Vec<Block>,
     norm: Norm,
     softcap: Option<f32>,
 }
 
-/// What each layer gets of the token beside the rows: columns of an embedding, and of a projection
-/// of the first rows.
-struct LayerInputs {
-    cols: usize,
-    embed: Weight,
-    proj: Linear,
-    norm: Norm,
-}
-
 struct Block {
     attn_norm: Norm,
-    attn: Attention,
+    attn: SharingAttention,
     post_attn_norm: Norm,
     mlp_norm: Norm,
     mlp: Mlp,
     post_mlp_norm: Norm,
-    input: Option<LayerInput>,
+    input: Option<TokenInput>,
     /// Multiplies the rows at the end.
     scale: f32,
-}
-
-struct LayerInput {
-    gate: Linear,
-    proj: Linear,
-    norm: Norm,
 }
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
@@ -63,7 +44,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
         .collect::<Result<_, LoadError>>()?;
     Ok(Box::new(Gemma4 {
         embed,
-        inputs: (cols > 0).then(|| LayerInputs::load(w, c, cols)).transpose()?,
+        inputs: (cols > 0).then(|| TokenInputs::load(w, c, cols)).transpose()?,
         blocks,
         norm: w.norm("output_norm", c.dim, c.eps)?,
         softcap: (softcap > 0.0).then_some(softcap),
@@ -87,28 +68,6 @@ impl Ropes {
     }
 }
 
-impl LayerInputs {
-    fn load(w: &mut Weights<'_>, c: &Config, cols: usize) -> Result<Self, LoadError> {
-        let all = c.n_layers * cols;
-        Ok(Self {
-            cols,
-            embed: w.matrix("per_layer_token_embd", [c.vocab, all])?,
-            proj: w.linear("per_layer_model_proj", [all, c.dim])?,
-            norm: w.norm("per_layer_proj_norm", cols, c.eps)?,
-        })
-    }
-
-    /// Columns for all layers, from the first rows.
-    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let token = p.embed(self.embed, (self.cols as f32).sqrt());
-        let h = p.linear(x, &self.proj);
-        let h = p.scale(h, (x.cols as f32).sqrt().recip());
-        let h = p.norm(h, &self.norm);
-        let h = p.add(h, token);
-        p.scale(h, 0.5f32.sqrt())
-    }
-}
-
 impl Block {
     fn load(
         w: &mut Weights<'_>,
@@ -117,21 +76,14 @@ impl Block {
         (ropes, caches): (&Ropes, &mut Caches),
     ) -> Result<Self, LoadError> {
         let rope = if c.spans[layer] == Span::Full { ropes.full } else { ropes.windowed };
-        let input = |w: &mut Weights<'_>| {
-            Ok::<_, LoadError>(LayerInput {
-                gate: w.linear("inp_gate", [cols, c.dim])?,
-                proj: w.linear("proj", [c.dim, cols])?,
-                norm: w.norm("post_norm", c.dim, c.eps)?,
-            })
-        };
         Ok(Self {
             attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
-            attn: Attention::load(w, c, (layer, rope), caches)?,
+            attn: SharingAttention::load(w, c, (layer, rope), caches)?,
             post_attn_norm: w.norm("post_attention_norm", c.dim, c.eps)?,
             mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
             mlp: Mlp { act: Act::GeluTanh, ..Mlp::load(w, c.dim, c.layers[layer].hidden)? },
             post_mlp_norm: w.norm("post_ffw_norm", c.dim, c.eps)?,
-            input: (cols > 0).then(|| input(w)).transpose()?,
+            input: (cols > 0).then(|| TokenInput::load(w, c, cols)).transpose()?,
             scale: w.numbers("layer_output_scale.weight", 1)?.map_or(1.0, |it| it[0]),
         })
     }
@@ -146,11 +98,8 @@ impl Block {
         let h = self.mlp.forward(p, h);
         let h = p.norm(h, &self.post_mlp_norm);
         let mut x = p.add(x, h);
-        if let (Some(LayerInput { gate, proj, norm }), Some(input)) = (&self.input, input) {
-            let h = p.linear(x, gate);
-            let h = p.glu(h, input, Act::GeluTanh);
-            let h = p.linear(h, proj);
-            let h = p.norm(h, norm);
+        if let (Some(it), Some(input)) = (&self.input, input) {
+            let h = it.forward(p, x, input);
             x = p.add(x, h);
         }
         p.scale(x, self.scale)

@@ -8,6 +8,7 @@ mod cohere;
 mod config;
 mod falcon;
 mod gemma;
+mod gemma3n;
 mod gemma4;
 mod granite;
 mod llama;
@@ -86,6 +87,11 @@ const ARCHITECTURES: &[Architecture] = &[
     plain("gemma", gemma::load),
     Architecture { reads: gemma::READS, full_every: 2, ..plain("gemma2", gemma::load) },
     Architecture { reads: gemma::READS, full_every: 6, ..plain("gemma3", gemma::load_3) },
+    Architecture {
+        reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
+        full_every: 5,
+        ..plain("gemma3n", gemma3n::load)
+    },
     Architecture {
         reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
         full_every: 6,

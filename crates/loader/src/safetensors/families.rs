@@ -1,7 +1,7 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
 use super::family::{Family, Key, Means, Name, Otherwise, To};
-use super::{falcon, gemma, gemma4, granite, phi, rope};
+use super::{falcon, gemma, gemma3n, gemma4, granite, phi, rope};
 use crate::QkOrder;
 
 /// Every family that is known.
@@ -35,6 +35,22 @@ pub(super) const FAMILIES: &[Family] = &[
     gemma::GEMMA3,
     gemma::GEMMA3_WITH_VISION,
     granite::GRANITE,
+    Family {
+        class: "Gemma3nForCausalLM",
+        model_type: "gemma3n_text",
+        architecture: "gemma3n",
+        qk_order: QkOrder::Halves,
+        keys: &[GEMMA3N_KEYS],
+        tensors: &[GEMMA3N_TENSORS, GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
+    },
+    Family {
+        class: "Gemma3nForConditionalGeneration",
+        model_type: "gemma3n",
+        architecture: "gemma3n",
+        qk_order: QkOrder::Halves,
+        keys: &[GEMMA3N_KEYS],
+        tensors: &[GEMMA3N_TENSORS, GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
+    },
     Family {
         class: "Gemma4ForCausalLM",
         model_type: "gemma4_text",
@@ -265,6 +281,36 @@ const SMOLLM3_KEYS: &[Key] = &[
     key("tie_word_embeddings", Means::Tied { otherwise: true }),
 ];
 
+const GEMMA3N_KEYS: &[Key] = &[
+    count("vocab_size", "vocab_size"),
+    key("vocab_size_per_layer_input", Means::Elsewhere),
+    count("hidden_size", "embedding_length"),
+    count("num_hidden_layers", "block_count"),
+    count("num_attention_heads", "attention.head_count"),
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(2)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(32_768)),
+    count_or("hidden_size_per_layer_input", "embedding_length_per_layer_input", Otherwise::Is(256)),
+    count_or("num_kv_shared_layers", "attention.shared_kv_layers", Otherwise::Is(15)),
+    count_or("altup_num_inputs", "altup.num_inputs", Otherwise::Is(4)),
+    count_or("altup_active_idx", "altup.active_idx", Otherwise::Is(0)),
+    key("altup_coef_clip", Means::Elsewhere), // in training
+    key("altup_correct_scale", Means::Elsewhere),
+    key("laurel_rank", Means::Elsewhere), // the tensors say so, too
+    key("intermediate_size", Means::By(gemma3n::layers)),
+    key("activation_sparsity_pattern", Means::Elsewhere),
+    key("head_dim", Means::Elsewhere),
+    key("rope_parameters", Means::Elsewhere),
+    key("rope_scaling", Means::Elsewhere),
+    key("rope_theta", Means::Elsewhere),
+    key("rope_local_base_freq", Means::Elsewhere),
+    key("sliding_window", Means::WindowPattern { window: 512, every: 5 }),
+    key("layer_types", Means::Elsewhere),
+    key("hidden_activation", Means::OneOf(&["gelu_pytorch_tanh"])),
+    real("final_logit_softcapping", "final_logit_softcapping", 30.0),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
 const GEMMA4_KEYS: &[Key] = &[
     count("vocab_size", "vocab_size"),
     key("vocab_size_per_layer_input", Means::Elsewhere),
@@ -354,6 +400,19 @@ pub(super) const LLAMA_BIASES: &[Name] = &[
     name("model.layers.{}.mlp.gate_proj.bias", "blk.{}.ffn_gate.bias"),
     name("model.layers.{}.mlp.up_proj.bias", "blk.{}.ffn_up.bias"),
     name("model.layers.{}.mlp.down_proj.bias", "blk.{}.ffn_down.bias"),
+];
+
+const GEMMA3N_TENSORS: &[Name] = &[
+    stack("model.altup_projections.{}.weight", "altup_proj.weight"),
+    stack("model.altup_unembed_projections.{}.weight", "altup_unembd_proj.weight"),
+    name("model.layers.{}.altup.correct_output_scale", "blk.{}.altup_correct_scale.weight"),
+    name("model.layers.{}.altup.correction_coefs.weight", "blk.{}.altup_correct_coef.weight"),
+    name("model.layers.{}.altup.modality_router.weight", "blk.{}.altup_router.weight"),
+    name("model.layers.{}.altup.prediction_coefs.weight", "blk.{}.altup_predict_coef.weight"),
+    name("model.layers.{}.altup.router_norm.weight", "blk.{}.altup_router_norm.weight"),
+    name("model.layers.{}.laurel.linear_left.weight", "blk.{}.laurel_l.weight"),
+    name("model.layers.{}.laurel.linear_right.weight", "blk.{}.laurel_r.weight"),
+    name("model.layers.{}.laurel.post_laurel_norm.weight", "blk.{}.laurel_post_norm.weight"),
 ];
 
 const GEMMA4_TENSORS: &[Name] = &[

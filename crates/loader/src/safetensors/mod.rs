@@ -16,6 +16,7 @@ mod families;
 mod family;
 mod folder;
 mod gemma;
+mod gemma3n;
 mod gemma4;
 mod granite;
 mod header;

@@ -86,6 +86,10 @@ impl Planner<'_> {
                 | Basic::Scale(..)
                 | Basic::PlaceScale(..)
                 | Basic::Part(..)
+                | Basic::Weigh(..)
+                | Basic::Rescale(..)
+                | Basic::Sparsify(..)
+                | Basic::Mix(..)
                 | Basic::Join(..)
                 | Basic::Softcap(..),
             )

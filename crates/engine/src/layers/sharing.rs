@@ -1,12 +1,11 @@
-//! Attention of Gemma 4: scores are not scaled, values have a norm, keys may serve as values, and
-//! the last layers keep none of their own.
+//! Attention of Gemma 3n and 4: scores are not scaled, values have a norm, keys may serve as values,
+//! and the last layers keep none of their own.
 
 use kernels::{Attn, Cache, Linear, Norm, Plan, Rope, Span, Tensor};
 
-use super::Config;
-use crate::{LoadError, weights::Weights};
+use crate::{LoadError, arch::Config, weights::Weights};
 
-pub(super) struct Attention {
+pub(crate) struct SharingAttention {
     q: Linear,
     q_norm: Norm,
     /// None where those of an earlier layer are looked at.
@@ -28,7 +27,7 @@ struct Kv {
 
 /// The caches of the last layers so far that have one, by how far back they see.
 #[derive(Default)]
-pub(super) struct Caches {
+pub(crate) struct Caches {
     full: Option<Cache>,
     windowed: Option<Cache>,
 }
@@ -42,8 +41,8 @@ impl Caches {
     }
 }
 
-impl Attention {
-    pub(super) fn load(
+impl SharingAttention {
+    pub(crate) fn load(
         w: &mut Weights<'_>,
         c: &Config,
         (layer, rope): (usize, Rope),
@@ -78,7 +77,7 @@ impl Attention {
         })
     }
 
-    pub(super) fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
+    pub(crate) fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
         let q = p.linear(x, &self.q);
         let q = p.norm(q, &self.q_norm);
         let q = p.rope(q, &self.rope);
