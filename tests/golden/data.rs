@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -94,6 +94,15 @@ impl Expected {
 pub(crate) enum Device {
     Reference,
     Cpu(Isa, Precision),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reference => f.write_str("reference"),
+            Self::Cpu(isa, _) => write!(f, "{isa}"),
+        }
+    }
 }
 
 impl Device {

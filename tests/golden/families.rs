@@ -67,7 +67,11 @@ fn check_families(dir: &Path, there: &[&str]) {
         let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
         for (container, path) in containers(dir, &folder, &name) {
             match check_family(&folder, &path) {
-                Ok(worst) => println!("{name} ({container}): max |difference| {worst:.1e}"),
+                Ok(worst) => {
+                    let worst = worst.iter().map(|(device, it)| format!("{device} {it:.1e}"));
+                    let worst = worst.collect::<Vec<_>>().join(", ");
+                    println!("{name} ({container}): max |difference| {worst}");
+                }
                 Err(why) => {
                     assert!(!there.contains(&name.as_str()), "{name} ({container}): {why}");
                     missing.insert(format!("{name} ({container})"), why);
@@ -87,16 +91,17 @@ fn containers(dir: &Path, folder: &Path, name: &str) -> Vec<(&'static str, PathB
     all.into_iter().filter(|(_, path)| path.exists()).collect()
 }
 
-/// The largest difference on any device, or why the model cannot be loaded.
-fn check_family(folder: &Path, path: &Path) -> Result<f32, String> {
+/// The largest difference on each device, or why the model cannot be loaded.
+fn check_family(folder: &Path, path: &Path) -> Result<Vec<(Device, f32)>, String> {
     let expected = Expected::read(&folder.join("expected.safetensors"));
     let overrides = match path.is_dir() {
         true => vec![],
         false => overrides(&folder.join("gguf_overrides.json")),
     };
     let file = ModelFile::open(path, &overrides).map_err(|error| error.to_string())?;
-    let mut worst = 0.0f32;
+    let mut all = Vec::new();
     for device in Device::exact() {
+        let mut worst = 0.0f32;
         let engine = |options: &Options| device.engine(&file, options);
         let whole = &mut engine(&options(1, 64)).map_err(|error| {
             assert!(error.is_unsupported(), "{}: {error}", path.display());
@@ -109,6 +114,7 @@ fn check_family(folder: &Path, path: &Path) -> Result<f32, String> {
             assert!(diff <= BOUND, "{place}, {prompt}: {diff:e} > {BOUND:e}");
             worst = worst.max(diff);
         }
+        all.push((device, worst));
         if device == Device::Reference {
             check_greedy(whole, &expected, "a", &place);
             continue;
@@ -122,7 +128,7 @@ fn check_family(folder: &Path, path: &Path) -> Result<f32, String> {
         let batched = &mut engine(&options(3, 20)).expect("it loaded before");
         check_batched(batched, &expected, &place);
     }
-    Ok(worst)
+    Ok(all)
 }
 
 fn options(max_seqs: usize, chunk: usize) -> Options {
