@@ -118,6 +118,7 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::F32, _) => Floats(decoded!(32, Format::F32)),
         (Format::F16, _) => Floats(decoded!(32, Format::F16)),
         (Format::BF16, _) => Floats(decoded!(32, Format::BF16)),
+        (Format::MXFP4, _) => Floats(decoded!(32, Format::MXFP4)),
         (Format::Q4_0, Exact) => Floats(decoded!(32, Format::Q4_0)),
         (Format::Q5_0, Exact) => Floats(decoded!(32, Format::Q5_0)),
         (Format::Q8_0, Exact) => Floats(decoded!(32, Format::Q8_0)),
@@ -152,6 +153,17 @@ macro_rules! avx2 {
     };
 }
 
+/// The same over weights that `loader::format` decodes so many at a time.
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx2_decoded {
+    ($len:literal, $format:expr) => {
+        Dots {
+            one: checked!(|w, x| avx2::exact::dot_decoded::<$len, 1>($format, w, [x])[0]),
+            four: checked!(|w, x| avx2::exact::dot_decoded::<$len, 4>($format, w, x)),
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
     use Kernel::{Blocks, Floats};
@@ -160,6 +172,7 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::F32, _) => Floats(avx2!(avx2::exact::dot_f32)),
         (Format::F16, _) => Floats(avx2!(avx2::exact::dot_f16)),
         (Format::BF16, _) => Floats(avx2!(avx2::exact::dot_bf16)),
+        (Format::MXFP4, _) => Floats(avx2_decoded!(32, Format::MXFP4)),
         (Format::Q4_0, Exact) => Floats(avx2!(avx2::exact::dot_q4_0)),
         (Format::Q5_0, Exact) => Floats(avx2!(avx2::exact::dot_q5_0)),
         (Format::Q8_0, Exact) => Floats(avx2!(avx2::exact::dot_q8_0)),

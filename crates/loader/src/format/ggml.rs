@@ -45,6 +45,8 @@ const NAMES: &[(u32, &str)] = &[
     (38, "IQ4_NL_8_8"),
     (39, "MXFP4"),
     (40, "NVFP4"),
+    (41, "Q1_0"),
+    (42, "Q2_0"),
 ];
 
 /// The name of `ggml_type` number `id`, for messages; it need not be a [`Format`].
@@ -69,6 +71,7 @@ impl Format {
             Self::Q4_K => 12,
             Self::Q6_K => 14,
             Self::BF16 => 30,
+            Self::MXFP4 => 39,
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Every kernel is one loop: decode 32 weights to `f32`, exactly as `loader::format` does, and
 //! multiply-add them to two sums for each of `N` rows of activations. Two, so that a multiply-add
-//! need not wait for the one before it; not more, so that four rows fit the registers.
+//! need not wait for the one before it; not more, so that four rows fit the registers. A format
+//! without a kernel of its own is decoded to memory first, by `loader::format` itself.
 
 use core::{arch::x86_64::*, slice};
 
 use loader::format::q4_k_scales;
 
 use super::{half_at, horizontal_sum, load_8, load_8_le, load_16, padded, store_8, unpack};
+use crate::Format;
 
 /// `sum(weights[i] * x[i])` over `F32` weights.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -102,6 +104,29 @@ pub(in crate::cpu) fn dot_q6_k<const N: usize>(weights: &[u8], x: [&[f32]; N]) -
                 ];
                 add_32(&mut sums, w, x, 8 * i + j);
             }
+        }
+    }
+    totals(sums)
+}
+
+/// `sum(weights[i] * x[i])` over whole blocks of `LEN`, a multiple of 32, in a format that has no
+/// kernel of its own.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn dot_decoded<const LEN: usize, const N: usize>(
+    format: Format,
+    weights: &[u8],
+    x: [&[f32]; N],
+) -> [f32; N] {
+    let layout = format.layout();
+    debug_assert_eq!(layout.block_len, LEN);
+    let (x, mut sums) = (thirty_twos(x), [[_mm256_setzero_ps(); 2]; N]);
+    let mut decoded = [0.0; LEN];
+    for (i, block) in weights.chunks_exact(layout.block_bytes).enumerate() {
+        (layout.decode_block)(block, &mut decoded);
+        for (j, w) in decoded.as_chunks::<32>().0.iter().enumerate() {
+            let w = w.as_chunks::<8>().0;
+            let w = [load_8(&w[0]), load_8(&w[1]), load_8(&w[2]), load_8(&w[3])];
+            add_32(&mut sums, w, x, LEN / 32 * i + j);
         }
     }
     totals(sums)

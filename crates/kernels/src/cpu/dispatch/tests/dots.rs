@@ -1,5 +1,7 @@
 //! Every dot product of every instruction set, against `f64` sums over decoded weights.
 
+use loader::format::f16_to_f32;
+
 use super::{available, noise};
 use crate::{
     Format,
@@ -27,9 +29,7 @@ impl Case {
     fn extreme(format: Format, fill: u8, scale: u16, x: [f32; 2]) -> Self {
         let layout = format.layout();
         let mut block = vec![fill; layout.block_bytes];
-        for &at in scales(format) {
-            block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
-        }
+        put_scales(format, &mut block, scale);
         let x: Vec<f32> = x.into_iter().cycle().take(3 * layout.block_len).collect();
         let negative = x.iter().map(|x| -x).collect();
         Self { format, weights: block.repeat(3), x: [x.clone(), negative, x.clone(), x] }
@@ -79,10 +79,20 @@ impl Case {
     }
 }
 
+/// Makes `scale`, an f16, or what there is of its kind, of each scale of a block.
+fn put_scales(format: Format, block: &mut [u8], scale: u16) {
+    for &at in halves(format) {
+        block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
+    }
+    if format == Format::MXFP4 {
+        block[0] = (f16_to_f32(scale).to_bits() >> 23) as u8;
+    }
+}
+
 /// Where a block's f16 scales begin.
-fn scales(format: Format) -> &'static [usize] {
+fn halves(format: Format) -> &'static [usize] {
     match format {
-        Format::F32 | Format::F16 | Format::BF16 => &[],
+        Format::F32 | Format::F16 | Format::BF16 | Format::MXFP4 => &[],
         Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
         Format::Q4_K => &[0, 2],
         Format::Q6_K => &[208],
@@ -176,7 +186,7 @@ fn a_nan_or_an_infinity_is_not_lost() {
 fn t7_a_bad_scale_is_not_lost() {
     const BAD: [u16; 3] = [0x7e00, 0x7c00, 0xfc00];
     for &format in Format::ALL {
-        let at_all = scales(format).iter().flat_map(|&at| BAD.map(|bad| (at, bad)));
+        let at_all = halves(format).iter().flat_map(|&at| BAD.map(|bad| (at, bad)));
         for (at, bad) in at_all {
             let mut case = Case::random(format, 3 * format.layout().block_len);
             let at = format.layout().block_bytes + at;
