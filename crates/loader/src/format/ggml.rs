@@ -66,12 +66,22 @@ impl Format {
             Self::F32 => 0,
             Self::F16 => 1,
             Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
             Self::Q5_0 => 6,
+            Self::Q5_1 => 7,
             Self::Q8_0 => 8,
+            Self::Q2_K => 10,
+            Self::Q3_K => 11,
             Self::Q4_K => 12,
+            Self::Q5_K => 13,
             Self::Q6_K => 14,
+            Self::IQ4_NL => 20,
+            Self::IQ4_XS => 23,
             Self::BF16 => 30,
+            Self::TQ1_0 => 34,
+            Self::TQ2_0 => 35,
             Self::MXFP4 => 39,
+            Self::NVFP4 => 40,
         }
     }
 }
@@ -91,7 +101,7 @@ mod tests {
 
     #[test]
     fn types_without_a_format_have_names_only() {
-        assert_eq!((Format::from_ggml_id(10), ggml_type_name(10)), (None, Some("Q2_K")));
+        assert_eq!((Format::from_ggml_id(41), ggml_type_name(41)), (None, Some("Q1_0")));
         assert_eq!((Format::from_ggml_id(u32::MAX), ggml_type_name(u32::MAX)), (None, None));
     }
 }

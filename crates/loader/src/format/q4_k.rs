@@ -14,7 +14,7 @@
 //! weight = d * scale[run] * nibble - dmin * min[run]
 //! ```
 
-use super::{Layout, f16_at, put_f16};
+use super::{Layout, f16_at, put_f16, range};
 
 pub(super) static LAYOUT: Layout =
     Layout { name: "Q4_K", block_len: 256, block_bytes: 144, decode_block, encode_block };
@@ -48,34 +48,40 @@ pub fn q4_k_scales(packed: &[u8]) -> ([u8; 8], [u8; 8]) {
 fn encode_block(src: &[f32], dst: &mut [u8]) {
     let runs = src.as_chunks::<32>().0;
     // A run is stored as steps above a minimum that is never above zero.
-    let low = |run: &[f32; 32]| run.iter().copied().fold(0.0, f32::min);
-    let high = |run: &[f32; 32]| run.iter().copied().fold(0.0, f32::max);
-    let steps: Vec<f32> = runs.iter().map(|run| (high(run) - low(run)) / 15.0).collect();
-    let depths: Vec<f32> = runs.iter().map(|run| -low(run)).collect();
-    put_f16(dst, steps.iter().copied().fold(0.0, f32::max) / 63.0);
-    put_f16(&mut dst[2..], depths.iter().copied().fold(0.0, f32::max) / 63.0);
+    let ends = |run: &[f32; 32]| (range(run).0.min(0.0), range(run).1.max(0.0));
+    let largest = |of: fn((f32, f32)) -> f32| runs.iter().map(ends).map(of).fold(0.0, f32::max);
+    put_f16(dst, largest(|(low, high)| (high - low) / 15.0) / 63.0);
+    put_f16(&mut dst[2..], largest(|(low, _)| -low) / 63.0);
     let (d, dmin) = (f16_at(dst), f16_at(&dst[2..]));
     let ratio = |x: f32, unit: f32| if unit == 0.0 { 0.0 } else { (x / unit).round() };
-    for run in 0..8 {
-        let scale = ratio(steps[run], d).min(63.0) as u8;
-        let min = ratio(depths[run], dmin).min(63.0) as u8;
-        put_scale_and_min(&mut dst[4..16], run, scale, min);
-        let (step, depth) = (d * f32::from(scale), dmin * f32::from(min));
-        for (i, x) in runs[run].iter().enumerate() {
-            let q = ratio(x + depth, step).clamp(0.0, 15.0) as u8;
-            let byte = &mut dst[16 + run / 2 * 32 + i];
-            *byte = if run % 2 == 0 { q } else { *byte | q << 4 };
+    let (mut scales, mut mins, mut q) = ([0; 8], [0; 8], [0; 256]);
+    for (run, x) in runs.iter().enumerate() {
+        let (low, high) = ends(x);
+        scales[run] = ratio((high - low) / 15.0, d).min(63.0) as u8;
+        mins[run] = ratio(-low, dmin).min(63.0) as u8;
+        let (step, depth) = (d * f32::from(scales[run]), dmin * f32::from(mins[run]));
+        for (q, x) in q[32 * run..].iter_mut().zip(x) {
+            *q = ratio(x + depth, step).clamp(0.0, 15.0) as u8;
+        }
+    }
+    put(dst, (&scales, &mins), &q);
+}
+
+/// Writes scale and minimum, 0..=63, of each run and the numbers 0..=15 of all weights.
+pub(crate) fn put(block: &mut [u8], (scales, mins): (&[u8; 8], &[u8; 8]), q: &[u8; 256]) {
+    put_scales_and_mins(&mut block[4..16], scales, mins);
+    for (pair, q) in q.as_chunks::<64>().0.iter().enumerate() {
+        for i in 0..32 {
+            block[16 + 32 * pair + i] = q[i] | q[i + 32] << 4;
         }
     }
 }
 
-fn put_scale_and_min(packed: &mut [u8], run: usize, scale: u8, min: u8) {
-    if run < 4 {
-        (packed[run], packed[4 + run]) = (scale, min);
-    } else {
-        packed[run - 4] |= scale >> 4 << 6;
-        packed[run] |= min >> 4 << 6;
-        packed[4 + run] = scale & 0xf | (min & 0xf) << 4;
+pub(super) fn put_scales_and_mins(packed: &mut [u8], scales: &[u8; 8], mins: &[u8; 8]) {
+    for i in 0..4 {
+        packed[i] = scales[i] | scales[4 + i] >> 4 << 6;
+        packed[4 + i] = mins[i] | mins[4 + i] >> 4 << 6;
+        packed[8 + i] = scales[4 + i] & 0xf | mins[4 + i] << 4;
     }
 }
 

@@ -30,13 +30,18 @@ fn encode_block(src: &[f32], dst: &mut [u8]) {
     put_f16(dst, largest(src) / -16.0);
     let d = f16_at(dst);
     let q = |x: f32| if d == 0.0 { 16 } else { (x / d + 16.5).clamp(0.0, 31.0) as u8 };
+    put(dst, &std::array::from_fn(|i| q(src[i])));
+}
+
+/// Writes the numbers 0..=31 of all weights, not the scale.
+pub(crate) fn put(block: &mut [u8], q: &[u8; 32]) {
     let mut high = 0u32;
     for i in 0..16 {
-        let (a, b) = (q(src[i]), q(src[i + 16]));
-        dst[6 + i] = a & 0xf | (b & 0xf) << 4;
+        let (a, b) = (q[i], q[i + 16]);
+        block[6 + i] = a & 0xf | (b & 0xf) << 4;
         high |= u32::from(a >> 4) << i | u32::from(b >> 4) << (i + 16);
     }
-    dst[2..6].copy_from_slice(&high.to_le_bytes());
+    block[2..6].copy_from_slice(&high.to_le_bytes());
 }
 
 #[cfg(test)]

@@ -41,22 +41,27 @@ fn encode_block(src: &[f32], dst: &mut [u8]) {
     put_f16(&mut dst[208..], largest(&steps).abs() / 127.0);
     let d = f16_at(&dst[208..]);
     let ratio = |x: f32, unit: f32| if unit == 0.0 { 0.0 } else { (x / unit).round() };
-    dst[..192].fill(0);
+    let (mut scales, mut q) = ([0; 16], [0; 256]);
     for (run, x) in runs.iter().enumerate() {
-        let scale = ratio(steps[run], d).clamp(-127.0, 127.0) as i8;
-        dst[192 + run] = scale.cast_unsigned();
-        for (i, &x) in x.iter().enumerate() {
-            let q = ratio(x, d * f32::from(scale)).clamp(-32.0, 31.0) as i8 + 32;
-            put_q(dst, 16 * run + i, q.cast_unsigned());
+        scales[run] = ratio(steps[run], d).clamp(-127.0, 127.0) as i8;
+        for (q, &x) in q[16 * run..].iter_mut().zip(x) {
+            *q = ratio(x, d * f32::from(scales[run])).clamp(-32.0, 31.0) as i8;
         }
     }
+    put(dst, &scales, &q);
 }
 
-/// Writes the 6 bits of weight `i` into a block where they are zero.
-fn put_q(block: &mut [u8], i: usize, q: u8) {
-    let (half, quarter, i) = (i / 128, i / 32 % 4, i % 32);
-    block[64 * half + quarter % 2 * 32 + i] |= (q & 0xf) << (quarter / 2 * 4);
-    block[128 + 32 * half + i] |= q >> 4 << (2 * quarter);
+/// Writes the scale of each run and the numbers -32..=31 of all weights.
+pub(crate) fn put(block: &mut [u8], scales: &[i8; 16], q: &[i8; 256]) {
+    block[..192].fill(0);
+    for (byte, scale) in block[192..208].iter_mut().zip(scales) {
+        *byte = scale.cast_unsigned();
+    }
+    for (i, &q) in q.iter().enumerate() {
+        let (half, quarter, i, q) = (i / 128, i / 32 % 4, i % 32, (q + 32).cast_unsigned());
+        block[64 * half + quarter % 2 * 32 + i] |= (q & 0xf) << (quarter / 2 * 4);
+        block[128 + 32 * half + i] |= q >> 4 << (2 * quarter);
+    }
 }
 
 #[cfg(test)]

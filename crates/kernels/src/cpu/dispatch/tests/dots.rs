@@ -92,10 +92,14 @@ fn put_scales(format: Format, block: &mut [u8], scale: u16) {
 /// Where a block's f16 scales begin.
 fn halves(format: Format) -> &'static [usize] {
     match format {
-        Format::F32 | Format::F16 | Format::BF16 | Format::MXFP4 => &[],
-        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
-        Format::Q4_K => &[0, 2],
+        Format::F32 | Format::F16 | Format::BF16 | Format::MXFP4 | Format::NVFP4 => &[],
+        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 | Format::IQ4_NL | Format::IQ4_XS => &[0],
+        Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => &[0, 2],
+        Format::Q2_K => &[80, 82],
+        Format::Q3_K => &[108],
         Format::Q6_K => &[208],
+        Format::TQ1_0 => &[52],
+        Format::TQ2_0 => &[64],
     }
 }
 
