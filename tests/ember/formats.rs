@@ -55,6 +55,13 @@ const PERPLEXITY: &[(Format, f64, f64)] = &[
     (Format::IQ4_XS, 16.0, 16.0),
     (Format::NVFP4, 16.0, 16.0),
     (Format::MXFP4, 16.0, 16.0),
+    (Format::IQ3_S, 16.0, 16.0),
+    (Format::IQ3_XXS, 16.0, 16.0),
+    (Format::IQ2_S, 16.0, 16.0),
+    (Format::IQ2_XS, 16.0, 16.0),
+    (Format::IQ2_XXS, 16.0, 16.0),
+    (Format::IQ1_M, 16.0, 16.0),
+    (Format::IQ1_S, 16.0, 16.0),
     (Format::TQ2_0, 16.0, 16.0),
     (Format::TQ1_0, 16.0, 16.0),
 ];
@@ -66,7 +73,7 @@ fn every_format_keeps_what_ember_learned() {
     for &(format, exact, fast) in PERPLEXITY {
         let file = in_format(format);
         for (precision, want) in [(Precision::Exact, exact), (Precision::Fast, fast)] {
-            let found = perplexity(&mut engine(&file, Isa::best(), precision), 30);
+            let found = perplexity(&mut engine(&file, Isa::best(), precision), 10);
             eprintln!("{format:?}, {precision:?}: {found:.2}");
             // Instruction sets sum in other orders, and round activations otherwise.
             let bound = if precision == Precision::Exact { 1e-3 } else { 1e-2 };

@@ -138,11 +138,24 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     /// A weight in two parts, where it has two rows.
     pub(super) fn weight(&mut self, format: Format, rows: usize, cols: usize) -> Weight {
-        let bytes = Bytes::new(format.encode(&self.rng.numbers(rows * cols)));
+        let bytes = Bytes::new(self.encoded(format, rows * cols));
         let cut = bytes.len() / rows * (rows / 2);
         let parts = [bytes.slice(0..cut), bytes.slice(cut..bytes.len())];
         let spec = WeightSpec { rows, cols, format };
         self.backend.upload(&spec, &parts).expect("the bytes fit the shape")
+    }
+
+    /// Some formats take long to encode: a prime number of blocks comes again and again, in another
+    /// place of each row.
+    fn encoded(&mut self, format: Format, n: usize) -> Vec<u8> {
+        const DISTINCT: usize = 61;
+        let layout = format.layout();
+        if layout.block_len == 1 {
+            return format.encode(&self.rng.numbers(n));
+        }
+        let blocks = n / layout.block_len;
+        let encoded = format.encode(&self.rng.numbers(blocks.min(DISTINCT) * layout.block_len));
+        encoded.iter().copied().cycle().take(blocks * layout.block_bytes).collect()
     }
 
     /// With a bias.

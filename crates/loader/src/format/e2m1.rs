@@ -7,11 +7,11 @@
 //! ```
 
 /// Twice the number of each code, so that all are integers.
-pub(super) const DOUBLED: [f32; 16] =
+pub(crate) const DOUBLED: [f32; 16] =
     [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, -0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0];
 
 /// The code of the doubled number nearest to `x`; of two, the one nearer to zero.
-pub(super) fn nearest(x: f32) -> u8 {
+pub(crate) fn nearest(x: f32) -> u8 {
     /// Half way from each magnitude to the next.
     const BORDERS: [f32; 7] = [0.5, 1.5, 2.5, 3.5, 5.0, 7.0, 10.0];
     let code = BORDERS.iter().filter(|&&border| x.abs() > border).count() as u8;

@@ -22,7 +22,7 @@ fn encode_block(src: &[f32], dst: &mut [u8]) {
 }
 
 /// Encodes an IEEE half at `dst[0..2]`, rounding to nearest, ties to even.
-pub(super) fn put_f16(dst: &mut [u8], x: f32) {
+pub(crate) fn put_f16(dst: &mut [u8], x: f32) {
     dst[..2].copy_from_slice(&half::f16::from_f32_const(x).to_le_bytes());
 }
 

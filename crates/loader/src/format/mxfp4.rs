@@ -27,20 +27,25 @@ fn decode_block(src: &[u8], dst: &mut [f32]) {
 
 /// `2^(e - 128)`: half the scale, because codes are decoded to twice their numbers.
 #[inline]
-fn half_of_power(e: u8) -> f32 {
+pub(crate) fn half_of_power(e: u8) -> f32 {
     f32::from_bits(if e < 2 { 0x0020_0000 << e } else { (u32::from(e) - 1) << 23 })
 }
 
 fn encode_block(src: &[f32], dst: &mut [u8]) {
-    dst[0] = exponent(largest(src).abs());
-    let d = half_of_power(dst[0]);
+    put(dst, exponent(largest(src).abs()), src.try_into().expect("a block"));
+}
+
+/// Writes the exponent of the scale, and the nearest code of each weight.
+pub(crate) fn put(block: &mut [u8], e: u8, x: &[f32; 32]) {
+    block[0] = e;
+    let d = half_of_power(e);
     for i in 0..16 {
-        dst[1 + i] = e2m1::nearest(src[i] / d) | e2m1::nearest(src[i + 16] / d) << 4;
+        block[1 + i] = e2m1::nearest(x[i] / d) | e2m1::nearest(x[i + 16] / d) << 4;
     }
 }
 
 /// The exponent of the scale that brings `max` to 4..8, of which 6 is the largest number.
-fn exponent(max: f32) -> u8 {
+pub(crate) fn exponent(max: f32) -> u8 {
     (max.to_bits() >> 23).saturating_sub(2) as u8
 }
 

@@ -87,13 +87,21 @@ fn put_scales(format: Format, block: &mut [u8], scale: u16) {
     if format == Format::MXFP4 {
         block[0] = (f16_to_f32(scale).to_bits() >> 23) as u8;
     }
+    if format == Format::IQ1_M {
+        for (i, at) in [49, 51, 53, 55].into_iter().enumerate() {
+            block[at] = block[at] & 0xf | (scale >> (4 * i) << 4) as u8;
+        }
+    }
 }
 
 /// Where a block's f16 scales begin.
 fn halves(format: Format) -> &'static [usize] {
     match format {
         Format::F32 | Format::F16 | Format::BF16 | Format::MXFP4 | Format::NVFP4 => &[],
+        Format::IQ1_M => &[], // in four pieces, see `put_scales`
         Format::Q4_0 | Format::Q5_0 | Format::Q8_0 | Format::IQ4_NL | Format::IQ4_XS => &[0],
+        Format::IQ1_S | Format::IQ2_XXS | Format::IQ2_XS | Format::IQ2_S => &[0],
+        Format::IQ3_XXS | Format::IQ3_S => &[0],
         Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => &[0, 2],
         Format::Q2_K => &[80, 82],
         Format::Q3_K => &[108],
