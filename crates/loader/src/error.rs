@@ -61,6 +61,36 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file that shall say how much columns count does not.
+    #[error("`{}` is no importance matrix: {found}", path.display())]
+    Imatrix {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
+    /// A file that says how much columns count is of another model.
+    #[error(
+        "tensor `{tensor}` has {found} columns in the importance matrix, {expected} in the model"
+    )]
+    ImportanceLength {
+        /// The tensor.
+        tensor: String,
+        /// Columns that were measured.
+        found: usize,
+        /// Columns of the tensor.
+        expected: usize,
+    },
+    /// A weight that the format it is to have cannot hold.
+    #[error("tensor `{tensor}` has the weight {found}, which {format} cannot hold")]
+    Weight {
+        /// The tensor.
+        tensor: String,
+        /// The weight.
+        found: f32,
+        /// The format.
+        format: &'static str,
+    },
     /// A metadata value has another type than its reader expects.
     #[error("metadata key `{key}` is {found}, expected {expected}")]
     KeyType {
@@ -112,6 +142,16 @@ impl Error {
             | Self::KeyLength { key, .. } => {
                 Some(format!("if the file is right otherwise, `--override-kv {key}=TYPE:VALUE`"))
             }
+            Self::Imatrix { .. } => {
+                Some("`llama-imatrix` of llama.cpp writes them, as `.gguf` or as `.dat`".to_owned())
+            }
+            Self::ImportanceLength { .. } => {
+                Some("measure this model, or leave `--imatrix` out".to_owned())
+            }
+            Self::Weight { found, .. } if found.is_finite() => {
+                Some("BF16 and F32 hold numbers of any size".to_owned())
+            }
+            Self::Weight { .. } => Some("the file is damaged, or its training failed".to_owned()),
             Self::Io { .. } | Self::Container { .. } => None,
         }
     }

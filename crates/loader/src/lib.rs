@@ -13,6 +13,7 @@ mod metadata;
 mod mmap;
 pub mod overrides;
 pub mod path;
+pub mod quantise;
 mod recognise;
 pub mod safetensors;
 mod strings;

@@ -22,6 +22,7 @@ mod cursor;
 mod error;
 mod header;
 mod split;
+mod stream;
 mod value;
 mod write;
 
@@ -31,6 +32,7 @@ use std::{
 };
 
 pub use error::Error;
+pub use stream::{Announced, Stream};
 pub use write::Writer;
 
 use crate::{Access, Bytes, Container, FileTensor, Mapping, ModelFile, QkOrder};

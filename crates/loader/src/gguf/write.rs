@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{DEFAULT_ALIGNMENT, MAGIC};
+use super::{
+    MAGIC,
+    stream::{Announced, Stream},
+};
 use crate::{Array, Format, Metadata, Value};
 
 /// A GGUF file in the making: metadata and tensors in the order in which they were added.
@@ -71,44 +74,45 @@ impl Writer {
     ///
     /// Those of `to`.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
-        let align = match self.metadata.get("general.alignment") {
-            Some(&Value::U32(it)) if it != 0 => it as usize,
-            _ => DEFAULT_ALIGNMENT as usize,
-        };
-        let mut header = self.header(align);
-        header.resize(header.len().next_multiple_of(align), 0);
-        to.write_all(&header)?;
-        for it in &self.tensors {
-            to.write_all(&it.data)?;
-            let padding = it.data.len().next_multiple_of(align) - it.data.len();
-            to.write_all(&vec![0; padding])?;
-        }
-        Ok(())
-    }
-
-    fn header(&self, align: usize) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        out.extend(3u32.to_le_bytes());
-        out.extend((self.tensors.len() as u64).to_le_bytes());
-        out.extend((self.metadata.iter().count() as u64).to_le_bytes());
-        for (key, value) in self.metadata.iter() {
-            put_str(&mut out, key);
-            out.extend(value.type_id().to_le_bytes());
-            put_value(&mut out, value);
-        }
-        let mut offset = 0;
-        for it in &self.tensors {
-            put_str(&mut out, &it.name);
-            out.extend((it.shape.len() as u32).to_le_bytes());
-            for &dim in it.shape.iter().rev() {
-                out.extend((dim as u64).to_le_bytes());
+        fn announced(it: &Entry) -> Announced<'_> {
+            Announced {
+                name: &it.name,
+                format: it.format,
+                shape: &it.shape,
+                len: it.data.len() as u64,
             }
-            out.extend(it.format.ggml_id().to_le_bytes());
-            out.extend((offset as u64).to_le_bytes());
-            offset += it.data.len().next_multiple_of(align);
         }
-        out
+        let tensors: Vec<_> = self.tensors.iter().map(announced).collect();
+        let mut stream = Stream::new(&mut to, &self.metadata, &tensors)?;
+        self.tensors.iter().try_for_each(|it| stream.write(&it.data))?;
+        stream.finish().map(drop)
     }
+}
+
+/// Everything before the data, padded.
+pub(super) fn header(metadata: &Metadata, tensors: &[Announced<'_>], align: usize) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    out.extend(3u32.to_le_bytes());
+    out.extend((tensors.len() as u64).to_le_bytes());
+    out.extend((metadata.iter().count() as u64).to_le_bytes());
+    for (key, value) in metadata.iter() {
+        put_str(&mut out, key);
+        out.extend(value.type_id().to_le_bytes());
+        put_value(&mut out, value);
+    }
+    let mut offset = 0;
+    for it in tensors {
+        put_str(&mut out, it.name);
+        out.extend((it.shape.len() as u32).to_le_bytes());
+        for &dim in it.shape.iter().rev() {
+            out.extend((dim as u64).to_le_bytes());
+        }
+        out.extend(it.format.ggml_id().to_le_bytes());
+        out.extend(u64::to_le_bytes(offset));
+        offset += it.len.next_multiple_of(align as u64);
+    }
+    out.resize(out.len().next_multiple_of(align), 0);
+    out
 }
 
 fn put_str(out: &mut Vec<u8>, text: &str) {

@@ -1,0 +1,292 @@
+//! A model as it is going to be in GGUF: its metadata, and each tensor in the format that a recipe
+//! chose, encoded row by row when it is asked for.
+
+use std::{borrow::Cow, ops::Range};
+
+use super::{Importance, Measured, Mix, Recipe, encode_rows};
+use crate::{
+    Bytes, Container, Error, FileTensor, Format, Metadata, ModelFile, QkOrder, Value, gguf,
+};
+
+/// What GGUF calls the generation of its K formats.
+const QUANTIZATION_VERSION: u32 = 2;
+
+/// A model and what it is going to be.
+#[derive(Debug)]
+pub struct Conversion<'a> {
+    file: &'a ModelFile,
+    mix: Mix,
+    importance: Option<&'a Importance>,
+    /// The tensors, in the order of the file that is made.
+    pub items: Vec<Item<'a>>,
+}
+
+/// A tensor and what it is going to be.
+#[derive(Debug)]
+pub struct Item<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The format that it gets.
+    pub format: Format,
+    source: &'a FileTensor,
+    order: Order,
+    importance: Option<&'a [f32]>,
+}
+
+/// Which row of the source a row comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    AsIs,
+    /// Rows `j` and `j + turned / 2` of each head become neighbours.
+    Interleaved {
+        head_dim: usize,
+        turned: usize,
+    },
+}
+
+impl<'a> Conversion<'a> {
+    /// Plans it; nothing is encoded yet.
+    ///
+    /// # Errors
+    ///
+    /// If the metadata contradict themselves, or `importance` is of another model.
+    pub fn new(
+        file: &'a ModelFile,
+        mix: Mix,
+        importance: Option<&'a Importance>,
+    ) -> Result<Self, Error> {
+        let measured = if importance.is_some() { Measured::Yes } else { Measured::No };
+        let recipe = Recipe::new(mix, file, measured)?;
+        let mut items = Vec::new();
+        for (name, source) in &file.tensors {
+            let kept = match (file.container, source.format) {
+                // Small and delicate ones have all their bits in GGUF, whatever the folder has.
+                (Container::Safetensors, Format::F16 | Format::BF16) => Format::F32,
+                (_, format) => format,
+            };
+            let format = recipe.format(name, &source.shape).unwrap_or(kept);
+            let importance = importance.and_then(|it| it.of(name));
+            check_importance(name, source, importance)?;
+            items.push(Item { name, format, source, order: order(file, name)?, importance });
+        }
+        items.sort_by_key(|it| place(it.name));
+        Ok(Self { file, mix, importance, items })
+    }
+
+    /// The metadata of the file that is made.
+    pub fn metadata(&self) -> Metadata {
+        let mut metadata = Metadata::default();
+        for (key, value) in self.file.metadata.iter().filter(|(key, _)| !is_outdated(key)) {
+            metadata.insert(key, value.clone());
+        }
+        if let Some(file_type) = self.mix.file_type() {
+            metadata.insert("general.file_type", Value::U32(file_type));
+        }
+        metadata.insert("general.quantization_version", Value::U32(QUANTIZATION_VERSION));
+        if let Some(importance) = self.importance {
+            let n = Value::U32(importance.len() as u32);
+            metadata.insert("quantize.imatrix.entries_count", n);
+            if let Some(dataset) = &importance.dataset {
+                metadata.insert("quantize.imatrix.dataset", Value::String(dataset.clone()));
+            }
+            if let Some(chunks) = importance.chunks {
+                metadata.insert("quantize.imatrix.chunks_count", Value::U32(chunks));
+            }
+        }
+        metadata
+    }
+
+    /// The same model in memory, of tensors that `encode` made; a tensor that stays as it is stays
+    /// in the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of `encode`.
+    pub fn in_memory<E>(
+        &self,
+        mut encode: impl FnMut(&Item<'a>) -> Result<Vec<u8>, E>,
+    ) -> Result<ModelFile, E> {
+        let mut made = self.file.clone();
+        for item in &self.items {
+            // In memory a folder stays a folder, and rows stay where its class has them.
+            let item = &Item { order: Order::AsIs, ..item.clone_plan() };
+            if item.format == item.source.format {
+                continue;
+            }
+            let (format, shape) = (item.format, item.source.shape.clone());
+            let parts = vec![Bytes::new(encode(item)?)];
+            made.tensors.insert(item.name.to_owned(), FileTensor { format, shape, parts });
+        }
+        if let Some(file_type) = self.mix.file_type() {
+            made.metadata.insert("general.file_type", Value::U32(file_type));
+        }
+        Ok(made)
+    }
+}
+
+impl<'a> Item<'a> {
+    /// Outermost dimension first.
+    pub fn shape(&self) -> &'a [usize] {
+        &self.source.shape
+    }
+
+    /// The format that it has.
+    pub fn from(&self) -> Format {
+        self.source.format
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        let n: usize = self.source.shape.iter().product();
+        n / self.cols().max(1)
+    }
+
+    /// Weights of a row.
+    pub fn cols(&self) -> usize {
+        match (self.order, self.source.shape.as_slice()) {
+            // The numbers of a bias are rows of a matrix with one column.
+            (Order::Interleaved { .. }, [_]) => 1,
+            (_, shape) => shape.last().copied().unwrap_or(1),
+        }
+    }
+
+    /// Bytes that it is going to have.
+    pub fn len(&self) -> u64 {
+        self.row_bytes(self.format) as u64 * self.rows() as u64
+    }
+
+    /// Whether it has no weights.
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0
+    }
+
+    /// Appends the bytes of some of its rows.
+    ///
+    /// # Errors
+    ///
+    /// If a weight is no number, or not one that the format can hold.
+    pub fn encode(&self, rows: Range<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.format == self.source.format {
+            rows.for_each(|row| out.extend_from_slice(&self.source_row(row)));
+            return Ok(());
+        }
+        let (cols, row_bytes) = (self.cols(), self.row_bytes(self.format));
+        let per_matrix = match self.source.shape.as_slice() {
+            [.., rows, _] if self.importance.is_some_and(|it| it.len() > cols) => *rows,
+            _ => usize::MAX,
+        };
+        let mut numbers = vec![0.0; cols];
+        for row in rows {
+            self.source.format.decode_row(&self.source_row(row), &mut numbers);
+            self.check(&numbers)?;
+            let from = row / per_matrix * cols;
+            let importance = self.importance.map(|it| &it[from..from + cols]);
+            let at = out.len();
+            out.resize(at + row_bytes, 0);
+            encode_rows(self.format, &numbers, cols, importance, &mut out[at..]);
+        }
+        Ok(())
+    }
+
+    fn check(&self, numbers: &[f32]) -> Result<(), Error> {
+        let limit = if self.format == Format::F16 { 65_504.0 } else { f32::MAX };
+        match numbers.iter().find(|it| it.is_nan() || it.abs() > limit) {
+            None => Ok(()),
+            Some(&found) => Err(Error::Weight {
+                tensor: self.name.to_owned(),
+                found,
+                format: self.format.layout().name,
+            }),
+        }
+    }
+
+    fn row_bytes(&self, format: Format) -> usize {
+        format.row_bytes(self.cols()).expect("recipes choose formats whose blocks fit")
+    }
+
+    fn source_row(&self, row: usize) -> Cow<'a, [u8]> {
+        let row = match self.order {
+            Order::AsIs => row,
+            Order::Interleaved { head_dim, turned } => {
+                let (head, i) = (row / head_dim * head_dim, row % head_dim);
+                if i < turned { head + i / 2 + i % 2 * (turned / 2) } else { row }
+            }
+        };
+        let len = self.row_bytes(self.source.format);
+        let mut at = row * len;
+        for part in &self.source.parts {
+            if at < part.len() {
+                return Cow::Borrowed(&part[at..at + len]);
+            }
+            at -= part.len();
+        }
+        unreachable!("parts hold all rows")
+    }
+
+    fn clone_plan(&self) -> Self {
+        Item { ..*self }
+    }
+}
+
+/// Keys that are not true any more of the file that is made.
+fn is_outdated(key: &str) -> bool {
+    key.starts_with("split.")
+        || key == "general.file_type"
+        || key == crate::safetensors::UNREAD_KEYS
+}
+
+/// Where writers of GGUF have a tensor: the table, the head, then block after block.
+fn place(name: &str) -> (usize, String) {
+    let block = name.strip_prefix("blk.").and_then(|it| it.split('.').next()?.parse().ok());
+    (block.map_or(0, |it: usize| it + 1), name.to_owned())
+}
+
+/// GGUF has the rows of this architecture's q and k in another order than the folder's class.
+fn order(file: &ModelFile, name: &str) -> Result<Order, Error> {
+    let architecture = file.architecture();
+    let wanted = gguf::qk_order(architecture);
+    let heads = match name.rsplit('.').nth(1) {
+        Some("attn_q") => "attention.head_count",
+        Some("attn_k") => "attention.head_count_kv",
+        _ => return Ok(Order::AsIs),
+    };
+    if file.qk_order == wanted || wanted == QkOrder::Halves {
+        return Ok(Order::AsIs);
+    }
+    let key = |key: &str| format!("{architecture}.{key}");
+    let count = |heads: &str| match file.metadata.get(&key(heads)).and_then(Value::as_array) {
+        Some(array) => {
+            let block = name.split('.').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
+            Ok(array.get(block).and_then(|it| it.as_u64()))
+        }
+        None => file.metadata.u64(&key(heads)),
+    };
+    let heads = count(heads)?.or(count("attention.head_count")?).unwrap_or(1).max(1) as usize;
+    let rows = match file.tensors[name].shape.as_slice() {
+        [.., rows, _] => *rows,
+        shape => shape.iter().product(),
+    };
+    let head_dim = rows / heads;
+    let turned = file.metadata.u64(&key("rope.dimension_count"))?;
+    let turned = turned.map_or(head_dim, |it| (it as usize).min(head_dim));
+    Ok(Order::Interleaved { head_dim, turned })
+}
+
+fn check_importance(
+    name: &str,
+    source: &FileTensor,
+    importance: Option<&[f32]>,
+) -> Result<(), Error> {
+    let cols = source.shape.last().copied().unwrap_or(1);
+    let all = match source.shape.as_slice() {
+        [n, _, _] => n * cols,
+        _ => cols,
+    };
+    match importance {
+        Some(it) if it.len() != cols && it.len() != all => {
+            let (key, found) = (name.to_owned(), it.len());
+            Err(Error::ImportanceLength { tensor: key, found, expected: all })
+        }
+        _ => Ok(()),
+    }
+}

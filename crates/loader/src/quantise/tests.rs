@@ -1,0 +1,112 @@
+//! Each encoder loses no more than the simple one, and no more than was measured of ggml's.
+
+use super::*;
+
+/// Numbers that are spread like a bell, as weights are, some rows with a few far out.
+fn weights(n: usize) -> Vec<f32> {
+    let mut state = 0x2545_f491_u32;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / 16_777_216.0 + f32::EPSILON
+    };
+    let mut bell = |_| (-2.0 * uniform().ln()).sqrt() * (std::f32::consts::TAU * uniform()).cos();
+    (0..n).map(&mut bell).collect()
+}
+
+fn rmse(x: &[f32], y: &[f32]) -> f64 {
+    let sum: f64 = x.iter().zip(y).map(|(x, y)| f64::from(x - y).powi(2)).sum();
+    (sum / x.len() as f64).sqrt()
+}
+
+fn decoded(format: Format, bytes: &[u8], n: usize) -> Vec<f32> {
+    let mut y = vec![0.0; n];
+    format.decode_row(bytes, &mut y);
+    y
+}
+
+const COLS: usize = 4096;
+
+/// Root mean square of what is lost of these weights by ggml's encoders, rounded: the better of what
+/// they do without an importance matrix and with one that is 1 throughout.
+const GGML: &[(Format, f64)] = &[
+    (Format::Q8_0, 0.00533),
+    (Format::Q4_0, 0.08164),
+    (Format::Q4_1, 0.0697),
+    (Format::Q5_0, 0.04034),
+    (Format::Q5_1, 0.03378),
+    (Format::Q2_K, 0.26656),
+    (Format::Q3_K, 0.14463),
+    (Format::Q4_K, 0.07052),
+    (Format::Q5_K, 0.03535),
+    (Format::Q6_K, 0.01725),
+    (Format::IQ4_NL, 0.07474),
+    (Format::IQ4_XS, 0.07541),
+    (Format::MXFP4, 0.11485),
+];
+
+#[test]
+fn no_more_is_lost_than_by_ggml() {
+    let x = weights(16 * COLS);
+    for &(format, theirs) in GGML {
+        let mut bytes = vec![0; 16 * format.row_bytes(COLS).expect("whole blocks")];
+        encode_rows(format, &x, COLS, None, &mut bytes);
+        let ours = rmse(&x, &decoded(format, &bytes, x.len()));
+        let simple = rmse(&x, &decoded(format, &format.encode(&x), x.len()));
+        println!("{format:?}: {ours:.5}, the simple encoder {simple:.5}, ggml {theirs:.5}");
+        assert!(ours <= theirs * 1.0005, "{format:?}: {ours} > {theirs}");
+        assert!(ours <= simple * 1.0005, "{format:?}: {ours} > {simple}");
+    }
+}
+
+#[test]
+fn every_format_is_encoded_or_refused() {
+    let encoded = Format::ALL.iter().filter(|it| is_encoded(**it)).count();
+    assert_eq!(encoded, 16);
+    for &format in Format::ALL.iter().filter(|it| is_encoded(**it)) {
+        let n = format.layout().block_len.max(64);
+        for x in [vec![0.0; n], vec![1e-30; n], vec![-3.0; n], vec![2.5; n]] {
+            let mut bytes = vec![0xff; format.row_bytes(n).expect("whole blocks")];
+            encode_rows(format, &x, n, None, &mut bytes);
+            let y = decoded(format, &bytes, n);
+            let off = x.iter().zip(&y).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+            // `MXFP4` has nothing between 2 and 3.
+            let allowed = if format == Format::MXFP4 { 0.21 } else { 0.07 };
+            assert!(off <= allowed * x[0].abs() + 1e-6, "{format:?}: {} became {}", x[0], y[0]);
+        }
+    }
+}
+
+/// T7: what a file may hold must not make a panic of it.
+#[test]
+fn t7_any_weights_are_encoded() {
+    let hostile = [f32::NAN, f32::INFINITY, f32::MIN, f32::from_bits(1), 0.0, 1.0];
+    let x: Vec<f32> = hostile.into_iter().cycle().take(768).collect();
+    for &format in Format::ALL.iter().filter(|it| is_encoded(**it)) {
+        for importance in [None, Some(&x[..])] {
+            let mut bytes = vec![0; format.row_bytes(768).expect("whole blocks")];
+            encode_rows(format, &x, 768, importance, &mut bytes);
+        }
+    }
+}
+
+/// Where a column counts for more, less of it is lost.
+#[test]
+fn important_columns_keep_more() {
+    let x = weights(16 * COLS);
+    let importance: Vec<f32> = (0..COLS).map(|i| if i % 8 == 3 { 100.0 } else { 1.0 }).collect();
+    let lost = |format: Format, importance| -> f64 {
+        let mut bytes = vec![0; 16 * format.row_bytes(COLS).expect("whole blocks")];
+        encode_rows(format, &x, COLS, importance, &mut bytes);
+        let y = decoded(format, &bytes, x.len());
+        let off = x.iter().zip(&y).enumerate().filter(|(i, _)| i % 8 == 3);
+        off.map(|(_, (x, y))| f64::from(x - y).powi(2)).sum()
+    };
+    let searched = [Format::Q4_0, Format::Q4_1, Format::Q5_0, Format::Q5_1, Format::IQ4_NL];
+    let nested = [Format::Q2_K, Format::Q3_K, Format::Q4_K, Format::Q5_K, Format::Q6_K];
+    for format in searched.into_iter().chain(nested).chain([Format::IQ4_XS]) {
+        let (with, without) = (lost(format, Some(&importance)), lost(format, None));
+        assert!(with < 0.98 * without, "{format:?}: {with} of {without}");
+    }
+}
