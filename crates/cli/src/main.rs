@@ -10,6 +10,7 @@
 mod args;
 mod chat;
 mod commands;
+mod encode;
 mod failure;
 mod memory;
 mod model;
@@ -44,6 +45,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Show(args)) => commands::show::run(args),
         Some(Command::Bench(args)) => commands::bench::run(args),
         Some(Command::Logits(args)) => commands::logits::run(args),
+        Some(Command::Perplexity(args)) => commands::perplexity::run(args),
+        Some(Command::Quantize(args)) => commands::quantize::run(args),
         Some(Command::Tokenize(args)) => commands::tokenize::run(args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
     }

@@ -18,6 +18,7 @@ use loader::{
 
 use crate::{
     args::{Device, Load, Model},
+    encode,
     failure::Failure,
     terminal::tell,
 };
@@ -106,6 +107,28 @@ pub(crate) fn open(
         tell(format_args!("warning: {warning}"));
     }
     Ok(file)
+}
+
+/// The same as `load` asks for it: with other overrides, read instead of mapped, in other formats.
+///
+/// # Errors
+///
+/// As [`open`]; if a weight cannot be encoded.
+pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<ModelFile> {
+    let file = open(name, &load.override_kv, load.access())?;
+    let Some(mix) = load.quant else { return Ok(file) };
+    let made =
+        encode::in_memory(&file, mix, load.threads.map_or_else(threads, |it| Ok(it.into()))?);
+    made.with_context(|| format!("cannot encode `{name}` as {mix}"))
+}
+
+/// Threads where nobody says how many.
+///
+/// # Errors
+///
+/// If `INGLE_ISA` names no instruction set of this machine.
+pub(crate) fn threads() -> anyhow::Result<usize> {
+    Ok(config(&Load::default())?.threads)
 }
 
 /// Warnings about what the file holds and nobody here reads.

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use clap::Args;
 use kernels::cpu::Precision;
-use loader::Access;
+use loader::{Access, quantise::Mix};
 use serde::Deserialize;
 
 use super::text;
@@ -32,6 +32,10 @@ pub(crate) struct Load {
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     #[serde(deserialize_with = "text::many")]
     pub(crate) override_kv: Vec<loader::Override>,
+    /// Encode the matrices anew while loading, e.g. `q4_k_m`; takes time, and memory for all of them
+    #[arg(long, value_name = "TYPE")]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) quant: Option<Mix>,
     /// Read the whole file into memory at once instead of mapping it: for network drives, and disks
     /// that may be pulled
     #[arg(long)]
@@ -94,6 +98,7 @@ impl Load {
             precision: self.precision.or(file.precision),
             // The file's come first, so that a flag for the same key wins.
             override_kv: [file.override_kv, self.override_kv].concat(),
+            quant: self.quant.or(file.quant),
             no_mmap: self.no_mmap || file.no_mmap,
         }
     }

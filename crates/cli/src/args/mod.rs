@@ -11,6 +11,7 @@ mod text;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use loader::quantise::Mix;
 
 pub(crate) use chat::{Chat, Think};
 pub(crate) use load::{Device, Load};
@@ -76,6 +77,11 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Write the logits of every position, to compare with a reference
     Logits(Logits),
+    /// Measure how well a model predicts a text, and how far it is from a better one
+    Perplexity(Perplexity),
+    /// Write a model as GGUF with fewer bits a weight, or convert a folder without loss
+    #[command(alias = "convert", alias = "quantise")]
+    Quantize(Quantize),
     /// Print the token ids and pieces of a text
     Tokenize(Tokenize),
     /// Print a completion script for a shell
@@ -192,6 +198,72 @@ pub(crate) struct Logits {
     pub(crate) json: Json,
     #[command(flatten, next_help_heading = "Loading")]
     pub(crate) load: Load,
+}
+
+/// The text is cut into windows of `-c` tokens (512), and the second half of each counts, as
+/// llama-perplexity does it. Lower is better; only figures of one tokenizer, text and window compare.
+#[derive(Debug, Args)]
+pub(crate) struct Perplexity {
+    /// The file or folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// The text
+    #[arg(short = 'f', long = "text", value_name = "FILE")]
+    pub(crate) text: PathBuf,
+    /// Also measure how far the model is from this one, a file of higher precision: the
+    /// Kullback-Leibler divergence (KLD) of its predictions, and how often both find the same token
+    /// likeliest
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) kl_divergence: Option<String>,
+    /// Stop after so many windows
+    #[arg(long, value_name = "N")]
+    pub(crate) chunks: Option<std::num::NonZeroUsize>,
+    /// Say which device computed
+    #[arg(long, help_heading = "Output")]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+    #[command(flatten, next_help_heading = "Loading")]
+    pub(crate) load: Load,
+}
+
+/// Which tensors get more bits than the others is as in llama.cpp's mixes of the same names. A mix of
+/// few bits is best made from F16, BF16 or F32: what one mix lost, the next cannot bring back.
+#[derive(Debug, Args)]
+#[command(after_help = mixes())]
+pub(crate) struct Quantize {
+    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    #[arg(value_name = "IN")]
+    pub(crate) input: String,
+    /// The GGUF file to write; it gets this name when it is complete
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The mix of formats, in upper or lower case
+    #[arg(value_name = "TYPE")]
+    pub(crate) mix: Mix,
+    /// Replace OUT if it is there
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// Spend precision on the columns that count: an importance matrix of llama.cpp, `.gguf` or `.dat`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) imatrix: Option<PathBuf>,
+    /// Threads; default: the physical cores that we may use
+    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
+    #[arg(long, value_name = "KEY=TYPE:VALUE")]
+    pub(crate) override_kv: Vec<loader::Override>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// The mixes, for the help.
+fn mixes() -> String {
+    let names: Vec<_> = Mix::ALL.iter().map(ToString::to_string).collect();
+    let lines = names.chunks(11).map(|it| format!("  {}", it.join(" ")));
+    format!("Types, from many bits to few:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 #[derive(Debug, Args)]

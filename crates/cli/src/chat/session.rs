@@ -53,7 +53,7 @@ impl Session {
     /// If it cannot be loaded, or a setting does not fit it.
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let mut file = model::open(name, &settings.load.override_kv, settings.load.access())?;
+        let mut file = model::open_for(name, &settings.load)?;
         let template = settings.chat.chat_template.as_ref();
         if let Some(path) = template.filter(|_| settings.chat.raw != Some(true)) {
             // The tokenizer, too, looks into the template: what it spells is structure.

@@ -49,6 +49,14 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
+    /// Something that GGUF has no way to say.
+    #[error("tokenizer.json: GGUF has no name for the {part} `{found}`")]
+    Unsayable {
+        /// `normalizer` or `pre-tokenizer`.
+        part: &'static str,
+        /// What it does.
+        found: String,
+    },
     /// No pre-tokenizer of that name.
     #[error("pre-tokenizer `{found}` is not known; known: {}", .known.join(", "))]
     UnknownPreTokenizer {

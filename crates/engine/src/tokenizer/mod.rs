@@ -10,6 +10,7 @@ mod bpe;
 mod bytes;
 mod decode;
 mod error;
+mod export;
 mod gguf;
 mod json;
 mod json_shape;
@@ -31,6 +32,7 @@ use loader::ModelFile;
 
 pub use decode::{Decoder, Specials};
 pub use error::Error;
+pub use export::gguf_keys;
 
 use crate::Prompt;
 use added::{AddedToken, AddedTokens, meets};

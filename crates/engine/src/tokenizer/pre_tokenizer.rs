@@ -28,6 +28,31 @@ pub(super) fn from_json(json: &Value) -> Result<Steps, Error> {
     Ok(Steps { steps, byte_level })
 }
 
+/// The expressions of a byte-level `pre_tokenizer` whose steps all isolate what they match; `None` of
+/// one that has others.
+pub(super) fn expressions(json: &Value) -> Option<Vec<String>> {
+    let isolates = || json["behavior"].is_null() || json["behavior"] == "Isolated";
+    match json["type"].as_str()? {
+        "Sequence" => {
+            let all = json["pretokenizers"].as_array()?.iter().map(expressions);
+            Some(all.collect::<Option<Vec<_>>>()?.concat())
+        }
+        "Split" if isolates() && json["invert"] != true => {
+            Some(vec![json["pattern"]["Regex"].as_str()?.to_owned()])
+        }
+        // `invert` changes nothing about what is isolated, and the whole text is matched.
+        "Split" if json["behavior"] == "Removed" && json["invert"] == true => {
+            Some(vec![json["pattern"]["Regex"].as_str()?.to_owned()])
+        }
+        "Digits" if json["individual_digits"] == true => Some(vec![r"\p{N}".to_owned()]),
+        "ByteLevel" if json["add_prefix_space"] != true => match json["use_regex"] != false {
+            true => Some(vec![GPT2.to_owned()]),
+            false => Some(vec![]),
+        },
+        _ => None,
+    }
+}
+
 fn collect(json: &Value, steps: &mut Vec<Step>) -> Result<(), Error> {
     let kind = json["type"].as_str().unwrap_or_default();
     match kind {

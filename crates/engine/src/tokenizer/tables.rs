@@ -155,6 +155,18 @@ pub(super) fn named(name: &str) -> Result<&'static PreTokenizer, Error> {
         .ok_or_else(|| Error::UnknownPreTokenizer { found: name.to_owned(), known: known() })
 }
 
+/// The name under which text is cut like this.
+pub(super) fn name_of(
+    expressions: &[String],
+    normalizer: Form,
+    whole: WholePieces,
+) -> Option<&'static str> {
+    let same = |it: &&PreTokenizer| {
+        it.expressions == expressions && it.normalizer == normalizer && it.whole == whole
+    };
+    PRE_TOKENIZERS.iter().find(same)?.names.first().copied()
+}
+
 impl PreTokenizer {
     /// Its expressions, compiled.
     pub(super) fn steps(&self) -> Result<Vec<Step>, Error> {

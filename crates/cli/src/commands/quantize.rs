@@ -1,0 +1,164 @@
+//! `ingle quantize`: a model as GGUF, with its matrices in the formats of a mix.
+//!
+//! Nothing of a tensor is in memory but the rows that are being encoded. The file gets its name when
+//! it is complete.
+
+use std::{collections::BTreeMap, io::BufWriter, path::Path};
+
+use anyhow::Context;
+use engine::tokenizer;
+use loader::{
+    Access, Metadata, ModelFile,
+    gguf::{Announced, Stream},
+    quantise::{Conversion, Importance, Item, Mix},
+};
+use serde_json::json;
+
+use crate::{
+    args::Quantize,
+    encode::Encoder,
+    failure::Failure,
+    model,
+    numbers::{grouped, size},
+    settings::Site,
+};
+
+/// Writes it.
+pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let file = model::open(&args.input, &site.override_kv(args.override_kv), Access::Map)?;
+    refuse(&file, &args.output, args.yes)?;
+    let importance = args.imatrix.as_deref().map(Importance::open).transpose()?;
+    let conversion = Conversion::new(&file, args.mix, importance.as_ref())?;
+    let mut metadata = conversion.metadata();
+    let keys = tokenizer::gguf_keys(&file).context("GGUF cannot hold the tokenizer")?;
+    keys.into_iter().for_each(|(key, value)| drop(metadata.insert(key, value)));
+    if let Some(path) = &args.imatrix {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        metadata.insert("quantize.imatrix.file", loader::Value::String(name));
+    }
+    let threads = args.threads.map_or_else(model::threads, |it| Ok(it.into()))?;
+    write(&conversion, &metadata, &args.output, threads)?;
+    file.check_intact()?;
+    let told = Told::new(&file, &conversion);
+    match args.json.on {
+        true => super::print_json(&told.json(&args.output, args.mix)),
+        false => super::print(&told.page(&args.output, args.mix)),
+    }
+}
+
+/// Nothing that is there is lost without `-y`, and the source not at all.
+fn refuse(file: &ModelFile, output: &Path, yes: bool) -> anyhow::Result<()> {
+    let Ok(there) = output.canonicalize() else { return Ok(()) };
+    let sources = file.mappings.iter().map(loader::Mapping::path).chain([file.path.as_path()]);
+    if sources.filter_map(|it| it.canonicalize().ok()).any(|it| it == there) {
+        let message = format!("`{}` is the model that is read", output.display());
+        return Err(Failure::usage(message).hint("give the result another name").into());
+    }
+    if there.is_dir() {
+        let message = format!("`{}` is a folder, expected the name of a file", output.display());
+        return Err(Failure::usage(message).into());
+    }
+    match yes {
+        true => Ok(()),
+        false => {
+            let failure = Failure::new(format!("`{}` is there already", output.display()));
+            Err(failure.hint("`-y` replaces it").into())
+        }
+    }
+}
+
+fn write(
+    conversion: &Conversion<'_>,
+    metadata: &Metadata,
+    output: &Path,
+    threads: usize,
+) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write `{}`", output.display());
+    let folder = output.parent().filter(|it| !it.as_os_str().is_empty());
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".ingle-").suffix(".tmp");
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    let file = temporary.tempfile_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    let tensors: Vec<_> = conversion.items.iter().map(announced).collect();
+    let buffered = BufWriter::with_capacity(1 << 20, file);
+    let mut stream = Stream::new(buffered, metadata, &tensors).with_context(cannot)?;
+    let encoder = Encoder::new(threads, conversion);
+    for item in &conversion.items {
+        encoder.encode(item, |bytes| stream.write(bytes).with_context(cannot))?;
+    }
+    let buffered = stream.finish().with_context(cannot)?;
+    let file = buffered.into_inner().map_err(|it| it.into_error()).with_context(cannot)?;
+    file.as_file().sync_all().with_context(cannot)?;
+    encoder.finish();
+    file.persist(output).map_err(|it| it.error).with_context(cannot)?;
+    Ok(())
+}
+
+fn announced<'a>(it: &Item<'a>) -> Announced<'a> {
+    Announced { name: it.name, format: it.format, shape: it.shape(), len: it.len() }
+}
+
+/// What was made of what.
+struct Told {
+    before: u64,
+    after: u64,
+    weights: u64,
+    /// Tensors and their bytes by format.
+    formats: BTreeMap<&'static str, (usize, u64)>,
+}
+
+impl Told {
+    fn new(file: &ModelFile, conversion: &Conversion<'_>) -> Self {
+        let parts = file.tensors.values().flat_map(|it| &it.parts);
+        let mut formats = BTreeMap::new();
+        for item in &conversion.items {
+            let (n, bytes): &mut (usize, u64) =
+                formats.entry(item.format.layout().name).or_default();
+            (*n, *bytes) = (*n + 1, *bytes + item.len());
+        }
+        Self {
+            before: parts.map(|it| it.len() as u64).sum(),
+            after: conversion.items.iter().map(Item::len).sum(),
+            weights: conversion.items.iter().map(|it| (it.rows() * it.cols()) as u64).sum(),
+            formats,
+        }
+    }
+
+    fn bits(&self, bytes: u64) -> f64 {
+        8.0 * bytes as f64 / self.weights.max(1) as f64
+    }
+
+    fn page(&self, output: &Path, mix: Mix) -> String {
+        let (before, after) = (self.bits(self.before), self.bits(self.after));
+        let mut page = format!(
+            "{:<15}{}\n{:<15}{mix}\n{:<15}{}, {after:.2} bits a weight; it was {}, {before:.2} bits\n",
+            "file",
+            output.display(),
+            "mix",
+            "weights",
+            size(self.after),
+            size(self.before),
+        );
+        for (name, (n, bytes)) in &self.formats {
+            page += &format!("{name:<15}{:>8} tensors  {:>12}\n", grouped(*n as u64), size(*bytes));
+        }
+        page
+    }
+
+    fn json(&self, output: &Path, mix: Mix) -> serde_json::Value {
+        let format = |(name, (n, bytes)): (&&str, &(usize, u64))| {
+            ((*name).to_owned(), json!({"tensors": n, "bytes": bytes}))
+        };
+        let formats: serde_json::Map<_, _> = self.formats.iter().map(format).collect();
+        json!({
+            "output": output,
+            "mix": mix.to_string(),
+            "bytes": self.after,
+            "bytes_before": self.before,
+            "bits_per_weight": self.bits(self.after),
+            "formats": formats,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! A `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, so that [`super::gguf`] and llama.cpp read
+//! the same tokenizer from them.
+//!
+//! GGUF only names how text is cut (`tokenizer.ggml.pre`), and its sentencepiece has scores instead
+//! of merges. What it cannot say is an error, never a tokenizer that is nearly the same.
+
+use std::collections::HashMap;
+
+use loader::{Array, ModelFile, Value};
+
+use super::{
+    Error,
+    bpe::WholePieces,
+    json_shape::{Entries, File, Merge},
+    normalize::{Normalizer, SpacePrefix},
+    pre_tokenizer,
+    tables::{self, Form},
+};
+
+/// GGUF's numbers for kinds of tokens.
+const NORMAL: i32 = 1;
+const UNKNOWN: i32 = 2;
+const CONTROL: i32 = 3;
+const ADDED: i32 = 4;
+const UNUSED: i32 = 5;
+const BYTE: i32 = 6;
+
+/// The keys and values; none where the file's tokenizer is GGUF's already, or it has none.
+///
+/// # Errors
+///
+/// If it is no sound tokenizer, or GGUF cannot say what it does.
+pub fn gguf_keys(file: &ModelFile) -> Result<Vec<(String, Value)>, Error> {
+    let Some(json) = &file.tokenizer_json else { return Ok(vec![]) };
+    let tokenizer: File<'_> = serde_json::from_slice(json)?;
+    let kind = tokenizer.model.kind.as_deref().unwrap_or("BPE");
+    if kind != "BPE" {
+        return Err(Error::Unsupported { found: kind.to_owned(), supported: &["BPE"] });
+    }
+    let is_byte_level = pre_tokenizer::from_json(&tokenizer.pre_tokenizer)?.byte_level;
+    let rows = file.tensors.get("token_embd.weight").and_then(|it| it.shape.first().copied());
+    let (texts, kinds) = tokens(&tokenizer, rows.unwrap_or(0))?;
+    let mut keys = vec![];
+    let mut put = |key: &str, value| keys.push((format!("tokenizer.ggml.{key}"), value));
+    if is_byte_level {
+        put("model", Value::String("gpt2".to_owned()));
+        put("pre", Value::String(name(&tokenizer)?.to_owned()));
+        let merges = tokenizer.model.merges.iter().map(joined);
+        put("merges", Value::Array(Array::String(merges.collect())));
+    } else {
+        put("model", Value::String("llama".to_owned()));
+        put("pre", Value::String("default".to_owned()));
+        let prefix = prefix(&tokenizer)? == SpacePrefix::Add;
+        put("add_space_prefix", Value::Bool(prefix));
+        put("scores", Value::Array(Array::F32(scores(&tokenizer, &texts, &kinds))));
+    }
+    put("tokens", Value::Array(Array::String(texts.into_iter().collect())));
+    put("token_type", Value::Array(Array::I32(kinds)));
+    Ok(keys)
+}
+
+/// Texts and kinds by id, filled up to the rows of the embedding table.
+fn tokens(tokenizer: &File<'_>, rows: usize) -> Result<(Vec<String>, Vec<i32>), Error> {
+    let Entries(entries) = &tokenizer.model.vocab;
+    let added = tokenizer.added_tokens.iter().map(|it| it.id);
+    let last = entries.iter().map(|it| it.1).chain(added).max();
+    let n_tokens = entries.len() + tokenizer.added_tokens.len();
+    let n = last.map_or(0, |it| it as usize + 1).max(rows);
+    if n > (n_tokens + (1 << 20)).max(rows) {
+        return Err(Error::IdGap { id: n as u64 - 1, n_tokens });
+    }
+    let mut texts: Vec<String> = (0..n).map(|id| format!("[PAD{id}]")).collect();
+    let mut kinds = vec![UNUSED; n];
+    for (text, id) in entries {
+        let is_byte =
+            tokenizer.model.byte_fallback && text.0.len() == 6 && text.0.starts_with("<0x");
+        kinds[*id as usize] = if is_byte { BYTE } else { NORMAL };
+        texts[*id as usize] = text.0.clone().into_owned();
+    }
+    for it in &tokenizer.added_tokens {
+        let kind = match (it.special, it.content.as_str()) {
+            (true, "<unk>") => UNKNOWN,
+            (true, _) => CONTROL,
+            (false, _) => ADDED,
+        };
+        (texts[it.id as usize], kinds[it.id as usize]) = (it.content.clone(), kind);
+    }
+    Ok((texts, kinds))
+}
+
+fn joined(merge: &Merge<'_>) -> String {
+    match merge {
+        Merge::Joined(text) => text.0.clone().into_owned(),
+        Merge::Pair(a, b) => format!("{} {}", a.0, b.0),
+    }
+}
+
+/// What GGUF calls this way of cutting text.
+fn name(tokenizer: &File<'_>) -> Result<&'static str, Error> {
+    let unsayable = |part, found: &str| Error::Unsayable { part, found: found.to_owned() };
+    let form = match Normalizer::from_json(&tokenizer.normalizer)? {
+        Normalizer::None => Form::AsIs,
+        Normalizer::Nfc => Form::Nfc,
+        Normalizer::Escape { .. } | Normalizer::Crate(_) => {
+            return Err(unsayable("normalizer", &tokenizer.normalizer["type"].to_string()));
+        }
+    };
+    let whole = match tokenizer.model.ignore_merges {
+        true => WholePieces::First,
+        false => WholePieces::ByMerging,
+    };
+    let cuts = pre_tokenizer::expressions(&tokenizer.pre_tokenizer);
+    let cuts = cuts.ok_or_else(|| unsayable("pre-tokenizer", "a step that GGUF does not have"))?;
+    let found = tables::name_of(&cuts, form, whole);
+    found.ok_or_else(|| unsayable("pre-tokenizer", &cuts.join("` then `")))
+}
+
+/// Whether sentencepiece puts a space in front.
+fn prefix(tokenizer: &File<'_>) -> Result<SpacePrefix, Error> {
+    let json = &tokenizer.pre_tokenizer;
+    match (Normalizer::from_json(&tokenizer.normalizer)?, json["type"].as_str()) {
+        (Normalizer::Escape { prefix }, None | Some("Split")) => Ok(prefix),
+        (Normalizer::None, Some("Metaspace")) => {
+            let never = json["prepend_scheme"] == "never" || json["add_prefix_space"] == false;
+            Ok(if never { SpacePrefix::Leave } else { SpacePrefix::Add })
+        }
+        (_, kind) => {
+            let found = kind.unwrap_or("none, with a normalizer of another kind").to_owned();
+            Err(Error::Unsayable { part: "pre-tokenizer", found })
+        }
+    }
+}
+
+/// A piece that is merged early has a high score.
+fn scores(tokenizer: &File<'_>, texts: &[String], kinds: &[i32]) -> Vec<f32> {
+    let mut ranks: HashMap<String, usize> = HashMap::new();
+    for (rank, merge) in tokenizer.model.merges.iter().enumerate() {
+        let whole = match merge {
+            Merge::Joined(text) => text.0.replacen(' ', "", 1),
+            Merge::Pair(a, b) => format!("{}{}", a.0, b.0),
+        };
+        ranks.entry(whole).or_insert(rank);
+    }
+    let last = tokenizer.model.merges.len();
+    let score = |(text, &kind): (&String, &i32)| match ranks.get(text) {
+        Some(&rank) if kind == NORMAL => -(rank as f32),
+        _ if kind == NORMAL => -(last as f32), // a character by itself; nothing merges to it
+        _ => 0.0,
+    };
+    texts.iter().zip(kinds).map(score).collect()
+}
