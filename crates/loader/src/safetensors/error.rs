@@ -77,6 +77,22 @@ pub enum Error {
         /// The other.
         second: String,
     },
+    /// A tensor that a packed weight needs is not there.
+    #[error("tensor `{tensor}` is not there, without which its weight cannot be decoded")]
+    MissingPart {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor that belongs to a packed weight does not fit it.
+    #[error("tensor `{tensor}` is {found}, expected {expected}")]
+    PartShape {
+        /// Its name.
+        tensor: String,
+        /// Its type and shape.
+        found: String,
+        /// What the weight needs.
+        expected: String,
+    },
     /// A shard is not there.
     #[error("`{}` names the shard `{shard}`, which is not in its folder", index.display())]
     ShardMissing {
@@ -206,7 +222,10 @@ impl Error {
             | Self::ShardMissing { .. } => {
                 Some("the download is not complete; fetch the model again".to_owned())
             }
-            Self::ConfigKey { key, .. } if key == "quantization_config" => {
+            Self::ConfigValue { key, .. }
+                if ["quant_method", "bits", "version", "checkpoint_format"]
+                    .contains(&key.as_str()) =>
+            {
                 Some("fetch the model unquantised, or as GGUF".to_owned())
             }
             _ => None,

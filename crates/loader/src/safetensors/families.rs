@@ -467,7 +467,8 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "output_hidden_states",
     "output_router_logits",
     "pad_token_id",
-    "pretraining_tp", // how a product was once cut for training
+    "quantization_config", // read where the weights are decoded
+    "pretraining_tp",      // how a product was once cut for training
     "return_dict",
     "router_aux_loss_coef",
     "router_jitter_noise",
@@ -512,7 +513,6 @@ pub(super) const CHANGES_RESULTS: &[(&str, Option<f64>)] = &[
     ("partial_rotary_factor", Some(1.0)),
     ("q_lora_rank", None),
     ("qk_layernorm", None),
-    ("quantization_config", None),
     ("query_pre_attn_scalar", None),
     ("residual_multiplier", Some(1.0)),
     ("rope_interleaved", None),

@@ -26,6 +26,7 @@ mod index;
 mod keys;
 mod multimodal;
 mod names;
+mod packed;
 mod phi;
 mod rope;
 mod shards;
@@ -103,6 +104,7 @@ fn assemble(
 ) -> Result<ModelFile, crate::Error> {
     let mut metadata = Metadata::default();
     let (family, architecture) = family_of(Config::new(config))?;
+    let stored = packed::Scheme::of(Config::new(config))?.decode(weights.tensors)?;
     let is_multimodal = family.is_some_and(Family::is_multimodal);
     let config = &if is_multimodal { multimodal::text_config(config) } else { config.clone() };
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
@@ -112,10 +114,10 @@ fn assemble(
     card::apply(folder, &mut metadata);
     let mut tensors: BTreeMap<_, _> = match family {
         Some(family) if is_multimodal => {
-            names::rename(family, multimodal::text_tensors(weights.tensors, &mut metadata))?
+            names::rename(family, multimodal::text_tensors(stored, &mut metadata))?
         }
-        Some(family) => names::rename(family, weights.tensors)?,
-        None => weights.tensors.into_iter().collect(),
+        Some(family) => names::rename(family, stored)?,
+        None => stored.into_iter().collect(),
     };
     if let Some(family) = family {
         let config = Config::new(config);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Error as Fault, folder::Folder, header, index::Index};
+use super::{Error as Fault, dtype::Dtype, folder::Folder, header, index::Index};
 use crate::{Bytes, Error, FileTensor, Mapping, SafeRelPath};
 
 const WHOLE: &str = "model.safetensors";
@@ -10,8 +10,47 @@ const WHOLE: &str = "model.safetensors";
 /// The tensors of a model by their names in the files, and the files.
 #[derive(Default)]
 pub(super) struct Weights {
-    pub(super) tensors: Vec<(String, FileTensor)>,
+    pub(super) tensors: Vec<(String, Stored)>,
     pub(super) mappings: Vec<Mapping>,
+}
+
+/// A tensor as a file has it.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: Bytes,
+}
+
+impl Stored {
+    /// Itself, if weights have its type.
+    pub(super) fn plain(self, name: &str) -> Result<FileTensor, Fault> {
+        let Self { dtype, shape, bytes } = self;
+        match dtype.format() {
+            Some(format) => Ok(FileTensor { format, shape, parts: vec![bytes] }),
+            None => Err(Fault::TensorType { tensor: name.to_owned(), found: dtype }),
+        }
+    }
+
+    /// Whether its numbers are floats of 8 bits.
+    pub(super) fn is_fp8(&self) -> bool {
+        Some(self.dtype) == Dtype::named("F8_E4M3")
+    }
+
+    /// Its numbers, if they are floats that weights may be.
+    pub(super) fn numbers(&self) -> Option<Vec<f32>> {
+        let format = self.dtype.format()?;
+        let mut numbers = vec![0.0; self.shape.iter().product()];
+        format.decode_row(&self.bytes, &mut numbers);
+        Some(numbers)
+    }
+
+    /// Its numbers, if they are integers of 32 bits.
+    pub(super) fn words(&self) -> Option<Vec<u32>> {
+        let is_words = ["I32", "U32"].iter().any(|it| Some(self.dtype) == Dtype::named(it));
+        is_words
+            .then(|| self.bytes.as_chunks().0.iter().map(|it| u32::from_le_bytes(*it)).collect())
+    }
 }
 
 impl Weights {
@@ -70,13 +109,8 @@ impl Weights {
         self.tensors.reserve(header.tensors().len());
         let mut sum = 0;
         for it in header.tensors() {
-            let Some(format) = it.dtype.format() else {
-                return Err(
-                    Fault::TensorType { tensor: it.name.to_owned(), found: it.dtype }.into()
-                );
-            };
-            let parts = vec![bytes.slice(it.begin..it.end)];
-            let tensor = FileTensor { format, shape: it.shape.to_vec(), parts };
+            let bytes = bytes.slice(it.begin..it.end);
+            let tensor = Stored { dtype: it.dtype, shape: it.shape.to_vec(), bytes };
             self.tensors.push((it.name.to_owned(), tensor));
             sum += (it.end - it.begin) as u64;
         }

@@ -62,10 +62,8 @@ fn keys_that_change_results_are_not_ignored() {
         &format!("`residual_multiplier` in `config.json` is `0.22`, {class}"),
     );
     check(
-        json!({ "quantization_config": { "quant_method": "gptq" } }),
-        &format!(
-            "`quantization_config` in `config.json` is `{{\"quant_method\":\"gptq\"}}`, {class}"
-        ),
+        json!({ "quantization_config": { "quant_method": "exl2" } }),
+        "`quant_method` in `config.json` is `\"exl2\"`, expected `fp8`, `fbgemm_fp8`, `mxfp4`, `gptq` or `awq`",
     );
     check(
         json!({ "sliding_window": 16 }),

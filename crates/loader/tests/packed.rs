@@ -1,0 +1,102 @@
+//! FP8, GPTQ and AWQ: what `packed/make.py` wrote is decoded to what its dequantiser says.
+
+use std::{fs, path::Path};
+
+use half::{bf16, f16};
+use loader::{FileTensor, Format, ModelFile};
+use safetensors::SafeTensors;
+
+const NAMES: [(&str, &str); 2] = [
+    ("model.layers.0.self_attn.q_proj.weight", "blk.0.attn_q.weight"),
+    ("model.layers.0.mlp.down_proj.weight", "blk.0.ffn_down.weight"),
+];
+
+fn decoded(tensor: &FileTensor) -> Vec<f32> {
+    let mut numbers = vec![0.0; tensor.shape.iter().product()];
+    let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
+    tensor.format.decode_row(&bytes, &mut numbers);
+    numbers
+}
+
+/// Every weight is the truth, rounded as the format rounds.
+#[track_caller]
+fn check(name: &str, format: Format) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packed").join(name);
+    let file = ModelFile::open(&folder, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let bytes = fs::read(folder.join("expected.safetensors")).expect("it is committed");
+    let expected = SafeTensors::deserialize(&bytes).expect("it is sound");
+    for (theirs, ours) in NAMES {
+        let (truth, tensor) = (expected.tensor(theirs).expect("it is there"), &file.tensors[ours]);
+        assert_eq!((tensor.format, tensor.shape.as_slice()), (format, truth.shape()), "{name}");
+        let truth = truth.data().as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it));
+        for (i, (found, exact)) in decoded(tensor).into_iter().zip(truth).enumerate() {
+            let expected = match format {
+                Format::BF16 => bf16::from_f32(exact).to_f32(),
+                Format::F16 => f16::from_f32(exact).to_f32(),
+                _ => exact,
+            };
+            assert_eq!(found, expected, "{name}: weight {i} of {ours}");
+        }
+    }
+    // What served to keep weights is gone, and nothing else.
+    assert_eq!(file.tensors.len(), 11, "{name}");
+}
+
+#[test]
+fn fp8_with_scales_of_blocks_of_tensors_and_of_rows() {
+    check("fp8_block", Format::BF16);
+    check("fp8_tensor", Format::BF16);
+    check("fp8_row", Format::BF16);
+}
+
+#[test]
+fn gptq_is_q4_0_where_that_holds_it() {
+    check("gptq", Format::Q4_0);
+    check("gptq_act_order", Format::F16);
+    check("gptq_v2", Format::F16);
+}
+
+#[test]
+fn awq_is_f16() {
+    check("awq", Format::F16);
+}
+
+/// T7: a part that is missing, or of another shape, is named.
+#[test]
+fn t7_parts_that_do_not_fit_are_refused() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packed/gptq");
+    let weights = fs::read(from.join("model.safetensors")).expect("it is committed");
+    let config = fs::read_to_string(from.join("config.json")).expect("it is committed");
+    let refused = |config: &str, from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::write(dir.path().join("config.json"), config).expect("a small file");
+        let at = weights.windows(from.len()).position(|it| it == from.as_bytes()).expect("there");
+        let mut changed = weights.clone();
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        fs::write(dir.path().join("model.safetensors"), changed).expect("a small file");
+        ModelFile::open(dir.path(), &[]).expect_err("it is damaged").to_string()
+    };
+    let missing = refused(&config, "down_proj.scales", "down_proj.scaleX");
+    assert!(missing.contains("`model.layers.0.mlp.down_proj.scales`"), "{missing}");
+    let three = config.replace("\"bits\": 4", "\"bits\": 3");
+    assert!(refused(&three, "q_proj", "q_proj").contains("`bits`"));
+    let unknown = config.replace("\"gptq\"", "\"exl2\"");
+    assert!(refused(&unknown, "q_proj", "q_proj").contains("`quant_method`"));
+}
+
+/// The golden gpt-oss keeps its experts so; its GGUF has the same blocks.
+#[test]
+fn golden_mxfp4_experts_are_those_of_the_gguf() {
+    let Some(golden) = std::env::var_os("INGLE_GOLDEN").map(std::path::PathBuf::from) else {
+        return eprintln!("skipped: `INGLE_GOLDEN` is not set");
+    };
+    let open = |it: &str| ModelFile::open(&golden.join(it), &[]).expect("sound golden data");
+    let folder = open("families/gpt_oss_mxfp4");
+    let gguf = open("gguf/gpt_oss_mxfp4-f16.gguf");
+    let [name, plain] =
+        ["blk.0.ffn_down_exps.weight", "model.layers.0.mlp.experts.down_proj_blocks"];
+    let tensor = folder.tensors.get(name).or(folder.tensors.get(plain)).expect("experts");
+    assert_eq!(tensor.format, Format::MXFP4);
+    assert_eq!(decoded(tensor), decoded(&gguf.tensors[name]));
+}
