@@ -10,7 +10,9 @@ use ingle_tests::binary::Place;
 fn help_of_every_verb() {
     let place = Place::new();
     let mut all = String::new();
-    for verb in ["", "run", "show", "bench", "logits", "tokenize", "completions"] {
+    for verb in
+        ["", "run", "show", "bench", "perplexity", "quantize", "logits", "tokenize", "completions"]
+    {
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
         let told = place.run_with(&args, b"", &[("INGLE_THREADS", ""), ("COLUMNS", "100")]);
         let help = told.strip_prefix("exit 0\n-- stdout\n").unwrap_or(&told);
@@ -35,6 +37,10 @@ fn exit_codes() {
         (&["logits", "parrot.gguf"], 2),
         (&["bench", "parrot.gguf", "-r", "0"], 2),
         (&["show"], 2),
+        (&["quantize", "none.gguf", "out.gguf", "q8_0"], 1),
+        (&["quantize", "parrot.gguf", "out.gguf", "q9"], 2),
+        (&["perplexity", "none.gguf", "--text", "none"], 1),
+        (&["perplexity", "parrot.gguf"], 2),
         (&["nonsense"], 2),
         (&["completions", "nosuchshell"], 2),
         (&["run", "parrot.gguf", "--top-p", "7", "a"], 2),

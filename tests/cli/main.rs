@@ -9,6 +9,7 @@ mod commands;
 mod folders;
 mod help;
 mod obeyed;
+mod quantize;
 mod refusals;
 
 use expect_test::Expect;

@@ -200,9 +200,10 @@ pub(crate) struct Logits {
     pub(crate) load: Load,
 }
 
-/// The text is cut into windows of `-c` tokens (512), and the second half of each counts, as
-/// llama-perplexity does it. Lower is better; only figures of one tokenizer, text and window compare.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The text is cut into windows of `-c` tokens (512), and the second half of each counts, as
+llama-perplexity does it. Lower is better; figures compare for the same tokenizer, text and window.")]
 pub(crate) struct Perplexity {
     /// The file or folder
     #[arg(value_name = "MODEL")]
@@ -229,8 +230,6 @@ pub(crate) struct Perplexity {
     pub(crate) load: Load,
 }
 
-/// Which tensors get more bits than the others is as in llama.cpp's mixes of the same names. A mix of
-/// few bits is best made from F16, BF16 or F32: what one mix lost, the next cannot bring back.
 #[derive(Debug, Args)]
 #[command(after_help = mixes())]
 pub(crate) struct Quantize {
@@ -263,7 +262,12 @@ pub(crate) struct Quantize {
 fn mixes() -> String {
     let names: Vec<_> = Mix::ALL.iter().map(ToString::to_string).collect();
     let lines = names.chunks(11).map(|it| format!("  {}", it.join(" ")));
-    format!("Types, from many bits to few:\n{}", lines.collect::<Vec<_>>().join("\n"))
+    format!(
+        "Types, from many bits to few:\n{}\n\n\
+         Which tensors get more bits is as in llama.cpp's types of the same names. Make few bits from\n\
+         F32, F16 or BF16: what one type lost, the next cannot bring back.",
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 #[derive(Debug, Args)]

@@ -21,13 +21,14 @@ use crate::{
     model,
     numbers::{grouped, size},
     settings::Site,
+    terminal::tell,
 };
 
 /// Writes it.
 pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let file = model::open(&args.input, &site.override_kv(args.override_kv), Access::Map)?;
-    refuse(&file, &args.output, args.yes)?;
+    let file = model::open(&args.input, &site.override_kv(args.override_kv.clone()), Access::Map)?;
+    refuse(&file, &args)?;
     let importance = args.imatrix.as_deref().map(Importance::open).transpose()?;
     let conversion = Conversion::new(&file, args.mix, importance.as_ref())?;
     let mut metadata = conversion.metadata();
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
     write(&conversion, &metadata, &args.output, threads)?;
     file.check_intact()?;
     let told = Told::new(&file, &conversion);
+    told.notes().iter().for_each(|it| tell(format_args!("note: {it}")));
     match args.json.on {
         true => super::print_json(&told.json(&args.output, args.mix)),
         false => super::print(&told.page(&args.output, args.mix)),
@@ -48,7 +50,13 @@ pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
 }
 
 /// Nothing that is there is lost without `-y`, and the source not at all.
-fn refuse(file: &ModelFile, output: &Path, yes: bool) -> anyhow::Result<()> {
+fn refuse(file: &ModelFile, args: &Quantize) -> anyhow::Result<()> {
+    let output = args.output.as_path();
+    let folder = folder(output);
+    if !folder.is_dir() {
+        let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
+        return Err(failure.hint("make it, or name another").into());
+    }
     let Ok(there) = output.canonicalize() else { return Ok(()) };
     let sources = file.mappings.iter().map(loader::Mapping::path).chain([file.path.as_path()]);
     if sources.filter_map(|it| it.canonicalize().ok()).any(|it| it == there) {
@@ -59,7 +67,7 @@ fn refuse(file: &ModelFile, output: &Path, yes: bool) -> anyhow::Result<()> {
         let message = format!("`{}` is a folder, expected the name of a file", output.display());
         return Err(Failure::usage(message).into());
     }
-    match yes {
+    match args.yes {
         true => Ok(()),
         false => {
             let failure = Failure::new(format!("`{}` is there already", output.display()));
@@ -75,12 +83,11 @@ fn write(
     threads: usize,
 ) -> anyhow::Result<()> {
     let cannot = || format!("cannot write `{}`", output.display());
-    let folder = output.parent().filter(|it| !it.as_os_str().is_empty());
     let mut temporary = tempfile::Builder::new();
     temporary.prefix(".ingle-").suffix(".tmp");
     #[cfg(unix)]
     temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    let file = temporary.tempfile_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    let file = temporary.tempfile_in(folder(output)).with_context(cannot)?;
     let tensors: Vec<_> = conversion.items.iter().map(announced).collect();
     let buffered = BufWriter::with_capacity(1 << 20, file);
     let mut stream = Stream::new(buffered, metadata, &tensors).with_context(cannot)?;
@@ -96,6 +103,12 @@ fn write(
     Ok(())
 }
 
+/// Where it is going to be.
+fn folder(output: &Path) -> &Path {
+    let above = output.parent().filter(|it| !it.as_os_str().is_empty());
+    above.unwrap_or(Path::new("."))
+}
+
 fn announced<'a>(it: &Item<'a>) -> Announced<'a> {
     Announced { name: it.name, format: it.format, shape: it.shape(), len: it.len() }
 }
@@ -107,13 +120,19 @@ struct Told {
     weights: u64,
     /// Tensors and their bytes by format.
     formats: BTreeMap<&'static str, (usize, u64)>,
+    /// How many tensors have one format because their rows are no whole blocks of another.
+    instead: BTreeMap<(&'static str, &'static str), usize>,
 }
 
 impl Told {
     fn new(file: &ModelFile, conversion: &Conversion<'_>) -> Self {
         let parts = file.tensors.values().flat_map(|it| &it.parts);
-        let mut formats = BTreeMap::new();
+        let (mut formats, mut instead) = (BTreeMap::new(), BTreeMap::new());
         for item in &conversion.items {
+            if let Some(wanted) = item.instead_of {
+                let names = (item.format.layout().name, wanted.layout().name);
+                *instead.entry(names).or_default() += 1;
+            }
             let (n, bytes): &mut (usize, u64) =
                 formats.entry(item.format.layout().name).or_default();
             (*n, *bytes) = (*n + 1, *bytes + item.len());
@@ -123,7 +142,19 @@ impl Told {
             after: conversion.items.iter().map(Item::len).sum(),
             weights: conversion.items.iter().map(|it| (it.rows() * it.cols()) as u64).sum(),
             formats,
+            instead,
         }
+    }
+
+    /// What is not as the mix would have it.
+    fn notes(&self) -> Vec<String> {
+        let note = |(&(format, wanted), n): (&(&str, &str), &usize)| {
+            let s = if *n == 1 { "" } else { "s" };
+            format!(
+                "{n} tensor{s} became {format} instead of {wanted}, whose blocks their rows do not fill"
+            )
+        };
+        self.instead.iter().map(note).collect()
     }
 
     fn bits(&self, bytes: u64) -> f64 {
@@ -159,6 +190,7 @@ impl Told {
             "bytes_before": self.before,
             "bits_per_weight": self.bits(self.after),
             "formats": formats,
+            "warnings": self.notes(),
         })
     }
 }

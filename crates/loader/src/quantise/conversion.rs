@@ -28,6 +28,8 @@ pub struct Item<'a> {
     pub name: &'a str,
     /// The format that it gets.
     pub format: Format,
+    /// The format that its rows are no whole blocks of, where it gets another instead.
+    pub instead_of: Option<Format>,
     source: &'a FileTensor,
     order: Order,
     importance: Option<&'a [f32]>,
@@ -65,9 +67,11 @@ impl<'a> Conversion<'a> {
                 (_, format) => format,
             };
             let format = recipe.format(name, &source.shape).unwrap_or(kept);
+            let instead_of = recipe.wanted(name, &source.shape).filter(|it| *it != format);
             let importance = importance.and_then(|it| it.of(name));
             check_importance(name, source, importance)?;
-            items.push(Item { name, format, source, order: order(file, name)?, importance });
+            let order = order(file, name)?;
+            items.push(Item { name, format, instead_of, source, order, importance });
         }
         items.sort_by_key(|it| place(it.name));
         Ok(Self { file, mix, importance, items })
@@ -230,9 +234,8 @@ impl<'a> Item<'a> {
 
 /// Keys that are not true any more of the file that is made.
 fn is_outdated(key: &str) -> bool {
-    key.starts_with("split.")
-        || key == "general.file_type"
-        || key == crate::safetensors::UNREAD_KEYS
+    // `ingle.` is what the reader of folders tells this program alone.
+    key.starts_with("split.") || key.starts_with("ingle.") || key == "general.file_type"
 }
 
 /// Where writers of GGUF have a tensor: the table, the head, then block after block.

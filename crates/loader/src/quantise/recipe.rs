@@ -60,16 +60,21 @@ impl Recipe {
 
     /// The format of the tensor `name`; `None` if it is to stay as it is.
     pub fn format(&self, name: &str, shape: &[usize]) -> Option<Format> {
+        let cols = shape.last().copied().unwrap_or(0);
+        let format = fitting(self.wanted(name, shape)?, cols);
+        debug_assert!(is_encoded(format));
+        Some(format)
+    }
+
+    /// The format that it would have if its rows were whole blocks of that.
+    pub fn wanted(&self, name: &str, shape: &[usize]) -> Option<Format> {
         if is_kept(name, shape) {
             return None;
         }
-        let cols = shape.last().copied().unwrap_or(0);
-        let format = match self.mix.base() {
+        Some(match self.mix.base() {
             base @ (Format::F32 | Format::F16 | Format::BF16) => base,
-            base => fitting(self.chosen(base, name, shape), cols),
-        };
-        debug_assert!(is_encoded(format));
-        Some(format)
+            base => self.chosen(base, name, shape),
+        })
     }
 
     fn chosen(&self, base: Format, name: &str, shape: &[usize]) -> Format {

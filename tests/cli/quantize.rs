@@ -1,0 +1,157 @@
+//! `quantize` and `perplexity`.
+
+use expect_test::expect;
+
+use crate::{check, place};
+
+#[test]
+fn a_model_is_quantized_and_shown() {
+    let place = place();
+    check(
+        &place,
+        &["quantize", "parrot.gguf", "small.gguf", "q8_0"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        file           small.gguf
+        mix            Q8_0
+        weights        390.4 KiB, 16.07 bits a weight; it was 777.2 KiB, 32.00 bits
+        F16                   9 tensors     386.8 KiB
+        F32                   3 tensors       3.5 KiB
+    "#]],
+    );
+    let shown = place.run(&["show", "small.gguf"]);
+    assert!(shown.contains("F16 "), "{shown}");
+    let told = place.run(&["run", "small.gguf", "--temp", "0", "-n", "4", "hello"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+}
+
+#[test]
+fn what_is_there_is_replaced_only_with_yes() {
+    let place = place();
+    assert!(place.run(&["quantize", "parrot.gguf", "out.gguf", "F16"]).starts_with("exit 0"));
+    check(
+        &place,
+        &["quantize", "parrot.gguf", "out.gguf", "F16"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `out.gguf` is there already
+
+        hint: `-y` replaces it
+    "#]],
+    );
+    assert!(
+        place.run(&["quantize", "parrot.gguf", "out.gguf", "bf16", "-y"]).starts_with("exit 0")
+    );
+    check(
+        &place,
+        &["quantize", "out.gguf", "out.gguf", "F16", "-y"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `out.gguf` is the model that is read
+
+        hint: give the result another name
+    "#]],
+    );
+    check(
+        &place,
+        &["convert", "out.gguf", "no/folder/out.gguf", "F16"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot write `no/folder/out.gguf`
+          cause: No such file or directory (os error 2) at path "[DIR]/no/folder/.ingle-tt2Q0e.tmp"
+    "#]],
+    );
+    check(
+        &place,
+        &["quantize", "out.gguf", "other.gguf", "q9"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: invalid value 'q9' for '<TYPE>': no mix is called `q9`, there are F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1, Q5_0, Q4_K_M, Q4_K_S, IQ4_NL, IQ4_XS, Q4_1, Q4_0, MXFP4, MXFP4_MOE, Q3_K_L, Q3_K_M, Q3_K_S, Q2_K, Q2_K_S
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &place,
+        &["quantize", "out.gguf", "other.gguf", "q8_0", "--imatrix", "parrot.gguf"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: `parrot.gguf` is no importance matrix: `general.type` is not `imatrix`
+
+            hint: `llama-imatrix` of llama.cpp writes them, as `.gguf` or as `.dat`
+        "#]],
+    );
+}
+
+#[test]
+fn a_model_is_encoded_while_it_is_loaded() {
+    let place = place();
+    let told =
+        place.run(&["bench", "parrot.gguf", "--quant", "q8_0", "-p", "4", "-n", "0", "-r", "1"]);
+    assert!(told.contains("Q8_0"), "{told}");
+}
+
+#[test]
+fn perplexity_is_measured_and_compared() {
+    let place = place();
+    std::fs::write(place.path().join("text"), "hello parrot hello parrot ".repeat(20)).unwrap();
+    let base = ["perplexity", "parrot.gguf", "--text", "text", "-c", "16", "--precision", "exact"];
+    check(
+        &place,
+        &base,
+        expect![[r#"
+        exit 0
+        -- stdout
+        perplexity       301.0000 ± 0.0000
+        windows          42 of 16 tokens, 294 count
+    "#]],
+    );
+    let compared = [&base[..], &["--chunks", "2", "--kl-divergence", "parrot.gguf"]].concat();
+    check(
+        &place,
+        &compared,
+        expect![[r#"
+        exit 0
+        -- stdout
+        perplexity       301.0000 ± 0.0000
+        windows          2 of 16 tokens, 14 count
+        its perplexity   301.0000 ± 0.0000
+        ln ratio         0.000000 ± 0.000000
+        mean KLD         0.000000 ± 0.000000
+        median KLD       0.000000
+        99% KLD          0.000000
+        maximum KLD      0.000000
+        same top token   100.000 ± 0.000 %
+        mean shift of p  0.000 ± 0.000 %
+        RMS shift of p   0.000 %
+    "#]],
+    );
+    check(
+        &place,
+        &["perplexity", "parrot.gguf", "--text", "text", "-c", "3000"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: the text has 680 tokens, a window 3,000
+
+        hint: give a longer text, or a smaller window with `-c`
+    "#]],
+    );
+    check(
+        &place,
+        &["perplexity", "parrot.gguf", "--text", "text", "-c", "3"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: a window of 3 tokens has no second half
+
+        hint: `-c 512` is usual
+    "#]],
+    );
+}
