@@ -11,14 +11,16 @@ fn a_model_is_quantized_and_shown() {
         &place,
         &["quantize", "parrot.gguf", "small.gguf", "q8_0"],
         expect![[r#"
-        exit 0
-        -- stdout
-        file           small.gguf
-        mix            Q8_0
-        weights        390.4 KiB, 16.07 bits a weight; it was 777.2 KiB, 32.00 bits
-        F16                   9 tensors     386.8 KiB
-        F32                   3 tensors       3.5 KiB
-    "#]],
+            exit 0
+            -- stdout
+            file           small.gguf
+            mix            Q8_0
+            weights        390.4 KiB, 16.07 bits a weight; it was 777.2 KiB, 32.00 bits
+            F16                   9 tensors     386.8 KiB
+            F32                   3 tensors       3.5 KiB
+            -- stderr
+            note: 9 tensors became F16 instead of Q8_0, whose blocks their rows do not fill
+        "#]],
     );
     let shown = place.run(&["show", "small.gguf"]);
     assert!(shown.contains("F16 "), "{shown}");
@@ -59,11 +61,12 @@ fn what_is_there_is_replaced_only_with_yes() {
         &place,
         &["convert", "out.gguf", "no/folder/out.gguf", "F16"],
         expect![[r#"
-        exit 1
-        -- stderr
-        error: cannot write `no/folder/out.gguf`
-          cause: No such file or directory (os error 2) at path "[DIR]/no/folder/.ingle-tt2Q0e.tmp"
-    "#]],
+            exit 1
+            -- stderr
+            error: there is no folder `no/folder`
+
+            hint: make it, or name another
+        "#]],
     );
     check(
         &place,

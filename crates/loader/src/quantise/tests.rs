@@ -54,7 +54,7 @@ fn no_more_is_lost_than_by_ggml() {
         encode_rows(format, &x, COLS, None, &mut bytes);
         let ours = rmse(&x, &decoded(format, &bytes, x.len()));
         let simple = rmse(&x, &decoded(format, &format.encode(&x), x.len()));
-        println!("{format:?}: {ours:.5}, the simple encoder {simple:.5}, ggml {theirs:.5}");
+        eprintln!("{format:?}: {ours:.5}, the simple encoder {simple:.5}, ggml {theirs:.5}");
         assert!(ours <= theirs * 1.0005, "{format:?}: {ours} > {theirs}");
         assert!(ours <= simple * 1.0005, "{format:?}: {ours} > {simple}");
     }
