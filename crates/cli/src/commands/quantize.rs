@@ -29,6 +29,11 @@ pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
     let site = Site::find()?;
     let file = model::open(&args.input, &site.override_kv(args.override_kv.clone()), Access::Map)?;
     refuse(&file, &args)?;
+    if !file.tensors.contains_key("token_embd.weight") {
+        let found = file.architecture();
+        let failure = Failure::new(format!("GGUF has no names for the tensors of `{found}`"));
+        return Err(failure.hint("`ingle show` says which models are known").into());
+    }
     let importance = args.imatrix.as_deref().map(Importance::open).transpose()?;
     let conversion = Conversion::new(&file, args.mix, importance.as_ref())?;
     let mut metadata = conversion.metadata();

@@ -269,6 +269,13 @@ fn order(file: &ModelFile, name: &str) -> Result<Order, Error> {
         [.., rows, _] => *rows,
         shape => shape.iter().product(),
     };
+    if !rows.is_multiple_of(heads) || rows == 0 {
+        return Err(Error::KeyRange {
+            key: key("attention.head_count"),
+            expected: format!("a divisor of the {rows} rows of `{name}`"),
+            found: heads.to_string(),
+        });
+    }
     let head_dim = rows / heads;
     let turned = file.metadata.u64(&key("rope.dimension_count"))?;
     let turned = turned.map_or(head_dim, |it| (it as usize).min(head_dim));
