@@ -64,7 +64,7 @@ struct Product {
 
 impl Product {
     fn new(mut cpu: Cpu, format: Format, bytes: &Bytes, n: usize) -> Self {
-        let spec = WeightSpec { rows: OUT, cols: COLS, format };
+        let spec = WeightSpec { n: 1, rows: OUT, cols: COLS, format };
         let w = cpu.upload(&spec, std::slice::from_ref(bytes)).unwrap();
         let mut plan = Plan::new();
         let input = plan.input(COLS);

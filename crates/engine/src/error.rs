@@ -62,8 +62,8 @@ pub enum LoadError {
     Shape {
         /// The full name.
         name: String,
-        /// `[rows, cols]` from the metadata.
-        expected: [usize; 2],
+        /// `[rows, cols]` or `[n, rows, cols]`, from the metadata.
+        expected: Vec<usize>,
         /// The dimensions in the file.
         found: Vec<usize>,
     },

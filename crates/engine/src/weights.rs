@@ -3,20 +3,21 @@
 //! What is asked for is noted, so that a tensor which nobody reads is found: a file whose model
 //! has more than its architecture computes would be computed wrong.
 
+mod nearest;
+mod stacks;
+
 use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
     Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, Weight, WeightSpec,
 };
 use loader::{FileTensor, ModelFile};
+use nearest::nearest;
 
 use crate::{LoadError, cache::Layout};
 
 /// Tensors that some converters write and every reader computes itself.
 const COMPUTED: &[&str] = &["attn_rot_embd.weight"];
-
-/// Names that are compared for [`LoadError::MissingTensor`]; a file may hold very many.
-const MAX_COMPARED: usize = 10_000;
 
 /// Uploads tensors below a name prefix, checking each shape on the way.
 pub(crate) struct Weights<'a> {
@@ -124,11 +125,7 @@ impl<'a> Weights<'a> {
 
     pub(crate) fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Weight, LoadError> {
         let name = format!("{name}.weight");
-        let found = self.optional(&name, shape)?;
-        found.ok_or_else(|| {
-            let name = format!("{}{name}", self.prefix);
-            LoadError::MissingTensor { nearest: nearest(self.file, &name), name }
-        })
+        self.optional(&name, shape)?.ok_or_else(|| self.missing(&name))
     }
 
     /// `None` if the file has no such tensor; a wrong shape is still an error.
@@ -137,9 +134,9 @@ impl<'a> Weights<'a> {
         name: &str,
         shape: [usize; 2],
     ) -> Result<Option<Weight>, LoadError> {
-        let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
+        let Some(tensor) = self.tensor(name, &shape)? else { return Ok(None) };
         let [rows, cols] = shape;
-        let spec = WeightSpec { rows, cols, format: tensor.format };
+        let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
     }
 
@@ -152,17 +149,17 @@ impl<'a> Weights<'a> {
         cols: usize,
     ) -> Result<Option<[Linear; N]>, LoadError> {
         let all: usize = rows.iter().sum();
-        let bias = self.tensor(&format!("{name}.bias"), [1, all])?;
-        let Some(tensor) = self.tensor(&format!("{name}.weight"), [all, cols])? else {
+        let bias = self.tensor(&format!("{name}.bias"), &[1, all])?;
+        let Some(tensor) = self.tensor(&format!("{name}.weight"), &[all, cols])? else {
             return Ok(None);
         };
         let row_bytes =
-            WeightSpec { rows: all, cols, format: tensor.format }.check(&tensor.parts)?;
+            WeightSpec { n: 1, rows: all, cols, format: tensor.format }.check(&tensor.parts)?;
         let mut first = 0;
         let mut linears = Vec::new();
         for rows in rows {
             let range = first..first + rows;
-            let spec = WeightSpec { rows, cols, format: tensor.format };
+            let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
             let w = self.backend.upload(&spec, &part(tensor, row_bytes, range.clone()))?;
             let bias = bias.map(|bias| self.vector_part(bias, range)).transpose()?;
             linears.push(Linear { w, bias });
@@ -179,8 +176,8 @@ impl<'a> Weights<'a> {
     ) -> Result<Weight, LoadError> {
         let format = vector.format;
         let number_bytes =
-            WeightSpec { rows: vector.shape[0], cols: 1, format }.check(&vector.parts)?;
-        let spec = WeightSpec { rows: 1, cols: range.len(), format };
+            WeightSpec { n: 1, rows: vector.shape[0], cols: 1, format }.check(&vector.parts)?;
+        let spec = WeightSpec { n: 1, rows: 1, cols: range.len(), format };
         Ok(self.backend.upload(&spec, &part(vector, number_bytes, range))?)
     }
 
@@ -190,8 +187,8 @@ impl<'a> Weights<'a> {
         name: &str,
         shape: [usize; 2],
     ) -> Result<Option<Weight>, LoadError> {
-        let Some(tensor) = self.tensor(name, shape)? else { return Ok(None) };
-        let spec = WeightSpec { rows: 1, cols: shape[0] * shape[1], format: tensor.format };
+        let Some(tensor) = self.tensor(name, &shape)? else { return Ok(None) };
+        let spec = WeightSpec { n: 1, rows: 1, cols: shape[0] * shape[1], format: tensor.format };
         Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
     }
 
@@ -206,10 +203,10 @@ impl<'a> Weights<'a> {
             return Err(LoadError::MissingTensor { nearest: nearest(self.file, &name), name });
         };
         if tensor.shape != [n, rows, cols] {
-            let (expected, found) = ([n * rows, cols], tensor.shape.clone());
+            let (expected, found) = (vec![n, rows, cols], tensor.shape.clone());
             return Err(LoadError::Shape { name, expected, found });
         }
-        let spec = WeightSpec { rows: n * rows, cols, format: tensor.format };
+        let spec = WeightSpec { n: 1, rows: n * rows, cols, format: tensor.format };
         let row_bytes = spec.check(&tensor.parts)?;
         self.taken.note(name, tensor);
         let spec = WeightSpec { rows, ..spec };
@@ -239,9 +236,9 @@ impl<'a> Weights<'a> {
         name: &str,
         cols: usize,
     ) -> Result<Option<Vec<f32>>, LoadError> {
-        let Some(tensor) = self.tensor(name, [1, cols])? else { return Ok(None) };
+        let Some(tensor) = self.tensor(name, &[1, cols])? else { return Ok(None) };
         let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
-        WeightSpec { rows: 1, cols, format: tensor.format }.check(&tensor.parts)?;
+        WeightSpec { n: 1, rows: 1, cols, format: tensor.format }.check(&tensor.parts)?;
         let mut numbers = vec![0.0; cols];
         tensor.format.decode_row(&bytes, &mut numbers);
         Ok(Some(numbers))
@@ -249,7 +246,7 @@ impl<'a> Weights<'a> {
 
     /// A row of numbers that no file holds, such as rotary frequencies.
     pub(crate) fn computed(&mut self, numbers: &[f32]) -> Result<Weight, LoadError> {
-        let spec = WeightSpec { rows: 1, cols: numbers.len(), format: Format::F32 };
+        let spec = WeightSpec { n: 1, rows: 1, cols: numbers.len(), format: Format::F32 };
         Ok(self.backend.upload(&spec, &[Bytes::new(Format::F32.encode(numbers))])?)
     }
 
@@ -270,16 +267,24 @@ impl<'a> Weights<'a> {
     fn tensor(
         &mut self,
         name: &str,
-        expected: [usize; 2],
+        expected: &[usize],
     ) -> Result<Option<&'a FileTensor>, LoadError> {
         let name = format!("{}{name}", self.prefix);
         let Some(tensor) = self.file.tensors.get(&name) else { return Ok(None) };
-        let vector = expected[0] == 1 && tensor.shape == expected[1..];
+        // A matrix of one row may be stored as a vector.
+        let [outer @ .., rows, cols] = expected else { unreachable!("a matrix or a stack") };
+        let vector = *rows == 1 && tensor.shape == [outer, &[*cols]].concat();
         if tensor.shape != expected && !vector {
-            return Err(LoadError::Shape { name, expected, found: tensor.shape.clone() });
+            let (expected, found) = (expected.to_vec(), tensor.shape.clone());
+            return Err(LoadError::Shape { name, expected, found });
         }
         self.taken.note(name, tensor);
         Ok(Some(tensor))
+    }
+
+    fn missing(&self, name: &str) -> LoadError {
+        let name = format!("{}{name}", self.prefix);
+        LoadError::MissingTensor { nearest: nearest(self.file, &name), name }
     }
 }
 
@@ -315,41 +320,4 @@ fn part(tensor: &FileTensor, row_bytes: usize, rows: Range<usize>) -> Vec<Bytes>
         begin = end;
     }
     parts
-}
-
-/// Up to three names of `file` that are nearly `name`.
-fn nearest(file: &ModelFile, name: &str) -> Vec<String> {
-    let names = file.tensors.keys().take(MAX_COMPARED);
-    let mut near: Vec<_> = names
-        .map(|it| (edit_distance(it, name), it))
-        .filter(|(distance, _)| *distance <= 6.min(name.len() / 2))
-        .collect();
-    near.sort();
-    near.into_iter().take(3).map(|(_, it)| it.clone()).collect()
-}
-
-/// How many bytes must be put in, taken out or replaced to make `a` of `b` (Levenshtein).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("abc", "abc"), 0);
-    }
 }

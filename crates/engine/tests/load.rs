@@ -121,7 +121,6 @@ fn what_is_not_computed_is_refused() {
     let found = error(|file| drop(file.metadata.insert("llama.rope.scaling.type", text("spiral"))));
     assert_eq!(found.to_string(), "rope scaling `spiral` is not supported");
     assert!(found.is_unsupported());
-    check_key("expert_count", Value::U32(8), "8; only 0 is supported");
     check_key("logit_scale", Value::F32(0.5), "0.5; only 1 is supported");
     check_key("attention.causal", Value::Bool(false), "not true; only true is supported");
 }

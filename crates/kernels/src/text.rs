@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Rows, Runs,
-    Span, Tensor, Weight, plan::Step,
+    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Router,
+    Routing, Rows, Runs, Span, Tensor, Weight, plan::Step,
 };
 
 impl fmt::Display for Plan {
@@ -32,8 +32,9 @@ impl fmt::Display for Step {
         write!(f, "{} = {} -> ", Names(&self.out), self.op)?;
         for (i, x) in self.out.iter().enumerate() {
             let rows = match x.rows {
-                Rows::Step => "step",
-                Rows::Outputs => "outputs",
+                Rows::Step => "step".to_owned(),
+                Rows::Outputs => "outputs".to_owned(),
+                Rows::Routed(k) => format!("step * {k}"),
             };
             write!(f, "{}{rows} x {}", if i == 0 { "" } else { ", " }, x.cols)?;
         }
@@ -58,6 +59,9 @@ impl fmt::Display for Arguments<'_> {
                 all.iter().try_for_each(|l| write!(f, ", {l}"))
             }
             Op::Fused(Fused::Gated(x, gate, up, act)) => write!(f, "{x}, {gate}, {up}, {act}"),
+            Op::Fused(Fused::ExpertGated(x, r, gate, up, act)) => {
+                write!(f, "{x}, {r}, {gate}, {up}, {act}")
+            }
             Op::Fused(Fused::AddNorm(a, b, n)) => write!(f, "{a}, {b}, {n}"),
         }
     }
@@ -90,6 +94,10 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
             write!(f, "{x}, rate {rate} every {every}, shift {shift}")
         }
         Basic::Softcap(x, cap) => write!(f, "{x}, cap {cap}"),
+        Basic::Route(x, r) => write!(f, "{x}, {r}"),
+        Basic::ExpertLinear(x, r, l) => write!(f, "{x}, {r}, {l}"),
+        Basic::ExpertSum(y, r) => write!(f, "{y}, {r}"),
+        Basic::HeadLinear(x, w) => write!(f, "{x}, {w}"),
     }
 }
 
@@ -112,7 +120,13 @@ impl fmt::Display for Names<'_> {
 
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}x{}]", self.format.layout().name, self.rows, self.cols)
+        let Self { n, rows, cols, .. } = self;
+        let name = self.format.layout().name;
+        if *n == 1 {
+            write!(f, "{name}[{rows}x{cols}]")
+        } else {
+            write!(f, "{name}[{n}x{rows}x{cols}]")
+        }
     }
 }
 
@@ -139,6 +153,29 @@ impl fmt::Display for Norm {
     }
 }
 
+impl fmt::Display for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { k, scoring, bias, groups, renormalise, scale, weigh } = self;
+        write!(f, "{k} by {scoring:?}")?;
+        if bias.is_some() {
+            f.write_str(" + bias")?;
+        }
+        if let Some(groups) = groups {
+            write!(f, ", of {} of {} groups by {:?}", groups.used, groups.n, groups.score)?;
+        }
+        if *renormalise {
+            f.write_str(", renormalised")?;
+        }
+        write!(f, ", scale {scale}, weighs {weigh:?}")
+    }
+}
+
+impl fmt::Display for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} experts by {}", self.k, self.n, self.table)
+    }
+}
+
 impl fmt::Display for Rope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pairs, head_dim, turned, gain, .. } = self;
@@ -155,7 +192,7 @@ impl fmt::Display for Cache {
 
 impl fmt::Display for Attn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head_dim, v_dim, scale, softcap, span } = self;
+        let Self { head_dim, v_dim, scale, softcap, span, sinks } = self;
         write!(f, "heads of {head_dim}")?;
         if v_dim != head_dim {
             write!(f, " and {v_dim}")?;
@@ -165,19 +202,22 @@ impl fmt::Display for Attn {
             write!(f, ", cap {cap}")?;
         }
         match span {
-            Span::Full => Ok(()),
-            Span::Window(w) => write!(f, ", window {w}"),
+            Span::Full => {}
+            Span::Window(w) => write!(f, ", window {w}")?,
+            Span::Chunk(c) => write!(f, ", chunks of {c}")?,
         }
+        if sinks.is_some() { f.write_str(", with sinks") } else { Ok(()) }
     }
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Silu => "silu",
-            Self::Gelu => "gelu",
-            Self::Tanh => "tanh",
-            Self::GeluTanh => "gelu_tanh",
-        })
+        match self {
+            Self::Silu => f.write_str("silu"),
+            Self::Gelu => f.write_str("gelu"),
+            Self::GeluTanh => f.write_str("gelu_tanh"),
+            Self::Tanh => f.write_str("tanh"),
+            Self::ClampedSilu { alpha, limit } => write!(f, "silu of {alpha} up to {limit}"),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use kernels::{
     Act, Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Pairs, Plan,
-    PlanId, Rope, Shape, Span, Table, Tensor, Weight, WeightSpec,
+    PlanId, Rope, Router, Scoring, Shape, Span, Table, Tensor, Weigh, Weight, WeightSpec,
     cpu::{Config, Cpu, Fuse, Isa, Precision},
 };
 
@@ -68,15 +68,19 @@ struct Maker {
 
 impl Maker {
     fn weight(&mut self, format: Format, rows: usize, cols: usize) -> Weight {
+        self.weight_of(&WeightSpec { n: 1, rows, cols, format })
+    }
+
+    fn weight_of(&mut self, spec: &WeightSpec) -> Weight {
         let mut number = || {
             self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             ((self.seed >> 40) as f32 / (1 << 23) as f32 - 1.0) / 8.0
         };
-        let mut numbers: Vec<f32> = (0..rows * cols).map(|_| number()).collect();
+        let mut numbers: Vec<f32> = (0..spec.n * spec.rows * spec.cols).map(|_| number()).collect();
         (self.spoil)(self.count, &mut numbers);
         self.count += 1;
-        let bytes = Bytes::new(format.encode(&numbers));
-        self.cpu.upload(&WeightSpec { rows, cols, format }, &[bytes]).expect("the bytes fit")
+        let bytes = Bytes::new(spec.format.encode(&numbers));
+        self.cpu.upload(spec, &[bytes]).expect("the bytes fit")
     }
 
     fn linear(&mut self, format: Format, rows: usize, cols: usize) -> Linear {
@@ -84,7 +88,7 @@ impl Maker {
         Linear { w: self.weight(format, rows, cols), bias }
     }
 
-    /// 8 heads on 2, and a gated feed-forward layer.
+    /// 8 heads on 2, a mixture of experts, and a gated feed-forward layer.
     fn block(&mut self, p: &mut Plan, x: Tensor, format: CacheFormat, span: Span) -> Tensor {
         let norm = Norm::rms(DIM, Some(self.weight(Format::F32, 1, DIM)), 1e-5);
         let freqs = self.weight(Format::F32, 1, HEAD_DIM / 2);
@@ -100,18 +104,43 @@ impl Maker {
         let [q, k, v] = p.linears(h, l.each_ref());
         let (q, k) = (p.rope(q, &rope), p.rope(k, &rope));
         p.store(cache, k, Some(v));
-        let h = p.attend(
-            q,
-            cache,
-            &Attn { head_dim, v_dim: head_dim, scale: 0.5, softcap: None, span },
-        );
+        let (softcap, sinks) = (None, None);
+        let a = Attn { head_dim, v_dim: head_dim, scale: 0.5, softcap, span, sinks };
+        let h = p.attend(q, cache, &a);
         let h = p.linear(h, &self.linear(Format::Q8_0, DIM, DIM));
+        let x = p.add(x, h);
+        let h = p.norm(x, &norm);
+        let h = self.mixture(p, h);
         let x = p.add(x, h);
         let h = p.norm(x, &norm);
         let [gate, up] = [(); 2].map(|()| self.linear(Format::Q4_0, 3 * DIM, DIM));
         let h = p.gated(h, &gate, &up, Act::Silu);
         let h = p.linear(h, &self.linear(Format::BF16, DIM, 3 * DIM));
         p.add(x, h)
+    }
+}
+
+impl Maker {
+    /// 2 of 6 experts a row.
+    fn mixture(&mut self, p: &mut Plan, x: Tensor) -> Tensor {
+        let scores = p.linear(x, &self.linear(Format::F32, 6, DIM));
+        let router = Router {
+            k: 2,
+            scoring: Scoring::Softmax,
+            bias: None,
+            groups: None,
+            renormalise: true,
+            scale: 1.0,
+            weigh: Weigh::Results,
+        };
+        let r = p.route(scores, &router);
+        let [gate, up, down] = [Format::Q4_0, Format::Q4_0, Format::Q6_K].map(|format| {
+            let spec = WeightSpec { n: 6, rows: DIM, cols: DIM, format };
+            Linear { w: self.weight_of(&spec), bias: None }
+        });
+        let h = p.expert_gated(x, r, [&gate, &up], Act::Silu);
+        let y = p.expert_linear(h, r, &down);
+        p.expert_sum(y, r)
     }
 }
 
@@ -183,10 +212,10 @@ fn fused_or_not() {
 
 #[test]
 fn a_nan_is_found_where_it_was_made() {
-    // A table, 16 weights of layer 0 and 16 of layer 1, of which the last is the last linear's.
+    // A table, 21 weights of layer 0 and 21 of layer 1, of which the last is the last linear's.
     let config = Config { threads: 2, ..Config::detect() };
     let mut model = Model::with(config, CacheFormat::F16, |i, numbers| {
-        if i == 32 {
+        if i == 42 {
             numbers[7] = f32::NAN;
         }
     });

@@ -1,9 +1,10 @@
-//! Bytes that stay where they are: a range of a mapped file and a share in the mapping.
+//! Bytes that stay where they are: a range of a mapped file and a share in the mapping; or that are
+//! computed from such when they are first looked at.
 
 use std::{
     fmt,
     ops::{Deref, Range},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// A range of bytes whose owner, a mapped file or a vector, lives as long as any range of it.
@@ -20,12 +21,39 @@ impl Bytes {
         Self { owner: Arc::new(owner), range }
     }
 
+    /// `len` bytes that `make` gives when they are first looked at; kept from then on.
+    pub(crate) fn computed(len: usize, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let owner = Computed { make: Box::new(make), made: OnceLock::new() };
+        Self { owner: Arc::new(owner), range: 0..len }
+    }
+
+    /// How many there are. Nothing is computed for that.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether there are none. Nothing is computed for that.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
     /// The part `range` of these bytes; nothing is copied.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
         assert!(range.end <= self.len(), "{range:?} of {} bytes", self.len());
         let range = self.range.start + range.start..self.range.start + range.end;
         Self { owner: Arc::clone(&self.owner), range }
+    }
+}
+
+struct Computed {
+    make: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
+    made: OnceLock<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Computed {
+    fn as_ref(&self) -> &[u8] {
+        self.made.get_or_init(&self.make)
     }
 }
 
@@ -51,11 +79,28 @@ impl fmt::Debug for Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
     fn a_slice_of_a_slice_counts_from_its_start() {
         let bytes = Bytes::new(vec![0, 1, 2, 3, 4, 5]).slice(1..5).slice(2..4);
         assert_eq!(&*bytes, &[3, 4]);
+    }
+
+    #[test]
+    fn what_is_computed_is_computed_once_and_when_it_is_looked_at() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let bytes = Bytes::computed(3, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            vec![7, 8, 9]
+        });
+        let part = bytes.slice(1..3);
+        assert_eq!((bytes.len(), part.len(), part.is_empty()), (3, 2, false));
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        assert_eq!((&*part, bytes[0]), (&[8, 9][..], 7));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 }

@@ -61,6 +61,9 @@ pub struct Config {
     pub layers: Vec<LayerConfig>,
     /// Whether queries and keys turn with their position, by layer.
     pub turns: Vec<bool>,
+    /// Columns that the keys and values of all heads come from and that are kept in their place; 0:
+    /// keys and values are kept.
+    pub latent: usize,
     /// Of the norms.
     pub eps: f32,
 }
@@ -91,7 +94,7 @@ impl Config {
         let dim = n.count("embedding_length", 1..=MAX_WIDTH)?;
         let n_heads = n.count("attention.head_count", 1..=MAX_HEADS)?;
         let n_layers = n.count("block_count", 1..=MAX_LAYERS)?;
-        let spans = n.spans(n_layers, of.full_every)?;
+        let spans = n.spans(n_layers, of)?;
         let layers = n.layers([dim, n_heads], &spans)?;
         let first = layers[0];
         Ok(Self {
@@ -108,6 +111,7 @@ impl Config {
             spans,
             layers,
             turns: n.turns(n_layers, of.still_every)?,
+            latent: n.count_or("attention.kv_lora_rank", 0, 0..=MAX_WIDTH)?,
             eps: n.eps()?,
         })
     }
@@ -120,9 +124,10 @@ impl Config {
 
     /// How far back each layer sees, and the numbers that its cache holds for one token.
     pub(crate) fn caches(&self) -> impl Iterator<Item = (Span, usize)> {
-        let numbers = |it: &LayerConfig| match it.has_cache {
-            true => it.n_kv_heads * (it.head_dim + it.v_dim),
-            false => 0,
+        let numbers = |it: &LayerConfig| match (it.has_cache, self.latent) {
+            (false, _) => 0,
+            (true, 0) => it.n_kv_heads * (it.head_dim + it.v_dim),
+            (true, latent) => latent + it.turned,
         };
         self.spans.iter().zip(&self.layers).map(move |(span, layer)| (*span, numbers(layer)))
     }
@@ -131,7 +136,7 @@ impl Config {
 /// Reads `{architecture}.{key}`.
 pub(crate) struct Numbers<'a> {
     pub(crate) metadata: &'a Metadata,
-    architecture: &'a str,
+    pub(crate) architecture: &'a str,
 }
 
 impl<'a> Numbers<'a> {
@@ -275,11 +280,16 @@ impl<'a> Numbers<'a> {
 
     /// A window of 0 means that there is none, as in other readers of the format. A pattern says of
     /// each layer whether it has the window; without one, the last of `full_every` layers has not.
-    fn spans(&self, n_layers: usize, full_every: usize) -> Result<Vec<Span>, LoadError> {
+    fn spans(&self, n_layers: usize, of: &Architecture) -> Result<Vec<Span>, LoadError> {
         let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
-        let span = if window == 0 { Span::Full } else { Span::Window(window as u32) };
+        let chunk = self.count_or("attention.chunk_size", of.chunk, 0..=u64::from(u32::MAX))?;
+        let span = match (window, chunk) {
+            (0, 0) => Span::Full,
+            (0, chunk) => Span::Chunk(chunk as u32),
+            (window, _) => Span::Window(window as u32),
+        };
         let key = "attention.sliding_window_pattern";
-        let windowed = self.by_layer(key, n_layers, full_every)?;
+        let windowed = self.by_layer(key, n_layers, of.full_every)?;
         Ok(windowed.into_iter().map(|it| if it { span } else { Span::Full }).collect())
     }
 

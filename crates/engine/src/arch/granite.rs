@@ -1,17 +1,18 @@
-//! Granite: a Llama whose embeddings, residuals, scores and logits are scaled.
+//! Granite: a Llama whose embeddings, residuals, scores and logits are scaled, with experts
+//! (`granitemoe`) and without.
 
 use kernels::{Attn, Linear, Norm, Plan, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{Attention, Mlp, load_rope},
+    layers::{Attention, FeedForward, load_rope},
     weights::Weights,
 };
 
 /// What it reads of the keys that others do not compute.
 pub(super) const READS: &[&str] =
-    &["attention.scale", "embedding_scale", "logit_scale", "residual_scale"];
+    &["attention.scale", "embedding_scale", "expert_count", "logit_scale", "residual_scale"];
 
 /// The scales of a Granite.
 pub(super) struct Scales {
@@ -51,7 +52,7 @@ struct Block {
     attn_norm: Norm,
     attn: Attention,
     mlp_norm: Norm,
-    mlp: Mlp,
+    mlp: FeedForward,
     residual_scale: f32,
 }
 
@@ -66,7 +67,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
                 attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
                 attn: Attention { attn: Attn { scale: scales.attention, ..attn.attn }, ..attn },
                 mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
-                mlp: Mlp::load(w, c.dim, c.hidden)?,
+                mlp: FeedForward::load(w, c)?,
                 residual_scale: scales.residual,
             })
         })

@@ -6,12 +6,15 @@
 
 mod cohere;
 mod config;
+mod deepseek;
 mod falcon;
 mod gemma;
 mod gemma3n;
 mod gemma4;
+mod gpt_oss;
 mod granite;
 mod llama;
+mod llama4;
 mod olmo;
 mod stablelm;
 
@@ -71,11 +74,18 @@ struct Architecture {
     /// Where a file does not say which layers turn: the last of so many in a row does not; 0 if all
     /// do.
     still_every: usize,
+    /// Where layers look back within chunks and a file does not say how long these are; 0: none do.
+    chunk: usize,
 }
 
 /// An architecture of plain numbers.
 const fn plain(name: &'static str, load: Load) -> Architecture {
-    Architecture { name, load, reads: &[], full_every: 0, still_every: 0 }
+    Architecture { name, load, reads: &[], full_every: 0, still_every: 0, chunk: 0 }
+}
+
+/// The same, which may have experts.
+const fn mixture(name: &'static str, load: Load) -> Architecture {
+    Architecture { reads: &["expert_count"], ..plain(name, load) }
 }
 
 /// Models that differ only in their numbers and in which optional tensors they have share a
@@ -83,6 +93,7 @@ const fn plain(name: &'static str, load: Load) -> Architecture {
 const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
     Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
+    mixture("deepseek2", deepseek::load),
     plain("falcon", falcon::load),
     plain("gemma", gemma::load),
     Architecture { reads: gemma::READS, full_every: 2, ..plain("gemma2", gemma::load) },
@@ -97,13 +108,18 @@ const ARCHITECTURES: &[Architecture] = &[
         full_every: 6,
         ..plain("gemma4", gemma4::load)
     },
+    Architecture { full_every: 2, ..mixture("gpt-oss", gpt_oss::load) },
     Architecture { reads: granite::READS, ..plain("granite", granite::load) },
-    plain("llama", llama::load),
+    Architecture { reads: granite::READS, ..plain("granitemoe", granite::load) },
+    mixture("llama", llama::load),
+    Architecture { full_every: 4, still_every: 4, chunk: 8192, ..mixture("llama4", llama4::load) },
     plain("mistral3", llama::load),
     Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
     plain("phi3", llama::load),
     plain("qwen2", llama::load),
+    mixture("qwen2moe", llama::load),
     plain("qwen3", llama::load),
+    mixture("qwen3moe", llama::load),
     Architecture { still_every: 4, ..plain("smollm3", llama::load) },
     plain("stablelm", stablelm::load),
 ];

@@ -63,7 +63,8 @@ pub(crate) fn blocks_for(span: Span, max: Shape, block_len: usize) -> usize {
     let all = max.len.div_ceil(block_len).saturating_mul(max.seqs);
     match span {
         Span::Full => all,
-        Span::Window(w) => {
+        // Within a chunk, a row sees no more than with a window of the same length.
+        Span::Window(w) | Span::Chunk(w) => {
             // A sequence's rows of a step, and those of the block before them, see a window; both
             // ends may cut a block.
             let window = (w as usize).div_ceil(block_len);

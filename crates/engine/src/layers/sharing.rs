@@ -36,7 +36,7 @@ impl Caches {
     fn of(&mut self, span: Span) -> &mut Option<Cache> {
         match span {
             Span::Full => &mut self.full,
-            Span::Window(_) => &mut self.windowed,
+            Span::Window(_) | Span::Chunk(_) => &mut self.windowed,
         }
     }
 }
@@ -73,7 +73,7 @@ impl SharingAttention {
             out: w.linear("attn_output", [c.dim, c.n_heads * v_dim])?,
             rope,
             cache,
-            attn: Attn { head_dim, v_dim, scale: 1.0, softcap: None, span },
+            attn: Attn { head_dim, v_dim, scale: 1.0, softcap: None, span, sinks: None },
         })
     }
 

@@ -59,6 +59,7 @@ fn is_finite(rows: &[f32], x: Tensor, batch: &Batch, seq: u32) -> bool {
         let i = match x.rows {
             Rows::Step => i,
             Rows::Outputs => batch.out[i] as usize,
+            Rows::Routed(k) => i / k,
         };
         batch.seq[i] != seq || row.iter().all(|it| it.is_finite())
     })

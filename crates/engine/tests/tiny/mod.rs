@@ -16,7 +16,7 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         metadata: Metadata::default(),
         tensors: BTreeMap::new(),
         qk_order: match architecture {
-            "qwen2" | "qwen3" => QkOrder::Halves,
+            "qwen2" | "qwen2moe" | "qwen3" => QkOrder::Halves,
             _ => QkOrder::Interleaved,
         },
         tokenizer_json: None,
@@ -38,46 +38,63 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
     for (key, value) in [("attention.layer_norm_rms_epsilon", 1e-5), ("rope.freq_base", 10000.0)] {
         file.metadata.insert(format!("{architecture}.{key}"), Value::F32(value));
     }
+    if architecture == "qwen2moe" {
+        for (key, value) in [("expert_count", 4), ("expert_used_count", 2)] {
+            file.metadata.insert(format!("{architecture}.{key}"), Value::U32(value));
+        }
+    }
     let mut seed = 7;
-    let mut put = |name: &str, format, shape| {
+    let mut put = |name: &str, format, shape: &[usize]| {
         let tensor = random(&mut seed, format, shape);
         file.tensors.insert(name.to_owned(), tensor);
     };
-    put("token_embd.weight", Format::F32, [VOCAB, DIM]);
-    put("output_norm.weight", Format::F32, [1, DIM]);
+    put("token_embd.weight", Format::F32, &[VOCAB, DIM]);
+    put("output_norm.weight", Format::F32, &[1, DIM]);
     for layer in 0..2 {
-        let mut put =
-            |name: &str, format, shape| put(&format!("blk.{layer}.{name}"), format, shape);
-        put("attn_norm.weight", Format::F32, [1, DIM]);
-        put("attn_q.weight", Format::Q4_0, [DIM, DIM]);
-        put("attn_k.weight", if layer == 0 { Format::Q8_0 } else { Format::Q4_0 }, [DIM / 2, DIM]);
+        let mut put = |name: &str, format, shape: &[usize]| {
+            put(&format!("blk.{layer}.{name}"), format, shape)
+        };
+        put("attn_norm.weight", Format::F32, &[1, DIM]);
+        put("attn_q.weight", Format::Q4_0, &[DIM, DIM]);
+        put("attn_k.weight", if layer == 0 { Format::Q8_0 } else { Format::Q4_0 }, &[DIM / 2, DIM]);
         if architecture != "qwen3" {
-            put("attn_k.bias", Format::F32, [1, DIM / 2]);
+            put("attn_k.bias", Format::F32, &[1, DIM / 2]);
         }
-        put("attn_v.weight", Format::Q4_0, [DIM / 2, DIM]);
-        put("attn_output.weight", Format::Q4_0, [DIM, DIM]);
-        put("ffn_norm.weight", Format::F32, [1, DIM]);
-        put("ffn_gate.weight", Format::Q4_0, [HIDDEN, DIM]);
-        put("ffn_up.weight", Format::Q4_0, [HIDDEN, DIM]);
-        put("ffn_down.weight", Format::Q8_0, [DIM, HIDDEN]);
-        if architecture == "qwen2" {
-            put("attn_q.bias", Format::F32, [1, DIM]);
-            put("attn_v.bias", Format::F32, [1, DIM / 2]);
+        put("attn_v.weight", Format::Q4_0, &[DIM / 2, DIM]);
+        put("attn_output.weight", Format::Q4_0, &[DIM, DIM]);
+        put("ffn_norm.weight", Format::F32, &[1, DIM]);
+        if architecture == "qwen2moe" {
+            put("ffn_gate_inp.weight", Format::F32, &[4, DIM]);
+            put("ffn_gate_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
+            put("ffn_up_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
+            put("ffn_down_exps.weight", Format::Q8_0, &[4, DIM, HIDDEN]);
+            put("ffn_gate_inp_shexp.weight", Format::F32, &[DIM]);
+            put("ffn_gate_shexp.weight", Format::Q4_0, &[DIM, DIM]);
+            put("ffn_up_shexp.weight", Format::Q4_0, &[DIM, DIM]);
+            put("ffn_down_shexp.weight", Format::Q8_0, &[DIM, DIM]);
+        } else {
+            put("ffn_gate.weight", Format::Q4_0, &[HIDDEN, DIM]);
+            put("ffn_up.weight", Format::Q4_0, &[HIDDEN, DIM]);
+            put("ffn_down.weight", Format::Q8_0, &[DIM, HIDDEN]);
+        }
+        if architecture.starts_with("qwen2") {
+            put("attn_q.bias", Format::F32, &[1, DIM]);
+            put("attn_v.bias", Format::F32, &[1, DIM / 2]);
         }
         if architecture == "qwen3" {
-            put("attn_q_norm.weight", Format::F32, [1, DIM / 4]);
-            put("attn_k_norm.weight", Format::F32, [1, DIM / 4]);
+            put("attn_q_norm.weight", Format::F32, &[1, DIM / 4]);
+            put("attn_k_norm.weight", Format::F32, &[1, DIM / 4]);
         }
     }
     file
 }
 
-fn random(seed: &mut u64, format: Format, shape: [usize; 2]) -> FileTensor {
+fn random(seed: &mut u64, format: Format, shape: &[usize]) -> FileTensor {
     let mut number = || {
         *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (*seed >> 40) as f32 / (1 << 24) as f32 - 0.5
     };
-    let numbers: Vec<f32> = (0..shape[0] * shape[1]).map(|_| number()).collect();
+    let numbers: Vec<f32> = (0..shape.iter().product()).map(|_| number()).collect();
     let parts = vec![Bytes::new(format.encode(&numbers))];
     FileTensor { format, shape: shape.to_vec(), parts }
 }

@@ -138,10 +138,15 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     /// A weight in two parts, where it has two rows.
     pub(super) fn weight(&mut self, format: Format, rows: usize, cols: usize) -> Weight {
-        let bytes = Bytes::new(self.encoded(format, rows * cols));
-        let cut = bytes.len() / rows * (rows / 2);
+        self.weights(format, 1, [rows, cols])
+    }
+
+    /// `n` matrices in two parts, where they have two rows.
+    pub(super) fn weights(&mut self, format: Format, n: usize, [rows, cols]: [usize; 2]) -> Weight {
+        let bytes = Bytes::new(self.encoded(format, n * rows * cols));
+        let cut = bytes.len() / (n * rows) * (n * rows / 2);
         let parts = [bytes.slice(0..cut), bytes.slice(cut..bytes.len())];
-        let spec = WeightSpec { rows, cols, format };
+        let spec = WeightSpec { n, rows, cols, format };
         self.backend.upload(&spec, &parts).expect("the bytes fit the shape")
     }
 
@@ -156,6 +161,12 @@ impl Maker<'_> {
         let blocks = n / layout.block_len;
         let encoded = format.encode(&self.rng.numbers(blocks.min(DISTINCT) * layout.block_len));
         encoded.iter().copied().cycle().take(blocks * layout.block_bytes).collect()
+    }
+
+    /// `n` matrices with a bias each.
+    pub(super) fn experts(&mut self, format: Format, n: usize, [rows, cols]: [usize; 2]) -> Linear {
+        let bias = Some(self.weights(Format::F32, n, [1, rows]));
+        Linear { w: self.weights(format, n, [rows, cols]), bias }
     }
 
     /// With a bias.

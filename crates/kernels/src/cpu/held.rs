@@ -4,11 +4,12 @@ use loader::Bytes;
 
 use crate::{Error, WeightSpec};
 
-/// The rows of a weight. Nothing is copied, but for a single row, which is kept decoded, too.
+/// The rows of a weight, matrix after matrix. Nothing is copied, but for single rows, which are kept
+/// decoded, too.
 pub(super) struct Held {
     parts: Vec<Part>,
     row_bytes: usize,
-    /// Decoded, if it is a single row: a bias, a norm or frequencies.
+    /// Decoded, if matrices have a single row: a bias, a norm or frequencies.
     pub(super) vector: Vec<f32>,
 }
 
@@ -34,8 +35,10 @@ impl Held {
             held.parts.push(Part { first: 0, bytes: Bytes::new(whole) });
         }
         if spec.rows == 1 {
-            let mut vector = vec![0.0; spec.cols];
-            spec.format.decode_row(held.row(0), &mut vector);
+            let mut vector = vec![0.0; spec.n * spec.cols];
+            for (i, row) in vector.chunks_exact_mut(spec.cols).enumerate() {
+                spec.format.decode_row(held.row(i), row);
+            }
             held.vector = vector;
         }
         Ok(held)
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn rows_come_from_their_parts() {
-        let spec = WeightSpec { rows: 4, cols: 2, format: Format::F32 };
+        let spec = WeightSpec { n: 1, rows: 4, cols: 2, format: Format::F32 };
         let numbers: Vec<f32> = (0..8u8).map(f32::from).collect();
         let bytes = Bytes::new(Format::F32.encode(&numbers));
         for cuts in [vec![0, 32], vec![0, 8, 8, 24, 32], vec![0, 4, 20, 32]] {

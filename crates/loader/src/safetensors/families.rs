@@ -1,8 +1,14 @@
 //! The tables of the families: `config.json` and tensor names, in transformers' spelling.
 
+mod effects;
+mod experts;
+mod mixtures;
+
 use super::family::{Family, Key, Means, Name, Otherwise, To};
 use super::{falcon, gemma, gemma3n, gemma4, granite, phi, rope};
 use crate::QkOrder;
+
+pub(super) use effects::{CHANGES_RESULTS, WITHOUT_EFFECT};
 
 /// Every family that is known.
 pub(super) const FAMILIES: &[Family] = &[
@@ -96,8 +102,8 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "mixtral",
         architecture: "llama",
         qk_order: QkOrder::Halves,
-        keys: &[MIXTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
-        tensors: &[DECODER_TENSORS, MIXTRAL_TENSORS],
+        keys: &[experts::MIXTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
+        tensors: &[DECODER_TENSORS, experts::MIXTRAL_TENSORS],
     },
     Family {
         class: "Olmo2ForCausalLM",
@@ -148,6 +154,14 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &[QWEN3_KEYS, QWEN2_KEYS, DECODER_KEYS],
         tensors: &[DECODER_TENSORS, QK_NORMS],
     },
+    mixtures::QWEN2_MOE,
+    mixtures::QWEN3_MOE,
+    mixtures::GRANITE_MOE,
+    mixtures::GPT_OSS,
+    mixtures::LLAMA4,
+    mixtures::LLAMA4_TEXT,
+    mixtures::DEEPSEEK_V2,
+    mixtures::DEEPSEEK_V3,
 ];
 
 pub(super) const DECODER_KEYS: &[Key] = &[
@@ -181,12 +195,6 @@ const MISTRAL_KEYS: &[Key] = &[
 ];
 
 const MISTRAL3_KEYS: &[Key] = &[key("sliding_window", Means::Window { otherwise: None })];
-
-const MIXTRAL_KEYS: &[Key] = &[
-    count_or("num_local_experts", "expert_count", Otherwise::Is(8)),
-    count_or("num_experts_per_tok", "expert_used_count", Otherwise::Is(2)),
-    key("sliding_window", Means::Window { otherwise: None }),
-];
 
 const QWEN2_KEYS: &[Key] = &[
     count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(32)),
@@ -436,97 +444,6 @@ const POST_NORMS: &[Name] = &[
 const QK_NORMS: &[Name] = &[
     name("model.layers.{}.self_attn.q_norm.weight", "blk.{}.attn_q_norm.weight"),
     name("model.layers.{}.self_attn.k_norm.weight", "blk.{}.attn_k_norm.weight"),
-];
-
-const MIXTRAL_TENSORS: &[Name] = &[
-    name("model.layers.{}.block_sparse_moe.gate.weight", "blk.{}.ffn_gate_inp.weight"),
-    stack("model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate_exps.weight"),
-    stack("model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up_exps.weight"),
-    stack("model.layers.{}.block_sparse_moe.experts.{}.w2.weight", "blk.{}.ffn_down_exps.weight"),
-];
-
-/// Keys of `config.json` that say nothing about what is computed.
-pub(super) const WITHOUT_EFFECT: &[&str] = &[
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "_name_or_path",
-    "architectures",
-    "attention_dropout",
-    "attn_implementation",
-    "auto_map", // code that is never run
-    "bos_token_id",
-    "dtype",
-    "eos_token_id",
-    "gradient_checkpointing",
-    "hidden_dropout",
-    "id2label",
-    "initializer_range",
-    "label2id",
-    "model_type",
-    "output_attentions",
-    "output_hidden_states",
-    "output_router_logits",
-    "pad_token_id",
-    "quantization_config", // read where the weights are decoded
-    "pretraining_tp",      // how a product was once cut for training
-    "return_dict",
-    "router_aux_loss_coef",
-    "router_jitter_noise",
-    "tokenizer_class",
-    "torch_dtype",
-    "transformers_version",
-    "unk_token_id",
-    "unsloth_fixed",
-    "unsloth_version",
-    "use_cache",
-    "use_return_dict",
-];
-
-/// Keys that change what is computed in some class of models. Where a family has no entry for one,
-/// it may be `null`, `false`, or this number.
-pub(super) const CHANGES_RESULTS: &[(&str, Option<f64>)] = &[
-    ("alibi", None),
-    ("attention_bias", None),
-    ("attention_chunk_size", None),
-    ("attention_multiplier", None),
-    ("attn_logit_softcapping", None),
-    ("attn_temperature_tuning", Some(0.0)),
-    ("clip_qkv", None),
-    ("embedding_multiplier", Some(1.0)),
-    ("final_logit_softcapping", None),
-    ("first_k_dense_replace", Some(0.0)),
-    ("hidden_activation", None),
-    ("interleaved_attn", None),
-    ("kv_lora_rank", None),
-    ("logit_scale", Some(1.0)),
-    ("logits_scaling", Some(1.0)),
-    ("mlp_bias", None),
-    ("mlp_only_layers", None),
-    ("moe_intermediate_size", None),
-    ("n_routed_experts", Some(0.0)),
-    ("no_rope_layer_interval", Some(0.0)),
-    ("no_rope_layers", None),
-    ("num_experts", Some(0.0)),
-    ("num_experts_per_tok", Some(0.0)),
-    ("num_local_experts", Some(0.0)),
-    ("parallel_attn", None),
-    ("partial_rotary_factor", Some(1.0)),
-    ("q_lora_rank", None),
-    ("qk_layernorm", None),
-    ("query_pre_attn_scalar", None),
-    ("residual_multiplier", Some(1.0)),
-    ("rope_interleaved", None),
-    ("rope_local_base_freq", None),
-    ("rope_percent", Some(1.0)),
-    ("rotary_pct", Some(1.0)),
-    ("sliding_window", None),
-    ("sliding_window_pattern", Some(0.0)),
-    ("text_config", None),
-    ("use_bidirectional_attention", None),
-    ("use_mrope", None),
-    ("use_qk_norm", None),
-    ("use_sliding_window", None),
-    ("vision_config", None),
 ];
 
 pub(super) const fn key(name: &'static str, means: Means) -> Key {

@@ -34,6 +34,8 @@ pub(super) enum Means {
     Count { key: &'static str, otherwise: Otherwise },
     /// A number, as f32 at a GGUF key; with what transformers takes where it is absent.
     Real { key: &'static str, otherwise: f64 },
+    /// A flag, as a bool at a GGUF key; with what transformers takes where it is absent.
+    Flag { key: &'static str, otherwise: bool },
     /// Only these values are known; `null` and absence are transformers' default, one of them.
     OneOf(&'static [&'static str]),
     /// The columns of a head; where it is absent, this or `hidden_size` divided by the heads.

@@ -12,9 +12,10 @@ use super::{
     config::{Config, shown},
     families::{CHANGES_RESULTS, WITHOUT_EFFECT},
     family::{Family, Key, Means, Otherwise},
+    multimodal::SKIPPED_PARTS,
     rope, window,
 };
-use crate::{Array, FileTensor, Metadata, Value};
+use crate::{Array, FileTensor, Metadata, Strings, Value};
 
 /// The keys of `config.json` that nobody here knows: an array of strings, absent if there are none.
 pub const UNREAD_KEYS: &str = "ingle.config.unread_keys";
@@ -44,6 +45,14 @@ impl View<'_> {
     /// Sets `<arch>.{key}`.
     pub(super) fn set(&mut self, key: &str, value: Value) {
         self.metadata.insert(format!("{}.{key}", self.family.architecture), value);
+    }
+
+    /// Notes that this part of the model is left out.
+    pub(super) fn skipped(&mut self, part: &str) {
+        let before = self.metadata.strings(SKIPPED_PARTS).ok().flatten();
+        let mut all: Vec<String> = before.into_iter().flat_map(Strings::iter).collect();
+        all.push(part.to_owned());
+        self.metadata.insert(SKIPPED_PARTS, Value::Array(Array::String(all.into_iter().collect())));
     }
 
     /// The columns of a head.
@@ -80,6 +89,10 @@ impl View<'_> {
             Means::Real { key: gguf, otherwise } => {
                 let x = self.config.real(key.name)?.unwrap_or(*otherwise);
                 self.set(gguf, Value::F32(x as f32));
+            }
+            Means::Flag { key: gguf, otherwise } => {
+                let it = self.config.flag(key.name)?.unwrap_or(*otherwise);
+                self.set(gguf, Value::Bool(it));
             }
             Means::OneOf(known) => self.one_of(key.name, known)?,
             Means::HeadDim { .. } => {

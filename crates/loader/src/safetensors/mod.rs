@@ -9,8 +9,10 @@
 
 mod card;
 mod config;
+mod deepseek;
 mod dtype;
 mod error;
+mod experts;
 mod falcon;
 mod families;
 mod family;
@@ -24,6 +26,7 @@ mod header_error;
 mod header_json;
 mod index;
 mod keys;
+mod llama4;
 mod multimodal;
 mod names;
 mod packed;

@@ -137,8 +137,9 @@ fn llama3(view: &mut View<'_>, scaling: Config<'_>, theta: f64) -> Result<(), Er
     let scale = need(scaling, "factor")?;
     let (low, high) = (need(scaling, "low_freq_factor")?, need(scaling, "high_freq_factor")?);
     let original = need(scaling, ORIGINAL)?;
-    if low >= high {
-        return Err(scaling.not("low_freq_factor", "less than `high_freq_factor`"));
+    // Where they are equal, waves are scaled or not, and none is in between.
+    if low > high {
+        return Err(scaling.not("low_freq_factor", "at most `high_freq_factor`"));
     }
     let dim = view.head_dim()?;
     let factor = |j: u32| {

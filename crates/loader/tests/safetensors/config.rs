@@ -176,10 +176,10 @@ fn rope_that_cannot_be_followed() {
     );
     check(
         rope(json!({
-            "rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4,
+            "rope_type": "llama3", "factor": 8, "low_freq_factor": 5, "high_freq_factor": 4,
             "original_max_position_embeddings": 64,
         })),
-        "`low_freq_factor` in `config.json` is `4`, expected less than `high_freq_factor`",
+        "`low_freq_factor` in `config.json` is `5`, expected at most `high_freq_factor`",
     );
     check(
         json!({ "rope_scaling": { "type": "linear", "factor": 2 }, "rope_parameters": {} }),

@@ -29,8 +29,10 @@ impl Planner<'_> {
         let (mut phases, mut reads) = (Vec::new(), self.reads(step));
         if let Some((x, rounded)) = self.rounded(&step.op) {
             let output = Output { rect: rounded, tiling: Tiling::rows_up_to(16) };
-            let unrounded = std::mem::replace(&mut reads, vec![rounded]);
-            phases.push(phase(Work::Round(x), unrounded, vec![output]));
+            let unrounded = rect(self.begin, x);
+            reads.retain(|it| *it != unrounded);
+            reads.push(rounded);
+            phases.push(phase(Work::Round(x), vec![unrounded], vec![output]));
         }
         let tiling = self.tiling(step);
         let writes = self.writes(step).into_iter().map(|rect| Output { rect, tiling }).collect();
@@ -56,8 +58,12 @@ impl Planner<'_> {
     /// The activations that `op` wants rounded, and where they go.
     fn rounded(&self, op: &Op) -> Option<(Tensor, Rect)> {
         let x = match op {
-            Op::Basic(Basic::Linear(x, _))
-            | Op::Fused(Fused::Linears(x, _) | Fused::Gated(x, ..)) => *x,
+            Op::Basic(
+                Basic::Linear(x, _) | Basic::ExpertLinear(x, ..) | Basic::HeadLinear(x, _),
+            )
+            | Op::Fused(Fused::Linears(x, _) | Fused::Gated(x, ..) | Fused::ExpertGated(x, ..)) => {
+                *x
+            }
             _ => return None,
         };
         let area = Rect { area: Area::Blocks, cols: x.cols / quantise::LEN, ..rect(self.begin, x) };
@@ -67,8 +73,11 @@ impl Planner<'_> {
     fn tiling(&self, step: &Step) -> Tiling {
         match &step.op {
             Op::Basic(Basic::Store(..)) => Tiling::columns(4 * LINE),
-            Op::Basic(Basic::Linear(..)) | Op::Fused(Fused::Linears(..) | Fused::Gated(..)) => {
-                self.linear_tiling(&step.out)
+            Op::Basic(Basic::Linear(..) | Basic::HeadLinear(..))
+            | Op::Fused(Fused::Linears(..) | Fused::Gated(..)) => self.linear_tiling(&step.out),
+            // A thread has all rows that go to an expert, so that its weights are read once.
+            Op::Basic(Basic::ExpertLinear(..)) | Op::Fused(Fused::ExpertGated(..)) => {
+                Tiling { least: usize::MAX, ..self.linear_tiling(&step.out) }
             }
             Op::Basic(Basic::Attend(q, c, a)) => {
                 let group = q.cols / c.k_cols;
@@ -91,7 +100,9 @@ impl Planner<'_> {
                 | Basic::Sparsify(..)
                 | Basic::Mix(..)
                 | Basic::Join(..)
-                | Basic::Softcap(..),
+                | Basic::Softcap(..)
+                | Basic::Route(..)
+                | Basic::ExpertSum(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
         }

@@ -19,7 +19,8 @@ fn block(cpu: &mut Cpu) -> (Plan, Tensor) {
     let mut linear = |rows| {
         let format = Format::Q8_0;
         let bytes = Bytes::new(format.encode(&vec![0.5; rows * 96]));
-        let w = cpu.upload(&WeightSpec { rows, cols: 96, format }, &[bytes]).expect("it fits");
+        let w =
+            cpu.upload(&WeightSpec { n: 1, rows, cols: 96, format }, &[bytes]).expect("it fits");
         Linear { w, bias: None }
     };
     let l = [linear(96), linear(32), linear(32)];
@@ -32,7 +33,9 @@ fn block(cpu: &mut Cpu) -> (Plan, Tensor) {
     let [q, k, v] = p.linears(x, l.each_ref());
     p.store(c, k, Some(v));
     let (head_dim, span) = (16, crate::Span::Full);
-    let h = p.attend(q, c, &crate::Attn { head_dim, v_dim: 16, scale: 1.0, softcap: None, span });
+    let (softcap, sinks) = (None, None);
+    let a = crate::Attn { head_dim, v_dim: 16, scale: 1.0, softcap, span, sinks };
+    let h = p.attend(q, c, &a);
     let sum = p.add(x, h);
     let h = p.norm(sum, &Norm::rms(96, None, 1e-5));
     let h = p.gated(h, &gate, &up, Act::Silu);

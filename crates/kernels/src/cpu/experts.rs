@@ -1,0 +1,192 @@
+//! Mixtures of experts, and what works on heads one by one: the operations of `plan/experts.rs`.
+//!
+//! A tile of what experts compute is some columns for all rows. Expert after expert, the rows that
+//! go to it are gathered in fours: its weights are read once while they are in a cache, and those
+//! of an expert that no row goes to are not read.
+
+use super::{
+    dispatch::{Dots, Kernel},
+    held::Held,
+    route,
+    run::{Rows, Run, each_row, lift},
+    share::{Part, Turn},
+};
+use crate::{Act, Linear, Router, Routing, Rows as Height, Tensor, Weigh, Weight};
+
+impl Run<'_> {
+    pub(super) fn route(&self, turn: &Turn<'_>, scores: Tensor, r: &Router) {
+        let scores = self.rows(turn, scores);
+        let bias = r.bias.map_or(&[][..], |bias| &self.weights[bias.id].vector);
+        each_row(turn, |i, y| route::row(scores.at(i), bias, r, y));
+    }
+
+    pub(super) fn expert_linear(&self, turn: &Turn<'_>, x: Tensor, r: Routing, l: &Linear) {
+        while let Some(mut tile) = turn.claim() {
+            self.expert_products(turn, (x, r), l, &mut tile.numbers(), |y, sum| *y = sum);
+        }
+    }
+
+    pub(super) fn expert_gated(
+        &self,
+        turn: &Turn<'_>,
+        (x, r): (Tensor, Routing),
+        [gate, up]: [&Linear; 2],
+        act: Act,
+    ) {
+        while let Some(mut tile) = turn.claim() {
+            let y = &mut tile.numbers();
+            self.expert_products(turn, (x, r), gate, y, |y, sum| *y = sum);
+            y.rows.clone().for_each(|i| self.activate(act, y.row(i)));
+            self.expert_products(turn, (x, r), up, y, |y, sum| *y *= lift(act, sum));
+        }
+    }
+
+    pub(super) fn expert_sum(&self, turn: &Turn<'_>, y: Tensor, r: Routing) {
+        let (x, table) = (self.rows(turn, y), self.rows(turn, r.table));
+        each_row(turn, |i, y| {
+            y.fill(0.0);
+            for j in 0..r.k {
+                let weight = match r.weigh {
+                    Weigh::Results => table.at(i)[r.k + j],
+                    Weigh::Inputs => 1.0,
+                };
+                (self.vectors.axpy)(weight, x.at(i * r.k + j), y);
+            }
+        });
+    }
+
+    /// Calls `put` with each product of the part, bias added, and where it goes.
+    fn expert_products(
+        &self,
+        turn: &Turn<'_>,
+        (x, r): (Tensor, Routing),
+        l: &Linear,
+        y: &mut Part<'_, f32>,
+        put: impl Fn(&mut f32, f32),
+    ) {
+        let experts = Experts {
+            l,
+            w: &self.weights[l.w.id],
+            bias: l.bias.map(|bias| &self.weights[bias.id]),
+            table: self.rows(turn, r.table),
+            r,
+            spread: x.rows == Height::Step,
+        };
+        match self.isa.kernel(l.w.format, self.precision) {
+            Kernel::Floats(dots) => experts.products(dots, self.rows(turn, x), y, put),
+            Kernel::Blocks(dots) => experts.products(dots, self.blocks(turn, x), y, put),
+        }
+    }
+
+    pub(super) fn head_linear(&self, turn: &Turn<'_>, x: Tensor, w: Weight) {
+        while let Some(mut tile) = turn.claim() {
+            let (y, held) = (&mut tile.numbers(), &self.weights[w.id]);
+            match self.isa.kernel(w.format, self.precision) {
+                Kernel::Floats(dots) => head_products(dots, self.rows(turn, x), (w, held), y),
+                Kernel::Blocks(dots) => head_products(dots, self.blocks(turn, x), (w, held), y),
+            }
+        }
+    }
+}
+
+/// The matrices of experts, and which rows go to which.
+struct Experts<'a> {
+    l: &'a Linear,
+    w: &'a Held,
+    bias: Option<&'a Held>,
+    table: Rows<'a, f32>,
+    r: Routing,
+    /// Whether a row of activations is for all experts that it goes to.
+    spread: bool,
+}
+
+impl Experts<'_> {
+    fn products<X>(
+        &self,
+        dots: Dots<X>,
+        x: Rows<'_, X>,
+        y: &mut Part<'_, f32>,
+        put: impl Fn(&mut f32, f32),
+    ) {
+        let cols = y.cols.clone();
+        for expert in 0..self.r.n {
+            let mut rows = y.rows.clone().filter(|&i| self.expert(i) == expert as f32);
+            while let Some(first) = rows.next() {
+                let next = [(); 3].map(|()| rows.next());
+                let Some(four) = four(first, next) else {
+                    for i in [Some(first)].into_iter().chain(next).flatten() {
+                        let (x, factor) = (x.at(self.source(i)), self.factor(i));
+                        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
+                            let (w, bias) = self.row(expert, c);
+                            put(y, factor * (dots.one)(w, x) + bias);
+                        }
+                    }
+                    continue;
+                };
+                let (x, factors) =
+                    (four.map(|i| x.at(self.source(i))), four.map(|i| self.factor(i)));
+                for (j, c) in cols.clone().enumerate() {
+                    let (w, bias) = self.row(expert, c);
+                    let sums = (dots.four)(w, x);
+                    for (i, (sum, factor)) in four.into_iter().zip(sums.into_iter().zip(factors)) {
+                        put(&mut y.row(i)[j], factor * sum + bias);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The expert of routed row `i`.
+    fn expert(&self, i: usize) -> f32 {
+        self.table.at(i / self.r.k)[i % self.r.k]
+    }
+
+    /// The row of activations for routed row `i`.
+    fn source(&self, i: usize) -> usize {
+        if self.spread { i / self.r.k } else { i }
+    }
+
+    /// What routed row `i` multiplies its activations with.
+    fn factor(&self, i: usize) -> f32 {
+        match self.r.weigh {
+            Weigh::Inputs if self.spread => self.table.at(i / self.r.k)[self.r.k + i % self.r.k],
+            Weigh::Inputs | Weigh::Results => 1.0,
+        }
+    }
+
+    /// Row `c` of the matrix of `expert`, and its bias.
+    fn row(&self, expert: usize, c: usize) -> (&[u8], f32) {
+        let r = expert * self.l.w.rows + c;
+        (self.w.row(r), self.bias.map_or(0.0, |bias| bias.vector[r]))
+    }
+}
+
+fn four(first: usize, next: [Option<usize>; 3]) -> Option<[usize; 4]> {
+    let [Some(second), Some(third), Some(fourth)] = next else { return None };
+    Some([first, second, third, fourth])
+}
+
+/// A column of the part belongs to a head, and takes its part of a row of `x`.
+fn head_products<X>(
+    dots: Dots<X>,
+    x: Rows<'_, X>,
+    (w, held): (Weight, &Held),
+    y: &mut Part<'_, f32>,
+) {
+    let (rows, cols) = (y.rows.clone(), y.cols.clone());
+    let part = |i, c| x.part(i, c / w.rows, w.n);
+    let fours = rows.start + rows.len() / 4 * 4;
+    for i in (rows.start..fours).step_by(4) {
+        for (j, c) in cols.clone().enumerate() {
+            let sums = (dots.four)(held.row(c), [0, 1, 2, 3].map(|n| part(i + n, c)));
+            for (n, sum) in sums.into_iter().enumerate() {
+                y.row(i + n)[j] = sum;
+            }
+        }
+    }
+    for i in fours..rows.end {
+        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
+            *y = (dots.one)(held.row(c), part(i, c));
+        }
+    }
+}

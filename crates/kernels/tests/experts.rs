@@ -1,0 +1,155 @@
+//! Mixtures of experts and other operations with answers worked out by hand, on every backend.
+
+use kernels::{
+    Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, GroupScore, Groups, Linear, Plan,
+    Router, Scoring, Shape, Span, Table, Tensor, Weigh, Weight, WeightSpec,
+    cpu::{Config, Cpu, Isa},
+    reference::Reference,
+};
+
+fn weight(b: &mut dyn Backend, [n, rows, cols]: [usize; 3], numbers: &[f32]) -> Weight {
+    let bytes = Bytes::new(Format::F32.encode(numbers));
+    b.upload(&WeightSpec { n, rows, cols, format: Format::F32 }, &[bytes]).expect("they fit")
+}
+
+/// What `record` gives for rows of one sequence, on each backend.
+#[track_caller]
+fn check(
+    x: &[&[f32]],
+    want: &[f32],
+    record: impl Fn(&mut Plan, &mut dyn Backend, Tensor) -> Tensor,
+) {
+    let cpus = Isa::ALL.iter().filter(|isa| isa.is_available());
+    let cpus = cpus.map(|&isa| Cpu::new(Config { isa, ..Config::detect() }).expect("available"));
+    let mut all: Vec<Box<dyn Backend>> = vec![Box::new(Reference::default())];
+    all.extend(cpus.map(|cpu| Box::new(cpu) as Box<dyn Backend>));
+    for b in &mut all {
+        let mut p = Plan::new();
+        let input = p.input(x[0].len());
+        let y = record(&mut p, &mut **b, input);
+        p.port(y);
+        let mut batch = Batch::default();
+        batch.push(0, &vec![0; x.len()], Table(vec![vec![0, 1, 2]]));
+        let id = b.load(&p, Shape { rows: 9, ..batch.shape() }).expect("small");
+        b.write(id, input, &x.concat()).expect("the rows of the batch");
+        b.run(id, &batch).expect("a sound batch");
+        let name = b.info().name.clone();
+        let see = &mut |y: &[f32]| {
+            let near = y.iter().zip(want).all(|(y, want)| (y - want).abs() < 1e-6);
+            assert!(y.len() == want.len() && near, "{name}: {y:?}, expected {want:?}");
+        };
+        b.read(id, y, see).expect("the run succeeded");
+    }
+}
+
+const SOFTMAX: Router = Router {
+    k: 2,
+    scoring: Scoring::Softmax,
+    bias: None,
+    groups: None,
+    renormalise: false,
+    scale: 1.0,
+    weigh: Weigh::Results,
+};
+
+/// The weight of each of four experts, 0 if it is not chosen: expert `e` gives a 1 in column `e`.
+#[track_caller]
+fn check_weights(x: [f32; 4], bias: Option<[f32; 4]>, router: Router, want: [f32; 4]) {
+    check(&[&x], &want, |p, b, scores| {
+        let bias = bias.map(|bias| weight(b, [1, 1, 4], &bias));
+        let r = p.route(scores, &Router { bias, ..router });
+        let ones: Vec<f32> = (0..16).map(|i| if i % 5 == 0 { 1.0 } else { 0.0 }).collect();
+        let l =
+            Linear { w: weight(b, [4, 4, 4], &[0.0; 64]), bias: Some(weight(b, [4, 1, 4], &ones)) };
+        let y = p.expert_linear(scores, r, &l);
+        p.expert_sum(y, r)
+    });
+}
+
+/// Logarithms, so that softmax gives shares.
+fn ln(x: [f32; 4]) -> [f32; 4] {
+    x.map(f32::ln)
+}
+
+#[test]
+fn weights_are_shares_of_all_or_of_the_chosen() {
+    let x = ln([1.0, 4.0, 2.0, 3.0]);
+    check_weights(x, None, SOFTMAX, [0.0, 0.4, 0.0, 0.3]);
+    let of_chosen = [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0];
+    check_weights(x, None, Router { renormalise: true, ..SOFTMAX }, of_chosen);
+    check_weights(x, None, Router { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }, of_chosen);
+    check_weights(x, None, Router { scale: 10.0, k: 1, ..SOFTMAX }, [0.0, 4.0, 0.0, 0.0]);
+}
+
+#[test]
+fn of_equal_experts_the_first_are_chosen() {
+    check_weights([7.0; 4], None, SOFTMAX, [0.25, 0.25, 0.0, 0.0]);
+}
+
+#[test]
+fn a_bias_chooses_and_does_not_weigh() {
+    let ln_3 = 3.0f32.ln();
+    let sigmoid = Router { scoring: Scoring::Sigmoid, ..SOFTMAX };
+    let bias = Some([0.0, -1.0, 1.0, 0.1]);
+    check_weights([0.0, ln_3, -ln_3, 0.0], bias, sigmoid, [0.0, 0.0, 0.25, 0.5]);
+}
+
+#[test]
+fn experts_are_chosen_from_the_best_groups() {
+    let x = ln([5.0, 1.0, 4.5, 4.5]);
+    let groups = |score| Router { groups: Some(Groups { n: 2, used: 1, score }), ..SOFTMAX };
+    check_weights(x, None, groups(GroupScore::Largest), [5.0 / 15.0, 1.0 / 15.0, 0.0, 0.0]);
+    check_weights(x, None, groups(GroupScore::TwoLargest), [0.0, 0.0, 0.3, 0.3]);
+}
+
+/// The first has a neighbour that counts; the second, without the first, has none.
+#[test]
+fn the_sparse_mixer_looks_at_near_ones_only() {
+    let router = Router { scoring: Scoring::SparseMixer { jitter: 0.01 }, ..SOFTMAX };
+    let first = 1.0 / (1.0 + (-0.01f32).exp());
+    check_weights([0.5, 1.0, -1.0, 0.99], None, router, [0.0, first, 0.0, 1.0]);
+}
+
+#[test]
+fn inputs_are_weighed_where_the_router_says_so() {
+    let ln_3 = 3.0f32.ln();
+    let router = Router { k: 1, scoring: Scoring::Sigmoid, weigh: Weigh::Inputs, ..SOFTMAX };
+    // Expert 1 doubles its input, which is weighed with 0.75, and adds 1.
+    check(&[&[0.0, ln_3]], &[1.0, 1.5 * ln_3 + 1.0], |p, b, x| {
+        let r = p.route(x, &router);
+        let w = weight(b, [2, 2, 2], &[1.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 2.0]);
+        let bias = Some(weight(b, [2, 1, 2], &[1.0; 4]));
+        let y = p.expert_linear(x, r, &Linear { w, bias });
+        p.expert_sum(y, r)
+    });
+}
+
+#[test]
+fn heads_have_matrices_of_their_own() {
+    check(&[&[1.0, 2.0, 3.0, 4.0]], &[3.0, 7.0 * 10.0], |p, b, x| {
+        let w = weight(b, [2, 1, 2], &[1.0, 1.0, 10.0, 10.0]);
+        p.head_linear(x, w)
+    });
+}
+
+/// Keys are zeros, so that all places that a row sees count alike, and so does a sink of 0.
+#[test]
+fn sinks_take_a_share_and_chunks_begin_anew() {
+    let attend = |sinks: Option<f32>, want: [f32; 5]| {
+        check(&[&[8.0], &[4.0], &[2.0], &[1.0], &[6.0]], &want, |p, b, x| {
+            let format = CacheFormat::F32;
+            let spec =
+                CacheSpec { group: 0, k_cols: 1, v_cols: 1, blocks: 3, block_len: 4, format };
+            let c = b.new_cache(&spec).expect("small");
+            let zero = Linear { w: weight(b, [1, 1, 1], &[0.0]), bias: None };
+            let k = p.linear(x, &zero);
+            p.store(c, k, Some(x));
+            let (span, softcap) = (Span::Chunk(3), None);
+            let sinks = sinks.map(|sink| weight(b, [1, 1, 1], &[sink]));
+            p.attend(x, c, &Attn { head_dim: 1, v_dim: 1, scale: 1.0, span, softcap, sinks })
+        });
+    };
+    attend(None, [8.0, 6.0, 14.0 / 3.0, 1.0, 3.5]);
+    attend(Some(0.0), [4.0, 4.0, 3.5, 0.5, 7.0 / 3.0]);
+    attend(Some(3.0f32.ln()), [2.0, 12.0 / 5.0, 14.0 / 6.0, 0.25, 7.0 / 5.0]);
+}
