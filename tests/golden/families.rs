@@ -15,6 +15,10 @@ use crate::data::{Device, Expected, folders, logits, max_diff, overrides};
 /// What exact precision may differ by.
 const BOUND: f32 = 1e-4;
 
+/// GGUF files with other numbers than the reference: their multipliers are in the weights, which were
+/// rounded after that. So far are the logits of llama.cpp from the reference, too.
+const ROUNDED: &[(&str, f32)] = &[("falcon_h1", 3.2e-3)];
+
 /// Families that are there: in each container they must load and agree.
 const THERE: &[&str] = &[
     "command_r",
@@ -26,6 +30,8 @@ const THERE: &[&str] = &[
     "falcon3",
     "falcon_40b",
     "falcon_7b",
+    "falcon_h1",
+    "granite4_hybrid",
     "gpt_oss",
     "gpt_oss_mxfp4",
     "granite_moe",
@@ -75,7 +81,7 @@ fn check_families(dir: &Path, there: &[&str]) {
     for folder in folders(&dir.join("families")) {
         let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
         for (container, path) in containers(dir, &folder, &name) {
-            match check_family(&folder, &path) {
+            match check_family(&folder, &path, bound(&name, container)) {
                 Ok(worst) => {
                     let worst = worst.iter().map(|(device, it)| format!("{device} {it:.1e}"));
                     let worst = worst.collect::<Vec<_>>().join(", ");
@@ -100,8 +106,13 @@ fn containers(dir: &Path, folder: &Path, name: &str) -> Vec<(&'static str, PathB
     all.into_iter().filter(|(_, path)| path.exists()).collect()
 }
 
+fn bound(name: &str, container: &str) -> f32 {
+    let rounded = ROUNDED.iter().find(|it| it.0 == name && container == "gguf");
+    rounded.map_or(BOUND, |it| it.1)
+}
+
 /// The largest difference on each device, or why the model cannot be loaded.
-fn check_family(folder: &Path, path: &Path) -> Result<Vec<(Device, f32)>, String> {
+fn check_family(folder: &Path, path: &Path, bound: f32) -> Result<Vec<(Device, f32)>, String> {
     let expected = Expected::read(&folder.join("expected.safetensors"));
     let overrides = match path.is_dir() {
         true => vec![],
@@ -120,7 +131,7 @@ fn check_family(folder: &Path, path: &Path) -> Result<Vec<(Device, f32)>, String
         let prompts: &[&str] = if device == Device::Reference { &["a"] } else { &["a", "b"] };
         for prompt in prompts {
             let diff = check_logits(whole, &expected, prompt);
-            assert!(diff <= BOUND, "{place}, {prompt}: {diff:e} > {BOUND:e}");
+            assert!(diff <= bound, "{place}, {prompt}: {diff:e} > {bound:e}");
             worst = worst.max(diff);
         }
         all.push((device, worst));

@@ -5,7 +5,7 @@ use kernels::{CacheFormat, Shape};
 use crate::{
     LoadError,
     arch::Config,
-    cache::{Layout, blocks_for},
+    cache::{Layout, blocks_for, slots_for},
 };
 
 /// Tokens a block of the cache.
@@ -65,7 +65,7 @@ pub struct Info {
     pub parameters: u64,
     /// Their bytes in the file.
     pub weight_bytes: u64,
-    /// Bytes of the cache when all of it is used.
+    /// Bytes of the cache, states included, when all of it is used.
     pub cache_bytes: u64,
     /// Bytes that a step works in.
     pub scratch_bytes: u64,
@@ -123,6 +123,7 @@ impl Options {
         let max = self.max(context);
         let blocks = |span| blocks_for(span, max, BLOCK_LEN);
         Layout::new(config.caches(), (BLOCK_LEN, format), blocks)
+            .with_slots(config.slot_numbers(), slots_for(self.max_seqs))
     }
 
     /// The largest batch.
@@ -141,7 +142,7 @@ fn cache_bytes(layout: &Layout) -> u128 {
         CacheFormat::F32 => 4,
         CacheFormat::F16 => 2,
     };
-    layout.numbers().saturating_mul(bytes)
+    layout.numbers().saturating_mul(bytes).saturating_add(layout.slot_bytes())
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {

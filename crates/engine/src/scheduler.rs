@@ -38,11 +38,11 @@ pub struct Stats {
     pub reused: u64,
     /// Tokens that were chosen.
     pub generated: u64,
-    /// Blocks that sequences use.
+    /// Blocks, and slots of states, that sequences use.
     pub blocks_in_use: usize,
-    /// Blocks that nobody uses and that hold what a later sequence may begin with.
+    /// Blocks and slots that nobody uses and that hold what a later sequence may begin with.
     pub blocks_retained: usize,
-    /// All blocks.
+    /// All blocks and slots.
     pub blocks: usize,
 }
 
@@ -217,8 +217,8 @@ impl Scheduler {
             return false;
         }
         let is_last = end == sequence.tokens.len();
-        let table = std::mem::take(&mut sequence.lease.table);
-        batch.push(sequence.cached as u32, &sequence.tokens[sequence.cached..end], table);
+        let tokens = &sequence.tokens[sequence.cached..end];
+        self.blocks.push(batch, &mut sequence.lease, sequence.cached, tokens);
         let output = is_last.then_some(batch.out.len());
         if is_last {
             batch.out.push(batch.tokens.len() as u32 - 1);
@@ -248,8 +248,8 @@ impl Scheduler {
 
 /// Empties `batch` and keeps its memory.
 pub(crate) fn clear(batch: &mut Batch) {
-    let Batch { tokens, seq, at, positions, sees, first, len, tables, out } = batch;
-    for column in [tokens, seq, at, positions, sees, first, len, out] {
+    let Batch { tokens, seq, at, positions, sees, keep, first, len, from, tables, out } = batch;
+    for column in [tokens, seq, at, positions, sees, keep, first, len, from, out] {
         column.clear();
     }
     tables.clear();

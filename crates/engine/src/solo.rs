@@ -98,7 +98,7 @@ impl Engine {
         see: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
         clear(&mut self.batch);
-        self.batch.push(at as u32, tokens, std::mem::take(&mut lease.table));
+        self.scheduler.blocks.push(&mut self.batch, lease, at, tokens);
         self.batch.out.extend((0..tokens.len()).filter(|&i| wants(i)).map(|i| i as u32));
         let (out, vocab) = (&self.batch.out, self.runner.vocab());
         let mut finite = true;

@@ -1,4 +1,4 @@
-//! How an architecture asks for its weights and its caches.
+//! How an architecture asks for its weights, its caches and its states.
 //!
 //! What is asked for is noted, so that a tensor which nobody reads is found: a file whose model
 //! has more than its architecture computes would be computed wrong.
@@ -9,7 +9,8 @@ mod stacks;
 use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
-    Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, Weight, WeightSpec,
+    Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, State, StateSpec,
+    Weight, WeightSpec,
 };
 use loader::{FileTensor, ModelFile};
 use nearest::nearest;
@@ -236,10 +237,19 @@ impl<'a> Weights<'a> {
         name: &str,
         cols: usize,
     ) -> Result<Option<Vec<f32>>, LoadError> {
-        let Some(tensor) = self.tensor(name, &[1, cols])? else { return Ok(None) };
+        self.matrix_numbers(name, [1, cols])
+    }
+
+    /// A matrix that the host computes with, row after row; `None` if the file has no such tensor.
+    pub(crate) fn matrix_numbers(
+        &mut self,
+        name: &str,
+        [rows, cols]: [usize; 2],
+    ) -> Result<Option<Vec<f32>>, LoadError> {
+        let Some(tensor) = self.tensor(name, &[rows, cols])? else { return Ok(None) };
         let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
-        WeightSpec { n: 1, rows: 1, cols, format: tensor.format }.check(&tensor.parts)?;
-        let mut numbers = vec![0.0; cols];
+        WeightSpec { n: 1, rows, cols, format: tensor.format }.check(&tensor.parts)?;
+        let mut numbers = vec![0.0; rows * cols];
         tensor.format.decode_row(&bytes, &mut numbers);
         Ok(Some(numbers))
     }
@@ -264,6 +274,11 @@ impl<'a> Weights<'a> {
         Ok(self.backend.new_cache(&spec)?)
     }
 
+    /// The state of one recurrent layer, of so many numbers a slot.
+    pub(crate) fn state(&mut self, cols: usize) -> Result<State, LoadError> {
+        Ok(self.backend.new_state(&StateSpec { slots: self.layout.slots, cols })?)
+    }
+
     fn tensor(
         &mut self,
         name: &str,
@@ -282,7 +297,7 @@ impl<'a> Weights<'a> {
         Ok(Some(tensor))
     }
 
-    fn missing(&self, name: &str) -> LoadError {
+    pub(crate) fn missing(&self, name: &str) -> LoadError {
         let name = format!("{}{name}", self.prefix);
         LoadError::MissingTensor { nearest: nearest(self.file, &name), name }
     }

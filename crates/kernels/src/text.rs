@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Act, Attn, Basic, Cache, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Router,
-    Routing, Rows, Runs, Span, Tensor, Weight, plan::Step,
+    Act, Attn, Basic, Cache, Conv, Fused, Growth, Linear, Norm, NormKind, Op, Plan, Rope, Router,
+    Routing, Rows, Runs, Span, Ssm, State, Tensor, Weight, plan::Step,
 };
 
 impl fmt::Display for Plan {
@@ -93,6 +93,8 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::PlaceScale(x, Growth { rate, every, shift }) => {
             write!(f, "{x}, rate {rate} every {every}, shift {shift}")
         }
+        Basic::Conv(x, c, s) => write!(f, "{x}, {c}, {s}"),
+        Basic::Ssm(x, dt, m, s) => write!(f, "{x}, dt {dt}, {m}, {s}"),
         Basic::Softcap(x, cap) => write!(f, "{x}, cap {cap}"),
         Basic::Route(x, r) => write!(f, "{x}, {r}"),
         Basic::ExpertLinear(x, r, l) => write!(f, "{x}, {r}, {l}"),
@@ -187,6 +189,28 @@ impl fmt::Display for Rope {
 impl fmt::Display for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cache {} of group {}", self.id, self.group)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "state {} of {}", self.id, self.cols)
+    }
+}
+
+impl fmt::Display for Conv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} taps", self.taps)?;
+        if self.bias.is_some() { f.write_str(" + bias") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Ssm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n_heads, head_dim, d_state, n_groups, dt_range: [low, high], .. } = self;
+        write!(f, "{n_heads} heads of {head_dim} x {d_state} in {n_groups} groups")?;
+        let is_open = *low <= 0.0 && high.is_infinite();
+        if is_open { Ok(()) } else { write!(f, ", steps from {low} to {high}") }
     }
 }
 

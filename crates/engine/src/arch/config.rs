@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use kernels::Span;
 use loader::{Array, Metadata, ModelFile, Value};
 
-use super::Architecture;
+use super::{Architecture, Recurrent, Scan};
 use crate::LoadError;
 
 /// As many as any published model has, with room: GGUF readers agree on 512 layers.
@@ -57,6 +57,8 @@ pub struct Config {
     pub context: usize,
     /// How far back a row sees, by layer.
     pub spans: Vec<Span>,
+    /// Of the recurrent layers, where there are some.
+    pub recurrent: Option<Scan>,
     /// What differs from layer to layer; the numbers above are those of the first.
     pub layers: Vec<LayerConfig>,
     /// Whether queries and keys turn with their position, by layer.
@@ -73,7 +75,7 @@ pub struct Config {
 pub struct LayerConfig {
     /// Columns inside the feed-forward block.
     pub hidden: usize,
-    /// Key and value heads.
+    /// Key and value heads; 0 where it does not attend.
     pub n_kv_heads: usize,
     /// Columns of a query or key head.
     pub head_dim: usize,
@@ -95,7 +97,8 @@ impl Config {
         let n_heads = n.count("attention.head_count", 1..=MAX_HEADS)?;
         let n_layers = n.count("block_count", 1..=MAX_LAYERS)?;
         let spans = n.spans(n_layers, of)?;
-        let layers = n.layers([dim, n_heads], &spans)?;
+        let layers = n.layers([dim, n_heads], &spans, of.recurrent)?;
+        let recurrent = layers.iter().filter(|it| of.recurrent.is(it.n_kv_heads)).count();
         let first = layers[0];
         Ok(Self {
             dim,
@@ -110,6 +113,7 @@ impl Config {
             context: n.count("context_length", 1..=u64::from(u32::MAX))?,
             spans,
             layers,
+            recurrent: (recurrent > 0).then(|| Scan::read(&n, recurrent)).transpose()?,
             turns: n.turns(n_layers, of.still_every)?,
             latent: n.count_or("attention.kv_lora_rank", 0, 0..=MAX_WIDTH)?,
             eps: n.eps()?,
@@ -130,6 +134,11 @@ impl Config {
             (true, latent) => latent + it.turned,
         };
         self.spans.iter().zip(&self.layers).map(move |(span, layer)| (*span, numbers(layer)))
+    }
+
+    /// Numbers that a slot of the states of all recurrent layers holds.
+    pub(crate) fn slot_numbers(&self) -> usize {
+        self.recurrent.as_ref().map_or(0, Scan::slot_numbers)
     }
 }
 
@@ -218,12 +227,15 @@ impl<'a> Numbers<'a> {
         &self,
         [dim, n_heads]: [usize; 2],
         spans: &[Span],
+        recurrent: Recurrent,
     ) -> Result<Vec<LayerConfig>, LoadError> {
         let n_layers = spans.len();
         let hidden = self.count_by_layer("feed_forward_length", n_layers, None, 1..=MAX_WIDTH)?;
         let key = "attention.head_count_kv";
-        let kv_heads = self.count_by_layer(key, n_layers, Some(n_heads), 1..=MAX_HEADS)?;
-        if let Some(found) = kv_heads.iter().find(|it| !n_heads.is_multiple_of(**it)) {
+        let least = if recurrent == Recurrent::WithoutHeads { 0 } else { 1 };
+        let kv_heads = self.count_by_layer(key, n_layers, Some(n_heads), least..=MAX_HEADS)?;
+        let fits = |it: usize| it == 0 || n_heads.is_multiple_of(it);
+        if let Some(found) = kv_heads.iter().find(|it| !fits(**it)) {
             let expected = format!("a divisor of {n_heads}, the number of query heads");
             return Err(self.range(key, found, expected));
         }

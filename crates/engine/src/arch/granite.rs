@@ -1,12 +1,15 @@
 //! Granite: a Llama whose embeddings, residuals, scores and logits are scaled, with experts
 //! (`granitemoe`) and without.
+//!
+//! Granite 4 (`granitehybrid`) has Mamba-2 mixers in the place of attention in most layers, and need
+//! not look at positions.
 
-use kernels::{Attn, Linear, Norm, Plan, Tensor, Weight};
+use kernels::{Attn, Linear, Norm, Plan, Rope, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{Attention, FeedForward, load_rope},
+    layers::{Attention, FeedForward, Mamba, Multipliers, load_rope},
     weights::Weights,
 };
 
@@ -49,23 +52,33 @@ struct Granite {
 }
 
 struct Block {
-    attn_norm: Norm,
-    attn: Attention,
+    mixer_norm: Norm,
+    mixer: Mixer,
     mlp_norm: Norm,
     mlp: FeedForward,
     residual_scale: f32,
 }
 
+enum Mixer {
+    Attention(Box<Attention>),
+    Mamba(Box<Mamba>),
+}
+
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
-    let (rope, scales) = (load_rope(w, c)?, Scales::read(w, c)?);
+    let (n, scales) = (Numbers::of(w.file), Scales::read(w, c)?);
+    let turns = n.metadata.bool(&n.key("rope.scaling.finetuned"))?.unwrap_or(true);
+    let rope = turns.then(|| load_rope(w, c)).transpose()?;
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)
         .map(|layer| {
             let w = &mut w.block(layer);
-            let attn = Attention::load(w, c, Some(rope), c.spans[layer])?;
+            let mixer = match c.layers[layer].n_kv_heads {
+                0 => Mixer::Mamba(Box::new(Mamba::load(w, c, Multipliers::NONE)?)),
+                _ => Mixer::attention(w, &c.of_layer(layer), rope, (layer, &scales))?,
+            };
             Ok(Block {
-                attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
-                attn: Attention { attn: Attn { scale: scales.attention, ..attn.attn }, ..attn },
+                mixer_norm: w.norm("attn_norm", c.dim, c.eps)?,
+                mixer,
                 mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
                 mlp: FeedForward::load(w, c)?,
                 residual_scale: scales.residual,
@@ -76,6 +89,26 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
     let head = w.optional("output.weight", [c.vocab, c.dim])?.unwrap_or(embed); // tied when absent
     let head = Linear { w: head, bias: None };
     Ok(Box::new(Granite { embed, blocks, norm, head, scales }))
+}
+
+impl Mixer {
+    fn attention(
+        w: &mut Weights<'_>,
+        c: &Config,
+        rope: Option<Rope>,
+        (layer, scales): (usize, &Scales),
+    ) -> Result<Self, LoadError> {
+        let attn = Attention::load(w, c, rope, c.spans[layer])?;
+        let attn = Attention { attn: Attn { scale: scales.attention, ..attn.attn }, ..attn };
+        Ok(Self::Attention(Box::new(attn)))
+    }
+
+    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
+        match self {
+            Self::Attention(attn) => attn.forward(p, x),
+            Self::Mamba(mamba) => mamba.forward(p, x),
+        }
+    }
 }
 
 impl Model for Granite {
@@ -93,8 +126,8 @@ impl Model for Granite {
 
 impl Block {
     fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let h = p.norm(x, &self.attn_norm);
-        let h = self.attn.forward(p, h);
+        let h = p.norm(x, &self.mixer_norm);
+        let h = self.mixer.forward(p, h);
         let h = p.scale(h, self.residual_scale);
         let x = p.add(x, h);
         let h = p.norm(x, &self.mlp_norm);

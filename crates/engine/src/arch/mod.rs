@@ -8,6 +8,7 @@ mod cohere;
 mod config;
 mod deepseek;
 mod falcon;
+mod falcon_h1;
 mod gemma;
 mod gemma3n;
 mod gemma4;
@@ -16,6 +17,7 @@ mod granite;
 mod llama;
 mod llama4;
 mod olmo;
+mod recurrent;
 mod stablelm;
 
 use kernels::{Backend, CacheFormat, Plan, Tensor};
@@ -23,6 +25,8 @@ use loader::ModelFile;
 
 pub(crate) use config::Numbers;
 pub use config::{Config, LayerConfig};
+use recurrent::Recurrent;
+pub use recurrent::Scan;
 
 use crate::{
     LoadError,
@@ -39,7 +43,7 @@ pub trait Model: Send {
 /// How much cache to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
-    /// Blocks a layer, for all sequences and however far back it sees.
+    /// Blocks a layer, for all sequences and however far back it sees; as many slots of states.
     pub blocks: usize,
     /// Tokens a block.
     pub block_len: usize,
@@ -76,11 +80,14 @@ struct Architecture {
     still_every: usize,
     /// Where layers look back within chunks and a file does not say how long these are; 0: none do.
     chunk: usize,
+    /// Which layers are recurrent.
+    recurrent: Recurrent,
 }
 
 /// An architecture of plain numbers.
 const fn plain(name: &'static str, load: Load) -> Architecture {
-    Architecture { name, load, reads: &[], full_every: 0, still_every: 0, chunk: 0 }
+    let recurrent = Recurrent::Never;
+    Architecture { name, load, reads: &[], full_every: 0, still_every: 0, chunk: 0, recurrent }
 }
 
 /// The same, which may have experts.
@@ -104,12 +111,22 @@ const ARCHITECTURES: &[Architecture] = &[
         ..plain("gemma3n", gemma3n::load)
     },
     Architecture {
+        reads: falcon_h1::READS,
+        recurrent: Recurrent::Always,
+        ..plain("falcon-h1", falcon_h1::load)
+    },
+    Architecture {
         reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
         full_every: 6,
         ..plain("gemma4", gemma4::load)
     },
     Architecture { full_every: 2, ..mixture("gpt-oss", gpt_oss::load) },
     Architecture { reads: granite::READS, ..plain("granite", granite::load) },
+    Architecture {
+        reads: granite::READS,
+        recurrent: Recurrent::WithoutHeads,
+        ..plain("granitehybrid", granite::load)
+    },
     Architecture { reads: granite::READS, ..plain("granitemoe", granite::load) },
     mixture("llama", llama::load),
     Architecture { full_every: 4, still_every: 4, chunk: 8192, ..mixture("llama4", llama4::load) },
@@ -151,7 +168,8 @@ pub fn load(
 ) -> Result<Loaded, LoadError> {
     let Pages { blocks, block_len, format } = pages;
     let config = config(file)?;
-    let layout = Layout::new(config.caches(), (block_len, format), |_| blocks);
+    let layout = Layout::new(config.caches(), (block_len, format), |_| blocks)
+        .with_slots(config.slot_numbers(), blocks);
     load_with(file, backend, config, &layout)
 }
 

@@ -14,6 +14,10 @@ pub(crate) struct Layout {
     pub(crate) block_len: usize,
     /// How keys and values are stored.
     pub(crate) format: CacheFormat,
+    /// Slots for the states of recurrent layers, of all sequences; 0 where there are no such layers.
+    pub(crate) slots: usize,
+    /// Numbers that a slot of all these layers holds.
+    pub(crate) slot_numbers: usize,
 }
 
 /// Layers that look back alike: they share each sequence's table of blocks.
@@ -41,7 +45,17 @@ impl Layout {
                 None => groups.push(Group { span, numbers, blocks: blocks(span) }),
             }
         }
-        Self { groups, block_len, format }
+        Self { groups, block_len, format, slots: 0, slot_numbers: 0 }
+    }
+
+    /// With slots of so many numbers; without any if that is none.
+    pub(crate) fn with_slots(self, slot_numbers: usize, slots: usize) -> Self {
+        Self { slots: if slot_numbers == 0 { 0 } else { slots }, slot_numbers, ..self }
+    }
+
+    /// Bytes of all slots, whose numbers are `f32`.
+    pub(crate) fn slot_bytes(&self) -> u128 {
+        (self.slots as u128).saturating_mul(4 * self.slot_numbers as u128)
     }
 
     /// The group of layers with this span.
@@ -73,6 +87,13 @@ pub(crate) fn blocks_for(span: Span, max: Shape, block_len: usize) -> usize {
             all.min(seen.saturating_add(window))
         }
     }
+}
+
+/// Slots that `max_seqs` sequences need: of each, the state that it goes on from, and those after
+/// its last whole block and after its last row, before and after a step. As many as one sequence
+/// needs are left for the ends of prompts and answers.
+pub(crate) fn slots_for(max_seqs: usize) -> usize {
+    max_seqs.saturating_add(1).saturating_mul(3)
 }
 
 #[cfg(test)]

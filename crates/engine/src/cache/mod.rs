@@ -11,6 +11,12 @@
 //! its table says [`NONE`] there. So a prefix can be gone on from where the tree has all that the
 //! next row sees, which may be less than the longest prefix that it knows.
 //!
+//! Recurrent layers have slots instead, in one more pool: the entry of a table is the slot for the
+//! state after the tokens of a block, or after as many as there are of the last. Few last: that
+//! after the last whole block, where a prompt is gone on from that is asked once more, and that
+//! after the last row, which the next turn goes on from. So a prefix of theirs, too, can be gone on
+//! from where the tree has what the next row sees: the state before it.
+//!
 //! The last block of a finished sequence may be partial; the next sequence that goes on exactly
 //! there takes it over, so that a second turn of a conversation computes its new tokens only. One
 //! that goes on elsewhere within a block computes that block again: at most 31 rows, in a pass over
@@ -21,9 +27,9 @@ mod layout;
 mod pool;
 mod tree;
 
-use kernels::{NONE, Span, Table};
-pub(crate) use layout::{Layout, blocks_for};
-use pool::Pool;
+use kernels::{Batch, NONE, Span, Table};
+pub(crate) use layout::{Layout, blocks_for, slots_for};
+use pool::{Holds, Pool};
 use tree::{Node, Tree};
 
 use crate::Error;
@@ -31,7 +37,7 @@ use crate::Error;
 /// All blocks of a model's cache.
 pub(crate) struct Blocks {
     block_len: usize,
-    /// By group.
+    /// By group; of slots, the last.
     pools: Vec<Pool>,
     tree: Tree,
 }
@@ -63,7 +69,8 @@ struct Found {
 
 impl Blocks {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let pools = layout.groups.iter().map(Pool::new).collect();
+        let slots = (layout.slots > 0).then(|| Pool::slots(layout.slots));
+        let pools = layout.groups.iter().map(Pool::new).chain(slots).collect();
         Self { block_len: layout.block_len, pools, tree: Tree::default() }
     }
 
@@ -97,14 +104,43 @@ impl Blocks {
 
     /// Gives `lease` the blocks that `len` places need.
     pub(crate) fn extend(&mut self, lease: &mut Lease, len: usize) -> Result<(), Error> {
+        let n = len.div_ceil(self.block_len);
         for (g, blocks) in lease.table.0.iter_mut().enumerate() {
-            while blocks.len() * self.block_len < len {
+            while blocks.len() < n {
+                if !self.pools[g].needs(blocks.len(), n) {
+                    blocks.push(NONE);
+                    continue;
+                }
                 let block = self.take(g).ok_or_else(|| self.full(g))?;
                 self.pools[g].share(block);
                 blocks.push(block);
             }
         }
         Ok(())
+    }
+
+    /// Appends `tokens`, which `lease` has blocks for, after the `past` that it holds. The batch
+    /// has its table until that is taken back.
+    pub(crate) fn push(&self, batch: &mut Batch, lease: &mut Lease, past: usize, tokens: &[u32]) {
+        let (first, end) = (batch.tokens.len(), past + tokens.len());
+        batch.push(past as u32, tokens, std::mem::take(&mut lease.table));
+        if !self.has_slots() {
+            return;
+        }
+        let slots = batch.tables.last().and_then(|it| it.0.last()).expect("it was just pushed");
+        if past > 0 {
+            *batch.from.last_mut().expect("it was just pushed") =
+                slots[(past - 1) / self.block_len];
+        }
+        for i in past / self.block_len..end.div_ceil(self.block_len) {
+            let last = end.min((i + 1) * self.block_len) - 1;
+            batch.keep[first + last - past] = slots[i];
+        }
+    }
+
+    /// Whether there are recurrent layers.
+    fn has_slots(&self) -> bool {
+        self.pools.last().is_some_and(|it| it.holds == Holds::State)
     }
 
     /// Takes back what the rows from place `len` on do not see any more, nor those of the last
@@ -114,8 +150,7 @@ impl Blocks {
         for (pool, blocks) in self.pools.iter_mut().zip(&mut lease.table.0) {
             let dead = pool.span.first(begin as u32) as usize / self.block_len;
             let dead = dead.min(blocks.len());
-            // What was taken back before is in front.
-            for block in blocks[..dead].iter_mut().rev().take_while(|block| **block != NONE) {
+            for block in blocks[..dead].iter_mut().filter(|block| **block != NONE) {
                 pool.leave(std::mem::replace(block, NONE));
             }
         }
@@ -145,7 +180,10 @@ impl Blocks {
     pub(crate) fn retain(&mut self, mut lease: Lease, tokens: &[u32]) {
         self.publish(&mut lease, tokens);
         let partial = &tokens[lease.published * self.block_len..];
-        if !partial.is_empty() && !self.tree.has_child_that_begins(lease.end, partial) {
+        // Places of more tokens serve as well, but a state is that after all of them.
+        let has_slots = self.has_slots();
+        let fits = |it: &[u32]| if has_slots { it == partial } else { it.starts_with(partial) };
+        if !partial.is_empty() && !self.tree.has_child(lease.end, fits) {
             self.insert(&lease, lease.published, partial);
         }
         self.release(lease);

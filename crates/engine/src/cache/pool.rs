@@ -1,4 +1,4 @@
-//! The blocks of one group: which are free, which are used, and by how many.
+//! The blocks of one group, or the slots of states: which are free, which are used, and by how many.
 
 use kernels::Span;
 
@@ -6,6 +6,7 @@ use super::layout::Group;
 
 pub(super) struct Pool {
     pub(super) span: Span,
+    pub(super) holds: Holds,
     /// Live sequences that use a block.
     users: Vec<u32>,
     /// Whether a block is in the tree of prefixes.
@@ -13,11 +14,34 @@ pub(super) struct Pool {
     free: Vec<u32>,
 }
 
+/// What a block is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// The places of a stretch of tokens.
+    Places,
+    /// The state after a stretch of tokens.
+    State,
+}
+
 impl Pool {
     pub(super) fn new(group: &Group) -> Self {
-        let n = group.blocks;
+        Self::of(Holds::Places, group.span, group.blocks)
+    }
+
+    /// Slots: a row starts from the state after the place before it, and so sees no more.
+    pub(super) fn slots(n: usize) -> Self {
+        Self::of(Holds::State, Span::Window(2), n)
+    }
+
+    fn of(holds: Holds, span: Span, n: usize) -> Self {
         let free = (0..n as u32).rev().collect();
-        Self { span: group.span, users: vec![0; n], kept: vec![false; n], free }
+        Self { span, holds, users: vec![0; n], kept: vec![false; n], free }
+    }
+
+    /// Whether a table of `n` needs a block for its `i`-th stretch: the states within a chunk do
+    /// not last, but the one after its last whole block is where its prompt is gone on from.
+    pub(super) fn needs(&self, i: usize, n: usize) -> bool {
+        self.holds == Holds::Places || i + 2 >= n
     }
 
     /// A block that holds nothing.

@@ -8,7 +8,8 @@ use super::{layout::Group, *};
 fn pools(groups: &[(Span, usize)], block_len: usize) -> Blocks {
     let group = |&(span, blocks)| Group { span, numbers: 1, blocks };
     let groups = groups.iter().map(group).collect();
-    Blocks::new(&Layout { groups, block_len, format: CacheFormat::F32 })
+    let format = CacheFormat::F32;
+    Blocks::new(&Layout { groups, block_len, format, slots: 0, slot_numbers: 0 })
 }
 
 fn full(blocks: usize, block_len: usize) -> Blocks {
@@ -264,4 +265,83 @@ fn no_block_is_lost_and_none_is_shared_by_chance() {
         assert_eq!(blocks.in_use(), 0);
         assert!(blocks.retained() > 0);
     }
+}
+
+/// A group that sees everything, and slots for states.
+fn recurrent(blocks: usize, slots: usize) -> Blocks {
+    let groups = vec![Group { span: Span::Full, numbers: 1, blocks }];
+    let (block_len, format) = (4, CacheFormat::F32);
+    Blocks::new(&Layout { groups, block_len, format, slots, slot_numbers: 1 })
+}
+
+/// Runs the chunks of `tokens` that end at these places; gives what was found of them. Every slot
+/// that a chunk starts from must be the one that the place before it was kept in.
+fn run_chunks(blocks: &mut Blocks, tokens: &[u32], ends: &[usize]) -> usize {
+    let (mut lease, reused) = blocks.open(tokens);
+    let mut past = reused;
+    let mut kept = None;
+    for &end in ends.iter().filter(|&&it| it > reused) {
+        blocks.extend(&mut lease, end).expect("there is room");
+        let mut batch = Batch::default();
+        blocks.push(&mut batch, &mut lease, past, &tokens[past..end]);
+        assert_eq!(batch.from[0] == NONE, past == 0);
+        assert!(kept.is_none_or(|it| it == batch.from[0]), "{past}..{end}");
+        kept = batch.keep.last().copied();
+        assert_ne!(kept, Some(NONE));
+        let places = batch.keep.iter().zip(past + 1..).filter(|it| *it.0 != NONE);
+        let known = [end, (end - 1) / 4 * 4, past.next_multiple_of(4)];
+        assert!(places.map(|it| it.1).all(|it| known.contains(&it)), "{past}..{end}");
+        lease.table = batch.tables.remove(0);
+        blocks.trim(&mut lease, end);
+        assert!(blocks.pools[1].in_use() <= 2, "{past}..{end}");
+        past = end;
+    }
+    blocks.retain(lease, tokens);
+    assert_eq!(blocks.in_use(), 0);
+    reused
+}
+
+#[test]
+fn a_state_is_found_where_it_was_kept() {
+    let mut blocks = recurrent(64, 9);
+    assert_eq!(run_chunks(&mut blocks, &numbers(22), &[12, 22]), 0);
+    let other = |n: u32| numbers(n).into_iter().chain([99; 9]).collect::<Vec<_>>();
+    assert_eq!(run_chunks(&mut blocks, &other(22), &[31]), 22, "where the last turn ended");
+    assert_eq!(run_chunks(&mut blocks, &other(21), &[30]), 20, "after its last whole block");
+    assert_eq!(run_chunks(&mut blocks, &other(19), &[28]), 0, "states within a chunk do not last");
+}
+
+#[test]
+fn a_state_is_that_after_all_of_its_tokens() {
+    let mut blocks = recurrent(64, 9);
+    run_chunks(&mut blocks, &numbers(8), &[8]);
+    assert_eq!(run_chunks(&mut blocks, &numbers(6), &[6]), 4);
+    assert_eq!(run_chunks(&mut blocks, &numbers(7), &[7]), 6);
+    assert_eq!(run_chunks(&mut blocks, &numbers(11), &[11]), 8);
+}
+
+#[test]
+fn the_oldest_states_go_first_and_all_else_is_computed_again() {
+    let mut blocks = recurrent(64, 6);
+    for salt in 0..20 {
+        let tokens: Vec<u32> = numbers(10).iter().map(|it| it + 100 * salt).collect();
+        assert_eq!(run_chunks(&mut blocks, &tokens, &[10]), 0);
+        let next: Vec<u32> = tokens.iter().copied().chain([7; 3]).collect();
+        assert_eq!(run_chunks(&mut blocks, &next, &[13]), 10);
+    }
+    assert_eq!(run_chunks(&mut blocks, &numbers(13), &[13]), 0);
+}
+
+#[test]
+fn one_sequence_that_decodes_holds_two_slots() {
+    let mut blocks = recurrent(64, slots_for(1));
+    let (mut lease, _) = blocks.open(&numbers(60));
+    for (past, end) in std::iter::once((0, 14)).chain((14..60).map(|it| (it, it + 1))) {
+        blocks.extend(&mut lease, end).expect("there is room");
+        assert!(blocks.pools[1].in_use() <= 3, "{past}..{end}");
+        blocks.trim(&mut lease, end);
+        assert!(blocks.pools[1].in_use() <= 2, "{past}..{end}");
+    }
+    blocks.release(lease);
+    assert_eq!(blocks.in_use(), 0);
 }

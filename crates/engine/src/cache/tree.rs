@@ -77,10 +77,10 @@ impl Tree {
         begun.map(|(i, it)| (i, it.tokens.len())).max_by_key(|(_, n)| *n)
     }
 
-    /// Whether a whole node below `parent` stands for `tokens` and perhaps more.
-    pub(super) fn has_child_that_begins(&self, parent: Option<u32>, tokens: &[u32]) -> bool {
+    /// Whether a whole node below `parent` stands for tokens that `fit`.
+    pub(super) fn has_child(&self, parent: Option<u32>, fit: impl Fn(&[u32]) -> bool) -> bool {
         let mut children = self.children(parent).iter().map(|&it| self.node(it));
-        children.any(|it| it.is_whole() && it.tokens.starts_with(tokens))
+        children.any(|it| it.is_whole() && fit(&it.tokens))
     }
 
     pub(super) fn insert(&mut self, parent: Option<u32>, tokens: &[u32], blocks: Vec<u32>) -> u32 {

@@ -17,6 +17,7 @@ use crate::{
 const CONVENTIONS: &[(&str, Convention)] = &[
     ("deepseek2", SOFTMAX),
     ("gpt-oss", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
+    ("granitehybrid", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
     ("granitemoe", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
     ("llama", Convention { renormalise: true, ..SOFTMAX }),
     ("llama4", Convention { scoring: Scoring::Sigmoid, weigh: Weigh::Inputs, ..SOFTMAX }),

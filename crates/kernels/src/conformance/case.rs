@@ -2,7 +2,7 @@
 
 use crate::{
     Backend, Batch, Bytes, Cache, CacheFormat, CacheSpec, Format, Linear, NONE, Plan, Shape, Span,
-    Table, Tensor, Weight, WeightSpec, reference::Reference,
+    State, StateSpec, Table, Tensor, Weight, WeightSpec, reference::Reference,
 };
 
 pub(super) struct Case {
@@ -108,13 +108,22 @@ impl Case {
     }
 }
 
-/// `len` rows of sequence `s` after `past` others, in blocks that are scattered; 0 for padding.
+/// `len` rows of sequence `s` after `past` others, in blocks that are scattered; 0 for padding. The
+/// state after the last row goes to slot `s`, that after the first to another.
 fn push(batch: &mut Batch, s: usize, past: usize, len: usize) {
     let tokens: Vec<u32> = (0..len as u32).map(|i| i % 2).collect();
     let blocks = (0..BLOCKS[0]).rev().map(|block| (block * BLOCKS[1] + s) as u32).collect();
     match len {
         0 => batch.pad(),
-        _ => batch.push(past as u32, &tokens, Table(vec![blocks])),
+        _ => {
+            batch.push(past as u32, &tokens, Table(vec![blocks]));
+            let first = batch.keep.len() - len;
+            batch.keep[first] = (BLOCKS[1] + s) as u32;
+            batch.keep[first + len - 1] = s as u32;
+            if past > 0 {
+                *batch.from.last_mut().expect("just pushed") = s as u32;
+            }
+        }
     }
     batch.out = vec![batch.tokens.len() as u32 - 1, 0];
 }
@@ -173,6 +182,20 @@ impl Maker<'_> {
     pub(super) fn linear(&mut self, format: Format, rows: usize, cols: usize) -> Linear {
         let bias = Some(self.weight(Format::F32, 1, rows));
         Linear { w: self.weight(format, rows, cols), bias }
+    }
+
+    /// A row of numbers below zero.
+    pub(super) fn negative(&mut self, cols: usize) -> Weight {
+        let numbers: Vec<f32> = self.rng.numbers(cols).iter().map(|x| -x.abs()).collect();
+        let spec = WeightSpec { n: 1, rows: 1, cols, format: Format::F32 };
+        let bytes = Bytes::new(Format::F32.encode(&numbers));
+        self.backend.upload(&spec, &[bytes]).expect("the bytes fit the shape")
+    }
+
+    /// A state with two slots a sequence.
+    pub(super) fn state(&mut self, cols: usize) -> State {
+        let spec = StateSpec { slots: 2 * BLOCKS[1], cols };
+        self.backend.new_state(&spec).expect("memory for a small state")
     }
 
     pub(super) fn cache(&mut self, k_cols: usize, v_cols: usize, format: CacheFormat) -> Cache {

@@ -12,8 +12,8 @@ use super::{
     Config, Cpu, Fuse, Isa, Precision, arena::Gaps, quantise::Q8Block, schedule::Work, share::Pages,
 };
 use crate::{
-    Backend, Basic, Batch, Bytes, Cache, CacheSpec, Error, Fused, Info, Op, Plan, PlanId, See,
-    Shape, Tensor, Weight, WeightSpec,
+    Backend, Basic, Batch, Bytes, Cache, CacheSpec, Error, Fused, Info, NONE, Op, Plan, PlanId,
+    See, Shape, State, StateSpec, Tensor, Weight, WeightSpec,
     conformance::{Bounds, check},
 };
 
@@ -27,13 +27,15 @@ struct Guarded {
     cpu: Cpu,
     /// The rows of each cache that something was stored at.
     stored: Vec<BTreeSet<usize>>,
+    /// The slots of each state that something was kept in.
+    kept: Vec<BTreeSet<usize>>,
 }
 
 impl Guarded {
     fn new(config: Config) -> Self {
         let mut cpu = Cpu::new(config).expect("a configuration of this machine");
         cpu.gaps = Gaps::Guards;
-        Self { cpu, stored: vec![] }
+        Self { cpu, stored: vec![], kept: vec![] }
     }
 
     /// Puts canaries everywhere but at what the host wrote.
@@ -68,6 +70,12 @@ impl Guarded {
                 assert!(live, "{name}: stored where no row is\n{plan_text}");
             }
         }
+        for s in self.states(plan) {
+            let slots = self.cpu.memory.states[s.id].as_mut().chunks_exact(s.cols).enumerate();
+            let mut free = slots.filter(|it| !self.kept[s.id].contains(&it.0));
+            let live = free.all(|(_, slot)| slot.iter().all(|x| x.to_bits() == CANARY.to_bits()));
+            assert!(live, "{name}: kept where no row says so\n{plan_text}");
+        }
     }
 
     fn note_stored(&mut self, plan: PlanId, batch: &Batch) {
@@ -77,12 +85,21 @@ impl Guarded {
             let slots = rows.map(|(i, seq)| batch.slot(seq, group, batch.at[i], block_len));
             self.stored[c].extend(slots);
         }
+        for s in self.states(plan) {
+            let kept = batch.keep.iter().filter(|&&it| it != NONE);
+            self.kept[s.id].extend(kept.map(|&it| it as usize));
+        }
     }
 
     /// The caches that a plan stores to.
     fn caches(&self, plan: PlanId) -> BTreeSet<usize> {
         let steps = self.cpu.programs[plan].plan.steps();
         steps.iter().filter_map(|step| step.op.cache()).map(|c| c.id).collect()
+    }
+
+    fn states(&self, plan: PlanId) -> Vec<State> {
+        let steps = self.cpu.programs[plan].plan.steps();
+        steps.iter().filter_map(|step| step.op.state()).collect()
     }
 
     /// The ranges of the arena that the operations which `pick` picks have written, in order.
@@ -143,6 +160,13 @@ impl Backend for Guarded {
         }
         self.stored.push(BTreeSet::new());
         Ok(cache)
+    }
+
+    fn new_state(&mut self, spec: &StateSpec) -> Result<State, Error> {
+        let state = self.cpu.new_state(spec)?;
+        self.cpu.memory.states[state.id].as_mut().fill(CANARY);
+        self.kept.push(BTreeSet::new());
+        Ok(state)
     }
 
     fn fuses(&self, op: &Fused) -> bool {

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 pub(super) use planner::{ATTEND_ROWS, Planner};
 
-use crate::{CacheSpec, Rows, Shape, Tensor, plan::Step};
+use crate::{CacheSpec, Rows, Shape, State, Tensor, plan::Step};
 
 /// The phases of a plan, in order.
 pub(super) struct Schedule {
@@ -56,6 +56,8 @@ pub(super) enum Area {
     Keys(usize),
     /// Of this cache.
     Values(usize),
+    /// The slots of a recurrent layer.
+    State(usize),
 }
 
 /// A number of rows.
@@ -63,7 +65,7 @@ pub(super) enum Area {
 pub(super) enum Height {
     /// As the batch has them.
     Batch(Rows),
-    /// The places of a cache.
+    /// The places of a cache, or the slots of a state.
     Places(usize),
 }
 
@@ -131,6 +133,12 @@ impl Schedule {
         shape.rows <= self.max.rows && shape.outputs <= self.max.outputs
     }
 
+    /// Numbers of the largest tile of a state.
+    pub(super) fn state_tile(&self) -> usize {
+        let phases = self.phases.iter().filter(|phase| phase.has_state());
+        phases.map(|it| it.writes[0].tiling.cols * it.state_times()).max().unwrap_or(0)
+    }
+
     /// Blocks that its rounded activations take.
     pub(super) fn blocks(&self) -> usize {
         let writes = self.phases.iter().flat_map(|phase| &phase.writes);
@@ -152,13 +160,31 @@ impl Phase {
         &self.writes[i].rect
     }
 
-    /// Whether the results of step's operation are written together, row by row.
+    /// Whether the results of step's operation are written together: row by row, or a state with
+    /// what is made of it.
     fn together(&self) -> bool {
-        self.writes.len() > 1 && self.writes.iter().all(|out| out.tiling.cols == usize::MAX)
+        let by_rows = |out: &Output| out.tiling.cols == usize::MAX;
+        self.writes.len() > 1 && (self.has_state() || self.writes.iter().all(by_rows))
+    }
+
+    fn has_state(&self) -> bool {
+        matches!(&self.writes[..], [_, state] if matches!(state.rect.area, Area::State(_)))
+    }
+
+    /// How many columns of the state belong to each of the columns that are written with it.
+    pub(super) fn state_times(&self) -> usize {
+        self.writes[1].rect.cols / self.writes[0].rect.cols
     }
 
     /// Whether the tiles of one output are those of all, where outputs are written together.
     fn is_even(&self) -> bool {
+        if let [y, state] = &self.writes[..]
+            && self.has_state()
+        {
+            // A tile is all rows, so that no two of them have the same columns of the state.
+            let whole = state.rect.cols.is_multiple_of(y.rect.cols);
+            return whole && y.tiling.least == usize::MAX && y.tiling.most == usize::MAX;
+        }
         let shape = |out: &Output| (out.rect.height, out.rect.cols);
         !self.together() || self.writes.iter().all(|out| shape(out) == shape(&self.writes[0]))
     }
@@ -249,6 +275,11 @@ impl Tiling {
 /// The rows of `x` in the arena.
 pub(super) fn rect(begin: &[usize], x: Tensor) -> Rect {
     Rect { area: Area::Numbers(begin[x.id]), height: Height::Batch(x.rows), cols: x.cols }
+}
+
+/// All slots of a state.
+pub(super) fn state_rect(s: State) -> Rect {
+    Rect { area: Area::State(s.id), height: Height::Places(s.slots), cols: s.cols }
 }
 
 /// The keys and the values of the cache `id`; no values where they are in the keys.

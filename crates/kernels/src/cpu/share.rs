@@ -25,7 +25,7 @@ use super::{
     quantise::Q8Block,
     schedule::{Area, Phase, Place, Rect, Schedule},
 };
-use crate::{CacheFormat, CacheSpec, Error, Shape};
+use crate::{CacheFormat, CacheSpec, Error, Shape, StateSpec};
 
 /// All that runs write to.
 #[derive(Default)]
@@ -34,6 +34,8 @@ pub(super) struct Memory {
     pub(super) numbers: Shared<f32>,
     pub(super) blocks: Shared<Q8Block>,
     pub(super) caches: Vec<Paged>,
+    /// Slot after slot.
+    pub(super) states: Vec<Shared<f32>>,
 }
 
 /// The keys and values of one layer.
@@ -96,6 +98,12 @@ pub(super) enum StoredPart<'a> {
 }
 
 impl Memory {
+    /// Makes the slots of one recurrent layer.
+    pub(super) fn new_state(&mut self, spec: &StateSpec) -> Result<(), Error> {
+        self.states.push(Shared::zeroed(spec.slots.saturating_mul(spec.cols))?);
+        Ok(())
+    }
+
     /// Calls `work` on every thread of `pool` for every phase of `schedule`. `next` has an entry
     /// for each phase; nothing is allocated.
     pub(super) fn run(
@@ -171,6 +179,18 @@ impl Tile<'_> {
         [this.numbers_of(0), this.numbers_of(1)]
     }
 
+    /// Its rows in the arena, and its columns of all slots of the state that is written with them.
+    pub(super) fn numbers_and_slots(&mut self) -> [Part<'_, f32>; 2] {
+        // Two borrows at once are sound because one is of the arena and the other is not.
+        let (this, phase) = (&*self, self.turn.phase);
+        let (rect, times) = (phase.output(1), phase.state_times());
+        let Area::State(id) = rect.area else { panic!("{rect:?} is not of a state") };
+        let cols = this.place.cols.start * times..this.place.cols.end * times;
+        let (items, rows) = (&this.turn.memory.states[id], 0..rect.rows(this.turn.shape));
+        let slots = Part { items, begin: 0, stride: rect.cols, rows, cols };
+        [this.numbers_of(0), slots]
+    }
+
     /// Its rows of rounded activations.
     pub(super) fn blocks(&mut self) -> Part<'_, Q8Block> {
         let rect = self.turn.phase.output(self.place.output);
@@ -215,7 +235,9 @@ impl Memory {
         match area {
             Area::Keys(id) => &self.caches[id].k,
             Area::Values(id) => &self.caches[id].v,
-            Area::Numbers(_) | Area::Blocks => panic!("{area:?} is not of a cache"),
+            Area::Numbers(_) | Area::Blocks | Area::State(_) => {
+                panic!("{area:?} is not of a cache")
+            }
         }
     }
 }

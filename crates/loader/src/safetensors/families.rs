@@ -2,6 +2,7 @@
 
 mod effects;
 mod experts;
+mod mamba;
 mod mixtures;
 
 use super::family::{Family, Key, Means, Name, Otherwise, To};
@@ -73,6 +74,7 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &[GEMMA4_KEYS],
         tensors: &[GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
     },
+    mamba::FALCON_H1,
     Family {
         class: "LlamaForCausalLM",
         model_type: "llama",
@@ -157,6 +159,7 @@ pub(super) const FAMILIES: &[Family] = &[
     mixtures::QWEN2_MOE,
     mixtures::QWEN3_MOE,
     mixtures::GRANITE_MOE,
+    mamba::GRANITE_HYBRID,
     mixtures::GPT_OSS,
     mixtures::LLAMA4,
     mixtures::LLAMA4_TEXT,

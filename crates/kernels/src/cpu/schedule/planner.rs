@@ -1,7 +1,13 @@
 //! What each operation reads and writes, and how its outputs are cut into tiles.
 
-use super::{Area, Meet, Output, Phase, Rect, TILES_A_THREAD, Tiling, Work, cache_rects, rect};
-use crate::{Basic, Cache, CacheSpec, Fused, Op, Tensor, cpu::quantise, plan::Step};
+use super::{
+    Area, Meet, Output, Phase, Rect, TILES_A_THREAD, Tiling, Work, cache_rects, rect, state_rect,
+};
+use crate::{
+    Basic, Cache, CacheSpec, Fused, Op, Tensor,
+    cpu::{quantise, recur::CONV_COLS},
+    plan::Step,
+};
 
 /// Most rows of queries whose attention is computed together.
 pub(in crate::cpu) const ATTEND_ROWS: usize = 8;
@@ -51,7 +57,10 @@ impl Planner<'_> {
     fn writes(&self, step: &Step) -> Vec<Rect> {
         match &step.op {
             Op::Basic(Basic::Store(c, ..)) => self.cache(*c).collect(),
-            _ => step.out.iter().map(|&x| rect(self.begin, x)).collect(),
+            op => {
+                let out = step.out.iter().map(|&x| rect(self.begin, x));
+                out.chain(op.state().map(state_rect)).collect()
+            }
         }
     }
 
@@ -73,6 +82,8 @@ impl Planner<'_> {
     fn tiling(&self, step: &Step) -> Tiling {
         match &step.op {
             Op::Basic(Basic::Store(..)) => Tiling::columns(4 * LINE),
+            Op::Basic(Basic::Conv(..)) => Tiling::columns(CONV_COLS),
+            Op::Basic(Basic::Ssm(_, _, m, _)) => Tiling::columns(m.head_dim),
             Op::Basic(Basic::Linear(..) | Basic::HeadLinear(..))
             | Op::Fused(Fused::Linears(..) | Fused::Gated(..)) => self.linear_tiling(&step.out),
             // A thread has all rows that go to an expert, so that its weights are read once.

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    Act, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Plan, Table,
-    WeightSpec,
-    cpu::{Config, Cpu, Fuse, Isa, Precision},
+    Act, Backend, Batch, Bytes, CacheFormat, CacheSpec, Conv, Format, Linear, Norm, Plan,
+    StateSpec, Table, WeightSpec,
+    cpu::{Config, Cpu, Fuse, Isa, Precision, recur::CONV_COLS},
 };
 
 const MAX: Shape = Shape { rows: 37, seqs: 2, outputs: 3, len: 64 };
@@ -71,6 +71,28 @@ fn tiles_cover_each_output_once() {
             let once = counts.iter().flatten().all(|&n| n == 1);
             assert!(once, "{shape:?}, {threads} threads, step {}", phase.step);
         }
+    }
+}
+
+#[test]
+fn a_state_is_cut_as_what_is_made_of_it() {
+    let mut cpu = cpu(Precision::Exact);
+    let bytes = Bytes::new(Format::F32.encode(&[0.5; 130 * 4]));
+    let spec = WeightSpec { n: 1, rows: 1, cols: 130 * 4, format: Format::F32 };
+    let w = cpu.upload(&spec, &[bytes]).expect("it fits");
+    let state = cpu.new_state(&StateSpec { slots: 3, cols: 130 * 3 }).expect("small");
+    let mut p = Plan::new();
+    let x = p.input(130);
+    let y = p.conv(x, &Conv { taps: 4, w, bias: None }, state);
+    p.port(y);
+    let placed = cpu.place(&p, MAX);
+    let [phase] = placed.schedule.phases() else { panic!("one phase") };
+    assert_eq!((phase.state_times(), placed.schedule.state_tile()), (3, CONV_COLS * 3));
+    for threads in [1, 2, 64] {
+        let places = (0..).map_while(|index| phase.place(index, MAX, threads));
+        let cuts: Vec<_> = places.map(|it| (it.output, it.rows, it.cols)).collect();
+        let want = [0..64, 64..128, 128..130].map(|cols| (0, 0..MAX.rows, cols));
+        assert_eq!(cuts, want, "{threads} threads");
     }
 }
 
