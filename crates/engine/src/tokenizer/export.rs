@@ -10,7 +10,7 @@ use loader::{Array, ModelFile, Value};
 
 use super::{
     Error,
-    bpe::WholePieces,
+    bpe::{Alphabet, WholePieces},
     json_shape::{Entries, File, Merge},
     normalize::{Normalizer, SpacePrefix},
     pre_tokenizer,
@@ -19,7 +19,6 @@ use super::{
 
 /// GGUF's numbers for kinds of tokens.
 const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const ADDED: i32 = 4;
 const UNUSED: i32 = 5;
@@ -37,12 +36,15 @@ pub fn gguf_keys(file: &ModelFile) -> Result<Vec<(String, Value)>, Error> {
     if kind != "BPE" {
         return Err(Error::Unsupported { found: kind.to_owned(), supported: &["BPE"] });
     }
-    let is_byte_level = pre_tokenizer::from_json(&tokenizer.pre_tokenizer)?.byte_level;
+    let alphabet = match pre_tokenizer::from_json(&tokenizer.pre_tokenizer)?.byte_level {
+        true => Alphabet::Bytes,
+        false => Alphabet::Chars,
+    };
     let rows = file.tensors.get("token_embd.weight").and_then(|it| it.shape.first().copied());
-    let (texts, kinds) = tokens(&tokenizer, rows.unwrap_or(0))?;
+    let (texts, kinds) = tokens(&tokenizer, alphabet, rows.unwrap_or(0))?;
     let mut keys = vec![];
     let mut put = |key: &str, value| keys.push((format!("tokenizer.ggml.{key}"), value));
-    if is_byte_level {
+    if alphabet == Alphabet::Bytes {
         put("model", Value::String("gpt2".to_owned()));
         put("pre", Value::String(name(&tokenizer)?.to_owned()));
         let merges = tokenizer.model.merges.iter().map(joined);
@@ -60,7 +62,11 @@ pub fn gguf_keys(file: &ModelFile) -> Result<Vec<(String, Value)>, Error> {
 }
 
 /// Texts and kinds by id, filled up to the rows of the embedding table.
-fn tokens(tokenizer: &File<'_>, rows: usize) -> Result<(Vec<String>, Vec<i32>), Error> {
+fn tokens(
+    tokenizer: &File<'_>,
+    alphabet: Alphabet,
+    rows: usize,
+) -> Result<(Vec<String>, Vec<i32>), Error> {
     let Entries(entries) = &tokenizer.model.vocab;
     let added = tokenizer.added_tokens.iter().map(|it| it.id);
     let last = entries.iter().map(|it| it.1).chain(added).max();
@@ -78,12 +84,11 @@ fn tokens(tokenizer: &File<'_>, rows: usize) -> Result<(Vec<String>, Vec<i32>), 
         texts[*id as usize] = text.0.clone().into_owned();
     }
     for it in &tokenizer.added_tokens {
-        let kind = match (it.special, it.content.as_str()) {
-            (true, "<unk>") => UNKNOWN,
-            (true, _) => CONTROL,
-            (false, _) => ADDED,
-        };
-        (texts[it.id as usize], kinds[it.id as usize]) = (it.content.clone(), kind);
+        let kind = if it.special { CONTROL } else { ADDED };
+        // Sentencepiece's are looked for before spaces are escaped.
+        let is_plain = alphabet == Alphabet::Chars && kind == ADDED;
+        let text = if is_plain { it.content.replace('▁', " ") } else { it.content.clone() };
+        (texts[it.id as usize], kinds[it.id as usize]) = (text, kind);
     }
     Ok((texts, kinds))
 }
