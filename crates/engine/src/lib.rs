@@ -9,6 +9,7 @@ mod layers;
 mod options;
 pub mod output;
 mod prompt;
+pub mod reasoning;
 mod request;
 mod runner;
 pub mod sample;

@@ -9,7 +9,6 @@ mod keeper;
 mod obey;
 mod once;
 mod prompt;
-mod reasoning;
 mod repl;
 mod report;
 mod session;

@@ -135,9 +135,10 @@ impl Session {
     ///
     /// If the tokenizer fails on a mark.
     pub(super) fn mark_ids(&self) -> anyhow::Result<Vec<u32>> {
-        let Some(ReasoningMarks { start, end }) = self.marks() else { return Ok(Vec::new()) };
-        let mut ids = own_text(&self.engine, start)?;
-        ids.extend(own_text(&self.engine, end)?);
+        let mut ids = Vec::new();
+        for text in self.marks().iter().flat_map(|it| it.shown()) {
+            ids.extend(own_text(&self.engine, text)?);
+        }
         ids.retain(|&id| self.engine.tokenizer().is_special(id));
         Ok(ids)
     }

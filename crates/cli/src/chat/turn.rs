@@ -1,11 +1,13 @@
 //! One answer: the prompt made to fit, the engine stepped, the text shown as it comes.
 
-use engine::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};
+use engine::{
+    Event, EventKind, Finish, Request, SeqId, Usage, WhenFull,
+    reasoning::{Piece, Reasoning},
+};
 use store::{Message, Role};
 
 use super::{
     prompt::{Ready, own_text},
-    reasoning::{Piece, Reasoning},
     report::{Report, Stopwatch},
     session::Session,
 };
@@ -170,7 +172,7 @@ impl Session {
     /// Ends the model's reasoning for it.
     fn end_of_thought(&self, turn: &mut Turn<'_>) -> anyhow::Result<Vec<u32>> {
         let Some(marks) = self.marks() else { return Ok(Vec::new()) };
-        let text = format!("\n{}\n\n", marks.end);
+        let text = marks.turning();
         let pieces = turn.reasoning.push(&text);
         turn.show(pieces)?;
         own_text(&self.engine, &text)
@@ -291,7 +293,8 @@ impl Turn<'_> {
                         self.screen.thought(&text)?;
                     }
                 }
-                Piece::Answer(text) => {
+                // A tool that nobody has: what the model wanted is better seen than lost.
+                Piece::Answer(text) | Piece::Call(text) => {
                     self.text += &text;
                     self.screen.answer(&text)?;
                 }

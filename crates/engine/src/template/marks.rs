@@ -46,6 +46,28 @@ impl ReasoningMarks {
         Some(Self { start: start.to_owned(), end })
     }
 
+    /// Whether each message has a header that says what it is for, as in OpenAI's "harmony".
+    pub fn are_channels(&self) -> bool {
+        self.start.starts_with("<|channel|>") && self.start.ends_with("<|message|>")
+    }
+
+    /// The texts whose tokens an answer must show, for reasoning to be told from it.
+    pub fn shown(&self) -> Vec<&str> {
+        let mut all = vec![self.start.as_str(), &self.end];
+        if self.are_channels() {
+            all.extend(["<|start|>", "<|constrain|>"]);
+        }
+        all
+    }
+
+    /// What ends reasoning and begins the answer.
+    pub fn turning(&self) -> String {
+        match self.are_channels() {
+            true => format!("{}<|start|>assistant<|channel|>final<|message|>", self.end),
+            false => format!("\n{}\n\n", self.end),
+        }
+    }
+
     /// Whether `token` is part of a mark.
     pub(super) fn names(&self, token: &str) -> bool {
         self.start.contains(token) || self.end.contains(token)

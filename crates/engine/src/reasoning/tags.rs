@@ -1,20 +1,12 @@
-//! Tells what a model thinks from what it answers, while the text arrives.
-//!
-//! The marks between the two are the template's; whether a model thinks is asked for in `think`.
+//! One span of reasoning before the answer, such as `<think>…</think>`.
 
-use engine::template::ReasoningMarks;
+use super::{Piece, overlap};
+use crate::template::ReasoningMarks;
 
-/// A piece of what the model wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    Thought(String),
-    Answer(String),
-}
-
-/// Splits an answer at its marks.
+/// An answer on both sides of its marks.
 #[derive(Debug)]
-pub(super) struct Reasoning {
-    marks: Option<ReasoningMarks>,
+pub(super) struct Tags {
+    marks: ReasoningMarks,
     state: State,
     /// What may be the beginning of a mark.
     held: String,
@@ -28,16 +20,11 @@ enum State {
     Answering,
 }
 
-impl Reasoning {
-    /// For a model with these marks; where the prompt ends with the first, the model thinks.
-    pub(super) fn new(marks: Option<&ReasoningMarks>, prompt: &str) -> Self {
-        let state = match marks {
-            Some(marks) if prompt.trim_end().ends_with(&marks.start) => State::Thinking,
-            Some(_) => State::Start,
-            None => State::Answering,
-        };
-        let marks = marks.cloned();
-        Self { marks, state, held: String::new() }
+impl Tags {
+    pub(super) fn new(marks: &ReasoningMarks, prompt: &str) -> Self {
+        let thinks = prompt.trim_end().ends_with(&marks.start);
+        let state = if thinks { State::Thinking } else { State::Start };
+        Self { marks: marks.clone(), state, held: String::new() }
     }
 
     /// Whether the model thinks now.
@@ -49,7 +36,8 @@ impl Reasoning {
     pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
         self.held += text;
         let mut pieces = Vec::new();
-        while let Some(marks) = &self.marks {
+        let marks = &self.marks;
+        loop {
             match self.state {
                 State::Answering => break,
                 State::Start => {
@@ -95,12 +83,6 @@ impl Reasoning {
     }
 }
 
-/// Bytes at the end of `text` with which `mark` begins.
-fn overlap(text: &str, mark: &str) -> usize {
-    let longest = text.len().min(mark.len() - 1);
-    (1..=longest).rev().find(|&n| text.as_bytes().ends_with(&mark.as_bytes()[..n])).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,12 +91,12 @@ mod tests {
     #[track_caller]
     fn check(prompt: &str, pieces: &[&str], expected: &str) {
         let marks = ReasoningMarks { start: "<think>".to_owned(), end: "</think>".to_owned() };
-        let mut reasoning = Reasoning::new(Some(&marks), prompt);
+        let mut reasoning = Tags::new(&marks, prompt);
         let mut all: Vec<Piece> = pieces.iter().flat_map(|it| reasoning.push(it)).collect();
         all.extend(reasoning.finish());
         let show = |it: &Piece| match it {
             Piece::Thought(text) => format!("({text})"),
-            Piece::Answer(text) => text.clone(),
+            Piece::Answer(text) | Piece::Call(text) => text.clone(),
         };
         assert_eq!(all.iter().map(show).collect::<String>(), expected);
     }
@@ -128,11 +110,5 @@ mod tests {
         check("", &["<think>a <", "b"], "(a )(<b)");
         check("...<think>\n", &["a</think>b"], "(a)b");
         check("", &["<think></think>x"], "x");
-    }
-
-    #[test]
-    fn without_marks_all_is_the_answer() {
-        let mut reasoning = Reasoning::new(None, "<think>");
-        assert_eq!(reasoning.push("<think>a"), [Piece::Answer("<think>a".to_owned())]);
     }
 }
