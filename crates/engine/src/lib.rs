@@ -18,6 +18,7 @@ mod sequence;
 mod solo;
 pub mod template;
 pub mod tokenizer;
+pub mod tools;
 mod weights;
 
 pub use arch::{Model, Pages};

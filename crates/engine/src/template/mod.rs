@@ -124,6 +124,17 @@ impl Template {
         self.abilities().reasoning.as_ref()
     }
 
+    /// What the template makes of an assistant's turn that is the call of a tool, and that call, if it
+    /// shows calls at all.
+    pub(crate) fn spoken_call(&self) -> Option<(&str, &FunctionCall)> {
+        self.abilities().call.as_ref().map(|(text, call)| (text.as_str(), call))
+    }
+
+    /// The texts of all its templates.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.sources.values().map(String::as_str)
+    }
+
     /// Renders `conversation`; what people and tools wrote is foreign where it could be taken
     /// for one of the `structural` tokens.
     ///

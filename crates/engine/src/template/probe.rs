@@ -42,6 +42,8 @@ pub(super) struct Abilities {
     pub(super) system: bool,
     pub(super) thinking: Option<Thinking>,
     pub(super) reasoning: Option<ReasoningMarks>,
+    /// A turn that calls a tool, and the call.
+    pub(super) call: Option<(String, FunctionCall)>,
     /// Turns without reasoning and tools: the tokens in it delimit turns.
     turns: String,
     /// What the template makes of reasoning and tool calls of the assistant.
@@ -58,7 +60,8 @@ impl Abilities {
         probe.variables = switches.map(|&it| (it.to_owned(), true.into())).collect();
         let reasoning = probe.reasoning(thinking.as_ref());
         let system = turns.contains(SYSTEM);
-        Self { system, thinking, reasoning, spoken: probe.spoken(), turns }
+        let (call, spoken) = (probe.call(), probe.spoken());
+        Self { system, thinking, reasoning, call, spoken, turns }
     }
 
     /// Whether `token` in the assistant's text may mean what it means in the template `source`:
@@ -151,6 +154,21 @@ impl Probe<'_> {
         let answer = Message::new(Role::Assistant, text);
         let rendered = self.render(vec![user(), answer, user()]).unwrap_or_default();
         rendered.contains(ANSWER) && !rendered.contains(REASONING)
+    }
+
+    /// What stands between the opening of a turn and its end where it calls a tool.
+    fn call(&self) -> Option<(String, FunctionCall)> {
+        let message = calling("");
+        let call = message.tool_calls[0].function.clone();
+        let shown = self.render(vec![user(), message])?;
+        let mut conversation = Conversation::new(vec![user()]);
+        conversation.kwargs.clone_from(&self.variables);
+        let opening = self.render_all(&conversation)?;
+        let turn = shown.strip_prefix(&opening).or(shown.split_once(USER).map(|it| it.1))?;
+        let plain = self.render(vec![user(), answer()]).unwrap_or_default();
+        let end = plain.split_once(ANSWER).map_or("", |it| it.1);
+        let turn = turn.strip_suffix(end).unwrap_or(turn);
+        turn.contains(&call.name).then(|| (turn.to_owned(), call))
     }
 
     fn spoken(&self) -> String {

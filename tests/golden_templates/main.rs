@@ -3,6 +3,9 @@
 //! Every recorded rendering is made twice: plain, and with provenance marked for typical control
 //! tokens; both must be equal to the recorded text, and recorded errors must be errors.
 
+mod reasoning;
+mod tools;
+
 use std::{
     collections::BTreeMap,
     fs,
