@@ -218,6 +218,8 @@ fn rows_that_are_given_back_leave_no_trace() {
     }
 }
 
+type Record<'a> = &'a dyn Fn(&mut Plan, Tensor);
+
 #[test]
 fn states_of_another_size_are_refused() {
     let mut b = Reference::default();
@@ -225,7 +227,7 @@ fn states_of_another_size_are_refused() {
     let (row, small) = (row_of(&mut b, &[1.0; 9]), state(&mut b, 5));
     let (a, d, dt_bias, dt_range) = (one, one, one, [0.0, 1.0]);
     let m = Ssm { n_heads: 1, head_dim: 2, d_state: 2, n_groups: 1, a, d, dt_bias, dt_range };
-    let cases: [(&str, &dyn Fn(&mut Plan, Tensor)); 4] = [
+    let cases: [(&str, Record<'_>); 4] = [
         ("conv: the state has 5 numbers a slot, expected 6", &|p, x| {
             p.conv(x, &Conv { taps: 3, w: row, bias: None }, small);
         }),

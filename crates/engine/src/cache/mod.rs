@@ -132,9 +132,10 @@ impl Blocks {
             *batch.from.last_mut().expect("it was just pushed") =
                 slots[(past - 1) / self.block_len];
         }
-        for i in past / self.block_len..end.div_ceil(self.block_len) {
+        let begun = past / self.block_len;
+        for (i, &slot) in slots.iter().enumerate().skip(begun) {
             let last = end.min((i + 1) * self.block_len) - 1;
-            batch.keep[first + last - past] = slots[i];
+            batch.keep[first + last - past] = slot;
         }
     }
 
