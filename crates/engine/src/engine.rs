@@ -13,7 +13,7 @@ use crate::{
     options::{Info, Options},
     request::{Event, Request, SeqId, WhenFull},
     sample::Sampler,
-    scheduler::{Scheduler, Slot, Stats},
+    scheduler::{Limits, Scheduler, Slot, Stats},
     sequence::{Pieces, Sequence},
 };
 
@@ -84,9 +84,14 @@ impl Engine {
             "model loaded"
         );
         let blocks = Blocks::new(&sizes.layout);
-        let chunk = options.chunk.min(sizes.context);
+        let limits = Limits {
+            context: sizes.context,
+            max_seqs: options.max_seqs,
+            chunk: options.chunk.min(sizes.context),
+            short: model.config.short,
+        };
         Ok(Self {
-            scheduler: Scheduler::new(blocks, sizes.context, options.max_seqs, chunk),
+            scheduler: Scheduler::new(blocks, limits),
             batch: Batch::default(),
             logits: Vec::with_capacity(options.max_seqs * info.vocab),
             mappings: file.mappings.clone(),

@@ -121,7 +121,8 @@ pub struct Usage {
     pub prompt: usize,
     /// Tokens of the prompt whose keys and values were found in the cache.
     pub reused: usize,
-    /// Tokens that were computed before the first new one, and after each cut.
+    /// Tokens that were computed before the first new one, after each cut, and when the sequence
+    /// outgrew a set of rotary frequencies.
     pub prefilled: usize,
     /// Tokens that were chosen, the one that stopped it included.
     pub generated: usize,

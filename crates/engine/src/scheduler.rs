@@ -21,10 +21,28 @@ pub(crate) struct Scheduler {
     pub(crate) slots: Vec<Slot>,
     live: Vec<Sequence>,
     waiting: VecDeque<Sequence>,
-    context: usize,
-    max_seqs: usize,
+    pub(crate) limits: Limits,
+}
+
+/// What a scheduler keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Tokens a sequence may have.
+    pub(crate) context: usize,
+    /// Sequences a step.
+    pub(crate) max_seqs: usize,
     /// Rows of prompts a step.
-    chunk: usize,
+    pub(crate) chunk: usize,
+    /// The longest sequence that the first set of rotary frequencies is for, if there is a second.
+    pub(crate) short: Option<usize>,
+}
+
+impl Limits {
+    /// The set of rotary frequencies for a sequence of `len` tokens. All its rows take the same one,
+    /// so a sequence that outgrows the first is computed again.
+    pub(crate) fn rope_set(&self, len: usize) -> u32 {
+        u32::from(self.short.is_some_and(|short| len > short))
+    }
 }
 
 /// What an engine has done, and what its cache holds now.
@@ -56,16 +74,14 @@ pub(crate) struct Slot {
 }
 
 impl Scheduler {
-    pub(crate) fn new(blocks: Blocks, context: usize, max_seqs: usize, chunk: usize) -> Self {
+    pub(crate) fn new(blocks: Blocks, limits: Limits) -> Self {
         Self {
             blocks,
             stats: Stats::default(),
-            slots: Vec::with_capacity(max_seqs),
-            live: Vec::with_capacity(max_seqs),
+            slots: Vec::with_capacity(limits.max_seqs),
+            live: Vec::with_capacity(limits.max_seqs),
             waiting: VecDeque::new(),
-            context,
-            max_seqs,
-            chunk,
+            limits,
         }
     }
 
@@ -91,7 +107,7 @@ impl Scheduler {
         self.admit();
         clear(batch);
         self.slots.clear();
-        let mut budget = self.chunk;
+        let mut budget = self.limits.chunk;
         for phase in [Phase::Decode, Phase::Prefill] {
             for i in 0..self.live.len() {
                 if self.live[i].phase == phase {
@@ -138,8 +154,15 @@ impl Scheduler {
         let before = sequence.usage.generated;
         sequence.choose(logits, pieces, say);
         self.stats.generated += (sequence.usage.generated - before) as u64;
-        if sequence.ended.is_none() && sequence.tokens.len() > self.context {
+        if sequence.ended.is_some() {
+            return;
+        }
+        let len = sequence.tokens.len();
+        if len > self.limits.context {
             self.make_room(slot.live, events);
+        } else if self.limits.rope_set(len) != sequence.lease.rope_set() {
+            let cached = sequence.tokens[..sequence.cached].to_vec();
+            self.begin_again(slot.live, &cached);
         }
     }
 
@@ -185,7 +208,7 @@ impl Scheduler {
     }
 
     fn admit(&mut self) {
-        while self.live.len() < self.max_seqs
+        while self.live.len() < self.limits.max_seqs
             && let Some(mut sequence) = self.waiting.pop_front()
         {
             self.open(&mut sequence);
@@ -195,7 +218,8 @@ impl Scheduler {
 
     /// Gives a sequence its first blocks: those that the cache holds for it already.
     fn open(&mut self, sequence: &mut Sequence) {
-        let (lease, reused) = self.blocks.open(&sequence.tokens);
+        let set = self.limits.rope_set(sequence.tokens.len());
+        let (lease, reused) = self.blocks.open_for(set, &sequence.tokens);
         (sequence.lease, sequence.cached) = (lease, reused);
         sequence.usage.reused += reused;
         self.stats.reused += reused as u64;
@@ -238,18 +262,26 @@ impl Scheduler {
             });
         };
         events.push(Event { seq, kind });
-        let lease = std::mem::take(&mut sequence.lease);
-        self.blocks.retain(lease, &cached);
-        let (lease, reused) = self.blocks.open(&self.live[live].tokens);
+        self.begin_again(live, &cached);
+    }
+
+    /// The tokens of a sequence are to be computed anew; its blocks hold those in `cached`.
+    fn begin_again(&mut self, live: usize, cached: &[u32]) {
         let sequence = &mut self.live[live];
+        let lease = std::mem::take(&mut sequence.lease);
+        self.blocks.retain(lease, cached);
+        let set = self.limits.rope_set(sequence.tokens.len());
+        let (lease, reused) = self.blocks.open_for(set, &sequence.tokens);
         (sequence.lease, sequence.cached) = (lease, reused);
+        sequence.phase = Phase::Prefill;
     }
 }
 
 /// Empties `batch` and keeps its memory.
 pub(crate) fn clear(batch: &mut Batch) {
-    let Batch { tokens, seq, at, positions, sees, keep, first, len, from, tables, out } = batch;
-    for column in [tokens, seq, at, positions, sees, keep, first, len, from, out] {
+    let Batch { tokens, seq, at, positions, rope_set, sees, keep, first, len, from, tables, out } =
+        batch;
+    for column in [tokens, seq, at, positions, rope_set, sees, keep, first, len, from, out] {
         column.clear();
     }
     tables.clear();

@@ -25,7 +25,8 @@ impl Engine {
         mut see: impl FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
         self.check_prompt(tokens)?;
-        let mut lease = self.scheduler.blocks.open(&[]).0;
+        let set = self.scheduler.limits.rope_set(tokens.len());
+        let mut lease = self.scheduler.blocks.open_for(set, &[]).0;
         let done = self.feed(&mut lease, 0, tokens, Wanted::All, &mut see);
         self.scheduler.blocks.release(lease);
         done
@@ -42,7 +43,8 @@ impl Engine {
         if prompt > context {
             return Err(Error::PromptTooLong { prompt, context });
         }
-        let mut lease = self.scheduler.blocks.open(&[]).0;
+        let set = self.scheduler.limits.rope_set(tokens.len());
+        let mut lease = self.scheduler.blocks.open_for(set, &[]).0;
         let done = self.continue_greedily(&mut lease, tokens, n);
         self.scheduler.blocks.release(lease);
         done
@@ -59,6 +61,12 @@ impl Engine {
         while all.len() < tokens.len() + n {
             let mut next = 0;
             let see = &mut |_, row: &[f32]| next = sample::greedy(row);
+            let set = self.scheduler.limits.rope_set(all.len());
+            if set != lease.rope_set() {
+                let old = std::mem::replace(lease, self.scheduler.blocks.open_for(set, &[]).0);
+                self.scheduler.blocks.release(old);
+                past = 0;
+            }
             self.feed(lease, past, &all[past..], Wanted::Last, see)?;
             past = all.len();
             all.push(next);

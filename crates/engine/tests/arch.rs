@@ -16,7 +16,8 @@ use kernels::{
 use loader::{ModelFile, Value};
 use tiny::tiny;
 
-const ARCHITECTURES: &[&str] = &["llama", "qwen2", "qwen2moe", "qwen3"];
+const ARCHITECTURES: &[&str] =
+    &["gemma2", "granite", "llama", "phi3", "qwen2", "qwen2moe", "qwen3"];
 const PROMPT: &[u32] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 /// The tiny model, on a backend, with its plan.

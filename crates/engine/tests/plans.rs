@@ -46,8 +46,11 @@ fn operands(op: &Op) -> String {
         Op::Basic(Basic::Rope(_, r)) => rope(r),
         Op::Basic(Basic::Store(c, ..)) => format!("k {}, v {}", c.k_cols, c.v_cols),
         Op::Basic(Basic::Attend(_, _, a)) => {
-            format!("heads {} and {}, scale {}, {:?}", a.head_dim, a.v_dim, a.scale, a.span)
+            let cap = a.softcap.map_or(String::new(), |cap| format!(", cap {cap}"));
+            format!("heads {} and {}, scale {}{cap}, {:?}", a.head_dim, a.v_dim, a.scale, a.span)
         }
+        Op::Basic(Basic::Scale(_, factor)) => format!("by {factor}"),
+        Op::Basic(Basic::Softcap(_, cap)) => format!("at {cap}"),
         Op::Fused(Fused::Linears(_, all)) => all.iter().map(linear).collect::<Vec<_>>().join(", "),
         Op::Fused(Fused::Gated(_, gate, up, act)) => {
             format!("{act:?}, {}, {}", linear(gate), linear(up))
@@ -159,6 +162,90 @@ fn qwen3() {
             0 linears (Step, 64), (Step, 32), (Step, 32) 64 x 64 Q4_0, 32 x 64 Q8_0, 32 x 64 Q4_0
             0 norm (Step, 64) runs of 16, eps 1e-5
             0 norm (Step, 32) runs of 16, eps 1e-5
+            0 rope (Step, 64) 16 of 16, Halves, gain 1
+            0 rope (Step, 32) 16 of 16, Halves, gain 1
+            0 store  k 32, v 32
+            0 attend (Step, 64) heads 16 and 16, scale 0.25, Full
+            0 linear (Step, 64) 64 x 64 Q4_0
+            0 add (Step, 64)
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 gated (Step, 96) Silu, 96 x 64 Q4_0, 96 x 64 Q4_0
+            0 linear (Step, 64) 64 x 96 Q8_0
+            0 add (Step, 64)
+            - outputs (Outputs, 64)
+            - norm (Outputs, 64) runs of 64, eps 1e-5
+            - linear (Outputs, 32) 32 x 64 F32
+        "#]],
+    );
+}
+
+#[test]
+fn gemma2() {
+    check(
+        "gemma2",
+        None,
+        &expect![[r#"
+            - embed (Step, 64) 8 of 32 x 64
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 linears (Step, 64), (Step, 32), (Step, 32) 64 x 64 Q4_0, 32 x 64 Q8_0, 32 x 64 Q4_0
+            0 rope (Step, 64) 16 of 16, Halves, gain 1
+            0 rope (Step, 32) 16 of 16, Halves, gain 1
+            0 store  k 32, v 32
+            0 attend (Step, 64) heads 16 and 16, scale 0.25, cap 2, Full
+            0 linear (Step, 64) 64 x 64 Q4_0
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 add (Step, 64)
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 gated (Step, 96) GeluTanh, 96 x 64 Q4_0, 96 x 64 Q4_0
+            0 linear (Step, 64) 64 x 96 Q8_0
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 add (Step, 64)
+            - outputs (Outputs, 64)
+            - norm (Outputs, 64) runs of 64, eps 1e-5
+            - linear (Outputs, 32) 32 x 64 F32
+            - softcap (Outputs, 32) at 3
+        "#]],
+    );
+}
+
+#[test]
+fn granite() {
+    check(
+        "granite",
+        None,
+        &expect![[r#"
+            - embed (Step, 64) 6 of 32 x 64
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 linears (Step, 64), (Step, 32), (Step, 32) 64 x 64 Q4_0, 32 x 64 Q8_0, 32 x 64 Q4_0
+            0 rope (Step, 64) 16 of 16, Interleaved, gain 1
+            0 rope (Step, 32) 16 of 16, Interleaved, gain 1
+            0 store  k 32, v 32
+            0 attend (Step, 64) heads 16 and 16, scale 0.125, Full
+            0 linear (Step, 64) 64 x 64 Q4_0
+            0 scale (Step, 64) by 0.25
+            0 add (Step, 64)
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 gated (Step, 96) Silu, 96 x 64 Q4_0, 96 x 64 Q4_0
+            0 linear (Step, 64) 64 x 96 Q8_0
+            0 scale (Step, 64) by 0.25
+            0 add (Step, 64)
+            - outputs (Outputs, 64)
+            - norm (Outputs, 64) runs of 64, eps 1e-5
+            - linear (Outputs, 32) 32 x 64 F32
+            - scale (Outputs, 32) by 0.125
+        "#]],
+    );
+}
+
+#[test]
+fn phi3() {
+    check(
+        "phi3",
+        None,
+        &expect![[r#"
+            - embed (Step, 64) 1 of 32 x 64
+            0 norm (Step, 64) runs of 64, eps 1e-5
+            0 linears (Step, 64), (Step, 32), (Step, 32) 64 x 64 Q4_0, 32 x 64 Q4_0, 32 x 64 Q4_0
             0 rope (Step, 64) 16 of 16, Halves, gain 1
             0 rope (Step, 32) 16 of 16, Halves, gain 1
             0 store  k 32, v 32

@@ -32,6 +32,9 @@ pub(super) const NEUTRAL: &[(&str, f64, &str)] = &[
     ("embedding_scale", 1.0, "1"),
 ];
 
+/// What divides the rotary frequencies of long sequences.
+pub(crate) const LONG_FACTORS: &str = "rope_factors_long.weight";
+
 /// What the metadata says about a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -66,6 +69,8 @@ pub struct Config {
     /// Columns that the keys and values of all heads come from and that are kept in their place; 0:
     /// keys and values are kept.
     pub latent: usize,
+    /// The longest sequence that the first set of rotary frequencies is for, if there is a second.
+    pub short: Option<usize>,
     /// Of the norms.
     pub eps: f32,
 }
@@ -116,6 +121,7 @@ impl Config {
             recurrent: (recurrent > 0).then(|| Scan::read(&n, recurrent)).transpose()?,
             turns: n.turns(n_layers, of.still_every)?,
             latent: n.count_or("attention.kv_lora_rank", 0, 0..=MAX_WIDTH)?,
+            short: n.short(file)?,
             eps: n.eps()?,
         })
     }
@@ -279,6 +285,13 @@ impl<'a> Numbers<'a> {
         let table = file.tensors.get("token_embd.weight");
         let rows = table.and_then(|it| it.shape.first()).copied().unwrap_or(0);
         self.count_or("vocab_size", rows, 1..=MAX_WIDTH)
+    }
+
+    /// A file with factors for long sequences says from where on they count.
+    fn short(&self, file: &ModelFile) -> Result<Option<usize>, LoadError> {
+        let key = "rope.scaling.original_context_length";
+        let count = || self.count(key, 1..=u64::from(u32::MAX));
+        file.tensors.contains_key(LONG_FACTORS).then(count).transpose()
     }
 
     /// Of root mean square norms, else of layer norms.

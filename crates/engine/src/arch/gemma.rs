@@ -9,7 +9,7 @@ use kernels::{Act, Attn, Linear, Norm, Plan, Rope, Span, Tensor, Weight};
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{Attention, Mlp, load_rope, load_window_rope},
+    layers::{Attention, Mlp, load_plain_rope, load_rope},
     weights::Weights,
 };
 
@@ -47,7 +47,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
 
 /// Gemma 3.
 pub(super) fn load_3(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
-    let (full, windowed) = (load_rope(w, c)?, load_window_rope(w, c, 10000.0)?);
+    let (full, windowed) = (load_rope(w, c)?, load_plain_rope(w, c, "rope.freq_base_swa")?);
     build(w, c, |span| if span == Span::Full { full } else { windowed })
 }
 

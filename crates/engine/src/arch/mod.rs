@@ -23,8 +23,8 @@ mod stablelm;
 use kernels::{Backend, CacheFormat, Plan, Tensor};
 use loader::ModelFile;
 
-pub(crate) use config::Numbers;
 pub use config::{Config, LayerConfig};
+pub(crate) use config::{LONG_FACTORS, Numbers};
 use recurrent::Recurrent;
 pub use recurrent::Scan;
 

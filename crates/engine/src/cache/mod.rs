@@ -30,7 +30,7 @@ mod tree;
 use kernels::{Batch, NONE, Span, Table};
 pub(crate) use layout::{Layout, blocks_for, slots_for};
 use pool::{Holds, Pool};
-use tree::{Node, Tree};
+use tree::{Key, Node, Tree};
 
 use crate::Error;
 
@@ -50,9 +50,16 @@ pub(crate) struct Lease {
     published: usize,
     /// The node of the last of them, which this lease pins.
     end: Option<u32>,
+    /// The set of rotary frequencies that its keys turned by.
+    rope_set: u32,
 }
 
 impl Lease {
+    /// The set of rotary frequencies that its keys turn by: those of another are of no use.
+    pub(crate) fn rope_set(&self) -> u32 {
+        self.rope_set
+    }
+
     /// The `i`-th block in each group.
     fn blocks(&self, i: usize) -> Vec<u32> {
         self.table.0.iter().map(|blocks| blocks[i]).collect()
@@ -76,8 +83,15 @@ impl Blocks {
 
     /// A lease that begins with what the tree knows of `tokens`, and how many tokens that is. The
     /// last token is never among them: its logits are still to be computed.
+    #[cfg(test)]
     pub(crate) fn open(&mut self, tokens: &[u32]) -> (Lease, usize) {
-        let Found { path, partial } = self.find(&tokens[..tokens.len().saturating_sub(1)]);
+        self.open_for(0, tokens)
+    }
+
+    /// The same of what the tree knows with keys that turned by this set of rotary frequencies.
+    pub(crate) fn open_for(&mut self, rope_set: u32, tokens: &[u32]) -> (Lease, usize) {
+        let known = &tokens[..tokens.len().saturating_sub(1)];
+        let Found { path, partial } = self.find(Key { rope_set, tokens: known });
         let end = path.last().copied();
         self.tree.move_pin(None, end);
         let mut reused = path.len() * self.block_len;
@@ -99,7 +113,7 @@ impl Blocks {
             }
             table.0.push(blocks);
         }
-        (Lease { table, published: path.len(), end }, reused)
+        (Lease { table, published: path.len(), end, rope_set }, reused)
     }
 
     /// Gives `lease` the blocks that `len` places need.
@@ -124,6 +138,7 @@ impl Blocks {
     pub(crate) fn push(&self, batch: &mut Batch, lease: &mut Lease, past: usize, tokens: &[u32]) {
         let (first, end) = (batch.tokens.len(), past + tokens.len());
         batch.push(past as u32, tokens, std::mem::take(&mut lease.table));
+        batch.turn_by(lease.rope_set);
         if !self.has_slots() {
             return;
         }
@@ -163,7 +178,8 @@ impl Blocks {
         let before = lease.end;
         let full = tokens.chunks_exact(self.block_len).enumerate().skip(lease.published);
         for (i, tokens) in full {
-            let node = match self.tree.child(lease.end, tokens) {
+            let key = Key { rope_set: lease.rope_set, tokens };
+            let node = match self.tree.child(lease.end, key) {
                 Some(known) => {
                     self.merge(known, lease, i);
                     known
@@ -184,7 +200,7 @@ impl Blocks {
         // Places of more tokens serve as well, but a state is that after all of them.
         let has_slots = self.has_slots();
         let fits = |it: &[u32]| if has_slots { it == partial } else { it.starts_with(partial) };
-        if !partial.is_empty() && !self.tree.has_child(lease.end, fits) {
+        if !partial.is_empty() && !self.tree.has_child(lease.end, lease.rope_set, fits) {
             self.insert(&lease, lease.published, partial);
         }
         self.release(lease);
@@ -213,13 +229,14 @@ impl Blocks {
         self.pools.iter().map(Pool::retained).sum()
     }
 
-    /// The longest beginning of `tokens` after which the tree has all that is still seen.
-    fn find(&mut self, tokens: &[u32]) -> Found {
+    /// The longest beginning of these tokens after which the tree has all that is still seen.
+    fn find(&mut self, Key { rope_set, tokens }: Key<'_>) -> Found {
+        let key = |tokens| Key { rope_set, tokens };
         let (mut path, mut rest, mut usable) = (Vec::new(), tokens, 0);
         // Of each group, from which block on there is no gap.
         let mut since = vec![0; self.pools.len()];
         while let Some((block, tail)) = rest.split_at_checked(self.block_len)
-            && let Some(node) = self.tree.child(path.last().copied(), block)
+            && let Some(node) = self.tree.child(path.last().copied(), key(block))
         {
             path.push(node);
             let blocks = &self.tree.node(node).blocks;
@@ -234,7 +251,7 @@ impl Blocks {
             let mut blocks = self.pools.iter().zip(&it.blocks);
             it.is_whole() && blocks.all(|(pool, &block)| !pool.is_used(block))
         };
-        let partial = self.tree.begun(path.last().copied(), rest, idle);
+        let partial = self.tree.begun(path.last().copied(), key(rest), idle);
         let full = path.len() * self.block_len;
         let partial = partial.filter(|(_, n)| self.has_all_seen(&since, full + n));
         if partial.is_none() {
@@ -254,7 +271,7 @@ impl Blocks {
         let blocks = lease.blocks(i);
         let pools = self.pools.iter_mut().zip(&blocks);
         pools.filter(|it| *it.1 != NONE).for_each(|(pool, &block)| pool.keep(block));
-        self.tree.insert(lease.end, tokens, blocks)
+        self.tree.insert(lease.end, Key { rope_set: lease.rope_set, tokens }, blocks)
     }
 
     /// The `i`-th blocks of `lease` hold what the `known` node stands for: one of each two goes.

@@ -17,11 +17,20 @@ pub(super) struct Tree {
     clock: u64,
 }
 
+/// What a node stands for.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    /// The set of rotary frequencies that its keys turned by.
+    pub(super) rope_set: u32,
+    pub(super) tokens: &'a [u32],
+}
+
 pub(super) struct Node {
     /// By group.
     pub(super) blocks: Vec<u32>,
     parent: Option<u32>,
     children: Vec<u32>,
+    rope_set: u32,
     tokens: Vec<u32>,
     /// Live sequences that go on from here.
     pins: u32,
@@ -55,10 +64,10 @@ impl Tree {
         self.nodes.len() - self.free.len()
     }
 
-    /// The node below `parent` that stands for exactly `tokens`.
-    pub(super) fn child(&mut self, parent: Option<u32>, tokens: &[u32]) -> Option<u32> {
-        let mut children = self.children(parent).iter().copied();
-        let found = children.find(|&it| self.node(it).tokens == tokens)?;
+    /// The node below `parent` that stands for exactly this.
+    pub(super) fn child(&mut self, parent: Option<u32>, key: Key<'_>) -> Option<u32> {
+        let is_it = |it: &u32| self.node(*it).tokens == key.tokens;
+        let found = self.children(parent, key.rope_set).find(is_it)?;
         self.clock += 1;
         self.node_mut(found).used = self.clock;
         Some(found)
@@ -68,25 +77,32 @@ impl Tree {
     pub(super) fn begun(
         &self,
         parent: Option<u32>,
-        rest: &[u32],
+        rest: Key<'_>,
         may: impl Fn(&Node) -> bool,
     ) -> Option<(u32, usize)> {
-        let children = self.children(parent).iter().map(|&it| (it, self.node(it)));
-        let begun =
-            children.filter(|(_, it)| it.is_leaf() && may(it) && rest.starts_with(&it.tokens));
+        let children = self.children(parent, rest.rope_set).map(|it| (it, self.node(it)));
+        let begins = |it: &Node| rest.tokens.starts_with(&it.tokens);
+        let begun = children.filter(|(_, it)| it.is_leaf() && may(it) && begins(it));
         begun.map(|(i, it)| (i, it.tokens.len())).max_by_key(|(_, n)| *n)
     }
 
-    /// Whether a whole node below `parent` stands for tokens that `fit`.
-    pub(super) fn has_child(&self, parent: Option<u32>, fit: impl Fn(&[u32]) -> bool) -> bool {
-        let mut children = self.children(parent).iter().map(|&it| self.node(it));
+    /// Whether a whole node below `parent`, of this set of rotary frequencies, stands for tokens that
+    /// `fit`.
+    pub(super) fn has_child(
+        &self,
+        parent: Option<u32>,
+        rope_set: u32,
+        fit: impl Fn(&[u32]) -> bool,
+    ) -> bool {
+        let mut children = self.children(parent, rope_set).map(|it| self.node(it));
         children.any(|it| it.is_whole() && fit(&it.tokens))
     }
 
-    pub(super) fn insert(&mut self, parent: Option<u32>, tokens: &[u32], blocks: Vec<u32>) -> u32 {
+    pub(super) fn insert(&mut self, parent: Option<u32>, key: Key<'_>, blocks: Vec<u32>) -> u32 {
         self.clock += 1;
-        let (tokens, used) = (tokens.to_vec(), self.clock);
-        let node = Some(Node { blocks, parent, children: vec![], tokens, pins: 0, used });
+        let (tokens, rope_set, used) = (key.tokens.to_vec(), key.rope_set, self.clock);
+        let children = vec![];
+        let node = Some(Node { blocks, parent, children, rope_set, tokens, pins: 0, used });
         let id = match self.free.pop() {
             Some(id) => id,
             None => {
@@ -142,8 +158,10 @@ impl Tree {
         nodes.min().map(|(_, id)| id)
     }
 
-    fn children(&self, parent: Option<u32>) -> &[u32] {
-        parent.map_or(&self.roots, |it| &self.node(it).children)
+    /// Those below `parent` whose keys turned by this set.
+    fn children(&self, parent: Option<u32>, rope_set: u32) -> impl Iterator<Item = u32> {
+        let all = parent.map_or(&self.roots, |it| &self.node(it).children);
+        all.iter().copied().filter(move |&it| self.node(it).rope_set == rope_set)
     }
 
     fn children_mut(&mut self, parent: Option<u32>) -> &mut Vec<u32> {

@@ -65,7 +65,7 @@ pub(crate) struct Mixture {
 }
 
 enum Shared {
-    Plain(Mlp),
+    Plain(Box<Mlp>),
     Gated(Box<Experts>),
 }
 
@@ -111,7 +111,7 @@ impl Shared {
     fn load(w: &mut Weights<'_>, dim: usize, act: Act) -> Result<Option<Self>, LoadError> {
         let Some(hidden) = w.rows("ffn_up_shexp.weight") else { return Ok(None) };
         if !w.has("ffn_gate_inp_shexp.weight") {
-            return Ok(Some(Self::Plain(Mlp::shared(w, [dim, hidden], act)?)));
+            return Ok(Some(Self::Plain(Box::new(Mlp::shared(w, [dim, hidden], act)?))));
         }
         let routing = Router {
             k: 1,

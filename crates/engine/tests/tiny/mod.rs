@@ -16,7 +16,7 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         metadata: Metadata::default(),
         tensors: BTreeMap::new(),
         qk_order: match architecture {
-            "qwen2" | "qwen2moe" | "qwen3" => QkOrder::Halves,
+            "gemma2" | "phi3" | "qwen2" | "qwen2moe" | "qwen3" => QkOrder::Halves,
             _ => QkOrder::Interleaved,
         },
         tokenizer_json: None,
@@ -43,6 +43,9 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
             file.metadata.insert(format!("{architecture}.{key}"), Value::U32(value));
         }
     }
+    for (key, value) in numbers(architecture) {
+        file.metadata.insert(format!("{architecture}.{key}"), Value::F32(*value));
+    }
     let mut seed = 7;
     let mut put = |name: &str, format, shape: &[usize]| {
         let tensor = random(&mut seed, format, shape);
@@ -54,29 +57,9 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         let mut put = |name: &str, format, shape: &[usize]| {
             put(&format!("blk.{layer}.{name}"), format, shape)
         };
-        put("attn_norm.weight", Format::F32, &[1, DIM]);
-        put("attn_q.weight", Format::Q4_0, &[DIM, DIM]);
-        put("attn_k.weight", if layer == 0 { Format::Q8_0 } else { Format::Q4_0 }, &[DIM / 2, DIM]);
-        if architecture != "qwen3" {
-            put("attn_k.bias", Format::F32, &[1, DIM / 2]);
-        }
-        put("attn_v.weight", Format::Q4_0, &[DIM / 2, DIM]);
-        put("attn_output.weight", Format::Q4_0, &[DIM, DIM]);
-        put("ffn_norm.weight", Format::F32, &[1, DIM]);
-        if architecture == "qwen2moe" {
-            put("ffn_gate_inp.weight", Format::F32, &[4, DIM]);
-            put("ffn_gate_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
-            put("ffn_up_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
-            put("ffn_down_exps.weight", Format::Q8_0, &[4, DIM, HIDDEN]);
-            put("ffn_gate_inp_shexp.weight", Format::F32, &[DIM]);
-            put("ffn_gate_shexp.weight", Format::Q4_0, &[DIM, DIM]);
-            put("ffn_up_shexp.weight", Format::Q4_0, &[DIM, DIM]);
-            put("ffn_down_shexp.weight", Format::Q8_0, &[DIM, DIM]);
-        } else {
-            put("ffn_gate.weight", Format::Q4_0, &[HIDDEN, DIM]);
-            put("ffn_up.weight", Format::Q4_0, &[HIDDEN, DIM]);
-            put("ffn_down.weight", Format::Q8_0, &[DIM, HIDDEN]);
-        }
+        let k_format = if layer == 0 { Format::Q8_0 } else { Format::Q4_0 };
+        put_attention(architecture, k_format, &mut put);
+        put_feed_forward(architecture, &mut put);
         if architecture.starts_with("qwen2") {
             put("attn_q.bias", Format::F32, &[1, DIM]);
             put("attn_v.bias", Format::F32, &[1, DIM / 2]);
@@ -87,6 +70,66 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         }
     }
     file
+}
+
+/// Numbers that an architecture has and others have not.
+fn numbers(architecture: &str) -> &'static [(&'static str, f32)] {
+    match architecture {
+        "gemma2" => &[("attn_logit_softcapping", 2.0), ("final_logit_softcapping", 3.0)],
+        "granite" => &[
+            ("attention.scale", 0.125),
+            ("embedding_scale", 6.0),
+            ("logit_scale", 8.0),
+            ("residual_scale", 0.25),
+        ],
+        _ => &[],
+    }
+}
+
+/// The tensors of attention and the norms of a block.
+fn put_attention(
+    architecture: &str,
+    k_format: Format,
+    put: &mut impl FnMut(&str, Format, &[usize]),
+) {
+    put("attn_norm.weight", Format::F32, &[1, DIM]);
+    if architecture == "phi3" {
+        put("attn_qkv.weight", Format::Q4_0, &[2 * DIM, DIM]);
+    } else {
+        put("attn_q.weight", Format::Q4_0, &[DIM, DIM]);
+        put("attn_k.weight", k_format, &[DIM / 2, DIM]);
+        if architecture == "llama" || architecture.starts_with("qwen2") {
+            put("attn_k.bias", Format::F32, &[1, DIM / 2]);
+        }
+        put("attn_v.weight", Format::Q4_0, &[DIM / 2, DIM]);
+    }
+    put("attn_output.weight", Format::Q4_0, &[DIM, DIM]);
+    put("ffn_norm.weight", Format::F32, &[1, DIM]);
+    if architecture == "gemma2" {
+        put("post_attention_norm.weight", Format::F32, &[1, DIM]);
+        put("post_ffw_norm.weight", Format::F32, &[1, DIM]);
+    }
+}
+
+fn put_feed_forward(architecture: &str, put: &mut impl FnMut(&str, Format, &[usize])) {
+    if architecture == "qwen2moe" {
+        put("ffn_gate_inp.weight", Format::F32, &[4, DIM]);
+        put("ffn_gate_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
+        put("ffn_up_exps.weight", Format::Q4_0, &[4, HIDDEN, DIM]);
+        put("ffn_down_exps.weight", Format::Q8_0, &[4, DIM, HIDDEN]);
+        put("ffn_gate_inp_shexp.weight", Format::F32, &[DIM]);
+        put("ffn_gate_shexp.weight", Format::Q4_0, &[DIM, DIM]);
+        put("ffn_up_shexp.weight", Format::Q4_0, &[DIM, DIM]);
+        put("ffn_down_shexp.weight", Format::Q8_0, &[DIM, DIM]);
+        return;
+    }
+    if architecture == "phi3" {
+        put("ffn_up.weight", Format::Q4_0, &[2 * HIDDEN, DIM]);
+    } else {
+        put("ffn_gate.weight", Format::Q4_0, &[HIDDEN, DIM]);
+        put("ffn_up.weight", Format::Q4_0, &[HIDDEN, DIM]);
+    }
+    put("ffn_down.weight", Format::Q8_0, &[DIM, HIDDEN]);
 }
 
 fn random(seed: &mut u64, format: Format, shape: &[usize]) -> FileTensor {

@@ -49,6 +49,14 @@ impl Case {
         self
     }
 
+    /// Gives the rows each of `sets` sets of rotary frequencies in turn.
+    pub(super) fn turned_by(mut self, sets: u32) -> Self {
+        for batch in &mut self.batches {
+            (0..).zip(&mut batch.rope_set).for_each(|(i, set)| *set = i % sets);
+        }
+        self
+    }
+
     /// Takes away the blocks that no row sees any more, as an engine does.
     pub(super) fn forgetting(mut self, span: Span) -> Self {
         for batch in &mut self.batches {
