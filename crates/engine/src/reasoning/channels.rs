@@ -52,7 +52,7 @@ impl Purpose {
     }
 
     fn piece(self, text: String) -> Option<Piece> {
-        (!text.is_empty()).then(|| match self {
+        (!text.is_empty()).then_some(match self {
             Self::Thought => Piece::Thought(text),
             Self::Answer => Piece::Answer(text),
             Self::Call => Piece::Call(text),

@@ -170,7 +170,7 @@ impl Maker<'_> {
     /// Some formats take long to encode: a prime number of blocks comes again and again, in another
     /// place of each row.
     fn encoded(&mut self, format: Format, n: usize) -> Vec<u8> {
-        const DISTINCT: usize = 61;
+        const DISTINCT: usize = 13;
         let layout = format.layout();
         if layout.block_len == 1 {
             return format.encode(&self.rng.numbers(n));
