@@ -332,6 +332,10 @@ const GEMMA4_KEYS: &[Key] = &[
     count_or("hidden_size_per_layer_input", "embedding_length_per_layer_input", Otherwise::Is(256)),
     key("layer_types", Means::By(gemma4::layers)),
     key("attention_k_eq_v", Means::Elsewhere),
+    key("enable_moe_block", Means::Elsewhere), // the tensors say so, too
+    count_or("num_experts", "expert_count", Otherwise::Is(0)),
+    count_or("top_k_experts", "expert_used_count", Otherwise::Is(0)),
+    count_or("moe_intermediate_size", "expert_feed_forward_length", Otherwise::Is(0)),
     key("global_head_dim", Means::Elsewhere),
     key("head_dim", Means::Elsewhere),
     key("intermediate_size", Means::Elsewhere),
@@ -427,6 +431,14 @@ const GEMMA3N_TENSORS: &[Name] = &[
 ];
 
 const GEMMA4_TENSORS: &[Name] = &[
+    name("model.layers.{}.router.proj.weight", "blk.{}.ffn_gate_inp.weight"),
+    name("model.layers.{}.router.scale", "blk.{}.ffn_gate_inp.scale"),
+    name("model.layers.{}.router.per_expert_scale", "blk.{}.ffn_down_exps.scale"),
+    name("model.layers.{}.experts.gate_up_proj", "blk.{}.ffn_gate_up_exps.weight"),
+    name("model.layers.{}.experts.down_proj", "blk.{}.ffn_down_exps.weight"),
+    name("model.layers.{}.pre_feedforward_layernorm_2.weight", "blk.{}.pre_ffw_norm_2.weight"),
+    name("model.layers.{}.post_feedforward_layernorm_1.weight", "blk.{}.post_ffw_norm_1.weight"),
+    name("model.layers.{}.post_feedforward_layernorm_2.weight", "blk.{}.post_ffw_norm_2.weight"),
     name("model.embed_tokens_per_layer.weight", "per_layer_token_embd.weight"),
     name("model.per_layer_model_projection.weight", "per_layer_model_proj.weight"),
     name("model.per_layer_projection_norm.weight", "per_layer_proj_norm.weight"),
