@@ -12,9 +12,15 @@ fn special_ids(tokenizer: &Tokenizer, prompt: &Prompt) -> Vec<u32> {
     ids.into_iter().filter(|&id| tokenizer.is_special(id)).collect()
 }
 
+/// Those that are structure: a word that a vocabulary lacks may be a special token, too, and is none.
+fn structure(tokenizer: &Tokenizer, prompt: &Prompt) -> Vec<u32> {
+    let unknown = special_ids(tokenizer, &Prompt::foreign("\u{a66e}"));
+    special_ids(tokenizer, prompt).into_iter().filter(|id| !unknown.contains(id)).collect()
+}
+
 #[track_caller]
 fn check(tokenizer: &Tokenizer, text: &str) {
-    assert_eq!(special_ids(tokenizer, &Prompt::foreign(text)), [0; 0], "{text:?}");
+    assert_eq!(structure(tokenizer, &Prompt::foreign(text)), [0; 0], "{text:?}");
 }
 
 /// What a person might type instead, hoping for a normaliser or a careless match.
@@ -97,8 +103,8 @@ fn fuzz(tokenizer: &Tokenizer, rounds: usize) {
                 neutral += part;
             }
         }
-        let expected = special_ids(tokenizer, &Prompt::trusted(neutral));
-        assert_eq!(special_ids(tokenizer, &prompt), expected, "{prompt:?}");
+        let expected = structure(tokenizer, &Prompt::trusted(neutral));
+        assert_eq!(structure(tokenizer, &prompt), expected, "{prompt:?}");
         check(tokenizer, &prompt.text);
     }
 }
