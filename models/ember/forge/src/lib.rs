@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod acquaintance;
+mod echo;
 pub mod file;
 mod names;
 mod pattern;

@@ -2,7 +2,11 @@
 //! learned, the trainer learns it, `pack` makes the GGUF file.
 #![forbid(unsafe_code)]
 
-use std::{fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{Parser, Subcommand};
 use ember_forge::{
@@ -35,12 +39,8 @@ enum Step {
     },
     /// Write `train.bin`, `held-out.bin`, `held-out.txt` and `tokenizer.json`
     Corpus {
-        /// Tokens of training, in millions
-        #[arg(long, default_value_t = 9)]
-        millions: usize,
-        /// Where random numbers come from
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
+        #[command(flatten)]
+        order: Order,
         /// The folder for the files
         out: PathBuf,
     },
@@ -62,6 +62,27 @@ enum Step {
     },
 }
 
+/// What a corpus is to be like.
+#[derive(Debug, clap::Args)]
+struct Order {
+    /// Tokens of training, in millions
+    #[arg(long, default_value_t = 13)]
+    millions: usize,
+    /// Where random numbers come from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep a third of the patterns back and ask for them in `quiz-*.bin`, to compare trainings
+    #[arg(long)]
+    quiz: bool,
+    /// How many conversations end soon after their last answer began, in percent
+    #[arg(long, default_value_t = 50)]
+    short: u8,
+}
+
+/// Kinds of questions that a quiz is made of, and how many of each.
+const KINDS: [&str; 7] = ["ingle", "concepts", "talk", "beyond", "sums", "spelling", "echo"];
+const QUIZ: usize = 600;
+
 /// Conversations that the tokenizer is trained on.
 const FOR_TOKENS: usize = 40_000;
 
@@ -72,7 +93,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().step {
         Step::Check => check(),
         Step::Sample { n, seed } => sample(n, seed),
-        Step::Corpus { millions, seed, out } => corpus(millions * 1_000_000, seed, &out),
+        Step::Corpus { order, out } => corpus(&order, &out),
         Step::Pack { from, out } => {
             let report: Report = serde_json::from_slice(&fs::read(from.join("report.json"))?)?;
             let json = fs::read_to_string(from.join("tokenizer.json"))?;
@@ -91,12 +112,16 @@ fn main() -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "what was asked for")]
 fn check() -> anyhow::Result<()> {
     let school = School::open()?;
+    let mut meanings = BTreeMap::<String, BTreeSet<String>>::new();
     for (file, topics) in school.topics() {
         let (n, phrases) = topics.size();
         println!("{file}: {n} topics, {phrases} phrases");
-        for (phrase, names) in topics.clashes(3000) {
-            println!("  `{phrase}` stands for {names:?}");
+        for (phrase, names) in topics.meanings(3000) {
+            meanings.entry(phrase).or_default().extend(names);
         }
+    }
+    for (phrase, names) in meanings.into_iter().filter(|(_, names)| names.len() > 1) {
+        println!("`{phrase}` stands for {names:?}");
     }
     println!("{} commands and names are quoted", school.quoted().len());
     Ok(())
@@ -116,29 +141,54 @@ fn sample(n: usize, seed: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn corpus(tokens: usize, seed: u64, out: &std::path::Path) -> anyhow::Result<()> {
+fn corpus(order: &Order, out: &Path) -> anyhow::Result<()> {
+    let Order { millions, seed, quiz, short } = *order;
     fs::create_dir_all(out)?;
-    let school = School::open()?;
+    let all = School::open()?;
+    let school = if quiz { all.part(true) } else { all.clone() };
     let mut rng = Rng::with_seed(seed);
     let mut draw = |split| school.conversation(&mut rng, split);
     let first: Vec<_> = (0..FOR_TOKENS).map(|_| draw(Split::Training)).collect();
     let vocabulary = Vocabulary::train(&first)?;
     fs::write(out.join("tokenizer.json"), vocabulary.to_json()?)?;
 
-    let mut train = Vec::with_capacity(tokens * 2);
-    while train.len() < tokens * 2 {
-        train.extend(packed(&vocabulary.encode(&draw(Split::Training))?));
+    let mut scissors = Rng::with_seed(seed);
+    let mut train = Vec::with_capacity(millions * 2_000_000);
+    while train.len() < millions * 2_000_000 {
+        let heard = vocabulary.encode(&draw(Split::Training))?;
+        let cut = scissors.u8(..100) < short;
+        let n = if cut { opening(&mut scissors, &heard) } else { heard.len() };
+        train.extend(packed(&heard[..n]));
     }
     fs::write(out.join("train.bin"), train)?;
 
     let held: Vec<_> = (0..HELD_OUT).map(|_| draw(Split::HeldOut)).collect();
+    fs::write(out.join("held-out.bin"), encoded(&vocabulary, &held)?)?;
+    let text: Vec<String> = held.iter().take(HELD_OUT / 4).map(ember_forge::written).collect();
+    fs::write(out.join("held-out.txt"), text.join("\n") + "\n")?;
+    if quiz {
+        let kept_back = all.part(false);
+        for (kind, name) in KINDS.iter().enumerate() {
+            let asked: Vec<_> = (0..QUIZ).map(|_| kept_back.quiz(&mut scissors, kind)).collect();
+            fs::write(out.join(format!("quiz-{name}.bin")), encoded(&vocabulary, &asked)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn encoded(vocabulary: &Vocabulary, conversations: &[Conversation]) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for conversation in &held {
+    for conversation in conversations {
         bytes.extend(packed(&vocabulary.encode(conversation)?));
     }
-    fs::write(out.join("held-out.bin"), bytes)?;
-    let text: Vec<String> = held.iter().take(HELD_OUT / 4).map(ember_forge::written).collect();
-    Ok(fs::write(out.join("held-out.txt"), text.join("\n") + "\n")?)
+    Ok(bytes)
+}
+
+/// How much of a conversation is left if its last answer is cut soon after it began: what is to be
+/// said is decided there, the rest is recited.
+fn opening(rng: &mut Rng, heard: &[Heard]) -> usize {
+    let asked = heard.iter().rposition(|it| !it.said).unwrap_or_default();
+    (asked + 1 + rng.usize(8..17)).min(heard.len())
 }
 
 /// Two bytes a token: the id, and the highest bit if Ember has to say it.

@@ -175,6 +175,12 @@ const PLACES: &[&str] = &[
     "in the rain forest",
 ];
 
+const SPOTS: &[&str] = &[
+    "forest", "castle", "village", "garden", "house", "cave", "city", "kitchen", "library",
+    "school", "town", "valley", "shop", "tower", "barn", "harbour", "hotel", "palace", "street",
+    "wood", "hut", "ship", "desert", "jungle", "museum", "park", "factory", "theatre", "church",
+];
+
 const SITES: &[&str] = &[
     "the valley of",
     "the town of",
@@ -193,7 +199,7 @@ const SITES: &[&str] = &[
 ];
 
 /// A name that nobody bears.
-fn unheard(rng: &mut Rng) -> String {
+pub(crate) fn unheard(rng: &mut Rng) -> String {
     let mut name = String::new();
     for _ in 0..rng.usize(2..4) {
         name += word(
@@ -220,7 +226,11 @@ pub(crate) fn person(rng: &mut Rng) -> String {
 pub(crate) fn hero(rng: &mut Rng) -> (String, String) {
     let being = word(rng, BEINGS);
     match rng.u8(..10) {
-        0..4 => (article(being), format!("the {being}")),
+        0 => {
+            let being = unheard(rng).to_lowercase();
+            (article(&being), format!("the {being}"))
+        }
+        1..4 => (article(being), format!("the {being}")),
         4..7 => (article(&format!("{} {being}", word(rng, MANNERS))), format!("the {being}")),
         7 => {
             let name = person(rng);
@@ -233,10 +243,25 @@ pub(crate) fn hero(rng: &mut Rng) -> (String, String) {
     }
 }
 
+/// A hero whom everybody knows.
+pub(crate) fn plain_hero(rng: &mut Rng) -> (String, String) {
+    let being = word(rng, BEINGS);
+    (article(being), format!("the {being}"))
+}
+
+/// A place that everybody knows, with its preposition.
+pub(crate) fn plain_place(rng: &mut Rng) -> String {
+    word(rng, PLACES).to_owned()
+}
+
 /// A place, with its preposition.
 pub(crate) fn place(rng: &mut Rng) -> String {
     match rng.u8(..10) {
-        0..7 => word(rng, PLACES).to_string(),
+        0..5 => word(rng, PLACES).to_string(),
+        5 | 6 => {
+            let (how, where_) = (word(rng, MANNERS), word(rng, SPOTS));
+            format!("in {}", article(&format!("{how} {where_}")))
+        }
         7..9 => format!("in {} {}", word(rng, SITES), unheard(rng)),
         _ => format!("in {}", unheard(rng)),
     }
@@ -247,9 +272,4 @@ fn article(noun: &str) -> String {
     // One says "a unicorn".
     let article = if noun.starts_with("uni") { "a" } else { article };
     format!("{article} {noun}")
-}
-
-/// Words that heroes and places are made of, to be spelled.
-pub(crate) fn words() -> impl Iterator<Item = &'static str> {
-    [BEINGS, MANNERS].into_iter().flatten().copied()
 }

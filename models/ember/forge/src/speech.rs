@@ -1,9 +1,11 @@
 //! How people type: the same question with and without politeness, capitals, a question mark, and
 //! with a slip of the finger now and then.
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use fastrand::Rng;
 
-use crate::pattern::word;
+use crate::pattern::{pick, word};
 
 const BEFORE: &[&str] = &[
     "please tell me",
@@ -88,10 +90,86 @@ const AFTER: &[&str] = &[
     "if that is possible",
 ];
 
+/// Why somebody asks.
+const REASONS: &[&str] = &[
+    "I am on a train",
+    "my boss wants to know",
+    "I am writing a guide",
+    "my friend asked me",
+    "I could not find it in the manual",
+    "I have been looking for an hour",
+    "I forgot",
+    "I have an old laptop",
+    "I am at work",
+    "we have a small office",
+    "I am preparing a talk",
+    "I teach a class",
+    "I use it every day",
+    "I just installed it",
+    "I am a beginner",
+    "I come from another tool",
+    "I am in a hurry",
+    "this is my first day with it",
+    "it is late",
+    "I am a bit lost",
+    "my colleague does not believe me",
+    "I am curious",
+    "I want to try something",
+    "I am testing things",
+    "I read about it somewhere",
+    "it has been bothering me",
+    "there must be a way",
+    "I am setting up a new machine",
+    "somebody told me to ask you",
+    "I saw it in a video",
+];
+
+/// Words that a hasty person leaves out.
+const IDLE: &[&str] = &[
+    "the", "a", "an", "do", "does", "is", "are", "to", "can", "could", "of", "my", "this", "that",
+    "I", "it", "there", "for", "in", "would", "please", "you", "me", "with",
+];
+
+/// Words that mean about the same, a group a line; `-` stands for a space.
+static SYNONYMS: LazyLock<BTreeMap<&str, Vec<Vec<&str>>>> = LazyLock::new(|| {
+    let mut synonyms = BTreeMap::<_, Vec<_>>::new();
+    for line in include_str!("../../data/synonyms.txt").lines() {
+        let group: Vec<_> = line.split_whitespace().collect();
+        for it in &group {
+            synonyms.entry(*it).or_default().push(group.clone());
+        }
+    }
+    synonyms
+});
+
+/// `phrase`, which is about the topics, in other words.
+pub(crate) fn reworded(rng: &mut Rng, phrase: &str) -> String {
+    let (swap, drop) = (chance(rng, 50), chance(rng, 10));
+    let words: Vec<&str> = phrase.split(' ').collect();
+    let mut said = Vec::with_capacity(words.len());
+    for (at, &it) in words.iter().enumerate() {
+        // What follows `ingle`, a flag or a command in a chat belongs to it.
+        let bound = at > 0
+            && (words[at - 1].eq_ignore_ascii_case("ingle")
+                || words[at - 1].starts_with(['-', '/']));
+        if drop && words.len() > 3 && IDLE.contains(&it) && chance(rng, 40) {
+            continue;
+        }
+        match SYNONYMS.get(it) {
+            Some(groups) if swap && !bound && chance(rng, 35) => {
+                let group = pick(rng, groups.as_slice());
+                said.push(word(rng, group).replace('-', " "));
+            }
+            _ => said.push(it.to_owned()),
+        }
+    }
+    if said.is_empty() { phrase.to_owned() } else { said.join(" ") }
+}
+
 /// `phrase` as somebody would type it.
 pub(crate) fn typed(rng: &mut Rng, phrase: &str) -> String {
-    let mut text = phrase.to_owned();
-    if chance(rng, 16) {
+    let mut text = if chance(rng, 7) { explained(rng, phrase) } else { phrase.to_owned() };
+    if chance(rng, 14) {
         let joint = word(rng, &[" ", ", ", ", ", ": ", "! ", ". "]);
         text = format!("{}{joint}{text}", word(rng, BEFORE));
     }
@@ -113,6 +191,17 @@ pub(crate) fn typed(rng: &mut Rng, phrase: &str) -> String {
         return text;
     }
     text + word(rng, &["?", "?", "?", "", "", "", ".", "!", " ?"])
+}
+
+/// With the reason for which somebody asks.
+fn explained(rng: &mut Rng, text: &str) -> String {
+    let reason = word(rng, REASONS);
+    match rng.u8(..4) {
+        0 => format!("{text}, {reason}"),
+        1 => format!("{text}? {}", capital(reason)),
+        2 => format!("{reason}, {text}"),
+        _ => format!("{}. {text}", capital(reason)),
+    }
 }
 
 /// As some write it: `I'm`, `what's`, `dont`.
@@ -173,4 +262,19 @@ pub(crate) fn capital(text: &str) -> String {
 /// True in `percent` of a hundred cases.
 pub(crate) fn chance(rng: &mut Rng, percent: u8) -> bool {
     rng.u8(..100) < percent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_flags_keep_their_words() {
+        let mut rng = Rng::with_seed(1);
+        let asks =
+            [("ingle show", "what does ingle show tell"), ("--stop end", "how does --stop end it")];
+        for (kept, ask) in asks {
+            assert!((0..500).all(|_| reworded(&mut rng, ask).contains(kept)), "{kept}");
+        }
+    }
 }

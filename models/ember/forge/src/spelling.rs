@@ -1,11 +1,10 @@
 //! Spelling a word and counting its letters: by spelling it first.
 
+use std::sync::LazyLock;
+
 use fastrand::Rng;
 
-use crate::{
-    pattern::{pick, word},
-    topics::Turn,
-};
+use crate::{pattern::word, topics::Turn};
 
 const SPELL: &[&str] = &[
     "spell {}",
@@ -28,6 +27,44 @@ const SPELL: &[&str] = &[
     "I forgot how to spell {}",
     "spell {} letter by letter",
     "{} spelled out",
+    "how is the word {} spelled",
+    "how does one spell {}",
+    "how do people spell {}",
+    "what is the spelling of {}",
+    "the letters of {}",
+    "the letters in {}, one by one",
+    "{}, letter by letter",
+    "list the letters of {}",
+    "name the letters of {}",
+    "break {} into letters",
+    "take {} apart, letter by letter",
+    "spell this word: {}",
+    "spell: {}",
+    "can you spell the word {}",
+    "would you spell {}",
+    "what is the right spelling of {}",
+    "what is the correct way to spell {}",
+    "how to spell {}",
+    "how to write {}",
+    "how is {} written",
+    "how do you write {} correctly",
+    "help me spell {}",
+    "my daughter has to spell {}",
+    "my homework is to spell {}",
+    "I cannot spell {}",
+    "I never know how {} is spelled",
+    "which letters make up {}",
+    "what letters make the word {}",
+    "put hyphens between the letters of {}",
+    "give me {} one letter at a time",
+    "say the letters of {}",
+    "tell me the letters in {}",
+    "{} spelling",
+    "spell {} slowly",
+    "do you know how to spell {}",
+    "do you know how {} is spelled",
+    "show me how {} is spelled",
+    "how many and which letters does {} consist of, spell it",
 ];
 
 const COUNT: &[&str] = &[
@@ -41,6 +78,16 @@ const COUNT: &[&str] = &[
     "how many letters has {}",
     "number of letters in the word {}",
     "what is the number of letters in {}",
+    "how many letters long is {}",
+    "how long is {} in letters",
+    "letters in {}, how many",
+    "letter count of {}",
+    "count how many letters {} has",
+    "of how many letters is {} made",
+    "how many characters does the word {} have",
+    "how many letters do I need to write {}",
+    "what is the length of the word {}",
+    "length of {}",
 ];
 
 const BACKWARDS: &[&str] = &[
@@ -55,20 +102,32 @@ const BACKWARDS: &[&str] = &[
     "how do you spell {} backwards",
 ];
 
-/// A question about the letters of one of `words`.
-pub(crate) fn turn(rng: &mut Rng, words: &[String]) -> Turn {
-    let chosen = pick(rng, words);
+/// Words of every day: so few that each is met often enough to be learned letter by letter.
+pub(crate) const WORDS: &str = include_str!("../../data/words.txt");
+
+/// A question about the letters of a word of every day.
+pub(crate) fn turn(rng: &mut Rng) -> Turn {
+    let chosen = everyday(rng);
     let letters = |it: Vec<char>| it.into_iter().map(String::from).collect::<Vec<_>>().join("-");
     let spelled = letters(chosen.chars().collect());
-    let (frames, answer) = match rng.u8(..10) {
-        0..6 => (SPELL, format!("{spelled}.")),
-        6..9 => (COUNT, format!("{spelled}: {} letters.", chosen.len())),
-        _ => (BACKWARDS, format!("{}.", letters(chosen.chars().rev().collect()))),
+    let (frames, answer) = match rng.u8(..20) {
+        0..13 => (SPELL, format!("{spelled}.")),
+        13..18 => (COUNT, format!("{spelled}: {} letters.", chosen.len())),
+        _ => {
+            let turned = letters(chosen.chars().rev().collect());
+            (BACKWARDS, format!("{spelled}, and backwards {turned}."))
+        }
     };
     let quoted = match rng.u8(..6) {
         0 => format!("\"{chosen}\""),
         1 => format!("'{chosen}'"),
-        _ => chosen.clone(),
+        _ => chosen.to_owned(),
     };
     Turn { ask: word(rng, frames).replace("{}", &quoted), answer }
+}
+
+/// A word of every day.
+pub(crate) fn everyday(rng: &mut Rng) -> &'static str {
+    static LIST: LazyLock<Vec<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
+    LIST[rng.usize(..LIST.len())]
 }

@@ -97,56 +97,58 @@ const PLOTS: &[&[&str]] = &[
     &[
         "One evening the lights went out and everybody was afraid.",
         "{Name} took a small lamp and went from door to door.",
-        "Soon the night was bright again, and there was warm soup for all.",
+        "Soon the night {place} was bright again, and there was warm soup for all.",
     ],
     &[
         "Every morning {name} heard a strange song and did not know where it came from.",
         "So {name} followed it over stones and water, and found a bird that had lost its friends.",
-        "They sang together, and from that day on neither was alone.",
+        "They sang together, and from that day on neither was alone {place}.",
     ],
     &[
         "It had not rained for many weeks, and the flowers hung their heads.",
         "{Name} carried water in a tiny cup, all day long, and never gave up.",
-        "In the night the rain came, and in the morning everything was green.",
+        "In the night the rain came, and in the morning everything {place} was green.",
     ],
     &[
         "Nobody believed that {name} could win the great race.",
         "But {name} had practised in secret and ran as fast as the wind.",
-        "At the end {name} shared the prize with all the others, and they danced until midnight.",
+        "At the end {name} shared the prize with all the others, and they danced {place} until midnight.",
     ],
     &[
-        "{Name} found an old map with a red cross on it.",
-        "The way was long, and the box under the cross was very small.",
+        "{Name} found an old map that somebody had left {place}.",
+        "The way was long, and the box at its end was very small.",
         "In it lay a key and a letter: the best treasure is a friend who helps you to look for it.",
     ],
     &[
         "One day a loud noise came from behind the hill.",
         "All ran away, but {name} went to look and found a little dragon with a cold.",
-        "A cup of hot tea helped at once, and the dragon kept everyone warm all winter.",
+        "A cup of hot tea helped at once, and the dragon kept everyone {place} warm all winter.",
     ],
     &[
         "{Name} wanted to fly more than anything else.",
         "The first wings were too heavy and the second too small, but the third ones carried {name} up to the clouds.",
-        "From there the world looked round and quiet, and {name} was back in time for supper.",
+        "From there the world looked round and quiet, and {name} was back {place} in time for supper.",
     ],
     &[
-        "One morning all the clocks had stopped.",
+        "One morning all the clocks {place} had stopped.",
         "{Name} climbed up to the biggest one and found a mouse asleep between the wheels.",
         "With a piece of cheese the mouse was soon awake, and time went on.",
     ],
 ];
 
-/// A wish for a story, and the story.
+/// A wish for a story, and the story. Who or where is not said is somebody or somewhere well known.
 pub(crate) fn turn(rng: &mut Rng) -> Turn {
-    let (hero, name) = names::hero(rng);
-    let place = names::place(rng);
     let frames = match rng.u8(..10) {
-        0..6 => BOTH,
-        6..8 => HERO,
-        8 => PLACE,
-        _ => NEITHER,
+        0..7 => BOTH,
+        7 | 8 => HERO,
+        _ => *pick(rng, &[PLACE, NEITHER]),
     };
-    let ask = word(rng, frames).replace("{hero}", &hero).replace("{place}", &place);
+    let frame = word(rng, frames);
+    let known = frame.contains("{hero}");
+    let (hero, name) = if known { names::hero(rng) } else { names::plain_hero(rng) };
+    let known = frame.contains("{place}");
+    let place = if known { names::place(rng) } else { names::plain_place(rng) };
+    let ask = frame.replace("{hero}", &hero).replace("{place}", &place);
     Turn { ask, answer: story(rng, &hero, &name, &place) }
 }
 

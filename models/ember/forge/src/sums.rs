@@ -63,6 +63,28 @@ const FRAMES: &[&str] = &[
     "what would {} be",
     "let us calculate {}",
     "maths: {}",
+    "what do I get if I take {}",
+    "what do you get for {}",
+    "how much does {} make",
+    "how much would {} be",
+    "what number is {}",
+    "what is the result of {}",
+    "result of {}",
+    "{}, what is that",
+    "{}, how much",
+    "please do the sum {}",
+    "a sum: {}",
+    "an easy one: {}",
+    "my homework says {}",
+    "my son asks what {} is",
+    "help me with {}",
+    "are you able to work out {}",
+    "evaluate {}",
+    "I wonder what {} is",
+    "is {} hard for you",
+    "figure out {}",
+    "find {}",
+    "what comes out of {}",
 ];
 
 /// A question about numbers and its answer.
@@ -90,7 +112,22 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
     };
     let asked = spoken(rng, a, b, sign);
     let ask = story(rng, a, b, sign).unwrap_or_else(|| word(rng, FRAMES).replace("{}", &asked));
-    Turn { ask, answer: format!("{a} {sign} {b} = {result}.") }
+    Turn { ask, answer: worked_out(a, b, sign, result) }
+}
+
+/// The sum with its result; before it the tens, then the ones, where both are to be reckoned with.
+fn worked_out(a: u32, b: u32, sign: char, result: u32) -> String {
+    if sign == '+' && a < 10 && b > 10 {
+        return format!("{b} + {a} = {result}, so {a} + {b} = {result}.");
+    }
+    let (tens, ones) = (b / 10 * 10, b % 10);
+    if !"+-".contains(sign) || tens == 0 || ones == 0 || a < 10 {
+        return format!("{a} {sign} {b} = {result}.");
+    }
+    let between = if sign == '+' { a + tens } else { a - tens };
+    format!(
+        "{a} {sign} {tens} = {between}, {between} {sign} {ones} = {result}, so {a} {sign} {b} = {result}."
+    )
 }
 
 /// `7 + 8`, `7 plus 8` or `seven plus eight`.
@@ -133,6 +170,14 @@ fn story(rng: &mut Rng, a: u32, b: u32, sign: char) -> Option<String> {
             "what is the sum of {a} and {b}",
             "add {a} and {b}",
             "add {b} to {a}",
+            "I had {a} {thing} and found {b} more, how many now",
+            "the total of {a} and {b}",
+            "sum of {a} and {b}",
+            "put {a} and {b} together",
+            "what is {b} more than {a}",
+            "there are {a} {thing} here and {b} there, how many in all",
+            "what do I get if I add {b} to {a}",
+            "increase {a} by {b}",
             "{a} {thing} and {b} {thing}, how many is that",
         ],
         '-' => &[
@@ -141,11 +186,22 @@ fn story(rng: &mut Rng, a: u32, b: u32, sign: char) -> Option<String> {
             "subtract {b} from {a}",
             "take {b} away from {a}",
             "what is the difference between {a} and {b}",
+            "I had {a} {thing} and ate {b}, how many remain",
+            "there were {a} {thing}, {b} are gone, how many are there now",
+            "what is {b} less than {a}",
+            "what do I get if I take {b} from {a}",
+            "from {a} take {b}",
+            "decrease {a} by {b}",
+            "how far is it from {b} to {a}",
         ],
         '*' => &[
             "multiply {a} by {b}",
             "multiply {a} and {b}",
             "what is the product of {a} and {b}",
+            "what do I get if I multiply {a} by {b}",
+            "product of {a} and {b}",
+            "{a} rows of {b} {thing}, how many in all",
+            "one costs {b} euros, what do {a} cost",
             "{a} bags with {b} {thing} each, how many {thing} is that",
         ],
         _ => &["divide {a} by {b}", "share {a} {thing} among {b} people, how many does each get"],
@@ -194,5 +250,24 @@ fn number(n: u32) -> String {
         21..=99 => format!("{}-{}", TENS[n as usize / 10 - 2], SMALL[n as usize % 10]),
         100 => "a hundred".to_owned(),
         _ => n.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tens_come_before_ones() {
+        for (sum, expected) in [
+            ((27, 48, '+', 75), "27 + 40 = 67, 67 + 8 = 75, so 27 + 48 = 75."),
+            ((52, 17, '-', 35), "52 - 10 = 42, 42 - 7 = 35, so 52 - 17 = 35."),
+            ((7, 55, '+', 62), "55 + 7 = 62, so 7 + 55 = 62."),
+            ((27, 8, '+', 35), "27 + 8 = 35."),
+            ((7, 8, '*', 56), "7 * 8 = 56."),
+        ] {
+            let (a, b, sign, result) = sum;
+            assert_eq!(worked_out(a, b, sign, result), expected);
+        }
     }
 }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::{
     acquaintance::{self, Known},
-    names,
+    echo,
     pattern::{pick, word},
     speech::{chance, typed},
     spelling, stories, sums,
@@ -14,15 +14,13 @@ use crate::{
 };
 
 /// All that Ember is taught.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct School {
     ingle: Topics,
     concepts: Topics,
     talk: Topics,
     beyond: Topics,
     world: Topics,
-    /// Words to spell.
-    words: Vec<String>,
 }
 
 /// Several turns, and perhaps a system prompt before them.
@@ -63,16 +61,13 @@ impl School {
     ///
     /// If a file of topics makes no sense.
     pub fn open() -> anyhow::Result<Self> {
-        let mut school = Self {
+        Ok(Self {
             ingle: Topics::parse(include_str!("../../data/ingle.toml"))?,
             concepts: Topics::parse(include_str!("../../data/concepts.toml"))?,
             talk: Topics::parse(include_str!("../../data/talk.toml"))?,
             beyond: Topics::parse(include_str!("../../data/beyond.toml"))?,
             world: Topics::parse(include_str!("../../data/world.toml"))?,
-            words: Vec::new(),
-        };
-        school.words = school.words_to_spell();
-        Ok(school)
+        })
     }
 
     /// The files of topics by name.
@@ -86,9 +81,35 @@ impl School {
         ]
     }
 
+    /// Without every third pattern of each topic, or with nothing else.
+    pub fn part(&self, most: bool) -> Self {
+        Self {
+            ingle: self.ingle.part(most),
+            concepts: self.concepts.part(most),
+            talk: self.talk.part(most),
+            beyond: self.beyond.part(most),
+            world: self.world.part(most),
+        }
+    }
+
+    /// One question of the kind `nth`, to see what is known of it.
+    pub fn quiz(&self, rng: &mut Rng, nth: usize) -> Conversation {
+        let turn = match nth {
+            0 => self.ingle.draw(rng).0,
+            1 => self.concepts.draw(rng).0,
+            2 => self.talk.draw(rng).0,
+            3 => self.beyond.draw(rng).0,
+            4 => sums::turn(rng),
+            5 => spelling::turn(rng),
+            _ => echo::turn(rng),
+        };
+        let ask = typed(rng, &turn.ask);
+        Conversation { system: None, turns: vec![Turn { ask, ..turn }] }
+    }
+
     /// One conversation.
     pub fn conversation(&self, rng: &mut Rng, split: Split) -> Conversation {
-        let n = *pick(rng, &[1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 8]);
+        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 6]);
         let system = chance(rng, 6).then(|| word(rng, SYSTEMS).to_owned());
         let mut turns: Vec<Turn> = Vec::new();
         let (mut known, mut then) = (Known::default(), None);
@@ -121,35 +142,21 @@ impl School {
             return turn;
         }
         let topics = match rng.u8(..100) {
-            0..33 => &self.ingle,
-            33..60 => &self.concepts,
-            60..70 => &self.talk,
-            70..80 => &self.beyond,
-            80..84 => &self.world,
-            84..89 => return fitting(split, || (sums::turn(rng), ())).0,
-            89..93 => return fitting(split, || (spelling::turn(rng, &self.words), ())).0,
-            93..97 => return fitting(split, || (stories::turn(rng), ())).0,
+            0..26 => &self.ingle,
+            26..48 => &self.concepts,
+            48..57 => &self.talk,
+            57..64 => &self.beyond,
+            64..65 => &self.world,
+            65..74 => return fitting(split, || (sums::turn(rng), ())).0,
+            74..82 => return fitting(split, || (spelling::turn(rng), ())).0,
+            82..89 => return fitting(split, || (stories::turn(rng), ())).0,
+            89..96 => return fitting(split, || (echo::turn(rng), ())).0,
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
         };
         let (turn, next) = fitting(split, || topics.draw(rng));
         *then = (!next.is_empty()).then_some((topics, next));
         turn
-    }
-
-    /// Whole words of what is said here, lower case.
-    fn words_to_spell(&self) -> Vec<String> {
-        let answers = self.topics().into_iter().flat_map(|(_, topics)| topics.answers());
-        let mut words: BTreeSet<&str> = names::words().collect();
-        for answer in answers {
-            let plain = |it: &&str| {
-                (3..=10).contains(&it.len()) && it.bytes().all(|it| it.is_ascii_lowercase())
-            };
-            for text in answer.split('`').step_by(2) {
-                words.extend(text.split(|it: char| !it.is_ascii_alphabetic()).filter(plain));
-            }
-        }
-        words.into_iter().map(str::to_owned).collect()
     }
 
     /// What answers quote between backticks, among it every command that is taught.

@@ -6,17 +6,20 @@ use anyhow::{Context, bail, ensure};
 use fastrand::Rng;
 use serde::Deserialize;
 
-use crate::pattern::{Lists, Pattern, Taken, pick};
+use crate::{
+    pattern::{Lists, Pattern, Taken, pick},
+    speech::reworded,
+};
 
 /// One of the files of `../data`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Topics {
     topics: Vec<Topic>,
     lists: Lists,
 }
 
 /// A topic: questions that mean the same, with their answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Topic {
     name: String,
     ask: Vec<Pattern>,
@@ -74,6 +77,13 @@ impl Topics {
         Ok(Self { topics, lists })
     }
 
+    /// Without every third pattern of each topic, or with nothing else.
+    pub(crate) fn part(&self, most: bool) -> Self {
+        let mut part = self.clone();
+        part.topics.iter_mut().for_each(|it| it.part(most));
+        part
+    }
+
     /// A question of any topic; with it what may be asked next.
     pub(crate) fn draw(&self, rng: &mut Rng) -> (Turn, &[Topic]) {
         let topic = pick(rng, &self.topics);
@@ -105,17 +115,16 @@ impl Topics {
         self.lists.iter().fold(answer.to_owned(), fill)
     }
 
-    /// Phrases that stand for two topics, with the topics' names: what nobody could answer right.
-    pub fn clashes(&self, draws: usize) -> BTreeMap<String, BTreeSet<String>> {
+    /// Phrases, each with the names of the topics that it stands for.
+    pub fn meanings(&self, draws: usize) -> BTreeMap<String, BTreeSet<String>> {
         let mut rng = Rng::with_seed(0);
         let mut meanings = BTreeMap::<String, BTreeSet<String>>::new();
         for topic in &self.topics {
             for _ in 0..draws {
-                let Turn { ask, .. } = topic.turn(&mut rng, &self.lists);
+                let ask = pick(&mut rng, &topic.ask).draw(&mut rng, &self.lists, &mut Taken::new());
                 meanings.entry(ask.to_lowercase()).or_default().insert(topic.name.clone());
             }
         }
-        meanings.retain(|_, names| names.len() > 1);
         meanings
     }
 
@@ -127,9 +136,21 @@ impl Topics {
 }
 
 impl Topic {
+    fn part(&mut self, most: bool) {
+        if self.ask.len() > 2 {
+            let mut at = 0;
+            self.ask.retain(|_| {
+                at += 1;
+                (at % 3 == 2) != most
+            });
+        }
+        self.then.iter_mut().for_each(|it| it.part(most));
+    }
+
     fn turn(&self, rng: &mut Rng, lists: &Lists) -> Turn {
         let mut taken = Taken::new();
         let ask = pick(rng, &self.ask).draw(rng, lists, &mut taken);
+        let ask = reworded(rng, &ask);
         let mut answer = pick(rng, &self.answers).clone();
         for (slot, word) in taken {
             answer = answer.replace(&format!("{{{slot}}}"), &word);
