@@ -2,13 +2,15 @@
 
     python train.py WORK [--steps N] [--stop-at N]
 
-WORK is the folder into which `ember-forge corpus` wrote train.bin and held-out.bin. It writes there
-checkpoint.pt (from which a second start goes on), loss.csv, loss.svg, report.json and
+WORK is the folder into which `ember-forge corpus` wrote train.bin, held-out.bin and tokenizer.json. It
+writes there checkpoint.pt (from which a second start goes on), loss.csv, loss.svg, report.json and
 ember.safetensors, whose names and order of rows are GGUF's. The same seed gives the same losses.
+Where the corpus was made with `--quiz`, it says in the end how many of those answers are right to the letter.
 """
 
 import argparse
 import csv
+import glob
 import json
 import math
 import os
@@ -21,13 +23,13 @@ from torch.nn import functional as F
 
 SEED = 1
 CONTEXT = 1024
-SHAPE = dict(context=CONTEXT, width=256, hidden=768, layers=5, heads=4, kv_heads=2,
+SHAPE = dict(context=CONTEXT, width=256, hidden=512, layers=4, heads=4, kv_heads=2,
              rope_base=10000.0, norm_epsilon=1e-5)
+HEAD = SHAPE["width"] // SHAPE["heads"]
 VOCABULARY = 4096
-ROWS = 32            # sequences a step
-SHORT, LONG = 256, 1024  # tokens a sequence; the last tenth of the steps sees the long ones
+BATCH = 2048         # tokens a step, at most
 PEAK_ADAM, PEAK_MUON = 3e-3, 1.5e-2
-EVERY = 100          # steps between measurements and checkpoints
+EVERY = 200          # steps between measurements and checkpoints
 
 
 class Norm(nn.Module):
@@ -36,13 +38,20 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x):
-        return F.rms_norm(x, self.weight.shape, self.weight, SHAPE["norm_epsilon"])
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), SHAPE["norm_epsilon"])
 
 
-def matrix(rows, columns):
-    layer = nn.Linear(columns, rows, bias=False)
-    nn.init.normal_(layer.weight, std=0.02)
-    return layer
+class Matrix(nn.Module):
+    """Weights alone: several of them are multiplied at once."""
+
+    def __init__(self, rows, columns, deviation=0.02):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(rows, columns) * deviation)
+
+
+def times(x, *matrices):
+    """`x` times all of them, side by side, in 16 bits."""
+    return F.linear(x, torch.cat([it.weight for it in matrices]).bfloat16())
 
 
 class Block(nn.Module):
@@ -50,65 +59,64 @@ class Block(nn.Module):
 
     def __init__(self):
         super().__init__()
-        width, head = SHAPE["width"], SHAPE["width"] // SHAPE["heads"]
+        width, hidden, kv = SHAPE["width"], SHAPE["hidden"], HEAD * SHAPE["kv_heads"]
+        last = 0.02 / math.sqrt(2 * SHAPE["layers"])
         self.attn_norm, self.ffn_norm = Norm(width), Norm(width)
-        self.attn_q = matrix(head * SHAPE["heads"], width)
-        self.attn_k = matrix(head * SHAPE["kv_heads"], width)
-        self.attn_v = matrix(head * SHAPE["kv_heads"], width)
-        self.attn_output = matrix(width, width)
-        self.ffn_gate = matrix(SHAPE["hidden"], width)
-        self.ffn_up = matrix(SHAPE["hidden"], width)
-        self.ffn_down = matrix(width, SHAPE["hidden"])
-        for last in (self.attn_output, self.ffn_down):
-            last.weight.data /= math.sqrt(2 * SHAPE["layers"])
+        self.attn_q, self.attn_k, self.attn_v = Matrix(width, width), Matrix(kv, width), Matrix(kv, width)
+        self.attn_output = Matrix(width, width, last)
+        self.ffn_gate, self.ffn_up = Matrix(hidden, width), Matrix(hidden, width)
+        self.ffn_down = Matrix(width, hidden, last)
 
-    def forward(self, x, turn):
+    def forward(self, x, turn, mask):
         rows, n, width = x.shape
-        h = self.attn_norm(x)
-        heads = lambda it, n_heads: it.view(rows, n, n_heads, -1).transpose(1, 2)
-        q = turned(heads(self.attn_q(h), SHAPE["heads"]), turn)
-        k = turned(heads(self.attn_k(h), SHAPE["kv_heads"]), turn)
-        v = heads(self.attn_v(h), SHAPE["kv_heads"])
-        group = SHAPE["heads"] // SHAPE["kv_heads"]
-        k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        h = F.scaled_dot_product_attention(q, k, v.to(q.dtype), is_causal=True)
-        x = x + self.attn_output(h.transpose(1, 2).reshape(rows, n, width))
-        h = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        heads, kv = SHAPE["heads"], SHAPE["kv_heads"]
+        qkv = times(self.attn_norm(x), self.attn_q, self.attn_k, self.attn_v)
+        qk, v = qkv.view(rows, n, heads + 2 * kv, HEAD).split([heads + kv, kv], 2)
+        q, k = turned(qk, turn).transpose(1, 2).split([heads, kv], 1)
+        k, v = (repeated(it, heads // kv) for it in (k, v.transpose(1, 2)))
+        # Spelled out: rows are so short that this is faster than the fused kernel.
+        scores = (q @ k.mT).float() * HEAD ** -0.5 + mask
+        h = scores.softmax(-1).bfloat16() @ v
+        x = x + times(h.transpose(1, 2).reshape(rows, n, width), self.attn_output)
+        gate, up = times(self.ffn_norm(x), self.ffn_gate, self.ffn_up).chunk(2, -1)
+        return x + times(F.silu(gate) * up, self.ffn_down)
+
+
+def repeated(x, group):
+    """Each head `group` times in a row."""
+    return x[:, :, None].expand(-1, -1, group, -1, -1).flatten(1, 2)
 
 
 def turned(x, turn):
-    """Rotates neighbouring pairs, GGUF's order for `llama`."""
-    cos, sin = turn
-    even, odd = x[..., 0::2].float(), x[..., 1::2].float()
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2).to(torch.bfloat16)
+    """Rotates halves; `exported` brings the rows into GGUF's order, which is pairs."""
+    (cos, sin), (a, b) = turn, x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
 
 
 class Ember(nn.Module):
     def __init__(self):
         super().__init__()
-        self.token_embd = nn.Embedding(VOCABULARY, SHAPE["width"])
-        nn.init.normal_(self.token_embd.weight, std=0.02)
+        self.token_embd = Matrix(VOCABULARY, SHAPE["width"])
         self.blk = nn.ModuleList(Block() for _ in range(SHAPE["layers"]))
         self.output_norm = Norm(SHAPE["width"])
-        head = SHAPE["width"] // SHAPE["heads"]
-        speed = SHAPE["rope_base"] ** (-torch.arange(0, head, 2) / head)
-        angle = torch.outer(torch.arange(CONTEXT).float(), speed)
-        self.cos, self.sin = angle.cos(), angle.sin()
+        speed = SHAPE["rope_base"] ** (-torch.arange(0, HEAD, 2) / HEAD)
+        angle = torch.outer(torch.arange(CONTEXT).float(), speed)[:, None]
+        self.cos, self.sin = angle.cos().bfloat16(), angle.sin().bfloat16()
 
-    def forward(self, ids, wanted):
-        """The sum of the losses where `wanted`, and their number."""
-        n = ids.shape[1] - 1
-        x = self.token_embd(ids[:, :-1])
+    def forward(self, ids, at):
+        """The logits of the positions `at`, counted over all rows."""
+        n = ids.shape[1]
+        x = F.embedding(ids, self.token_embd.weight).bfloat16()
+        mask = torch.full((n, n), -1e9).triu(1)
         for block in self.blk:
-            x = block(x, (self.cos[:n], self.sin[:n]))
-        x = self.output_norm(x)[wanted[:, 1:]]
-        logits = F.linear(x, self.token_embd.weight)
-        return F.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]], reduction="sum"), len(x)
+            x = block(x, (self.cos[:n], self.sin[:n]), mask)
+        x = self.output_norm(x.flatten(0, 1).index_select(0, at))
+        return times(x, self.token_embd).float()
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose every update is made orthogonal (Jordan et al., 2024), for matrices."""
+    """Momentum whose every update is made orthogonal (Jordan et al., 2024), for matrices: those of one
+    shape together."""
 
     def __init__(self, parameters, lr):
         super().__init__(parameters, dict(lr=lr))
@@ -116,52 +124,67 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
+            shapes = {}
             for p in group["params"]:
-                state = self.state[p]
-                momentum = state.setdefault("momentum", torch.zeros_like(p))
-                momentum.lerp_(p.grad, 0.05)
-                update = orthogonal(p.grad.lerp(momentum, 0.95))
-                p.mul_(1 - group["lr"] * 0.05)
-                p.add_(update, alpha=-group["lr"] * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+                shapes.setdefault(p.shape, []).append(p)
+            for (rows, columns), alike in shapes.items():
+                grads = torch.stack([p.grad for p in alike])
+                momentum = self.state[alike[0]].setdefault("momentum", torch.zeros_like(grads))
+                momentum.lerp_(grads, 0.05)
+                rate = group["lr"] * max(1, rows / columns) ** 0.5
+                for p, update in zip(alike, orthogonal(grads.lerp_(momentum, 0.95))):
+                    p.mul_(1 - group["lr"] * 0.05).add_(update, alpha=-rate)
 
 
 def orthogonal(g):
-    """Five steps of Newton and Schulz towards the nearest matrix with equal singular values."""
-    x = g.bfloat16()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return (x.T if tall else x).float()
+    """Four steps of Newton and Schulz towards the nearest matrices with equal singular values."""
+    tall = g.shape[1] > g.shape[2]
+    x = g.mT.bfloat16().contiguous() if tall else g.bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(4):
+        a = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return (x.mT if tall else x).float()
 
 
 class Tokens:
-    """A file of conversations in a row, cut into sequences in an order that the seed decides."""
+    """A file of conversations; each batch holds whole ones of about the same length, one a row."""
 
-    def __init__(self, path):
+    def __init__(self, path, begin):
         self.raw = np.fromfile(path, dtype="<u2")
+        starts = np.flatnonzero((self.raw & 0x7fff) == begin)
+        ends = np.minimum(np.append(starts[1:], len(self.raw)), starts + CONTEXT)
+        chance = np.random.default_rng(SEED)
+        self.batches = [[]]
+        for it in np.argsort(ends - starts + chance.random(len(starts))):
+            if (len(self.batches[-1]) + 1) * (ends[it] - starts[it]) > BATCH:
+                self.batches.append([])
+            self.batches[-1].append((starts[it], ends[it]))
+        self.batches = [it for it in self.batches if it]
+        chance.shuffle(self.batches)
 
-    def batch(self, step, rows, n):
-        order = np.random.default_rng((SEED, step))
-        begins = order.integers(0, len(self.raw) - n - 1, rows)
-        return self.at(begins, n)
-
-    def at(self, begins, n):
-        raw = torch.from_numpy(np.stack([self.raw[b:b + n + 1] for b in begins]).astype(np.int64))
-        return raw & 0x7fff, raw >> 15 == 1
+    def batch(self, nth):
+        """Tokens, where the next one is to be said, and that one."""
+        rows = self.batches[nth % len(self.batches)]
+        raw = np.zeros((len(rows), max(end - begin for begin, end in rows)), np.int64)
+        for row, (begin, end) in zip(raw, rows):
+            row[:end - begin] = self.raw[begin:end]
+        raw = torch.from_numpy(raw)
+        ids, said = raw & 0x7fff, raw[:, 1:] >> 15 == 1
+        return ids[:, :-1], torch.nonzero(said.flatten()).flatten(), ids[:, 1:][said]
 
 
 @torch.no_grad()
-def held_out_loss(model, tokens):
-    total, count = 0.0, 0
-    for begin in range(0, min(len(tokens.raw) - SHORT - 1, 64 * SHORT), 16 * SHORT):
-        begins = [b for b in range(begin, begin + 16 * SHORT, SHORT) if b + SHORT < len(tokens.raw)]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss, n = model(*tokens.at(begins, SHORT))
-        total, count = total + loss.item(), count + n
-    return total / count
+def examined(model, tokens, most):
+    """The mean loss, and how many conversations are right to the letter."""
+    total, count, right, rows = 0.0, 0, 0, 0
+    for nth in range(min(most, len(tokens.batches))):
+        ids, at, wanted = tokens.batch(nth)
+        logits = model(ids, at)
+        total += F.cross_entropy(logits, wanted, reduction="sum").item()
+        wrong = (at // ids.shape[1])[logits.argmax(-1) != wanted].unique()
+        count, right, rows = count + len(wanted), right + len(ids) - len(wrong), rows + len(ids)
+    return total / count, right / rows
 
 
 def pace(step, steps):
@@ -173,12 +196,15 @@ def train(work, steps, stop_at):
     torch.manual_seed(SEED)
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
-    learn, held_out = (Tokens(os.path.join(work, it)) for it in ("train.bin", "held-out.bin"))
+    with open(os.path.join(work, "tokenizer.json")) as file:
+        begin = next(it["id"] for it in json.load(file)["added_tokens"] if it["content"] == "<|begin|>")
+    read = lambda name: Tokens(os.path.join(work, name), begin)
+    learn, held_out = read("train.bin"), read("held-out.bin")
     model = Ember()
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embd" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim < 2 or "embd" in n]
     optimizers = [Muon(matrices, PEAK_MUON),
-                  torch.optim.AdamW(others, PEAK_ADAM, betas=(0.9, 0.98), weight_decay=0.0)]
+                  torch.optim.AdamW(others, PEAK_ADAM, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
     peaks = [PEAK_MUON, PEAK_ADAM]
     done, seen, seconds, curve = 0, 0, 0.0, []
     checkpoint = os.path.join(work, "checkpoint.pt")
@@ -194,39 +220,48 @@ def train(work, steps, stop_at):
         if step == stop_at:
             return
         begun = time.perf_counter()
-        n = LONG if step >= steps * 0.9 else SHORT
-        ids, wanted = learn.batch(step, ROWS * SHORT // n, n)
+        ids, at, wanted = learn.batch(step)
         for optimizer, peak in zip(optimizers, peaks):
             for group in optimizer.param_groups:
                 group["lr"] = peak * pace(step, steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss, count = model(ids, wanted)
-        (loss / count).backward()
+        # A token weighs the same in every batch, however many are to be said in it.
+        loss = F.cross_entropy(model(ids, at), wanted, reduction="sum")
+        (loss / (BATCH / 2)).backward()
         nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        recent.append(loss.item() / count)
+        recent.append(loss.item() / len(wanted))
         seen += ids.numel()
         seconds += time.perf_counter() - begun
-        if (step + 1) % 10 == 0:
-            mean = sum(recent[-10:]) / 10
+        if (step + 1) % 50 == 0:
+            mean = sum(recent[-50:]) / len(recent[-50:])
             left = seconds / (step + 1) * (steps - step - 1)
             print(f"step {step + 1}/{steps}  loss {mean:.4f}  {seen / seconds:.0f} tokens/s  {left / 60:.0f} min left", flush=True)
         if (step + 1) % EVERY == 0 or step + 1 == steps:
-            curve.append((step + 1, sum(recent) / len(recent), held_out_loss(model, held_out)))
+            curve.append((step + 1, sum(recent) / len(recent), examined(model, held_out, 16)[0]))
             recent = []
             print(f"step {step + 1}  held-out loss {curve[-1][2]:.4f}", flush=True)
             saved = dict(model=model.state_dict(), optimizers=[it.state_dict() for it in optimizers],
                          done=step + 1, seen=seen, seconds=seconds, curve=curve)
             torch.save(saved, checkpoint + ".new")
             os.replace(checkpoint + ".new", checkpoint)
+    for path in sorted(glob.glob(os.path.join(work, "quiz-*.bin"))):
+        loss, right = examined(model, Tokens(path, begin), 1000)
+        print(f"{os.path.basename(path)}  loss {loss:.3f}  right {right:.3f}", flush=True)
     finish(work, model, steps, seen, seconds, curve)
+
+
+def exported(name, weights):
+    """Weights in 32 bits; rows of queries and keys as GGUF's `llama` wants them, pair after pair."""
+    if name.endswith(("attn_q.weight", "attn_k.weight")):
+        weights = weights.view(-1, 2, HEAD // 2, weights.shape[1]).transpose(1, 2).reshape(weights.shape)
+    return weights.float().contiguous()
 
 
 def finish(work, model, steps, seen, seconds, curve):
     from safetensors.torch import save_file
-    state = {name: it.float().contiguous() for name, it in model.state_dict().items()}
+    state = {name: exported(name, it) for name, it in model.state_dict().items()}
     save_file(state, os.path.join(work, "ember.safetensors"))
     report = dict(shape=SHAPE, steps=steps, tokens=seen, minutes=seconds / 60, held_out_loss=curve[-1][2], seed=SEED)
     with open(os.path.join(work, "report.json"), "w") as file:
@@ -261,7 +296,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--stop-at", type=int, help="end after so many steps, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.stop_at)
