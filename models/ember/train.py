@@ -296,7 +296,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=4200)
     parser.add_argument("--stop-at", type=int, help="end after so many steps, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.stop_at)
