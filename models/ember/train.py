@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 SEED = 1
 CONTEXT = 1024
-SHAPE = dict(context=CONTEXT, width=256, hidden=512, layers=4, heads=4, kv_heads=2,
+SHAPE = dict(context=CONTEXT, width=256, hidden=768, layers=5, heads=4, kv_heads=2,
              rope_base=10000.0, norm_epsilon=1e-5)
 HEAD = SHAPE["width"] // SHAPE["heads"]
 VOCABULARY = 4096
@@ -296,7 +296,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=4200)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--stop-at", type=int, help="end after so many steps, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.stop_at)
