@@ -10,9 +10,18 @@ use ingle_tests::binary::Place;
 fn help_of_every_verb() {
     let place = Place::new();
     let mut all = String::new();
-    for verb in
-        ["", "run", "show", "bench", "perplexity", "quantize", "logits", "tokenize", "completions"]
-    {
+    for verb in [
+        "",
+        "run",
+        "show",
+        "bench",
+        "perplexity",
+        "quantize",
+        "merge",
+        "logits",
+        "tokenize",
+        "completions",
+    ] {
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
         let told = place.run_with(&args, b"", &[("INGLE_THREADS", ""), ("COLUMNS", "100")]);
         let help = told.strip_prefix("exit 0\n-- stdout\n").unwrap_or(&told);

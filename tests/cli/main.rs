@@ -9,6 +9,7 @@ mod commands;
 mod folders;
 mod help;
 mod obeyed;
+mod paths;
 mod quantize;
 mod refusals;
 

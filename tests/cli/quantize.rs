@@ -1,6 +1,7 @@
-//! `quantize` and `perplexity`.
+//! `quantize`, `merge` and `perplexity`.
 
 use expect_test::expect;
+use loader::{Bytes, Format, ModelFile, Value, gguf::Writer};
 
 use crate::{check, place};
 
@@ -155,6 +156,88 @@ fn perplexity_is_measured_and_compared() {
         error: a window of 3 tokens has no second half
 
         hint: `-c 512` is usual
+    "#]],
+    );
+}
+
+/// An adapter that changes a matrix of the built-in model a little.
+fn adapter() -> Vec<u8> {
+    let model = ModelFile::from_bytes("ember", Bytes::new(ember::GGUF), &[]).expect("sound");
+    let [rows, cols] = model.tensors["blk.0.ffn_down.weight"].shape[..] else { panic!("a matrix") };
+    let mut writer = Writer::new();
+    for (key, text) in [
+        ("general.type", "adapter"),
+        ("general.architecture", model.architecture()),
+        ("adapter.type", "lora"),
+    ] {
+        writer.set(key, Value::String(text.to_owned()));
+    }
+    writer.set("adapter.lora.alpha", Value::F32(1.0));
+    for (which, shape) in [("a", [1, cols]), ("b", [rows, 1])] {
+        let bytes = Format::F32.encode(&vec![0.25; shape[0] * shape[1]]);
+        writer.tensor(format!("blk.0.ffn_down.weight.lora_{which}"), Format::F32, &shape, bytes);
+    }
+    writer.to_bytes()
+}
+
+#[test]
+fn an_adapter_runs_beside_a_model_and_is_merged_into_it() {
+    let place = place();
+    place.file("lora.gguf", adapter());
+    let logits = |args: &[&str]| {
+        let found = place.run(&[&["logits", "--ids", "1,2,3", "-o", "out"], args].concat());
+        assert!(found.starts_with("exit 0"), "{found}");
+        std::fs::read(place.path().join("out")).expect("it was written")
+    };
+    let plain = logits(&["ember"]);
+    assert!(plain != logits(&["ember", "--lora", "lora.gguf:0.5"]), "beside the model");
+    assert!(plain == logits(&["ember", "--lora", "lora.gguf:0"]), "times nothing");
+    let merge = ["merge", "ember", "merged.gguf", "--lora", "lora.gguf:0.5"];
+    check(
+        &place,
+        &merge,
+        expect![[r#"
+        exit 0
+        -- stdout
+        file           merged.gguf
+        mix            as it was
+        weights        5.1 MiB, 8.51 bits a weight; it was 5.1 MiB, 8.51 bits
+        F32                  11 tensors      11.0 KiB
+        Q8_0                 36 tensors       5.0 MiB
+    "#]],
+    );
+    assert!(plain != logits(&["merged.gguf"]), "in the model");
+    check(
+        &place,
+        &["run", "lora.gguf", "hello"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot load `lora.gguf`
+          cause: `lora.gguf` is an adapter, not a model
+
+        hint: name the model that it was made for, and `--lora` it
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "parrot.gguf", "--lora", "parrot.gguf", "hello"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: the adapter `parrot.gguf` cannot be used
+          cause: it is no LoRA adapter: it has no `general.type`
+
+        hint: name a GGUF file with `general.type` = `adapter`, or a folder with `adapter_config.json` and `adapter_model.safetensors`
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "parrot.gguf", "--lora", "none.gguf", "hello"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is no adapter `none.gguf`
     "#]],
     );
 }

@@ -8,7 +8,7 @@ use engine::{
 };
 use kernels::cpu::{Isa, Precision};
 use loader::{
-    Bytes, ModelFile,
+    Bytes, ModelFile, Value,
     gguf::{Announced, Stream},
     quantise::{Conversion, Mix},
 };
@@ -17,9 +17,17 @@ use crate::data::{Device, Expected, folders, json, logits, max_diff};
 
 /// The file that `ingle quantize FOLDER … MIX` makes.
 fn converted(file: &ModelFile, mix: Mix) -> Result<ModelFile, String> {
-    let conversion = Conversion::new(file, mix, None).map_err(|it| it.to_string())?;
+    let conversion = Conversion::new(file, Some(mix), None).map_err(|it| it.to_string())?;
+    Ok(written(&conversion, gguf_keys(file).map_err(|it| it.to_string())?))
+}
+
+/// The file that a conversion makes, with more keys.
+pub(crate) fn written(
+    conversion: &Conversion<'_>,
+    keys: impl IntoIterator<Item = (String, Value)>,
+) -> ModelFile {
     let mut metadata = conversion.metadata();
-    for (key, value) in gguf_keys(file).map_err(|it| it.to_string())? {
+    for (key, value) in keys {
         metadata.insert(key, value);
     }
     let tensors: Vec<_> = conversion
@@ -30,11 +38,11 @@ fn converted(file: &ModelFile, mix: Mix) -> Result<ModelFile, String> {
     let mut stream = Stream::new(Vec::new(), &metadata, &tensors).expect("memory");
     for item in &conversion.items {
         let mut bytes = Vec::new();
-        item.encode(0..item.rows(), &mut bytes).map_err(|it| it.to_string())?;
+        item.encode(0..item.rows(), &mut bytes).expect("weights that are numbers");
         stream.write(&bytes).expect("memory");
     }
     let bytes = Bytes::new(stream.finish().expect("memory"));
-    ModelFile::from_bytes("converted", bytes, &[]).map_err(|it| it.to_string())
+    ModelFile::from_bytes("converted", bytes, &[]).expect("a sound file")
 }
 
 /// Whether GGUF can say what the tokenizer does; if so, it says the same.

@@ -1,11 +1,13 @@
 //! Comparisons with what other implementations computed: `families` with transformers on a tiny
-//! model of each kind, `converted` on the same after `ingle quantize`, `trained` on a trained small one and on every weight format, `real` on one
+//! model of each kind, `converted` on the same after `ingle quantize`, `adapters` on the same
+//! with LoRA, `trained` on a trained small one and on every weight format, `real` on one
 //! that people chat with.
 //!
 //! Only the models in `small` are in the repository; `INGLE_GOLDEN` and `INGLE_REAL` name the
 //! folders of the others.
 #![expect(clippy::print_stdout, reason = "what was skipped and measured is the reader's")]
 
+mod adapters;
 mod converted;
 mod data;
 mod families;

@@ -82,7 +82,7 @@ impl Ours {
         let pages = Pages { blocks: 1, block_len: PLACES, format: CacheFormat::F32 };
         let loaded = arch::load(&file, &mut cpu, pages).expect("a complete model");
         let max = Shape { rows: PLACES, seqs: 1, outputs: 1, len: PLACES };
-        let runner = Runner::new(&*loaded.model, Box::new(cpu), max).expect("a tiny plan");
+        let runner = Runner::new(&loaded, Box::new(cpu), max).expect("a tiny plan");
         Self { runner, past: 0 }
     }
 

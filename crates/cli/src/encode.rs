@@ -81,7 +81,7 @@ impl Encoder {
 ///
 /// If a weight cannot be encoded, or Ctrl-C was pressed.
 pub(crate) fn in_memory(file: &ModelFile, mix: Mix, threads: usize) -> anyhow::Result<ModelFile> {
-    let conversion = Conversion::new(file, mix, None)?;
+    let conversion = Conversion::new(file, Some(mix), None)?;
     let encoder = Encoder::new(threads, &conversion);
     let made = conversion.in_memory(|item| {
         let mut bytes = Vec::new();

@@ -47,6 +47,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Logits(args)) => commands::logits::run(args),
         Some(Command::Perplexity(args)) => commands::perplexity::run(args),
         Some(Command::Quantize(args)) => commands::quantize::run(args),
+        Some(Command::Merge(args)) => commands::quantize::merge(args),
         Some(Command::Tokenize(args)) => commands::tokenize::run(args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
     }

@@ -17,7 +17,7 @@ use loader::{
 };
 
 use crate::{
-    args::{Device, Load, Model},
+    args::{Device, Load, Lora, Model},
     encode,
     failure::Failure,
     terminal::tell,
@@ -115,11 +115,27 @@ pub(crate) fn open(
 ///
 /// As [`open`]; if a weight cannot be encoded.
 pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<ModelFile> {
-    let file = open(name, &load.override_kv, load.access())?;
+    let mut file = open(name, &load.override_kv, load.access())?;
+    adapt(&mut file, &load.lora, load.access())?;
     let Some(mix) = load.quant else { return Ok(file) };
     let made =
         encode::in_memory(&file, mix, load.threads.map_or_else(threads, |it| Ok(it.into()))?);
     made.with_context(|| format!("cannot encode `{name}` as {mix}"))
+}
+
+/// Adds the adapters to the model.
+///
+/// # Errors
+///
+/// If one is none, or is of another model.
+pub(crate) fn adapt(file: &mut ModelFile, lora: &[Lora], access: Access) -> anyhow::Result<()> {
+    for Lora { path, scale } in lora {
+        if !path.exists() {
+            return Err(Failure::new(format!("there is no adapter `{}`", path.display())).into());
+        }
+        file.adapt(path, *scale, access)?;
+    }
+    Ok(())
 }
 
 /// Threads where nobody says how many.

@@ -59,7 +59,7 @@ impl Engine {
         let config = arch::config(file)?;
         let sizes = options.sizes(&config, backend.info().cache)?;
         let model = arch::load_with(file, backend.as_mut(), config, &sizes.layout)?;
-        let runner = Runner::new(model.model.as_ref(), backend, sizes.max)?;
+        let runner = Runner::new(&model, backend, sizes.max)?;
         let info = Info {
             architecture: file.architecture().to_owned(),
             name: file.metadata.str("general.name").ok().flatten().map(str::to_owned),

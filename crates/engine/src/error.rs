@@ -77,6 +77,12 @@ pub enum LoadError {
         /// How many besides.
         more: usize,
     },
+    /// An adapter changes a tensor that is not multiplied with as it is.
+    #[error("the adapter changes `{name}`, which cannot be changed while the model runs")]
+    Adapter {
+        /// The full name.
+        name: String,
+    },
     /// The cache of the context that was asked for does not fit.
     #[error(
         "a context of {} tokens needs {} bytes of cache, {} are free",
@@ -123,6 +129,9 @@ impl LoadError {
             Self::MissingKey { key } | Self::Range { key, .. } => Some(format!(
                 "`--override-kv {key}=TYPE:VALUE` sets it, if you know what it should be"
             )),
+            Self::Adapter { .. } => {
+                Some("`ingle merge` writes a model with the adapter in it".to_owned())
+            }
             Self::CacheTooLarge { .. } => Some("a smaller `--ctx-size` needs less".to_owned()),
             Self::MissingTensor { .. } | Self::Shape { .. } | Self::UnusedTensors { .. } => {
                 Some("the file is damaged, or of another architecture than it says".to_owned())

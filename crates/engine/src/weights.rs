@@ -3,14 +3,15 @@
 //! What is asked for is noted, so that a tensor which nobody reads is found: a file whose model
 //! has more than its architecture computes would be computed wrong.
 
+mod adapted;
 mod nearest;
 mod stacks;
 
 use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
-    Backend, Bytes, Cache, CacheSpec, Format, Linear, Norm, NormKind, Span, State, StateSpec,
-    Weight, WeightSpec,
+    Backend, Bytes, Cache, CacheSpec, Format, Linear, LowRank, Norm, NormKind, Span, State,
+    StateSpec, Weight, WeightSpec,
 };
 use loader::{FileTensor, ModelFile};
 use nearest::nearest;
@@ -33,6 +34,9 @@ pub(crate) struct Weights<'a> {
 #[derive(Default)]
 pub(crate) struct Taken {
     names: BTreeSet<String>,
+    /// What adapters add to the weights.
+    pub(crate) low_rank: Vec<(Weight, LowRank)>,
+    adapted: BTreeSet<String>,
     pub(crate) bytes: u64,
     pub(crate) parameters: u64,
 }
@@ -138,7 +142,9 @@ impl<'a> Weights<'a> {
         let Some(tensor) = self.tensor(name, &shape)? else { return Ok(None) };
         let [rows, cols] = shape;
         let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
-        Ok(Some(self.backend.upload(&spec, &tensor.parts)?))
+        let w = self.backend.upload(&spec, &tensor.parts)?;
+        self.adapt(name, w, &[0..rows])?;
+        Ok(Some(w))
     }
 
     /// The rows of `{name}.weight` one after the other, as many as each of `rows` says, with their
@@ -162,6 +168,7 @@ impl<'a> Weights<'a> {
             let range = first..first + rows;
             let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
             let w = self.backend.upload(&spec, &part(tensor, row_bytes, range.clone()))?;
+            self.adapt(&format!("{name}.weight"), w, std::slice::from_ref(&range))?;
             let bias = bias.map(|bias| self.vector_part(bias, range)).transpose()?;
             linears.push(Linear { w, bias });
             first += rows;
@@ -247,11 +254,8 @@ impl<'a> Weights<'a> {
         [rows, cols]: [usize; 2],
     ) -> Result<Option<Vec<f32>>, LoadError> {
         let Some(tensor) = self.tensor(name, &[rows, cols])? else { return Ok(None) };
-        let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
         WeightSpec { n: 1, rows, cols, format: tensor.format }.check(&tensor.parts)?;
-        let mut numbers = vec![0.0; rows * cols];
-        tensor.format.decode_row(&bytes, &mut numbers);
-        Ok(Some(numbers))
+        Ok(Some(tensor.numbers()))
     }
 
     /// A row of numbers that no file holds, such as rotary frequencies.
@@ -310,8 +314,11 @@ impl Taken {
         self.names.insert(name);
     }
 
-    /// An error if `file` has a tensor that was not read.
+    /// An error if `file` has a tensor that was not read, or a change of one that was not applied.
     pub(crate) fn check_all(&self, file: &ModelFile) -> Result<(), LoadError> {
+        if let Some(name) = file.low_rank.keys().find(|it| !self.adapted.contains(*it)) {
+            return Err(LoadError::Adapter { name: name.clone() });
+        }
         let known = |name: &String| {
             self.names.contains(name) || COMPUTED.iter().any(|it| name.ends_with(it))
         };

@@ -17,6 +17,7 @@ fn file(entries: &[(&str, Value)]) -> ModelFile {
         container: Container::Gguf { version: 3 },
         metadata,
         tensors: [].into(),
+        low_rank: Default::default(),
         qk_order: QkOrder::Interleaved,
         tokenizer_json: None,
         mappings: vec![],

@@ -16,6 +16,7 @@ fn file(metadata: Metadata, tokenizer_json: Option<Vec<u8>>) -> ModelFile {
         container: Container::Gguf { version: 3 },
         metadata,
         tensors: Default::default(),
+        low_rank: Default::default(),
         qk_order: QkOrder::Interleaved,
         tokenizer_json: tokenizer_json.map(Bytes::new),
         mappings: vec![],

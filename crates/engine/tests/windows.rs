@@ -64,7 +64,7 @@ fn kept(file: &ModelFile, tokens: &[u32], n_groups: usize) -> Vec<f32> {
     let mut cpu = cpu();
     let loaded = arch::load(file, cpu.as_mut(), pages).expect("a complete model");
     let max = Shape { rows: n, seqs: 1, outputs: n, len: n };
-    let mut runner = Runner::new(loaded.model.as_ref(), cpu, max).expect("memory for it");
+    let mut runner = Runner::new(&loaded, cpu, max).expect("memory for it");
     let mut batch = Batch::default();
     batch.push(0, tokens, Table(vec![vec![0]; n_groups]));
     batch.out.extend(0..n as u32);

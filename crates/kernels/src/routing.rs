@@ -23,6 +23,8 @@ pub struct Router {
     pub renormalise: bool,
     /// Multiplies the weights, after that.
     pub scale: f32,
+    /// One row of a number for each expert, which multiplies its weights, too.
+    pub expert_scale: Option<Weight>,
     /// What the weights multiply.
     pub weigh: Weigh,
 }

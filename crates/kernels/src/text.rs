@@ -157,7 +157,7 @@ impl fmt::Display for Norm {
 
 impl fmt::Display for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { k, scoring, bias, groups, renormalise, scale, weigh } = self;
+        let Self { k, scoring, bias, groups, renormalise, scale, expert_scale, weigh } = self;
         write!(f, "{k} by {scoring:?}")?;
         if bias.is_some() {
             f.write_str(" + bias")?;
@@ -168,7 +168,11 @@ impl fmt::Display for Router {
         if *renormalise {
             f.write_str(", renormalised")?;
         }
-        write!(f, ", scale {scale}, weighs {weigh:?}")
+        write!(f, ", scale {scale}")?;
+        if expert_scale.is_some() {
+            f.write_str(" and of experts")?;
+        }
+        write!(f, ", weighs {weigh:?}")
     }
 }
 

@@ -49,15 +49,22 @@ const SOFTMAX: Router = Router {
     groups: None,
     renormalise: false,
     scale: 1.0,
+    expert_scale: None,
     weigh: Weigh::Results,
 };
 
 /// The weight of each of four experts, 0 if it is not chosen: expert `e` gives a 1 in column `e`.
 #[track_caller]
 fn check_weights(x: [f32; 4], bias: Option<[f32; 4]>, router: Router, want: [f32; 4]) {
+    check_scaled(x, [bias, None], router, want);
+}
+
+/// The same, with the numbers of experts that choose, and those that scale.
+#[track_caller]
+fn check_scaled(x: [f32; 4], numbers: [Option<[f32; 4]>; 2], router: Router, want: [f32; 4]) {
     check(&[&x], &want, |p, b, scores| {
-        let bias = bias.map(|bias| weight(b, [1, 1, 4], &bias));
-        let r = p.route(scores, &Router { bias, ..router });
+        let [bias, expert_scale] = numbers.map(|it| it.map(|it| weight(b, [1, 1, 4], &it)));
+        let r = p.route(scores, &Router { bias, expert_scale, ..router });
         let ones: Vec<f32> = (0..16).map(|i| if i % 5 == 0 { 1.0 } else { 0.0 }).collect();
         let l =
             Linear { w: weight(b, [4, 4, 4], &[0.0; 64]), bias: Some(weight(b, [4, 1, 4], &ones)) };
@@ -100,6 +107,14 @@ fn experts_are_chosen_from_the_best_groups() {
     let groups = |score| Router { groups: Some(Groups { n: 2, used: 1, score }), ..SOFTMAX };
     check_weights(x, None, groups(GroupScore::Largest), [5.0 / 15.0, 1.0 / 15.0, 0.0, 0.0]);
     check_weights(x, None, groups(GroupScore::TwoLargest), [0.0, 0.0, 0.3, 0.3]);
+}
+
+#[test]
+fn weights_are_scaled_by_expert() {
+    let scale = Some([10.0, 2.0, 10.0, 4.0]);
+    let router = Router { renormalise: true, ..SOFTMAX };
+    let want = [0.0, 8.0 / 7.0, 0.0, 12.0 / 7.0];
+    check_scaled(ln([1.0, 4.0, 2.0, 3.0]), [None, scale], router, want);
 }
 
 /// The first has a neighbour that counts; the second, without the first, has none.

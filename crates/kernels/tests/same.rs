@@ -131,6 +131,7 @@ impl Maker {
             groups: None,
             renormalise: true,
             scale: 1.0,
+            expert_scale: None,
             weigh: Weigh::Results,
         };
         let r = p.route(scores, &router);

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{NotAModel, gguf, safetensors};
+use crate::{NotAModel, adapter, gguf, safetensors};
 
 /// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum Error {
     /// A Hugging Face folder, or a safetensors file, is not as it has to be.
     #[error(transparent)]
     Safetensors(#[from] safetensors::Error),
+    /// An adapter is wrong, or of another model.
+    #[error(transparent)]
+    Adapter(#[from] adapter::Error),
     /// Something is wrong with one file of a split model.
     #[error("cannot load shard `{name}`")]
     InShard {
@@ -91,6 +94,14 @@ pub enum Error {
         /// The format.
         format: &'static str,
     },
+    /// A tensor that is to change is in a format that can only be read.
+    #[error("tensor `{tensor}` is in {format}, which can be read and not written")]
+    NoEncoder {
+        /// The tensor.
+        tensor: String,
+        /// The format.
+        format: &'static str,
+    },
     /// A metadata value has another type than its reader expects.
     #[error("metadata key `{key}` is {found}, expected {expected}")]
     KeyType {
@@ -130,6 +141,7 @@ impl Error {
             Self::NotAModel(error) => error.hint(),
             Self::Gguf(error) => error.hint(),
             Self::Safetensors(error) => error.hint(),
+            Self::Adapter(error) => error.hint(),
             Self::InShard { source, .. } => source.hint(),
             Self::TruncatedWhileMapped { .. } | Self::ChangedWhileMapped { .. } => {
                 Some("do not change a model file while it is loaded; load it again".to_owned())
@@ -148,6 +160,7 @@ impl Error {
             Self::ImportanceLength { .. } => {
                 Some("measure this model, or leave `--imatrix` out".to_owned())
             }
+            Self::NoEncoder { .. } => Some("name the type to write, such as `Q8_0`".to_owned()),
             Self::Weight { found, .. } if found.is_finite() => {
                 Some("BF16 and F32 hold numbers of any size".to_owned())
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Access, Bytes, Error, Format, Mapping, Metadata, Override, gguf,
+    Access, Bytes, Error, Format, LowRank, Mapping, Metadata, Override, Value, adapter, gguf,
     recognise::{self, Kind},
     safetensors, vocabulary,
 };
@@ -22,6 +22,8 @@ pub struct ModelFile {
     pub metadata: Metadata,
     /// Tensors, by full name.
     pub tensors: BTreeMap<String, FileTensor>,
+    /// What adapters add to tensors, by their names.
+    pub low_rank: BTreeMap<String, Vec<LowRank>>,
     /// How the rows of `attn_q` and `attn_k` are ordered within a head.
     pub qk_order: QkOrder,
     /// `tokenizer.json`, where the container is a Hugging Face folder.
@@ -121,6 +123,9 @@ impl ModelFile {
 
     fn finish(mut self, overrides: &[Override]) -> Result<Self, Error> {
         Override::apply(overrides, &mut self.metadata);
+        if self.metadata.str("general.type").ok().flatten() == Some("adapter") {
+            return Err(adapter::Error::NotAModel { path: self.path }.into());
+        }
         if let Container::Gguf { .. } = self.container {
             self.qk_order = gguf::qk_order(self.architecture());
         }
@@ -140,8 +145,63 @@ impl ModelFile {
         self.mappings.iter().try_for_each(Mapping::check)
     }
 
+    /// The heads of a tensor `attn_q` or `attn_k`, a matrix or a bias; `None` of others.
+    pub(crate) fn heads(&self, name: &str) -> Result<Option<Heads>, Error> {
+        let heads = match name.rsplit('.').nth(1) {
+            Some("attn_q") => "attention.head_count",
+            Some("attn_k") => "attention.head_count_kv",
+            _ => return Ok(None),
+        };
+        let key = |key: &str| format!("{}.{key}", self.architecture());
+        let count = |heads: &str| match self.metadata.get(&key(heads)).and_then(Value::as_array) {
+            Some(array) => {
+                let block = name.split('.').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
+                Ok(array.get(block).and_then(|it| it.as_u64()))
+            }
+            None => self.metadata.u64(&key(heads)),
+        };
+        let heads = count(heads)?.or(count("attention.head_count")?).unwrap_or(1).max(1) as usize;
+        let rows = match self.tensors[name].shape.as_slice() {
+            [.., rows, _] => *rows,
+            shape => shape.iter().product(),
+        };
+        if !rows.is_multiple_of(heads) || rows == 0 {
+            return Err(Error::KeyRange {
+                key: key("attention.head_count"),
+                expected: format!("a divisor of the {rows} rows of `{name}`"),
+                found: heads.to_string(),
+            });
+        }
+        let dim = rows / heads;
+        let turned = self.metadata.u64(&key("rope.dimension_count"))?;
+        Ok(Some(Heads { dim, turned: turned.map_or(dim, |it| (it as usize).min(dim)) }))
+    }
+
     /// `general.architecture`; empty where the file names none.
     pub fn architecture(&self) -> &str {
         self.metadata.str("general.architecture").ok().flatten().unwrap_or_default()
+    }
+}
+
+/// How the rows of a tensor are heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heads {
+    /// Rows of a head.
+    pub(crate) dim: usize,
+    /// Those of them that turn, the first.
+    pub(crate) turned: usize,
+}
+
+impl FileTensor {
+    /// All its numbers, row after row.
+    ///
+    /// # Panics
+    ///
+    /// If its bytes are not as many as its shape says.
+    pub fn numbers(&self) -> Vec<f32> {
+        let mut numbers = vec![0.0; self.shape.iter().product()];
+        let bytes: Vec<u8> = self.parts.iter().flat_map(|it| it.iter().copied()).collect();
+        self.format.decode_row(&bytes, &mut numbers);
+        numbers
     }
 }

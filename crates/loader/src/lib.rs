@@ -3,6 +3,7 @@
 //! The bottom of the workspace. Knows no arithmetic beyond decoding a block, and no network.
 #![deny(unsafe_code)] // `mmap` lifts this; nothing else may
 
+pub mod adapter;
 mod bytes;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ mod strings;
 mod value;
 mod vocabulary;
 
+pub use adapter::LowRank;
 pub use bytes::Bytes;
 pub use error::Error;
 pub use file::{Container, FileTensor, ModelFile, QkOrder};

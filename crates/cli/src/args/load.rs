@@ -1,6 +1,6 @@
 //! Settings of whatever loads a model onto a device.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use kernels::cpu::Precision;
@@ -36,6 +36,10 @@ pub(crate) struct Load {
     #[arg(long, value_name = "TYPE")]
     #[serde(deserialize_with = "text::one")]
     pub(crate) quant: Option<Mix>,
+    /// Add a LoRA adapter, a GGUF file or a PEFT folder, times SCALE; several add up
+    #[arg(long, value_name = "FILE[:SCALE]")]
+    #[serde(deserialize_with = "text::many")]
+    pub(crate) lora: Vec<Lora>,
     /// Read the whole file into memory at once instead of mapping it: for network drives, and disks
     /// that may be pulled
     #[arg(long)]
@@ -52,6 +56,28 @@ pub(crate) enum Device {
     Cpu,
     /// Plain loops in f64.
     Reference,
+}
+
+/// An adapter, and what it is multiplied with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lora {
+    pub(crate) path: PathBuf,
+    pub(crate) scale: f32,
+}
+
+impl FromStr for Lora {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let scaled = text.rsplit_once(':');
+        let scaled = scaled.and_then(|(path, scale)| Some((path, scale.parse::<f32>().ok()?)));
+        let (path, scale) = scaled.unwrap_or((text, 1.0));
+        match path {
+            "" => Err("no file is named, expected `FILE` or `FILE:SCALE`".to_owned()),
+            _ if !scale.is_finite() => Err(format!("the scale is {scale}, expected a number")),
+            _ => Ok(Self { path: path.into(), scale }),
+        }
+    }
 }
 
 impl FromStr for Device {
@@ -99,6 +125,7 @@ impl Load {
             // The file's come first, so that a flag for the same key wins.
             override_kv: [file.override_kv, self.override_kv].concat(),
             quant: self.quant.or(file.quant),
+            lora: if self.lora.is_empty() { file.lora } else { self.lora },
             no_mmap: self.no_mmap || file.no_mmap,
         }
     }
@@ -107,6 +134,16 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scale_follows_the_last_colon() {
+        let lora = |path: &str, scale| Ok(Lora { path: path.into(), scale });
+        assert_eq!("a.gguf".parse(), lora("a.gguf", 1.0));
+        assert_eq!("a.gguf:0.5".parse(), lora("a.gguf", 0.5));
+        assert_eq!("c:/x/a:-2".parse(), lora("c:/x/a", -2.0));
+        assert_eq!("c:/x/a".parse(), lora("c:/x/a", 1.0));
+        assert!(":1".parse::<Lora>().is_err() && "a:nan".parse::<Lora>().is_err());
+    }
 
     #[test]
     fn the_files_threads_are_not_those_of_the_reference() {

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use loader::quantise::Mix;
 
 pub(crate) use chat::{Chat, Think};
-pub(crate) use load::{Device, Load};
+pub(crate) use load::{Device, Load, Lora};
 pub(crate) use sampling::Sampling;
 
 /// Runs open-weights language models on this machine.
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     /// Write a model as GGUF with fewer bits a weight, or convert a folder without loss
     #[command(alias = "convert", alias = "quantise")]
     Quantize(Quantize),
+    /// Write a model with LoRA adapters in it
+    Merge(Merge),
     /// Print the token ids and pieces of a text
     Tokenize(Tokenize),
     /// Print a completion script for a shell
@@ -242,12 +244,38 @@ pub(crate) struct Quantize {
     /// The mix of formats, in upper or lower case
     #[arg(value_name = "TYPE")]
     pub(crate) mix: Mix,
-    /// Replace OUT if it is there
-    #[arg(short = 'y', long)]
-    pub(crate) yes: bool,
     /// Spend precision on the columns that count: an importance matrix of llama.cpp, `.gguf` or `.dat`
     #[arg(long, value_name = "FILE")]
     pub(crate) imatrix: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = mixes())]
+pub(crate) struct Merge {
+    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) input: String,
+    /// The GGUF file to write; it gets this name when it is complete
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// An adapter, a GGUF file or a PEFT folder, times SCALE; several add up
+    #[arg(long, value_name = "FILE[:SCALE]", required = true)]
+    pub(crate) lora: Vec<Lora>,
+    /// The mix of formats; default: every tensor keeps its own
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) mix: Option<Mix>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+}
+
+/// How a model is written.
+#[derive(Debug, Args)]
+pub(crate) struct Writing {
+    /// Replace OUT if it is there
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
     /// Threads; default: the physical cores that we may use
     #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,

@@ -1,4 +1,5 @@
-//! `ingle quantize`: a model as GGUF, with its matrices in the formats of a mix.
+//! `ingle quantize`: a model as GGUF, with its matrices in the formats of a mix; `ingle merge`: with
+//! adapters in it.
 //!
 //! Nothing of a tensor is in memory but the rows that are being encoded. The file gets its name when
 //! it is complete.
@@ -15,7 +16,7 @@ use loader::{
 use serde_json::json;
 
 use crate::{
-    args::Quantize,
+    args::{Merge, Quantize, Writing},
     encode::Encoder,
     failure::Failure,
     model,
@@ -24,39 +25,61 @@ use crate::{
     terminal::tell,
 };
 
-/// Writes it.
+/// Writes a model in other formats.
 pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
-    let site = Site::find()?;
-    let file = model::open(&args.input, &site.override_kv(args.override_kv.clone()), Access::Map)?;
-    refuse(&file, &args)?;
+    let Quantize { input, output, mix, imatrix, writing } = args;
+    let file = open(&input, &writing)?;
+    write_model(&file, Some(mix), imatrix.as_deref(), &output, &writing)
+}
+
+/// Writes a model with adapters in it.
+pub(crate) fn merge(args: Merge) -> anyhow::Result<()> {
+    let Merge { input, output, lora, mix, writing } = args;
+    let mut file = open(&input, &writing)?;
+    model::adapt(&mut file, &lora, Access::Map)?;
+    write_model(&file, mix, None, &output, &writing)
+}
+
+fn open(input: &str, writing: &Writing) -> anyhow::Result<ModelFile> {
+    let overrides = Site::find()?.override_kv(writing.override_kv.clone());
+    model::open(input, &overrides, Access::Map)
+}
+
+fn write_model(
+    file: &ModelFile,
+    mix: Option<Mix>,
+    imatrix: Option<&Path>,
+    output: &Path,
+    writing: &Writing,
+) -> anyhow::Result<()> {
+    refuse(file, output, writing.yes)?;
     if !file.tensors.contains_key("token_embd.weight") {
         let found = file.architecture();
         let failure = Failure::new(format!("GGUF has no names for the tensors of `{found}`"));
         return Err(failure.hint("`ingle show` says which models are known").into());
     }
-    let importance = args.imatrix.as_deref().map(Importance::open).transpose()?;
-    let conversion = Conversion::new(&file, args.mix, importance.as_ref())?;
+    let importance = imatrix.map(Importance::open).transpose()?;
+    let conversion = Conversion::new(file, mix, importance.as_ref())?;
     let mut metadata = conversion.metadata();
-    let keys = tokenizer::gguf_keys(&file).context("GGUF cannot hold the tokenizer")?;
+    let keys = tokenizer::gguf_keys(file).context("GGUF cannot hold the tokenizer")?;
     keys.into_iter().for_each(|(key, value)| drop(metadata.insert(key, value)));
-    if let Some(path) = &args.imatrix {
+    if let Some(path) = imatrix {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         metadata.insert("quantize.imatrix.file", loader::Value::String(name));
     }
-    let threads = args.threads.map_or_else(model::threads, |it| Ok(it.into()))?;
-    write(&conversion, &metadata, &args.output, threads)?;
+    let threads = writing.threads.map_or_else(model::threads, |it| Ok(it.into()))?;
+    write(&conversion, &metadata, output, threads)?;
     file.check_intact()?;
-    let told = Told::new(&file, &conversion);
+    let told = Told::new(file, &conversion);
     told.notes().iter().for_each(|it| tell(format_args!("note: {it}")));
-    match args.json.on {
-        true => super::print_json(&told.json(&args.output, args.mix)),
-        false => super::print(&told.page(&args.output, args.mix)),
+    match writing.json.on {
+        true => super::print_json(&told.json(output, mix)),
+        false => super::print(&told.page(output, mix)),
     }
 }
 
 /// Nothing that is there is lost without `-y`, and the source not at all.
-fn refuse(file: &ModelFile, args: &Quantize) -> anyhow::Result<()> {
-    let output = args.output.as_path();
+fn refuse(file: &ModelFile, output: &Path, yes: bool) -> anyhow::Result<()> {
     let folder = folder(output);
     if !folder.is_dir() {
         let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
@@ -72,7 +95,7 @@ fn refuse(file: &ModelFile, args: &Quantize) -> anyhow::Result<()> {
         let message = format!("`{}` is a folder, expected the name of a file", output.display());
         return Err(Failure::usage(message).into());
     }
-    match args.yes {
+    match yes {
         true => Ok(()),
         false => {
             let failure = Failure::new(format!("`{}` is there already", output.display()));
@@ -166,13 +189,14 @@ impl Told {
         8.0 * bytes as f64 / self.weights.max(1) as f64
     }
 
-    fn page(&self, output: &Path, mix: Mix) -> String {
+    fn page(&self, output: &Path, mix: Option<Mix>) -> String {
         let (before, after) = (self.bits(self.before), self.bits(self.after));
         let mut page = format!(
-            "{:<15}{}\n{:<15}{mix}\n{:<15}{}, {after:.2} bits a weight; it was {}, {before:.2} bits\n",
+            "{:<15}{}\n{:<15}{}\n{:<15}{}, {after:.2} bits a weight; it was {}, {before:.2} bits\n",
             "file",
             output.display(),
             "mix",
+            mix.map_or_else(|| "as it was".to_owned(), |it| it.to_string()),
             "weights",
             size(self.after),
             size(self.before),
@@ -183,14 +207,14 @@ impl Told {
         page
     }
 
-    fn json(&self, output: &Path, mix: Mix) -> serde_json::Value {
+    fn json(&self, output: &Path, mix: Option<Mix>) -> serde_json::Value {
         let format = |(name, (n, bytes)): (&&str, &(usize, u64))| {
             ((*name).to_owned(), json!({"tensors": n, "bytes": bytes}))
         };
         let formats: serde_json::Map<_, _> = self.formats.iter().map(format).collect();
         json!({
             "output": output,
-            "mix": mix.to_string(),
+            "mix": mix.map(|it| it.to_string()),
             "bytes": self.after,
             "bytes_before": self.before,
             "bits_per_weight": self.bits(self.after),

@@ -20,7 +20,7 @@ mod olmo;
 mod recurrent;
 mod stablelm;
 
-use kernels::{Backend, CacheFormat, Plan, Tensor};
+use kernels::{Backend, CacheFormat, LowRank, Plan, Tensor, Weight};
 use loader::ModelFile;
 
 pub use config::{Config, LayerConfig};
@@ -61,6 +61,8 @@ pub struct Loaded {
     pub weight_bytes: u64,
     /// Weights it reads.
     pub parameters: u64,
+    /// What adapters add to them.
+    pub low_rank: Vec<(Weight, LowRank)>,
 }
 
 type Load = fn(&mut Weights<'_>, &Config) -> Result<Box<dyn Model>, LoadError>;
@@ -115,11 +117,7 @@ const ARCHITECTURES: &[Architecture] = &[
         recurrent: Recurrent::Always,
         ..plain("falcon-h1", falcon_h1::load)
     },
-    Architecture {
-        reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
-        full_every: 6,
-        ..plain("gemma4", gemma4::load)
-    },
+    Architecture { reads: gemma4::READS, full_every: 6, ..plain("gemma4", gemma4::load) },
     Architecture { full_every: 2, ..mixture("gpt-oss", gpt_oss::load) },
     Architecture { reads: granite::READS, ..plain("granite", granite::load) },
     Architecture {
@@ -133,6 +131,7 @@ const ARCHITECTURES: &[Architecture] = &[
     plain("mistral3", llama::load),
     Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
     plain("phi3", llama::load),
+    mixture("phimoe", llama::load_with_layer_norms),
     plain("qwen2", llama::load),
     mixture("qwen2moe", llama::load),
     plain("qwen3", llama::load),
@@ -184,8 +183,8 @@ pub(crate) fn load_with(
     let mut taken = Taken::default();
     let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;
-    let Taken { bytes, parameters, .. } = taken;
-    Ok(Loaded { model, config, weight_bytes: bytes, parameters })
+    let Taken { bytes, parameters, low_rank, .. } = taken;
+    Ok(Loaded { model, config, weight_bytes: bytes, parameters, low_rank })
 }
 
 fn find(file: &ModelFile) -> Result<&'static Architecture, LoadError> {

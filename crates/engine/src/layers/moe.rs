@@ -16,6 +16,7 @@ use crate::{
 /// architecture, and `norm_topk_prob` and the like of a `config.json` say it.
 const CONVENTIONS: &[(&str, Convention)] = &[
     ("deepseek2", SOFTMAX),
+    ("gemma4", Convention { renormalise: true, ..SOFTMAX }),
     ("gpt-oss", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
     ("granitehybrid", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
     ("granitemoe", Convention { scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX }),
@@ -84,11 +85,16 @@ impl Mixture {
         let n_experts = n.count("expert_count", 1..=MAX_EXPERTS as u64)?;
         let hidden = n.count_or("expert_feed_forward_length", c.hidden, 1..=1 << 24)?;
         let routing = routing(&n, w, n_experts)?;
+        let shape = [n_experts, hidden, c.dim];
+        let [gate, up] = match w.fused_experts("ffn_gate_up_exps", shape)? {
+            Some(both) => both,
+            None => [w.experts("ffn_gate_exps", shape)?, w.experts("ffn_up_exps", shape)?],
+        };
         let experts = Experts {
             router: w.linear("ffn_gate_inp", [n_experts, c.dim])?,
             routing,
-            gate: w.experts("ffn_gate_exps", [n_experts, hidden, c.dim])?,
-            up: w.experts("ffn_up_exps", [n_experts, hidden, c.dim])?,
+            gate,
+            up,
             down: w.experts("ffn_down_exps", [n_experts, c.dim, hidden])?,
             act,
         };
@@ -96,11 +102,16 @@ impl Mixture {
     }
 
     pub(crate) fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let y = self.experts.forward(p, x);
+        self.forward_scored(p, x, x)
+    }
+
+    /// The same, where the router looks at other rows than the experts.
+    pub(crate) fn forward_scored(&self, p: &mut Plan, x: Tensor, scored: Tensor) -> Tensor {
+        let y = self.experts.forward(p, x, scored);
         let shared = match &self.shared {
             None => return y,
             Some(Shared::Plain(mlp)) => mlp.forward(p, x),
-            Some(Shared::Gated(experts)) => experts.forward(p, x),
+            Some(Shared::Gated(experts)) => experts.forward(p, x, x),
         };
         p.add(y, shared)
     }
@@ -120,6 +131,7 @@ impl Shared {
             groups: None,
             renormalise: false,
             scale: 1.0,
+            expert_scale: None,
             weigh: Weigh::Results,
         };
         Ok(Some(Self::Gated(Box::new(Experts {
@@ -134,8 +146,8 @@ impl Shared {
 }
 
 impl Experts {
-    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let scores = p.linear(x, &self.router);
+    fn forward(&self, p: &mut Plan, x: Tensor, scored: Tensor) -> Tensor {
+        let scores = p.linear(scored, &self.router);
         let chosen = p.route(scores, &self.routing);
         let h = p.expert_gated(x, chosen, [&self.gate, &self.up], self.act);
         let y = p.expert_linear(h, chosen, &self.down);
@@ -168,6 +180,7 @@ fn routing(n: &Numbers<'_>, w: &mut Weights<'_>, n_experts: usize) -> Result<Rou
         groups: groups(n, scoring, n_experts)?,
         renormalise: n.metadata.bool(&key)?.unwrap_or(renormalise),
         scale: if scale == 0.0 { 1.0 } else { scale as f32 },
+        expert_scale: w.optional("ffn_down_exps.scale", [1, n_experts])?,
         weigh,
     })
 }

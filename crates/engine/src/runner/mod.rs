@@ -7,7 +7,7 @@ mod diagnose;
 
 use kernels::{Backend, Batch, Plan, PlanId, Shape, Tensor};
 
-use crate::{Error, LoadError, Model};
+use crate::{Error, LoadError, arch::Loaded};
 
 /// A loaded plan and the backend that holds it.
 pub struct Runner {
@@ -19,18 +19,19 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Records the plan of `model`, whose weights `backend` holds, and loads it for batches of up
-    /// to `max`.
+    /// Records the plan of `model`, whose weights `backend` holds, and what adapters add to them, and
+    /// loads it for batches of up to `max`.
     ///
     /// # Errors
     ///
     /// If the backend has no memory for it.
     pub fn new(
-        model: &dyn Model,
+        Loaded { model, low_rank, .. }: &Loaded,
         mut backend: Box<dyn Backend>,
         max: Shape,
     ) -> Result<Self, LoadError> {
         let mut plan = Plan::new();
+        low_rank.iter().for_each(|(w, it)| plan.adapt(*w, *it));
         let logits = model.forward(&mut plan);
         plan.port(logits);
         let id = backend.load(&plan, max)?;

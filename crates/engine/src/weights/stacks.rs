@@ -16,12 +16,39 @@ impl Weights<'_> {
         Ok(Linear { w, bias })
     }
 
+    /// The two halves of each of `n` matrices, of shape `[out, in]`, that are stacked in
+    /// `{name}.weight`; `None` if the file has no such tensor. Nothing is copied.
+    pub(crate) fn fused_experts(
+        &mut self,
+        name: &str,
+        [n, out, cols]: [usize; 3],
+    ) -> Result<Option<[Linear; 2]>, LoadError> {
+        let Some(tensor) = self.tensor(&format!("{name}.weight"), &[n, 2 * out, cols])? else {
+            return Ok(None);
+        };
+        let format = tensor.format;
+        let all = WeightSpec { n: 1, rows: n * 2 * out, cols, format };
+        let row_bytes = all.check(&tensor.parts)?;
+        let mut half = |half: usize| {
+            let begins = (0..n).map(|i| (2 * i + half) * out);
+            let rows: Vec<_> = begins.map(|begin| begin..begin + out).collect();
+            let parts = rows.iter().flat_map(|rows| part(tensor, row_bytes, rows.clone()));
+            let spec = WeightSpec { n, rows: out, cols, format };
+            let w = self.backend.upload(&spec, &parts.collect::<Vec<_>>())?;
+            self.adapt(&format!("{name}.weight"), w, &rows)?;
+            Ok::<_, LoadError>(Linear { w, bias: None })
+        };
+        Ok(Some([half(0)?, half(1)?]))
+    }
+
     /// Matrices of one shape, one after the other.
     pub(crate) fn stack(&mut self, name: &str, shape: &[usize; 3]) -> Result<Weight, LoadError> {
         let tensor = self.tensor(name, shape)?.ok_or_else(|| self.missing(name))?;
         let &[n, rows, cols] = shape;
         let spec = WeightSpec { n, rows, cols, format: tensor.format };
-        Ok(self.backend.upload(&spec, &tensor.parts)?)
+        let w = self.backend.upload(&spec, &tensor.parts)?;
+        self.adapt(name, w, &(0..n).map(|i| i * rows..(i + 1) * rows).collect::<Vec<_>>())?;
+        Ok(w)
     }
 
     /// The outermost dimension of a tensor; `None` if the file has none of this name.

@@ -15,6 +15,7 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
         container: Container::Gguf { version: 3 },
         metadata: Metadata::default(),
         tensors: BTreeMap::new(),
+        low_rank: Default::default(),
         qk_order: match architecture {
             "gemma2" | "phi3" | "qwen2" | "qwen2moe" | "qwen3" => QkOrder::Halves,
             _ => QkOrder::Interleaved,

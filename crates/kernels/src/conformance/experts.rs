@@ -29,6 +29,7 @@ const SOFTMAX: Router = Router {
     groups: None,
     renormalise: false,
     scale: 0.5,
+    expert_scale: None,
     weigh: Weigh::Results,
 };
 
@@ -40,11 +41,12 @@ const N_EXPERTS: usize = 12;
 
 pub(super) fn check_routes(b: &mut dyn Backend, bounds: &Bounds) {
     for router in ROUTERS {
-        for biased in [false, true] {
-            let name = format!("route by {router}, biased: {biased}");
+        for with_weights in [false, true] {
+            let name = format!("route by {router}, with weights: {with_weights}");
             Case::new(name, &[7, 0, 2], N_EXPERTS, bounds.floats).check(b, |make, p, x| {
-                let bias = biased.then(|| make.weight(Format::F32, 1, N_EXPERTS));
-                vec![p.route(x, &Router { bias, ..*router }).table]
+                let mut weight = || with_weights.then(|| make.weight(Format::F32, 1, N_EXPERTS));
+                let (bias, expert_scale) = (weight(), weight());
+                vec![p.route(x, &Router { bias, expert_scale, ..*router }).table]
             });
         }
     }

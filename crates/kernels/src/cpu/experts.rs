@@ -7,7 +7,7 @@
 use super::{
     dispatch::{Dots, Kernel},
     held::Held,
-    route,
+    route::{self, OfExperts},
     run::{Rows, Run, each_row, lift},
     share::{Part, Turn},
 };
@@ -16,8 +16,9 @@ use crate::{Act, Linear, Router, Routing, Rows as Height, Tensor, Weigh, Weight}
 impl Run<'_> {
     pub(super) fn route(&self, turn: &Turn<'_>, scores: Tensor, r: &Router) {
         let scores = self.rows(turn, scores);
-        let bias = r.bias.map_or(&[][..], |bias| &self.weights[bias.id].vector);
-        each_row(turn, |i, y| route::row(scores.at(i), bias, r, y));
+        let vector = |w: Option<Weight>| w.map_or(&[][..], |w| &self.weights[w.id].vector);
+        let of_experts = OfExperts { bias: vector(r.bias), scale: vector(r.expert_scale) };
+        each_row(turn, |i, y| route::row(scores.at(i), of_experts, r, y));
     }
 
     pub(super) fn expert_linear(&self, turn: &Turn<'_>, x: Tensor, r: Routing, l: &Linear) {

@@ -3,9 +3,16 @@
 
 use crate::{Groups, MAX_EXPERTS, Router, Scoring};
 
+/// The numbers of a router's weights; empty where it has none.
+#[derive(Clone, Copy)]
+pub(super) struct OfExperts<'a> {
+    pub(super) bias: &'a [f32],
+    pub(super) scale: &'a [f32],
+}
+
 /// Writes the `k` experts of a row with these numbers, then their weights. Whatever the numbers
 /// are, NaN among them, it is `k` different experts.
-pub(super) fn row(x: &[f32], bias: &[f32], r: &Router, out: &mut [f32]) {
+pub(super) fn row(x: &[f32], of_experts: OfExperts<'_>, r: &Router, out: &mut [f32]) {
     let mut room = [0.0; MAX_EXPERTS];
     let scores = &mut room[..x.len()];
     scores.copy_from_slice(x);
@@ -17,7 +24,7 @@ pub(super) fn row(x: &[f32], bias: &[f32], r: &Router, out: &mut [f32]) {
     let mut room = [0.0; MAX_EXPERTS];
     let biased = &mut room[..x.len()];
     biased.copy_from_slice(scores);
-    biased.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
+    biased.iter_mut().zip(of_experts.bias).for_each(|(score, bias)| *score += bias);
 
     let (chosen, weights) = out.split_at_mut(r.k);
     let mut free = [true; MAX_EXPERTS];
@@ -41,6 +48,9 @@ pub(super) fn row(x: &[f32], bias: &[f32], r: &Router, out: &mut [f32]) {
         weights.iter_mut().for_each(|weight| *weight /= total);
     }
     weights.iter_mut().for_each(|weight| *weight *= r.scale);
+    for (weight, expert) in weights.iter_mut().zip(chosen) {
+        *weight *= of_experts.scale.get(*expert as usize).copied().unwrap_or(1.0);
+    }
 }
 
 /// Leaves free what is in the groups with the largest scores.

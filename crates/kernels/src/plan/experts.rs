@@ -19,6 +19,7 @@ impl Plan {
             format!("{k} of {n} experts in {:?}", r.groups)
         });
         self.check_vector("route", "the bias", r.bias, n);
+        self.check_vector("route", "the scale of experts", r.expert_scale, n);
         let table = self.basic(Basic::Route(scores, *r), Rows::Step, 2 * k);
         Routing { n, k, weigh: r.weigh, table }
     }
@@ -27,7 +28,8 @@ impl Plan {
     /// weighs inputs, or, of routed rows, row `i k + j`.
     pub fn expert_linear(&mut self, x: Tensor, r: Routing, l: &Linear) -> Tensor {
         self.check_experts("expert_linear", x, r, l);
-        self.basic(Basic::ExpertLinear(x, r, *l), Rows::Routed(r.k), l.w.rows)
+        let y = self.basic(Basic::ExpertLinear(x, r, *l), Rows::Routed(r.k), l.w.rows);
+        self.adapted(l, y, |p, x, l| p.expert_linear(x, r, l), x)
     }
 
     /// `act(gate) * up` of the [`expert_linear`](Self::expert_linear) of each.
@@ -42,6 +44,10 @@ impl Plan {
         self.check_experts("expert_gated", x, r, up);
         let (g, u) = (gate.w.rows, up.w.rows);
         self.check("expert_gated", [x], g == u, || format!("the gate has {g} rows, the other {u}"));
+        if self.is_adapted(gate) || self.is_adapted(up) {
+            let (gate, up) = (self.expert_linear(x, r, gate), self.expert_linear(x, r, up));
+            return self.glu(gate, up, act);
+        }
         let out = self.fresh(Rows::Routed(r.k), g);
         self.push(Op::Fused(Fused::ExpertGated(x, r, *gate, *up, act)), vec![out]);
         out

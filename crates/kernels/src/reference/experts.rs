@@ -6,6 +6,7 @@ use crate::{GroupScore, Linear, Router, Routing, Rows, Scoring, Tensor, Weigh, W
 impl Run<'_> {
     pub(super) fn route(&self, scores: Tensor, r: &Router) -> Vec<f64> {
         let bias = r.bias.map(|bias| &self.weights[bias.id]);
+        let scale = r.expert_scale.map(|scale| &self.weights[scale.id]);
         let mut out = Vec::new();
         for x in self.values[&scores.id].chunks_exact(scores.cols) {
             let scores = r.scoring.scores(x);
@@ -14,7 +15,8 @@ impl Run<'_> {
             let chosen = best(&in_good_groups(biased, r), r.k);
             let weights = weights(&scores, &chosen, r);
             out.extend(chosen.iter().map(|&e| e as f64));
-            out.extend(weights);
+            let scale = chosen.iter().map(|&e| scale.map_or(1.0, |scale| scale[e]));
+            out.extend(weights.iter().zip(scale).map(|(weight, scale)| weight * scale));
         }
         out
     }

@@ -123,6 +123,7 @@ fn read(path: &Path, bytes: Bytes, mappings: Vec<Mapping>) -> Result<ModelFile, 
         container: Container::Gguf { version: header.version },
         metadata: header.metadata,
         tensors,
+        low_rank: BTreeMap::new(),
         // Until the overrides have said what architecture it is.
         qk_order: QkOrder::Halves,
         tokenizer_json: None,

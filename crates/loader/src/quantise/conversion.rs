@@ -3,9 +3,10 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Importance, Measured, Mix, Recipe, encode_rows};
+use super::{Importance, Measured, Mix, Recipe, encode_rows, is_encoded, product::Product};
 use crate::{
-    Bytes, Container, Error, FileTensor, Format, Metadata, ModelFile, QkOrder, Value, gguf,
+    Bytes, Container, Error, FileTensor, Format, LowRank, Metadata, ModelFile, QkOrder, Value,
+    file::Heads, gguf,
 };
 
 /// What GGUF calls the generation of its K formats.
@@ -15,7 +16,7 @@ const QUANTIZATION_VERSION: u32 = 2;
 #[derive(Debug)]
 pub struct Conversion<'a> {
     file: &'a ModelFile,
-    mix: Mix,
+    mix: Option<Mix>,
     importance: Option<&'a Importance>,
     /// The tensors, in the order of the file that is made.
     pub items: Vec<Item<'a>>,
@@ -33,6 +34,8 @@ pub struct Item<'a> {
     source: &'a FileTensor,
     order: Order,
     importance: Option<&'a [f32]>,
+    /// What adapters add to it.
+    low_rank: &'a [LowRank],
 }
 
 /// Which row of the source a row comes from.
@@ -47,18 +50,20 @@ enum Order {
 }
 
 impl<'a> Conversion<'a> {
-    /// Plans it; nothing is encoded yet.
+    /// Plans it; nothing is encoded yet. Without a mix, all tensors keep their formats. What adapters
+    /// add to the model becomes part of its tensors.
     ///
     /// # Errors
     ///
-    /// If the metadata contradict themselves, or `importance` is of another model.
+    /// If the metadata contradict themselves, `importance` is of another model, or an adapter changes
+    /// a tensor whose format can only be read.
     pub fn new(
         file: &'a ModelFile,
-        mix: Mix,
+        mix: Option<Mix>,
         importance: Option<&'a Importance>,
     ) -> Result<Self, Error> {
         let measured = if importance.is_some() { Measured::Yes } else { Measured::No };
-        let recipe = Recipe::new(mix, file, measured)?;
+        let recipe = mix.map(|mix| Recipe::new(mix, file, measured)).transpose()?;
         let mut items = Vec::new();
         for (name, source) in &file.tensors {
             let kept = match (file.container, source.format) {
@@ -66,12 +71,19 @@ impl<'a> Conversion<'a> {
                 (Container::Safetensors, Format::F16 | Format::BF16) => Format::F32,
                 (_, format) => format,
             };
-            let format = recipe.format(name, &source.shape).unwrap_or(kept);
-            let instead_of = recipe.wanted(name, &source.shape).filter(|it| *it != format);
+            let recipe = recipe.as_ref();
+            let format = recipe.and_then(|it| it.format(name, &source.shape)).unwrap_or(kept);
+            let wanted = recipe.and_then(|it| it.wanted(name, &source.shape));
+            let instead_of = wanted.filter(|it| *it != format);
+            let low_rank = file.low_rank.get(name).map_or(&[][..], Vec::as_slice);
+            if !low_rank.is_empty() && !is_encoded(format) {
+                let (tensor, format) = (name.clone(), format.layout().name);
+                return Err(Error::NoEncoder { tensor, format });
+            }
             let importance = importance.and_then(|it| it.of(name));
             check_importance(name, source, importance)?;
             let order = order(file, name)?;
-            items.push(Item { name, format, instead_of, source, order, importance });
+            items.push(Item { name, format, instead_of, source, order, importance, low_rank });
         }
         items.sort_by_key(|it| place(it.name));
         Ok(Self { file, mix, importance, items })
@@ -83,8 +95,8 @@ impl<'a> Conversion<'a> {
         for (key, value) in self.file.metadata.iter().filter(|(key, _)| !is_outdated(key)) {
             metadata.insert(key, value.clone());
         }
-        if let Some(file_type) = self.mix.file_type() {
-            metadata.insert("general.file_type", Value::U32(file_type));
+        if let Some(file_type) = self.file_type() {
+            metadata.insert("general.file_type", file_type);
         }
         metadata.insert("general.quantization_version", Value::U32(QUANTIZATION_VERSION));
         if let Some(importance) = self.importance {
@@ -100,6 +112,14 @@ impl<'a> Conversion<'a> {
         metadata
     }
 
+    /// What GGUF calls the mix, if it has a name for it.
+    fn file_type(&self) -> Option<Value> {
+        match self.mix {
+            Some(mix) => mix.file_type().map(Value::U32),
+            None => self.file.metadata.get("general.file_type").cloned(),
+        }
+    }
+
     /// The same model in memory, of tensors that `encode` made; a tensor that stays as it is stays
     /// in the file.
     ///
@@ -112,8 +132,9 @@ impl<'a> Conversion<'a> {
     ) -> Result<ModelFile, E> {
         let mut made = self.file.clone();
         for item in &self.items {
-            // In memory a folder stays a folder, and rows stay where its class has them.
-            let item = &Item { order: Order::AsIs, ..item.clone_plan() };
+            // In memory a folder stays a folder, rows stay where its class has them, and adapters
+            // stay beside.
+            let item = &Item { order: Order::AsIs, low_rank: &[], ..item.clone_plan() };
             if item.format == item.source.format {
                 continue;
             }
@@ -121,8 +142,8 @@ impl<'a> Conversion<'a> {
             let parts = vec![Bytes::new(encode(item)?)];
             made.tensors.insert(item.name.to_owned(), FileTensor { format, shape, parts });
         }
-        if let Some(file_type) = self.mix.file_type() {
-            made.metadata.insert("general.file_type", Value::U32(file_type));
+        if let Some(file_type) = self.file_type() {
+            made.metadata.insert("general.file_type", file_type);
         }
         Ok(made)
     }
@@ -170,10 +191,11 @@ impl<'a> Item<'a> {
     ///
     /// If a weight is no number, or not one that the format can hold.
     pub fn encode(&self, rows: Range<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
-        if self.format == self.source.format {
-            rows.for_each(|row| out.extend_from_slice(&self.source_row(row)));
+        if self.format == self.source.format && self.low_rank.is_empty() {
+            rows.for_each(|row| out.extend_from_slice(&self.source_row(self.place_of(row))));
             return Ok(());
         }
+        let added: Vec<_> = self.low_rank.iter().map(Product::of).collect();
         let (cols, row_bytes) = (self.cols(), self.row_bytes(self.format));
         let per_matrix = match self.source.shape.as_slice() {
             [.., rows, _] if self.importance.is_some_and(|it| it.len() > cols) => *rows,
@@ -181,7 +203,9 @@ impl<'a> Item<'a> {
         };
         let mut numbers = vec![0.0; cols];
         for row in rows {
-            self.source.format.decode_row(&self.source_row(row), &mut numbers);
+            let place = self.place_of(row);
+            self.source.format.decode_row(&self.source_row(place), &mut numbers);
+            added.iter().for_each(|it| it.add_row(place, &mut numbers));
             self.check(&numbers)?;
             let from = row / per_matrix * cols;
             let importance = self.importance.map(|it| &it[from..from + cols]);
@@ -208,14 +232,18 @@ impl<'a> Item<'a> {
         format.row_bytes(self.cols()).expect("recipes choose formats whose blocks fit")
     }
 
-    fn source_row(&self, row: usize) -> Cow<'a, [u8]> {
-        let row = match self.order {
+    /// The row of the source that becomes this one.
+    fn place_of(&self, row: usize) -> usize {
+        match self.order {
             Order::AsIs => row,
             Order::Interleaved { head_dim, turned } => {
                 let (head, i) = (row / head_dim * head_dim, row % head_dim);
                 if i < turned { head + i / 2 + i % 2 * (turned / 2) } else { row }
             }
-        };
+        }
+    }
+
+    fn source_row(&self, row: usize) -> Cow<'a, [u8]> {
         let len = self.row_bytes(self.source.format);
         let mut at = row * len;
         for part in &self.source.parts {
@@ -246,40 +274,13 @@ fn place(name: &str) -> (usize, String) {
 
 /// GGUF has the rows of this architecture's q and k in another order than the folder's class.
 fn order(file: &ModelFile, name: &str) -> Result<Order, Error> {
-    let architecture = file.architecture();
-    let wanted = gguf::qk_order(architecture);
-    let heads = match name.rsplit('.').nth(1) {
-        Some("attn_q") => "attention.head_count",
-        Some("attn_k") => "attention.head_count_kv",
-        _ => return Ok(Order::AsIs),
-    };
+    let wanted = gguf::qk_order(file.architecture());
     if file.qk_order == wanted || wanted == QkOrder::Halves {
         return Ok(Order::AsIs);
     }
-    let key = |key: &str| format!("{architecture}.{key}");
-    let count = |heads: &str| match file.metadata.get(&key(heads)).and_then(Value::as_array) {
-        Some(array) => {
-            let block = name.split('.').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
-            Ok(array.get(block).and_then(|it| it.as_u64()))
-        }
-        None => file.metadata.u64(&key(heads)),
-    };
-    let heads = count(heads)?.or(count("attention.head_count")?).unwrap_or(1).max(1) as usize;
-    let rows = match file.tensors[name].shape.as_slice() {
-        [.., rows, _] => *rows,
-        shape => shape.iter().product(),
-    };
-    if !rows.is_multiple_of(heads) || rows == 0 {
-        return Err(Error::KeyRange {
-            key: key("attention.head_count"),
-            expected: format!("a divisor of the {rows} rows of `{name}`"),
-            found: heads.to_string(),
-        });
-    }
-    let head_dim = rows / heads;
-    let turned = file.metadata.u64(&key("rope.dimension_count"))?;
-    let turned = turned.map_or(head_dim, |it| (it as usize).min(head_dim));
-    Ok(Order::Interleaved { head_dim, turned })
+    let heads = file.heads(name)?;
+    Ok(heads
+        .map_or(Order::AsIs, |Heads { dim, turned }| Order::Interleaved { head_dim: dim, turned }))
 }
 
 fn check_importance(

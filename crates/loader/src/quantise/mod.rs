@@ -15,6 +15,7 @@ mod imatrix;
 mod mix;
 mod nested;
 mod plain;
+mod product;
 mod recipe;
 mod search;
 

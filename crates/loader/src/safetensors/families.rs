@@ -10,6 +10,7 @@ use super::{falcon, gemma, gemma3n, gemma4, granite, phi, rope};
 use crate::QkOrder;
 
 pub(super) use effects::{CHANGES_RESULTS, WITHOUT_EFFECT};
+pub(super) use experts::{MIXTRAL_KEYS, MIXTRAL_TENSORS};
 
 /// Every family that is known.
 pub(super) const FAMILIES: &[Family] = &[
@@ -140,6 +141,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tensors: &[DECODER_TENSORS, QKV_BIASES, STABLELM_TENSORS],
     },
     phi::PHI3,
+    phi::PHI_MOE,
     Family {
         class: "Qwen2ForCausalLM",
         model_type: "qwen2",

@@ -32,6 +32,7 @@ mod mamba;
 mod multimodal;
 mod names;
 mod packed;
+mod peft;
 mod phi;
 mod rope;
 mod shards;
@@ -55,6 +56,7 @@ use folder::Folder;
 pub use keys::UNREAD_KEYS;
 use keys::View;
 pub use multimodal::SKIPPED_PARTS;
+pub(crate) use peft::adapter;
 use shards::Weights;
 
 use crate::{Access, Bytes, Container, Mapping, Metadata, ModelFile, QkOrder, Value};
@@ -135,6 +137,7 @@ fn assemble(
         container: Container::Safetensors,
         metadata,
         tensors,
+        low_rank: BTreeMap::new(),
         qk_order: family.map_or(QkOrder::Halves, |it| it.qk_order),
         tokenizer_json,
         mappings: weights.mappings,

@@ -71,7 +71,7 @@ pub(super) fn text_tensors(
 }
 
 /// `language_model.model.x` and `model.language_model.x` are `model.x`, and so on.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     match (name.strip_prefix("language_model."), name.strip_prefix("model.language_model.")) {
         (Some(rest), _) => rest.to_owned(),
         (None, Some(rest)) => format!("model.{rest}"),

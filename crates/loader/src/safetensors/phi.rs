@@ -1,9 +1,12 @@
-//! Phi 3 and 4: fused matrices, and two sets of rotary factors, for short and for long texts.
+//! Phi 3 and 4, and Phi-3.5 with experts: fused matrices, and two sets of rotary factors, for short and for long texts.
 
 use super::{
     Error,
     config::Config,
-    families::{DECODER_KEYS, DECODER_TENSORS, SAME_AS_HEADS, count_or, key, name, real},
+    families::{
+        DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, MIXTRAL_KEYS, MIXTRAL_TENSORS,
+        SAME_AS_HEADS, count_or, key, name, real,
+    },
     family::{Family, Key, Means, Name, Otherwise},
     keys::View,
     names::vector,
@@ -35,6 +38,31 @@ const PHI_KEYS: &[Key] = &[
 ];
 
 const PHI_TURNED: &[Key] = &[key("partial_rotary_factor", Means::Turned { otherwise: 1.0 })];
+
+pub(super) const PHI_MOE: Family = Family {
+    class: "PhiMoEForCausalLM",
+    model_type: "phimoe",
+    architecture: "phimoe",
+    qk_order: QkOrder::Halves,
+    keys: &[PHI_MOE_KEYS, MIXTRAL_KEYS, PHI_KEYS, LLAMA_KEYS, DECODER_KEYS],
+    tensors: &[DECODER_TENSORS, LLAMA_BIASES, PHI_MOE_TENSORS, MIXTRAL_TENSORS],
+};
+
+const PHI_MOE_KEYS: &[Key] = &[
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(131_072)),
+    count_or("num_local_experts", "expert_count", Otherwise::Is(16)),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5),
+    real("router_jitter_noise", "expert_jitter", 0.01),
+    key("input_jitter_noise", Means::Elsewhere), // of training
+    key("lm_head_bias", Means::Elsewhere),       // there, or not
+];
+
+const PHI_MOE_TENSORS: &[Name] = &[
+    name("lm_head.bias", "output.bias"),
+    name("model.norm.bias", "output_norm.bias"),
+    name("model.layers.{}.input_layernorm.bias", "blk.{}.attn_norm.bias"),
+    name("model.layers.{}.post_attention_layernorm.bias", "blk.{}.ffn_norm.bias"),
+];
 
 const PHI_TENSORS: &[Name] = &[
     name("model.layers.{}.self_attn.qkv_proj.weight", "blk.{}.attn_qkv.weight"),
@@ -77,6 +105,14 @@ fn rope(view: &mut View<'_>) -> Result<(), Error> {
 /// `sqrt(1 + ln(factor) / ln(original))`, where nothing else is stated.
 fn gain(config: Config<'_>, scaling: Config<'_>, original: u32) -> Result<f64, Error> {
     if let Some(gain) = scaling.positive("attention_factor")? {
+        return Ok(gain);
+    }
+    // Phi-3.5 with experts says it for each set; all published ones are equal.
+    let [short, long] = [scaling.positive("short_mscale")?, scaling.positive("long_mscale")?];
+    if short != long {
+        return Err(scaling.not("long_mscale", "the same as `short_mscale`"));
+    }
+    if let Some(gain) = short {
         return Ok(gain);
     }
     let original = f64::from(original);

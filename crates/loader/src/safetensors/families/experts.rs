@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-pub(super) const MIXTRAL_KEYS: &[Key] = &[
+pub(in crate::safetensors) const MIXTRAL_KEYS: &[Key] = &[
     count_or("num_local_experts", "expert_count", Otherwise::Is(8)),
     count_or("num_experts_per_tok", "expert_used_count", Otherwise::Is(2)),
     key("sliding_window", Means::Window { otherwise: None }),
@@ -50,7 +50,7 @@ pub(super) const QWEN3_MOE_KEYS: &[Key] = &[
 
 const QKV_BIAS_NAMES: &[&str] = &["attn_q.bias", "attn_k.bias", "attn_v.bias"];
 
-pub(super) const MIXTRAL_TENSORS: &[Name] = &[
+pub(in crate::safetensors) const MIXTRAL_TENSORS: &[Name] = &[
     name("model.layers.{}.block_sparse_moe.gate.weight", "blk.{}.ffn_gate_inp.weight"),
     stack("model.layers.{}.block_sparse_moe.experts.{}.w1.weight", "blk.{}.ffn_gate_exps.weight"),
     stack("model.layers.{}.block_sparse_moe.experts.{}.w3.weight", "blk.{}.ffn_up_exps.weight"),
