@@ -1,6 +1,6 @@
 """Trains Ember: a small llama-like network, from random weights, on two CPU cores.
 
-    python train.py WORK [--steps N] [--stop-at N]
+    python train.py WORK [--steps N] [--at-most N]
 
 WORK is the folder into which `ember-forge corpus` wrote train.bin, held-out.bin and tokenizer.json. It
 writes there checkpoint.pt (from which a second start goes on), loss.csv, loss.svg, report.json and
@@ -192,7 +192,7 @@ def pace(step, steps):
     return min(1.0, (step + 1) / 100, max(0.0, (steps - step) / (steps * 0.5)))
 
 
-def train(work, steps, stop_at):
+def train(work, steps, at_most):
     torch.manual_seed(SEED)
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
@@ -217,7 +217,7 @@ def train(work, steps, stop_at):
         print(f"going on after step {done}")
     recent = []
     for step in range(done, steps):
-        if step == stop_at:
+        if step == done + at_most:
             return
         begun = time.perf_counter()
         ids, at, wanted = learn.batch(step)
@@ -296,7 +296,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--stop-at", type=int, help="end after so many steps, as if interrupted")
+    parser.add_argument("--steps", type=int, default=7600)
+    parser.add_argument("--at-most", type=int, default=10**9, help="end after so many, as if interrupted")
     options = parser.parse_args()
-    train(options.work, options.steps, options.stop_at)
+    train(options.work, options.steps, options.at_most)

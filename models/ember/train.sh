@@ -15,6 +15,9 @@ fi
 export OMP_WAIT_POLICY=passive MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 export MALLOC_TOP_PAD_=200000000
 [ -f "$work/train.bin" ] || forge corpus --seed 1 "$work"
-"$work/python/bin/python" models/ember/train.py "$work"
+# A fresh process every so often: memory gets scattered, and a step slower by a quarter after 500.
+until [ -f "$work/report.json" ]; do
+  "$work/python/bin/python" models/ember/train.py "$work" --at-most 200
+done
 forge pack "$work" models/ember/ember.gguf
 cp "$work/held-out.txt" "$work/loss.svg" models/ember/
