@@ -145,6 +145,7 @@ fn a_model_is_shown_as_json_with_what_was_overridden() {
               "overrides": [
                 "llama.rope.freq_base=5000.0"
               ],
+              "corrections": [],
               "formats": [
                 {
                   "name": "F32",

@@ -6,6 +6,7 @@ mod attacks;
 mod bad_input;
 mod chat;
 mod commands;
+mod corrected;
 mod folders;
 mod help;
 mod obeyed;

@@ -17,6 +17,7 @@ mod model;
 mod numbers;
 mod settings;
 mod terminal;
+mod written;
 
 use std::process::ExitCode;
 

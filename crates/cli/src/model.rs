@@ -15,12 +15,14 @@ use loader::{
     Access, ModelFile, Override,
     safetensors::{SKIPPED_PARTS, UNREAD_KEYS},
 };
+use store::Correction;
 
 use crate::{
     args::{Device, Load, Lora, Model},
     encode,
     failure::Failure,
     terminal::tell,
+    written,
 };
 
 /// The model's name and the other words: `-m` takes the place of the first word.
@@ -83,7 +85,13 @@ fn built_in(name: &str) -> Option<&'static [u8]> {
     (BUILT_IN == Some(name)).then_some(bytes)
 }
 
-/// Opens the model file of this name, or the built-in one.
+/// A model file, and what was said of it on standard error.
+pub(crate) struct Opened {
+    pub(crate) file: ModelFile,
+    pub(crate) said: Vec<String>,
+}
+
+/// Opens the model file of this name, or the built-in one, corrected as the catalogue says.
 ///
 /// # Errors
 ///
@@ -93,20 +101,46 @@ pub(crate) fn open(
     overrides: &[Override],
     access: Access,
 ) -> anyhow::Result<ModelFile> {
+    Ok(open_telling(name, overrides, access)?.file)
+}
+
+fn open_telling(name: &str, overrides: &[Override], access: Access) -> anyhow::Result<Opened> {
+    let (file, corrections) = open_corrected(name, overrides, access)?;
+    let mut said = tell_warnings(&file)?;
+    if let Some(note) = written::note(&corrections) {
+        tell(format_args!("note: {note}"));
+        said.push(note);
+    }
+    Ok(Opened { file, said })
+}
+
+/// The same without a word, and what the catalogue corrected; what the user overrides stays as they
+/// say.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn open_corrected(
+    name: &str,
+    overrides: &[Override],
+    access: Access,
+) -> anyhow::Result<(ModelFile, Vec<Correction>)> {
     if let Some(bytes) = built_in(name) {
         let bytes = loader::Bytes::new(bytes);
-        return Ok(ModelFile::from_bytes(name, bytes, overrides)?);
+        return Ok((ModelFile::from_bytes(name, bytes, overrides)?, Vec::new()));
     }
     let path = Path::new(name);
     if !path.exists() {
         return Err(absent(name, path).into());
     }
-    let file = ModelFile::open_with(path, overrides, access)
-        .with_context(|| format!("cannot load `{name}`"))?;
-    for warning in warnings(&file)? {
-        tell(format_args!("warning: {warning}"));
-    }
-    Ok(file)
+    let mut corrections = Vec::new();
+    let file = ModelFile::open_choosing(path, access, |file| {
+        corrections = store::corrections(file);
+        corrections.retain(|it| overrides.iter().all(|ours| ours.key != it.set.key));
+        corrections.iter().map(|it| &it.set).chain(overrides).cloned().collect()
+    });
+    let file = file.with_context(|| format!("cannot load `{name}`"))?;
+    Ok((file, corrections))
 }
 
 /// The same as `load` asks for it: with other overrides, read instead of mapped, in other formats.
@@ -114,13 +148,14 @@ pub(crate) fn open(
 /// # Errors
 ///
 /// As [`open`]; if a weight cannot be encoded.
-pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<ModelFile> {
-    let mut file = open(name, &load.override_kv, load.access())?;
-    adapt(&mut file, &load.lora, load.access())?;
-    let Some(mix) = load.quant else { return Ok(file) };
-    let made =
-        encode::in_memory(&file, mix, load.threads.map_or_else(threads, |it| Ok(it.into()))?);
-    made.with_context(|| format!("cannot encode `{name}` as {mix}"))
+pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<Opened> {
+    let mut opened = open_telling(name, &load.override_kv, load.access())?;
+    adapt(&mut opened.file, &load.lora, load.access())?;
+    let Some(mix) = load.quant else { return Ok(opened) };
+    let threads = load.threads.map_or_else(threads, |it| Ok(it.into()))?;
+    let made = encode::in_memory(&opened.file, mix, threads);
+    let file = made.with_context(|| format!("cannot encode `{name}` as {mix}"))?;
+    Ok(Opened { file, ..opened })
 }
 
 /// Adds the adapters to the model.
@@ -147,12 +182,23 @@ pub(crate) fn threads() -> anyhow::Result<usize> {
     Ok(config(&Load::default())?.threads)
 }
 
+/// Says what the file holds and nobody here reads, and returns that.
+///
+/// # Errors
+///
+/// If the file is not sound.
+pub(crate) fn tell_warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
+    let warnings = warnings(file)?;
+    warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    Ok(warnings)
+}
+
 /// Warnings about what the file holds and nobody here reads.
 ///
 /// # Errors
 ///
 /// If the file is not sound.
-pub(crate) fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
+fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
     let quoted = |key| -> Result<Option<String>, loader::Error> {
         let names = file.metadata.strings(key)?;
         let names = names.map(|it| it.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());

@@ -84,14 +84,35 @@ impl ModelFile {
     ///
     /// As [`ModelFile::open`]; if they are read, also if they do not fit into memory.
     pub fn open_with(path: &Path, overrides: &[Override], access: Access) -> Result<Self, Error> {
+        Self::open_choosing(path, access, |_| overrides.to_vec())
+    }
+
+    /// The same, and what to override is chosen once the file has been read: `overrides` is shown it
+    /// as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelFile::open_with`].
+    pub fn open_choosing(
+        path: &Path,
+        access: Access,
+        overrides: impl FnOnce(&Self) -> Vec<Override>,
+    ) -> Result<Self, Error> {
+        let file = Self::read(path, access)?;
+        let overrides = overrides(&file);
+        file.finish(&overrides)
+    }
+
+    /// Nothing is overridden yet.
+    fn read(path: &Path, access: Access) -> Result<Self, Error> {
         if path.is_dir() {
             recognise::folder(path)?;
-            return safetensors::open_folder(path, access)?.finish(overrides);
+            return safetensors::open_folder(path, access);
         }
         let mapping = Mapping::open_with(path, access)?;
         match recognise::file(mapping.as_ref())? {
-            Kind::Gguf => gguf::open(path, mapping, access)?.finish(overrides),
-            Kind::Safetensors => safetensors::open_file(mapping, access)?.finish(overrides),
+            Kind::Gguf => gguf::open(path, mapping, access),
+            Kind::Safetensors => safetensors::open_file(mapping, access),
         }
     }
 

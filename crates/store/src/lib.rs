@@ -1,15 +1,18 @@
-//! What Ingle keeps on disk: where that is, settings, saved chats, line history. No network.
+//! What Ingle keeps on disk: where that is, settings, saved chats, line history; and the catalogue,
+//! which knows what published model files lack. No network.
 //!
 //! Only the chats folder and the line history hold what people wrote; both are private to the
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
 #![forbid(unsafe_code)]
 
+mod catalogue;
 mod chats;
 mod error;
 mod home;
 mod private;
 mod settings;
 
+pub use catalogue::{Correction, corrections, corrections_of};
 pub use chats::{Chat, ChatName, Chats, Message, Role};
 pub use error::Error;
 pub use home::Home;

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     args::{Sampling, Settings},
     failure::Failure,
-    memory, model,
+    memory,
+    model::{self, Opened},
 };
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
@@ -53,7 +54,7 @@ impl Session {
     /// If it cannot be loaded, or a setting does not fit it.
     pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let mut file = model::open_for(name, &settings.load)?;
+        let Opened { mut file, said: warnings } = model::open_for(name, &settings.load)?;
         let template = settings.chat.chat_template.as_ref();
         if let Some(path) = template.filter(|_| settings.chat.raw != Some(true)) {
             // The tokenizer, too, looks into the template: what it spells is structure.
@@ -66,7 +67,6 @@ impl Session {
             chunk: CHUNK,
             ..Options::default()
         };
-        let warnings = model::warnings(&file)?;
         let loading = || format!("cannot load `{name}`");
         let engine = Engine::load(&file, backend, &options).with_context(loading)?;
         let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;

@@ -33,7 +33,7 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     };
     let load = site.under_load(args.load);
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
-    let file = model::open_for(&name, &load)?;
+    let file = model::open_for(&name, &load)?.file;
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
     let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")

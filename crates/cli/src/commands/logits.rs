@@ -17,7 +17,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let site = Site::find()?;
     let load = site.under_load(args.load);
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
-    let file = model::open_for(&name, &load)?;
+    let file = model::open_for(&name, &load)?.file;
     let options = Options {
         ctx_size: load.ctx_size.map(Into::into),
         free_memory: memory::free(),

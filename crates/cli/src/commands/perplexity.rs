@@ -34,7 +34,7 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
     let window = load.ctx_size.map_or(WINDOW, Into::into);
     let text = read_text(&args.text)?;
-    let file = model::open_for(&name, &load)?;
+    let file = model::open_for(&name, &load)?.file;
     let tokenizer = Tokenizer::load(&file)?;
     let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
@@ -128,7 +128,7 @@ struct Better {
 impl Better {
     fn load(name: &str, load: &Load, ids: &[u32], window: usize) -> anyhow::Result<Self> {
         let load = Load { quant: None, ..load.clone() };
-        let file = model::open_for(name, &load)?;
+        let file = model::open_for(name, &load)?.file;
         let engine = engine(name, &file, &load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(

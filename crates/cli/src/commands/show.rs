@@ -2,7 +2,7 @@
 
 mod facts;
 
-use loader::{Access, Override};
+use loader::Access;
 
 use crate::{
     args::Show,
@@ -18,8 +18,9 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, args.words, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
-    let file = model::open(&name, &overrides, Access::Map)?;
-    let facts = Facts::of(&file, &overrides)?;
+    let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map)?;
+    model::tell_warnings(&file)?;
+    let facts = Facts::of(&file, &overrides, corrections)?;
     match args.json.on {
         true => super::print_json(&serde_json::to_value(&facts)?),
         false => super::print(&harmless(&page(&facts))),
@@ -49,6 +50,7 @@ fn page(facts: &Facts) -> String {
     row("licence", facts.licence());
     row("sampling", (!facts.sampling.is_empty()).then(|| sampling(facts)));
     row("overridden", (!facts.overrides.is_empty()).then(|| facts.overrides.join(", ")));
+    facts.corrections.iter().for_each(|it| row("corrected", Some(it.text())));
     let mut page = String::new();
     for (name, text) in rows {
         page += &format!("{name:<15}{}\n", text.replace('\n', " "));
@@ -88,9 +90,4 @@ fn table(title: &str, shares: &[Share], all: u64) -> String {
 
 fn bits(bytes: u64, n: u64) -> f64 {
     bytes as f64 * 8.0 / n.max(1) as f64
-}
-
-/// `KEY=VALUE` of each.
-fn listed(overrides: &[Override]) -> Vec<String> {
-    overrides.iter().map(|it| format!("{}={}", it.key, facts::value(&it.value))).collect()
 }

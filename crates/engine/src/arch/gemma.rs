@@ -17,10 +17,6 @@ use crate::{
 pub(super) const READS: &[&str] =
     &["attention.scale", "attn_logit_softcapping", "final_logit_softcapping"];
 
-/// Layers of the 27B models. Their scores are scaled by the width of a row's share, not of a head,
-/// and GGUF files do not say so.
-const LAYERS_OF_27B: [usize; 2] = [46, 62];
-
 struct Gemma {
     embed: Weight,
     embed_scale: f32,
@@ -81,14 +77,11 @@ fn build(
     Ok(Box::new(Gemma { embed, embed_scale: (c.dim as f32).sqrt(), blocks, norm, head, cap }))
 }
 
-/// What scores are multiplied with.
+/// What scores are multiplied with. GGUF files do not say it: that of the 27B models, which is not
+/// that of their heads' width, comes from the catalogue.
 fn scale(w: &Weights<'_>, c: &Config) -> Result<f32, LoadError> {
     let stated = Numbers::of(w.file).real("attention.scale", Some(0.0), 0.0..=1e6)? as f32;
-    let width = match LAYERS_OF_27B.contains(&c.n_layers) {
-        true => c.dim / c.n_heads,
-        false => c.head_dim,
-    };
-    Ok(if stated == 0.0 { (width as f32).sqrt().recip() } else { stated })
+    Ok(if stated == 0.0 { (c.head_dim as f32).sqrt().recip() } else { stated })
 }
 
 /// The cap at this key; 0 is none.

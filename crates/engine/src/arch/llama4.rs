@@ -10,9 +10,6 @@ use crate::{
     weights::Weights,
 };
 
-/// Experts of the release whose heads have no norms: GGUF does not say it otherwise.
-const WITHOUT_HEAD_NORMS: usize = 128;
-
 struct Llama4 {
     embed: Weight,
     blocks: Vec<Block>,
@@ -61,11 +58,10 @@ fn growth(w: &Weights<'_>) -> Result<Option<Growth>, LoadError> {
     Ok((rate != 0.0).then_some(Growth { rate, every, shift: 1 }))
 }
 
+/// GGUF does not say where heads have no norms: that comes from the catalogue.
 fn head_norm(w: &Weights<'_>, c: &Config) -> Result<Option<Norm>, LoadError> {
     let n = Numbers::of(w.file);
-    let stated = n.metadata.bool(&n.key("attention.head_norms"))?;
-    let experts = n.count_or("expert_count", 0, 0..=u64::from(u32::MAX))?;
-    let there = stated.unwrap_or(experts != WITHOUT_HEAD_NORMS);
+    let there = n.metadata.bool(&n.key("attention.head_norms"))?.unwrap_or(true);
     Ok(there.then_some(Norm::rms(c.head_dim, None, c.eps)))
 }
 

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use engine::arch;
 use loader::{Array, Container, Metadata, ModelFile, Override, Value};
 use serde::Serialize;
+use store::Correction;
+
+use crate::written;
 
 /// All of it; the form of `show --json`.
 #[derive(Debug, Serialize)]
@@ -30,6 +33,7 @@ pub(super) struct Facts {
     pub(super) licences: BTreeMap<String, String>,
     pub(super) sampling: BTreeMap<String, serde_json::Value>,
     pub(super) overrides: Vec<String>,
+    pub(super) corrections: Vec<Corrected>,
     pub(super) formats: Vec<Share>,
     pub(super) parts: Vec<Share>,
 }
@@ -51,6 +55,16 @@ pub(super) struct Rope {
     factor: Option<f64>,
 }
 
+/// A key that the catalogue knows better.
+#[derive(Debug, Serialize)]
+pub(super) struct Corrected {
+    key: String,
+    value: serde_json::Value,
+    why: String,
+    model: String,
+    source: String,
+}
+
 /// Some of the tensors.
 #[derive(Debug, Serialize)]
 pub(super) struct Share {
@@ -65,7 +79,11 @@ impl Facts {
     /// # Errors
     ///
     /// If a metadata value has the wrong type.
-    pub(super) fn of(file: &ModelFile, overrides: &[Override]) -> Result<Self, loader::Error> {
+    pub(super) fn of(
+        file: &ModelFile,
+        overrides: &[Override],
+        corrections: Vec<Correction>,
+    ) -> Result<Self, loader::Error> {
         let architecture = file.architecture();
         let meta = &file.metadata;
         let own = |name: &str| first(meta, &format!("{architecture}.{name}"));
@@ -92,7 +110,8 @@ impl Facts {
             description: text("general.description")?,
             licences: licences(meta),
             sampling: sampling(meta),
-            overrides: super::listed(overrides),
+            overrides: overrides.iter().map(written::setting).collect(),
+            corrections: corrections.into_iter().map(Corrected::of).collect(),
             formats: shares(file, |_, format| format.to_owned()),
             parts: shares(file, |name, _| part(name).to_owned()),
         })
@@ -108,6 +127,18 @@ impl Facts {
     pub(super) fn licence(&self) -> Option<String> {
         let texts: Vec<_> = self.licences.values().map(String::as_str).collect();
         (!texts.is_empty()).then(|| texts.join(", "))
+    }
+}
+
+impl Corrected {
+    fn of(it: Correction) -> Self {
+        let Correction { set, why, model, source } = it;
+        Self { value: written::json(&set.value), key: set.key, why, model, source }
+    }
+
+    /// What it is, and why.
+    pub(super) fn text(&self) -> String {
+        format!("{}={}: {}", self.key, self.value, self.why)
     }
 }
 
@@ -206,23 +237,9 @@ fn licences(meta: &Metadata) -> BTreeMap<String, String> {
 fn sampling(meta: &Metadata) -> BTreeMap<String, serde_json::Value> {
     let of = |(key, it): (&str, &Value)| {
         let name = key.strip_prefix("general.sampling.")?;
-        Some((name.to_owned(), value(it)))
+        Some((name.to_owned(), written::json(it)))
     };
     meta.iter().filter_map(of).collect()
-}
-
-/// A metadata value as JSON; arrays by their length.
-pub(super) fn value(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Bool(it) => (*it).into(),
-        Value::String(it) => it.as_str().into(),
-        Value::F32(it) => it.to_string().parse::<f64>().map_or_else(|_| (*it).into(), Into::into),
-        Value::Array(it) => format!("[{} values]", it.len()).into(),
-        other => match other.as_u64() {
-            Some(n) => n.into(),
-            None => other.as_f64().into(),
-        },
-    }
 }
 
 /// Tensors and bytes by group, the largest first.
