@@ -2,6 +2,7 @@
 //!
 //! | table       | needs           | kernels                                       |
 //! |-------------|-----------------|-----------------------------------------------|
+//! | `avx512`    | AVX-512, VNNI   | those with integers, fast; all else as `avx2` |
 //! | `avx2`      | AVX2, FMA, F16C | all formats                                   |
 //! | [`scalar`]  | nothing         | all formats                                   |
 //!
@@ -10,9 +11,9 @@
 
 use half::f16;
 
+use super::{Isa, Precision, quantise::Q8Block, scalar, wide::Sixteen};
 #[cfg(target_arch = "x86_64")]
-use super::avx2;
-use super::{Isa, Precision, quantise::Q8Block, scalar};
+use super::{avx2, avx512};
 use crate::Format;
 
 /// The dot products of one weight format.
@@ -21,8 +22,9 @@ pub(super) enum Kernel {
     /// Of weights with activations as they are.
     Floats(Dots<f32>),
     /// Of weights with activations as [`Vectors::quantise`] left them; a row's length must be a
-    /// multiple of 32, as it is in every format that has such a kernel.
-    Blocks(Dots<Q8Block>),
+    /// multiple of 32, as it is in every format that has such a kernel. Some are faster for
+    /// sixteen weight rows at once, of a length that is a multiple of 64.
+    Blocks(Dots<Q8Block>, Option<Sixteen>),
 }
 
 /// Dot products of one weight row with rows of activations of the same length.
@@ -43,16 +45,35 @@ impl<X> Clone for Dots<X> {
 
 impl<X> Copy for Dots<X> {}
 
+/// Rows that begin a stride apart.
+#[derive(Clone, Copy)]
+pub(super) struct Strided<'a, T> {
+    pub(super) items: &'a [T],
+    pub(super) stride: usize,
+}
+
+impl<'a, T> Strided<'a, T> {
+    /// The first `len` items of row `t`.
+    pub(super) fn at(self, t: usize, len: usize) -> &'a [T] {
+        &self.items[t * self.stride..][..len]
+    }
+}
+
 /// The kernels over rows of activations. Slices given together have one length.
 pub(super) struct Vectors {
     /// `sum(a[i] * b[i])`
     pub(super) dot: fn(a: &[f32], b: &[f32]) -> f32,
-    /// `sum(a[i] * b[i])`
-    pub(super) dot_f16: fn(a: &[f32], b: &[f16]) -> f32,
+    /// `scores[t] = sum(q[i] * keys[t][i])`
+    pub(super) scores: fn(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]),
+    /// The same.
+    pub(super) scores_f16: fn(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]),
     /// `y[i] += a * x[i]`
     pub(super) axpy: fn(a: f32, x: &[f32], y: &mut [f32]),
-    /// `y[i] += a * x[i]`
-    pub(super) axpy_f16: fn(a: f32, x: &[f16], y: &mut [f32]),
+    /// `y[i] += shares[t] * values[t][i]`, `t` ascending; shares below the smallest normal number
+    /// are passed over: products with them are slow and change nothing.
+    pub(super) weigh: fn(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]),
+    /// The same.
+    pub(super) weigh_f16: fn(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]),
     /// `y[i] = x[i]`, rounded to nearest, ties to even.
     pub(super) to_f16: fn(x: &[f32], y: &mut [f16]),
     /// The largest, -∞ if there is none. A NaN may be passed over.
@@ -74,9 +95,11 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision) -> Kernel {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
         #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => avx512_kernel(format, precision),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 => unreachable!("not available"),
+        Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
         Isa::Scalar => scalar_kernel(format, precision),
     }
 }
@@ -86,11 +109,15 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match (isa, precision) {
         #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512Vnni, Precision::Exact) => &AVX512_EXACT,
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512Vnni, Precision::Fast) => &AVX512_FAST,
+        #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, Precision::Exact) => &AVX2_EXACT,
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, Precision::Fast) => &AVX2_FAST,
         #[cfg(not(target_arch = "x86_64"))]
-        (Isa::Avx2, _) => unreachable!("not available"),
+        (Isa::Avx2 | Isa::Avx512Vnni, _) => unreachable!("not available"),
         (Isa::Scalar, _) => &scalar::vectors::VECTORS,
     }
 }
@@ -141,11 +168,11 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q8_0, Exact) => Floats(decoded!(32, Format::Q8_0)),
         (Format::Q4_K, Exact) => Floats(decoded!(256, Format::Q4_K)),
         (Format::Q6_K, Exact) => Floats(decoded!(256, Format::Q6_K)),
-        (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0)),
-        (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0)),
-        (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0)),
-        (Format::Q4_K, Fast) => Blocks(portable!(scalar::fast::dot_q4_k)),
-        (Format::Q6_K, Fast) => Blocks(portable!(scalar::fast::dot_q6_k)),
+        (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0), None),
+        (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0), None),
+        (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0), None),
+        (Format::Q4_K, Fast) => Blocks(portable!(scalar::fast::dot_q4_k), None),
+        (Format::Q6_K, Fast) => Blocks(portable!(scalar::fast::dot_q6_k), None),
     }
 }
 
@@ -212,11 +239,55 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q8_0, Exact) => Floats(avx2!(avx2::exact::dot_q8_0)),
         (Format::Q4_K, Exact) => Floats(avx2!(avx2::exact::dot_q4_k)),
         (Format::Q6_K, Exact) => Floats(avx2!(avx2::exact::dot_q6_k)),
-        (Format::Q4_0, Fast) => Blocks(avx2!(avx2::fast::dot_q4_0)),
-        (Format::Q5_0, Fast) => Blocks(avx2!(avx2::fast::dot_q5_0)),
-        (Format::Q8_0, Fast) => Blocks(avx2!(avx2::fast::dot_q8_0)),
-        (Format::Q4_K, Fast) => Blocks(avx2!(avx2::fast::dot_q4_k)),
-        (Format::Q6_K, Fast) => Blocks(avx2!(avx2::fast::dot_q6_k)),
+        (Format::Q4_0, Fast) => Blocks(avx2!(avx2::fast::dot_q4_0), None),
+        (Format::Q5_0, Fast) => Blocks(avx2!(avx2::fast::dot_q5_0), None),
+        (Format::Q8_0, Fast) => Blocks(avx2!(avx2::fast::dot_q8_0), None),
+        (Format::Q4_K, Fast) => Blocks(avx2!(avx2::fast::dot_q4_k), None),
+        (Format::Q6_K, Fast) => Blocks(avx2!(avx2::fast::dot_q6_k), None),
+    }
+}
+
+/// The kernels over a format that `avx512::formats` reads.
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx512 {
+    ($format:path) => {
+        Kernel::Blocks(
+            Dots {
+                one: checked!(|w, x| avx512::few::one(w, [x], &$format())[0]),
+                four: checked!(|w, x| avx512::few::one(w, x, &$format())),
+            },
+            Some(Sixteen {
+                once: checked!(|rows, x| avx512::few::sixteen(rows, x, &$format())),
+                lines: checked!(|cols| $format().panel_lines(cols)),
+                unpack: checked!(|rows, panel| avx512::panel::unpack(rows, panel, &$format())),
+                by_one: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
+                by_four: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
+                by_sixteen: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
+            }),
+        )
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
+    if precision == Precision::Exact {
+        return avx2_kernel(format, precision);
+    }
+    match format {
+        Format::Q8_0 => avx512!(avx512::formats::q8_0),
+        Format::Q4_0 => avx512!(avx512::formats::q4_0),
+        Format::Q4_1 => avx512!(avx512::formats::q4_1),
+        Format::Q5_0 => avx512!(avx512::formats::q5_0),
+        Format::Q5_1 => avx512!(avx512::formats::q5_1),
+        Format::Q2_K => avx512!(avx512::formats::q2_k),
+        Format::Q3_K => avx512!(avx512::formats::q3_k),
+        Format::Q4_K => avx512!(avx512::formats::q4_k),
+        Format::Q5_K => avx512!(avx512::formats::q5_k),
+        Format::Q6_K => avx512!(avx512::formats::q6_k),
+        Format::IQ4_NL => avx512!(avx512::formats::iq4_nl),
+        Format::IQ4_XS => avx512!(avx512::formats::iq4_xs),
+        Format::MXFP4 => avx512!(avx512::formats::mxfp4),
+        _ => avx2_kernel(format, precision),
     }
 }
 
@@ -232,9 +303,11 @@ static AVX2_EXACT: Vectors = Vectors {
 #[cfg(target_arch = "x86_64")]
 static AVX2_FAST: Vectors = Vectors {
     dot: checked!(|a, b| avx2::vectors::dot(a, b)),
-    dot_f16: checked!(|a, b| avx2::vectors::dot_f16(a, b)),
+    scores: checked!(|q, keys, scores| avx2::vectors::scores(q, keys, scores)),
+    scores_f16: checked!(|q, keys, scores| avx2::vectors::scores_f16(q, keys, scores)),
     axpy: checked!(|a, x, y| avx2::vectors::axpy(a, x, y)),
-    axpy_f16: checked!(|a, x, y| avx2::vectors::axpy_f16(a, x, y)),
+    weigh: checked!(|shares, values, y| avx2::vectors::weigh(shares, values, y)),
+    weigh_f16: checked!(|shares, values, y| avx2::vectors::weigh_f16(shares, values, y)),
     to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
     max: checked!(|x| avx2::vectors::max(x)),
     exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
@@ -242,6 +315,24 @@ static AVX2_FAST: Vectors = Vectors {
     gelu_tanh: checked!(|x| avx2::vectors::gelu_tanh(x)),
     softcap: checked!(|x, cap| avx2::vectors::softcap(x, cap)),
     quantise: checked!(|row, out| avx2::quantise::quantise(row, out)),
+};
+
+#[cfg(target_arch = "x86_64")]
+static AVX512_EXACT: Vectors = Vectors {
+    exp_sum: AVX2_EXACT.exp_sum,
+    silu: AVX2_EXACT.silu,
+    gelu_tanh: AVX2_EXACT.gelu_tanh,
+    softcap: AVX2_EXACT.softcap,
+    ..AVX512_FAST
+};
+
+#[cfg(target_arch = "x86_64")]
+static AVX512_FAST: Vectors = Vectors {
+    scores: checked!(|q, keys, scores| avx512::vectors::scores(q, keys, scores)),
+    scores_f16: checked!(|q, keys, scores| avx512::vectors::scores_f16(q, keys, scores)),
+    weigh: checked!(|shares, values, y| avx512::vectors::weigh(shares, values, y)),
+    weigh_f16: checked!(|shares, values, y| avx512::vectors::weigh_f16(shares, values, y)),
+    ..AVX2_FAST
 };
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Run<'_> {
         };
         match self.isa.kernel(l.w.format, self.precision) {
             Kernel::Floats(dots) => experts.products(dots, self.rows(turn, x), y, put),
-            Kernel::Blocks(dots) => experts.products(dots, self.blocks(turn, x), y, put),
+            Kernel::Blocks(dots, _) => experts.products(dots, self.blocks(turn, x), y, put),
         }
     }
 
@@ -84,7 +84,7 @@ impl Run<'_> {
             let (y, held) = (&mut tile.numbers(), &self.weights[w.id]);
             match self.isa.kernel(w.format, self.precision) {
                 Kernel::Floats(dots) => head_products(dots, self.rows(turn, x), (w, held), y),
-                Kernel::Blocks(dots) => head_products(dots, self.blocks(turn, x), (w, held), y),
+                Kernel::Blocks(dots, _) => head_products(dots, self.blocks(turn, x), (w, held), y),
             }
         }
     }

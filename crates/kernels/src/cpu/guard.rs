@@ -20,7 +20,8 @@ use crate::{
 /// A NaN that no kernel makes.
 const CANARY: f32 = f32::from_bits(0x7fc5_eeed);
 const CANARY_F16: f16 = f16::from_bits(0x7e5d);
-const CANARY_BLOCK: Q8Block = Q8Block { d: CANARY, sum: CANARY, qs: [99; 32] };
+const CANARY_BLOCK: Q8Block =
+    Q8Block { d: CANARY, sum: CANARY, excess: 99, excess_of_halves: [99; 2], qs: [99; 32] };
 
 /// A CPU backend that looks after every run.
 struct Guarded {

@@ -4,10 +4,13 @@
 //! d     largest magnitude / 127
 //! qs    x / d, rounded to nearest, ties to even: -127..=127, never -128
 //! sum   d * (qs[0] + … + qs[31])
+//! excess, excess_of_halves
+//!       -128 * (qs[0] + … + qs[31]), and of either half
 //! ```
 //!
 //! `sum` serves formats with a minimum or a zero point: `w = scale * q - min` has the product
-//! `scale * d * dot(q, qs) - min * sum`.
+//! `scale * d * dot(q, qs) - min * sum`. The excess is what kernels start from that have added 128 to
+//! each weight, so that none is negative.
 //!
 //! [`Precision::Fast`]: super::Precision::Fast
 
@@ -22,6 +25,10 @@ pub(super) struct Q8Block {
     pub(super) d: f32,
     /// `d` times the sum of `qs`.
     pub(super) sum: f32,
+    /// -128 times the sum of `qs`.
+    pub(super) excess: i32,
+    /// The same of the first 16, and of the last.
+    pub(super) excess_of_halves: [i32; 2],
     /// Never -128, so that a magnitude fits a byte with its sign.
     pub(super) qs: [i8; LEN],
 }
@@ -35,14 +42,23 @@ pub(super) fn quantise(row: &[f32], out: &mut [Q8Block]) {
     for (x, out) in row.as_chunks::<LEN>().0.iter().zip(out) {
         let magnitude = x.iter().map(|x| x.to_bits() & MAGNITUDE).max().unwrap_or(0);
         let (d, inverse) = scale(f32::from_bits(magnitude));
-        let mut sum = 0;
         for (q, x) in out.qs.iter_mut().zip(x) {
             // Saturates, and turns NaN to 0.
             *q = (x * inverse).round_ties_even() as i8;
-            sum += i32::from(*q);
         }
-        out.d = d;
-        out.sum = d * sum as f32;
+        let sum = |half: &[i8]| half.iter().map(|&q| i32::from(q)).sum();
+        out.finish(d, [sum(&out.qs[..LEN / 2]), sum(&out.qs[LEN / 2..])]);
+    }
+}
+
+impl Q8Block {
+    /// Sets all but the integers, of which those are the sums of either half.
+    pub(super) fn finish(&mut self, d: f32, halves: [i32; 2]) {
+        let sum = halves[0] + halves[1];
+        self.d = d;
+        self.sum = d * sum as f32;
+        self.excess = -128 * sum;
+        self.excess_of_halves = halves.map(|it| -128 * it);
     }
 }
 
@@ -70,8 +86,10 @@ mod tests {
         let mut block = [Q8Block::default()];
         quantise(x, &mut block);
         for isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
-            let mut other = [Q8Block { d: 7.0, sum: 7.0, qs: [7; LEN] }];
+            let mut other = [Q8Block { d: 7.0, sum: 7.0, qs: [7; LEN], ..Q8Block::default() }];
             (isa.vectors(Precision::Fast).quantise)(x, &mut other);
+            assert_eq!(other[0].excess, block[0].excess, "{isa}");
+            assert_eq!(other[0].excess_of_halves, block[0].excess_of_halves, "{isa}");
             assert_eq!(other[0].qs, block[0].qs, "{isa}");
             assert_eq!(other[0].d.to_bits(), block[0].d.to_bits(), "{isa}");
             assert_eq!(other[0].sum.to_bits(), block[0].sum.to_bits(), "{isa}");
@@ -88,6 +106,9 @@ mod tests {
                 let off = (x - block.d * f32::from(q)).abs();
                 assert!(off <= 0.5001 * block.d, "{x} became {q} * {}", block.d);
             }
+            let whole: i32 = block.qs.iter().map(|&q| i32::from(q)).sum();
+            assert_eq!(block.excess, -128 * whole);
+            assert_eq!(block.excess_of_halves.iter().sum::<i32>(), -128 * whole);
             assert_eq!(block.sum, block.d * block.qs.iter().map(|&q| f32::from(q)).sum::<f32>());
         }
     }

@@ -10,7 +10,7 @@ mod planner;
 
 use std::ops::Range;
 
-pub(super) use planner::{ATTEND_ROWS, Planner};
+pub(super) use planner::{ATTEND_ROWS, LINEAR_COLS, Planner};
 
 use crate::{CacheSpec, Rows, Shape, State, Tensor, plan::Step};
 

@@ -7,7 +7,10 @@ use core::{arch::x86_64::*, f32, f64};
 
 use half::f16;
 
-use crate::cpu::scalar::vectors::GELU;
+use crate::cpu::{
+    dispatch::Strided,
+    scalar::vectors::{GELU, counts},
+};
 
 use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
 
@@ -17,8 +20,17 @@ pub(in crate::cpu) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn dot_f16(a: &[f32], b: &[f16]) -> f32 {
-    dot_with(a, b, |b| load_8_f16(b))
+pub(in crate::cpu) fn scores(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]) {
+    for (t, score) in scores.iter_mut().enumerate() {
+        *score = dot_with(q, keys.at(t, q.len()), |b| load_8(b));
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn scores_f16(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]) {
+    for (t, score) in scores.iter_mut().enumerate() {
+        *score = dot_with(q, keys.at(t, q.len()), |b| load_8_f16(b));
+    }
 }
 
 #[inline]
@@ -45,24 +57,65 @@ fn dot_with<T: Copy + Default>(a: &[f32], b: &[T], load: impl Fn(&[T; 8]) -> __m
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
-    axpy_with(a, x, y, |x| load_8(x));
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
-    axpy_with(a, x, y, |x| load_8_f16(x));
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn axpy_with<T: Copy + Default>(a: f32, x: &[T], y: &mut [f32], load: impl Fn(&[T; 8]) -> __m256) {
     debug_assert_eq!(x.len(), y.len());
     let a = _mm256_set1_ps(a);
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
     for (x, y) in x.iter().zip(y) {
-        store_8(_mm256_fmadd_ps(a, load(x), load_8(y)), y);
+        store_8(_mm256_fmadd_ps(a, load_8(x), load_8(y)), y);
     }
-    change_8s(y_rest, |y| _mm256_fmadd_ps(a, load(&padded(x_rest)), y));
+    change_8s(y_rest, |y| _mm256_fmadd_ps(a, load_8(&padded(x_rest)), y));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn weigh(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]) {
+    weigh_with(shares, values, y, |x| load_8(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
+    weigh_with(shares, values, y, |x| load_8_f16(x));
+}
+
+/// Columns outside, so that their sums stay in registers.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn weigh_with<T: Copy + Default>(
+    shares: &[f32],
+    values: Strided<'_, T>,
+    y: &mut [f32],
+    load: impl Fn(&[T; 8]) -> __m256,
+) {
+    let len = y.len();
+    let (y, rest) = y.as_chunks_mut::<8>();
+    let (fours, ones) = y.as_chunks_mut::<4>();
+    for (c, y) in fours.iter_mut().enumerate() {
+        let mut sums = [load_8(&y[0]), load_8(&y[1]), load_8(&y[2]), load_8(&y[3])];
+        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
+            let x = values.at(t, len)[32 * c..][..32].as_chunks::<8>().0;
+            let share = _mm256_set1_ps(share);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = _mm256_fmadd_ps(share, load(x), *sum);
+            }
+        }
+        y.iter_mut().zip(sums).for_each(|(y, sum)| store_8(sum, y));
+    }
+    let first = 32 * fours.len();
+    for (c, y) in ones.iter_mut().enumerate() {
+        let mut sum = load_8(y);
+        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
+            let x = values.at(t, len)[first + 8 * c..].as_chunks::<8>().0;
+            sum = _mm256_fmadd_ps(_mm256_set1_ps(share), load(&x[0]), sum);
+        }
+        store_8(sum, y);
+    }
+    let last = len - rest.len();
+    change_8s(rest, |mut y| {
+        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
+            let x = load(&padded(&values.at(t, len)[last..]));
+            y = _mm256_fmadd_ps(_mm256_set1_ps(share), x, y);
+        }
+        y
+    });
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -4,13 +4,18 @@ use half::f16;
 use loader::format::f16_to_f32;
 
 use super::{LANES, add_products};
-use crate::cpu::{dispatch::Vectors, quantise::quantise};
+use crate::cpu::{
+    dispatch::{Strided, Vectors},
+    quantise::quantise,
+};
 
 pub(in crate::cpu) static VECTORS: Vectors = Vectors {
     dot,
-    dot_f16,
+    scores,
+    scores_f16,
     axpy,
-    axpy_f16,
+    weigh,
+    weigh_f16,
     to_f16,
     max,
     exp_sum,
@@ -40,6 +45,31 @@ fn dot_f16(a: &[f32], b: &[f16]) -> f32 {
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, &b)| a * widened(b)).sum();
     sums.iter().sum::<f32>() + rest
+}
+
+fn scores(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]) {
+    scores.iter_mut().enumerate().for_each(|(t, score)| *score = dot(q, keys.at(t, q.len())));
+}
+
+fn scores_f16(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]) {
+    scores.iter_mut().enumerate().for_each(|(t, score)| *score = dot_f16(q, keys.at(t, q.len())));
+}
+
+fn weigh(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]) {
+    for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
+        axpy(share, values.at(t, y.len()), y);
+    }
+}
+
+fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
+    for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
+        axpy_f16(share, values.at(t, y.len()), y);
+    }
+}
+
+/// Whether a share changes anything. A NaN does.
+pub(in crate::cpu) fn counts(share: f32) -> bool {
+    !(share < f32::MIN_POSITIVE)
 }
 
 fn axpy(a: f32, x: &[f32], y: &mut [f32]) {

@@ -12,6 +12,9 @@ use crate::{
 /// Most rows of queries whose attention is computed together.
 pub(in crate::cpu) const ATTEND_ROWS: usize = 8;
 
+/// Most columns of a tile of a linear operation.
+pub(in crate::cpu) const LINEAR_COLS: usize = 4 * LINE;
+
 /// A cache line of `f32`: tiles of columns begin at one, and vectors end where tiles do.
 const LINE: usize = 16;
 
@@ -126,7 +129,7 @@ impl Planner<'_> {
         Tiling {
             least: 4,
             most: usize::MAX,
-            cols: fair.next_multiple_of(LINE).clamp(LINE, 4 * LINE),
+            cols: fair.next_multiple_of(LINE).clamp(LINE, LINEAR_COLS),
         }
     }
 

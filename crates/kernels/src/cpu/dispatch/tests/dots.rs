@@ -9,6 +9,7 @@ use crate::{
         Isa, Precision,
         dispatch::{Dots, Kernel, kernel},
         quantise::{LEN, Q8Block},
+        wide::{Line, ROWS},
     },
 };
 
@@ -44,7 +45,7 @@ impl Case {
                     Kernel::Floats(dots) => {
                         run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights)
                     }
-                    Kernel::Blocks(dots) => {
+                    Kernel::Blocks(dots, _) => {
                         let blocks = self.x.each_ref().map(|x| rounded(isa, x));
                         run(dots, blocks.each_ref().map(Vec::as_slice), &self.weights)
                     }
@@ -67,7 +68,7 @@ impl Case {
                         let y = run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights);
                         self.x.iter().zip(y).for_each(|(x, y)| check_sum(&name, &w, x, y));
                     }
-                    Kernel::Blocks(dots) => {
+                    Kernel::Blocks(dots, _) => {
                         let blocks = self.x.each_ref().map(|x| rounded(isa, x));
                         let y = run(dots, blocks.each_ref().map(Vec::as_slice), &self.weights);
                         let x = blocks.iter().map(|x| decoded(x));
@@ -218,7 +219,7 @@ fn rounding_activations_stays_within_half_a_step() {
         let mut w = vec![0.0; 768];
         format.decode_row(&case.weights, &mut w);
         for isa in available() {
-            let Kernel::Blocks(dots) = kernel(isa, format, Precision::Fast) else { continue };
+            let Kernel::Blocks(dots, _) = kernel(isa, format, Precision::Fast) else { continue };
             for x in &case.x {
                 let blocks = rounded(isa, x);
                 let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(w * x)).sum();
@@ -227,6 +228,38 @@ fn rounding_activations_stays_within_half_a_step() {
                     steps.map(|(w, x)| w.iter().map(|w| w.abs()).sum::<f32>() * x.d / 2.0).sum();
                 let off = (f64::from((dots.one)(&case.weights, &blocks)) - exact).abs();
                 assert!(off <= f64::from(allowed), "{format:?} {isa}: {off} > {allowed}");
+            }
+        }
+    }
+}
+
+/// Whatever computes a sum, and whatever is beside it: the same bits.
+#[test]
+fn sixteen_rows_at_once_are_as_one_by_one() {
+    for isa in available() {
+        for &format in Format::ALL {
+            let Kernel::Blocks(dots, Some(sixteen)) = kernel(isa, format, Precision::Fast) else {
+                continue;
+            };
+            for cols in [256, 512, 768, 2048] {
+                let weights: [_; ROWS] =
+                    std::array::from_fn(|r| format.encode(&noise(r as u32 + 50, cols)));
+                let rows = weights.each_ref().map(Vec::as_slice);
+                let x: [_; 16] = std::array::from_fn(|i| rounded(isa, &noise(i as u32, cols)));
+                let x = x.each_ref().map(Vec::as_slice);
+                let bits = |x: f32| x.to_bits();
+                let want = x.map(|x| rows.map(|w| bits((dots.one)(w, x))));
+                let mut panel = vec![Line::ZERO; (sixteen.lines)(cols)];
+                (sixteen.unpack)(rows, &mut panel);
+                let place = format!("{format:?} {isa}, {cols} columns");
+                assert_eq!(x.map(|x| (sixteen.once)(rows, x).map(bits)), want, "{place}, once");
+                let all = (sixteen.by_sixteen)(&panel, x);
+                assert_eq!(all.map(|it| it.map(bits)), want, "{place}");
+                let [a, b, c, d, ..] = x;
+                let four = (sixteen.by_four)(&panel, [a, b, c, d]);
+                assert_eq!(four.map(|it| it.map(bits)), want[..4], "{place}, four");
+                let one = (sixteen.by_one)(&panel, [d]);
+                assert_eq!(one.map(|it| it.map(bits)), want[3..4], "{place}, one");
             }
         }
     }

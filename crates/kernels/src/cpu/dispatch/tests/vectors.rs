@@ -5,7 +5,7 @@ use half::f16;
 use super::{available, noise};
 use crate::cpu::{
     Precision,
-    dispatch::{Vectors, vectors},
+    dispatch::{Strided, Vectors, vectors},
 };
 
 /// Runs `check` with each kernel table and rows of every length up to some vectors.
@@ -33,7 +33,16 @@ fn dot() {
         let (a, b) = (noise(1, len), noise(2, len));
         let halves = halves(&b);
         check_dot(name, &a, &b, (vectors.dot)(&a, &b));
-        check_dot(name, &a, &floats(&halves), (vectors.dot_f16)(&a, &halves));
+        // Three rows that overlap.
+        let wide: Vec<f32> = noise(3, 2 * len + 5);
+        let mut scores = [7.0; 3];
+        (vectors.scores)(&a, Strided { items: &wide, stride: len / 2 + 1 }, &mut scores);
+        for (t, score) in scores.into_iter().enumerate() {
+            check_dot(name, &a, &wide[t * (len / 2 + 1)..][..len], score);
+        }
+        let mut score = [7.0];
+        (vectors.scores_f16)(&a, Strided { items: &halves, stride: 0 }, &mut score);
+        check_dot(name, &a, &floats(&halves), score[0]);
     });
 }
 
@@ -51,12 +60,33 @@ fn axpy() {
         let halves = halves(&x);
         let (mut y, mut z) = (before.clone(), before.clone());
         (vectors.axpy)(0.3, &x, &mut y);
-        (vectors.axpy_f16)(0.3, &halves, &mut z);
+        (vectors.weigh_f16)(&[0.3], Strided { items: &halves, stride: 0 }, &mut z);
         for (x, y) in [(x, y), (floats(&halves), z)] {
             for ((x, y), before) in x.iter().zip(y).zip(&before) {
                 assert!((before + 0.3 * x - y).abs() <= 2e-7, "{name}: {before} + 0.3 * {x} = {y}");
             }
         }
+    });
+}
+
+#[test]
+fn weigh() {
+    check_all(|name, vectors, len| {
+        let (values, before) = (noise(4, 3 * len), noise(5, len));
+        let halves = halves(&values);
+        let shares = [0.25, 1e-40, 0.5];
+        let (mut y, mut z) = (before.clone(), before.clone());
+        (vectors.weigh)(&shares, Strided { items: &values, stride: len }, &mut y);
+        (vectors.weigh_f16)(&shares, Strided { items: &halves, stride: len }, &mut z);
+        for (values, y) in [(values, y), (floats(&halves), z)] {
+            for i in 0..len {
+                let exact = before[i] + 0.25 * values[i] + 0.5 * values[2 * len + i];
+                assert!((exact - y[i]).abs() <= 3e-7, "{name}: {} instead of {exact}", y[i]);
+            }
+        }
+        let mut y = before;
+        (vectors.weigh)(&[f32::NAN], Strided { items: &floats(&halves), stride: len }, &mut y);
+        assert!(y.iter().all(|y| y.is_nan()), "{name}");
     });
 }
 
