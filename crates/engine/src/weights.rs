@@ -183,8 +183,8 @@ impl<'a> Weights<'a> {
         range: Range<usize>,
     ) -> Result<Weight, LoadError> {
         let format = vector.format;
-        let number_bytes =
-            WeightSpec { n: 1, rows: vector.shape[0], cols: 1, format }.check(&vector.parts)?;
+        let rows = vector.shape.iter().product(); // it may be stored as a matrix of one row
+        let number_bytes = WeightSpec { n: 1, rows, cols: 1, format }.check(&vector.parts)?;
         let spec = WeightSpec { n: 1, rows: 1, cols: range.len(), format };
         Ok(self.backend.upload(&spec, &part(vector, number_bytes, range))?)
     }

@@ -63,6 +63,18 @@ fn a_wrong_shape_says_both() {
 }
 
 #[test]
+fn a_vector_may_be_stored_as_a_matrix_of_one_row() {
+    for shape in [vec![128], vec![1, 128]] {
+        let mut file = tiny("phi3");
+        let mut bias = file.tensors["output_norm.weight"].clone();
+        bias.parts.push(bias.parts[0].clone());
+        bias.shape = shape;
+        file.tensors.insert("blk.0.attn_qkv.bias".into(), bias);
+        arch::load(&file, &mut Reference::default(), PAGES).expect("it has as many numbers");
+    }
+}
+
+#[test]
 fn a_tensor_that_nobody_reads_is_an_error() {
     check(
         |file| {

@@ -33,7 +33,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
             let w = &mut w.block(layer);
             Ok(Block {
                 attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
-                attn: Mla::load(w, c, latents)?,
+                attn: Mla::load(w, c, latents, c.spans[layer])?,
                 mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
                 mlp: FeedForward::load(w, c)?,
             })

@@ -2,12 +2,12 @@
 //! follow (alternating updates, Baykal et al., 2023), beside it a path of low rank (LAuReL), and an
 //! embedding of the token for each layer.
 
-use kernels::{Act, Linear, Norm, Plan, Rope, Span, Tensor, Weight};
+use kernels::{Act, Linear, Norm, Plan, Rope, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{Caches, SharingAttention, TokenInput, TokenInputs, load_plain_rope, load_rope},
+    layers::{Caches, Ropes, SharingAttention, TokenInput, TokenInputs},
     weights::Weights,
 };
 
@@ -68,7 +68,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
     let softcap = n.real("final_logit_softcapping", Some(0.0), 0.0..=1e6)? as f32;
     let cols = n.count("embedding_length_per_layer_input", 1..=1 << 16)?;
     let n_streams = n.count("altup.num_inputs", 2..=16)?;
-    let ropes = [load_rope(w, c)?, load_plain_rope(w, c, "rope.freq_base_swa")?];
+    let ropes = Ropes::load(w, c)?;
     let mut caches = Caches::default();
     let shape = [n_streams - 1, c.dim, c.dim];
     Ok(Box::new(Gemma3n {
@@ -78,7 +78,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
         together: w.stacked("altup_unembd_proj", shape)?,
         blocks: (0..c.n_layers)
             .map(|layer| {
-                let rope = ropes[usize::from(c.spans[layer] != Span::Full)];
+                let rope = ropes.of(c.spans[layer]);
                 Block::load(&mut w.block(layer), c, (layer, rope), (n_streams, &mut caches))
             })
             .collect::<Result<_, LoadError>>()?,

@@ -4,14 +4,12 @@
 //! The small ones (E2B, E4B) give each layer an embedding of the token of its own; in the one with
 //! experts these stand beside the feed-forward part and look at what it looks at.
 
-use kernels::{Act, Linear, Norm, Plan, Rope, Span, Tensor, Weight};
+use kernels::{Act, Linear, Norm, Plan, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
-    layers::{
-        Caches, Mixture, Mlp, SharingAttention, TokenInput, TokenInputs, load_plain_rope, load_rope,
-    },
+    layers::{Caches, Mixture, Mlp, Ropes, SharingAttention, TokenInput, TokenInputs},
     weights::Weights,
 };
 
@@ -67,23 +65,6 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
     }))
 }
 
-/// Of the layers that see everything, and of those with a window.
-struct Ropes {
-    full: Rope,
-    windowed: Rope,
-}
-
-impl Ropes {
-    fn load(w: &mut Weights<'_>, c: &Config) -> Result<Self, LoadError> {
-        let layer_of = |full: bool| c.spans.iter().position(|it| (*it == Span::Full) == full);
-        let of = |full: bool| c.of_layer(layer_of(full).unwrap_or(0));
-        Ok(Self {
-            full: load_rope(w, &of(true))?,
-            windowed: load_plain_rope(w, &of(false), "rope.freq_base_swa")?,
-        })
-    }
-}
-
 impl Block {
     fn load(
         w: &mut Weights<'_>,
@@ -91,7 +72,7 @@ impl Block {
         (layer, cols): (usize, usize),
         (ropes, caches): (&Ropes, &mut Caches),
     ) -> Result<Self, LoadError> {
-        let rope = if c.spans[layer] == Span::Full { ropes.full } else { ropes.windowed };
+        let rope = ropes.of(c.spans[layer]);
         Ok(Self {
             attn_norm: w.norm("attn_norm", c.dim, c.eps)?,
             attn: SharingAttention::load(w, c, (layer, rope), caches)?,

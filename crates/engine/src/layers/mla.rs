@@ -81,7 +81,12 @@ impl Latents {
 }
 
 impl Mla {
-    pub(crate) fn load(w: &mut Weights<'_>, c: &Config, of: Latents) -> Result<Self, LoadError> {
+    pub(crate) fn load(
+        w: &mut Weights<'_>,
+        c: &Config,
+        of: Latents,
+        span: Span,
+    ) -> Result<Self, LoadError> {
         let Latents { n_heads, rank, nope, v_dim, scale, rope, .. } = of;
         let key = rank + rope.turned;
         let (k_up, v_up) = match w.has("attn_kv_b.weight") {
@@ -91,7 +96,6 @@ impl Mla {
                 w.stack("attn_v_b.weight", &[n_heads, v_dim, rank])?,
             ),
         };
-        let span = Span::Full;
         Ok(Self {
             of,
             q: Query::load(w, c.dim, of, c.eps)?,

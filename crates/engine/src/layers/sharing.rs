@@ -20,7 +20,7 @@ pub(crate) struct SharingAttention {
 struct Kv {
     k: Linear,
     k_norm: Norm,
-    /// None where keys, before their norm, are the values, too.
+    /// None where keys, before their norm, are the values, too: only if they have as many columns.
     v: Option<Linear>,
     v_norm: Norm,
 }
@@ -92,10 +92,14 @@ impl SharingAttention {
 impl Kv {
     fn load(w: &mut Weights<'_>, c: &Config) -> Result<Self, LoadError> {
         let (k_cols, v_cols) = (c.n_kv_heads * c.head_dim, c.n_kv_heads * c.v_dim);
+        let v = match k_cols == v_cols {
+            true => w.linear_if("attn_v", [v_cols, c.dim])?,
+            false => Some(w.linear("attn_v", [v_cols, c.dim])?),
+        };
         Ok(Self {
             k: w.linear("attn_k", [k_cols, c.dim])?,
             k_norm: w.norm("attn_k_norm", c.head_dim, c.eps)?,
-            v: w.linear_if("attn_v", [v_cols, c.dim])?,
+            v,
             v_norm: Norm::rms(c.v_dim, None, c.eps),
         })
     }
