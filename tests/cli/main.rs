@@ -5,6 +5,7 @@
 mod attacks;
 mod bad_input;
 mod chat;
+mod check;
 mod commands;
 mod corrected;
 mod folders;

@@ -49,6 +49,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Perplexity(args)) => commands::perplexity::run(args),
         Some(Command::Quantize(args)) => commands::quantize::run(args),
         Some(Command::Merge(args)) => commands::quantize::merge(args),
+        Some(Command::Check(args)) => commands::check::run(args),
         Some(Command::Tokenize(args)) => commands::tokenize::run(args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
     }

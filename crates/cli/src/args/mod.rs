@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Quantize(Quantize),
     /// Write a model with LoRA adapters in it
     Merge(Merge),
+    /// Check that a model is computed right here: recorded logits, tokens and renderings, offline
+    Check(Check),
     /// Print the token ids and pieces of a text
     Tokenize(Tokenize),
     /// Print a completion script for a shell
@@ -230,6 +232,42 @@ pub(crate) struct Perplexity {
     pub(crate) json: Json,
     #[command(flatten, next_help_heading = "Loading")]
     pub(crate) load: Load,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is compared, on this machine's kernels, in each precision that they have:
+  logits    tiny models of the architecture, with what transformers computed for them
+  kernels   products with a matrix of each of the model's formats, with plain loops in f64
+  model     all of the model, with plain loops, where it is small enough
+  tokens    ids of texts, with those recorded for the vocabulary; and texts that must come back
+  template  conversations, with what transformers rendered them as
+Nothing is recorded for some vocabularies and templates: they are `not known`. Exit code 1 if a
+check failed.")]
+pub(crate) struct Check {
+    /// The file or folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Compare the model itself with plain loops however long that takes
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Threads; default: the physical cores that we may use
+    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// What computes: `auto`, `cpu`, or `reference` (the plain loops)
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<Device>,
+    /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
+    #[arg(long, value_name = "KEY=TYPE:VALUE")]
+    pub(crate) override_kv: Vec<loader::Override>,
+    /// Read the whole file into memory at once instead of mapping it: for network drives, and disks
+    /// that may be pulled
+    #[arg(long)]
+    pub(crate) no_mmap: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file a command. Each takes its arguments and the flags of every command.
 
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod logits;
 pub(crate) mod perplexity;

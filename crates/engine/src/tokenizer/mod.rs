@@ -185,6 +185,28 @@ impl Tokenizer {
         !matches!(kind, Some(Kind::Normal | Kind::Added | Kind::Byte))
     }
 
+    /// The tokens that are pieces of text or bytes, with their ids, as the vocabulary writes them: the
+    /// same from every container. Structural and added tokens are not among them.
+    pub fn ordinary(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let vocab = self.model.vocab();
+        let kinds = (0..).zip(&vocab.kinds);
+        kinds
+            .filter(|(_, kind)| matches!(kind, Kind::Normal | Kind::Byte))
+            .map(|(id, _)| (id, vocab.texts.get(id)))
+    }
+
+    /// Whether decoding gives back whatever was encoded, if it was in Unicode's composed form and did
+    /// not begin with a space.
+    pub fn keeps_text(&self) -> bool {
+        let Model::Bpe(bpe) = &self.model else { return false };
+        match self.normalizer {
+            Normalizer::None | Normalizer::Nfc => true,
+            // A `▁` in bytes would stay one.
+            Normalizer::Escape { .. } => bpe.vocab.mergeable("▁".as_bytes()).is_some(),
+            Normalizer::Crate(_) => false,
+        }
+    }
+
     /// The id of a structural or added token with exactly this text.
     pub fn token(&self, text: &str) -> Option<u32> {
         let mut all = self.added.iter().chain(self.normalized.iter());
