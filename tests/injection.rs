@@ -110,8 +110,8 @@ fn fuzz(tokenizer: &Tokenizer, rounds: usize) {
 }
 
 fn attack(path: &Path, rounds: usize) {
-    let file = ModelFile::open(path, &[]).unwrap();
-    let tokenizer = Tokenizer::load(&file).unwrap();
+    let file = ModelFile::open(path, &[]).expect("a sound file");
+    let tokenizer = Tokenizer::load(&file).expect("a sound tokenizer");
     assert!(!tokenizer.structural().is_empty(), "{}", path.display());
     for (i, token) in tokenizer.structural().iter().enumerate() {
         let whole = special_ids(&tokenizer, &Prompt::trusted(token.as_str()));

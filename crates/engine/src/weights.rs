@@ -143,7 +143,7 @@ impl<'a> Weights<'a> {
         let [rows, cols] = shape;
         let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
         let w = self.backend.upload(&spec, &tensor.parts)?;
-        self.adapt(name, w, &[0..rows])?;
+        self.adapt(name, w, std::slice::from_ref(&(0..rows)))?;
         Ok(Some(w))
     }
 

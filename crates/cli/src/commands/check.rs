@@ -33,7 +33,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     };
     // Both precisions are checked.
     let load = Load { precision: None, ..site.under_load(asked) };
-    let file = model::open_for(&name, &load)?;
+    let file = model::open_for(&name, &load)?.file;
     can_be_loaded(&name, &file, &load)?;
     let machine = machine(&load)?;
     let how = How { machine, free_memory: memory::free(), full: args.full };

@@ -20,6 +20,10 @@ impl Line {
     pub(super) const ZERO: Self = Self([0; 64]);
 }
 
+/// Products of unpacked weight rows with so many rows of activations.
+pub(super) type Multiply<const N: usize> =
+    fn(panel: &[Line], x: [&[Q8Block]; N]) -> [[f32; ROWS]; N];
+
 /// The dot products of sixteen weight rows, each bit for bit what `Dots` gives.
 #[derive(Clone, Copy)]
 pub(super) struct Sixteen {
@@ -30,11 +34,11 @@ pub(super) struct Sixteen {
     /// Unpacks rows into as many lines.
     pub(super) unpack: fn(rows: [&[u8]; ROWS], panel: &mut [Line]),
     /// Of unpacked rows, with one row of activations.
-    pub(super) by_one: fn(panel: &[Line], x: [&[Q8Block]; 1]) -> [[f32; ROWS]; 1],
+    pub(super) by_one: Multiply<1>,
     /// With four.
-    pub(super) by_four: fn(panel: &[Line], x: [&[Q8Block]; 4]) -> [[f32; ROWS]; 4],
+    pub(super) by_four: Multiply<4>,
     /// With sixteen.
-    pub(super) by_sixteen: fn(panel: &[Line], x: [&[Q8Block]; 16]) -> [[f32; ROWS]; 16],
+    pub(super) by_sixteen: Multiply<16>,
 }
 
 /// Weight rows, sixteen in a group, and rows of activations to multiply them with.
@@ -83,7 +87,7 @@ where
 
 /// Shows the products of rows `i..i + N` with all panels; gives `N`.
 fn some<'l, 'x, const N: usize>(
-    multiply: fn(&[Line], [&[Q8Block]; N]) -> [[f32; ROWS]; N],
+    multiply: Multiply<N>,
     panels: impl Iterator<Item = &'l [Line]>,
     i: usize,
     x: &impl Fn(usize) -> &'x [Q8Block],

@@ -23,13 +23,9 @@ pub(in crate::cpu) fn sixteen<const RUN: usize, I: Integers, S: Scaled>(
         for r in 0..ROWS {
             products[r] = _mm512_dpbusd_epi32(start, (of.integers)(rows[r], i), acts);
             let here = (of.scales)(rows[r], i);
-            for j in 0..PAIR / RUN {
-                scales[j][r] = here.scales[j];
-            }
+            scales.iter_mut().zip(here.scales).for_each(|(of_run, it)| of_run[r] = it);
             if of.kind == Kind::WithMins {
-                for j in 0..PAIR / RUN {
-                    mins[j][r] = here.mins[j];
-                }
+                mins.iter_mut().zip(here.mins).for_each(|(of_run, it)| of_run[r] = it);
             }
         }
         let quarters = by_row(products);

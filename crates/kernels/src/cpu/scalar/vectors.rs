@@ -69,7 +69,7 @@ fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
 
 /// Whether a share changes anything. A NaN does.
 pub(in crate::cpu) fn counts(share: f32) -> bool {
-    !(share < f32::MIN_POSITIVE)
+    share >= f32::MIN_POSITIVE || share.is_nan()
 }
 
 fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
