@@ -25,8 +25,6 @@ pub(super) mod vectors;
 
 use core::arch::x86_64::*;
 
-use half::f16;
-
 use super::{
     quantise::Q8Block,
     wide::{Line, PAIR, ROWS},
@@ -135,5 +133,6 @@ fn sum_of_run<const RUN: usize>(x: &Q8Block, j: usize) -> f32 {
 #[inline]
 #[target_feature(enable = "f16c")]
 fn half_at<const N: usize>(bytes: &[u8; N], at: usize) -> f32 {
-    f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
+    let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits.into())))
 }
