@@ -139,7 +139,8 @@ fn a_folder_is_checked_as_json() {
           "ok": 6,
           "failed": 0,
           "not_known": 0,
-          "skipped": 2
+          "skipped": 2,
+          "warnings": []
         }
     "#]]
     .assert_eq(&format!("{told:#}\n"));

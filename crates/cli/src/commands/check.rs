@@ -12,7 +12,8 @@ use serde_json::json;
 use crate::{
     args::{Check, Device, Load},
     failure::Failure,
-    memory, model,
+    memory,
+    model::{self, Opened},
     settings::Site,
     terminal::harmless,
 };
@@ -33,7 +34,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     };
     // Both precisions are checked.
     let load = Load { precision: None, ..site.under_load(asked) };
-    let file = model::open_for(&name, &load)?.file;
+    let Opened { file, said } = model::open_for(&name, &load)?;
     can_be_loaded(&name, &file, &load)?;
     let machine = machine(&load)?;
     let how = How { machine, free_memory: memory::free(), full: args.full };
@@ -43,7 +44,9 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     };
     file.check_intact()?;
     if args.json.on {
-        super::print_json(&as_json(&name, &file, machine, &findings)?)?;
+        let mut told = as_json(&name, &file, machine, &findings)?;
+        told["warnings"] = said.into();
+        super::print_json(&told)?;
     }
     verdict(&findings)
 }
