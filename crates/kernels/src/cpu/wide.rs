@@ -13,7 +13,6 @@ pub(super) const PAIR: usize = 64;
 /// A cache line of a panel, which is sixteen weight rows, unpacked.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX-512 has them yet"))]
 pub(super) struct Line(pub(super) [u8; 64]);
 
 impl Line {
