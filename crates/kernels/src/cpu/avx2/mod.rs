@@ -15,7 +15,7 @@
 pub(super) mod exact;
 pub(super) mod fast;
 pub(super) mod quantise;
-mod unpack;
+pub(super) mod unpack;
 pub(super) mod vectors;
 
 use core::arch::x86_64::*;
@@ -91,7 +91,7 @@ fn store_8_f16(x: __m256, to: &mut [f16; 8]) {
 /// Loads `block[at..at + 16]`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load_16<const N: usize>(block: &[u8; N], at: usize) -> __m128i {
+pub(super) fn load_16<const N: usize>(block: &[u8; N], at: usize) -> __m128i {
     let bytes: &[u8] = &block[at..at + 16];
     // SAFETY: `bytes` is valid for reads of 16 bytes and `loadu` has no alignment requirement.
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
@@ -100,7 +100,7 @@ fn load_16<const N: usize>(block: &[u8; N], at: usize) -> __m128i {
 /// Loads `block[at..at + 32]`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load_32<const N: usize>(block: &[u8; N], at: usize) -> __m256i {
+pub(super) fn load_32<const N: usize>(block: &[u8; N], at: usize) -> __m256i {
     let bytes: &[u8] = &block[at..at + 32];
     // SAFETY: `bytes` is valid for reads of 32 bytes and `loadu` has no alignment requirement.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }

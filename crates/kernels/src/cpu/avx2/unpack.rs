@@ -64,7 +64,7 @@ fn six_bits(low: __m256i, high: __m256i) -> __m256i {
 /// The low nibbles, then the high ones.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn nibbles(bytes: __m128i) -> __m256i {
+pub(in crate::cpu) fn nibbles(bytes: __m128i) -> __m256i {
     let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
     _mm256_and_si256(both, _mm256_set1_epi8(0xf))
 }

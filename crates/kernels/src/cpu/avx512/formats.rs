@@ -6,14 +6,15 @@ use core::arch::x86_64::*;
 
 use loader::format::q4_k_scales;
 
-use super::{Blocks, Integers, Kind, Scaled, Scales, bytes_16, bytes_32, half_at};
+use super::{Blocks, Integers, Kind, Scaled, Scales, half_at};
+use crate::cpu::avx2::{load_16, load_32, unpack::nibbles};
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
 pub(in crate::cpu) fn q4_0() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let [a, b] = pair::<18>(row, i).map(|it| nibbles(bytes_16(it, 2)));
+            let [a, b] = pair::<18>(row, i).map(|it| nibbles(load_16(it, 2)));
             // Less 8, and 128 more.
             _mm512_add_epi8(joined(a, b), _mm512_set1_epi8(120))
         },
@@ -28,7 +29,7 @@ pub(in crate::cpu) fn q5_0() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
             let blocks = pair::<22>(row, i);
-            let [a, b] = blocks.map(|it| nibbles(bytes_16(it, 6)));
+            let [a, b] = blocks.map(|it| nibbles(load_16(it, 6)));
             // Less 16, and 128 more; 16 more again where the fifth bit is set.
             let x = _mm512_add_epi8(joined(a, b), _mm512_set1_epi8(112));
             _mm512_mask_add_epi8(x, fifth_bits(blocks, 2), x, _mm512_set1_epi8(16))
@@ -43,7 +44,7 @@ pub(in crate::cpu) fn q5_0() -> Blocks<32, impl Integers, impl Scaled> {
 pub(in crate::cpu) fn q8_0() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let [a, b] = pair::<34>(row, i).map(|it| bytes_32(it, 2));
+            let [a, b] = pair::<34>(row, i).map(|it| load_32(it, 2));
             _mm512_xor_si512(joined(a, b), _mm512_set1_epi8(-128))
         },
         scales: |row: &[u8], i: usize| leading_scales::<34>(row, i),
@@ -56,7 +57,7 @@ pub(in crate::cpu) fn q8_0() -> Blocks<32, impl Integers, impl Scaled> {
 pub(in crate::cpu) fn q4_k() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let bytes = bytes_32(&row.as_chunks::<144>().0[i / 4], 16 + i % 4 * 32);
+            let bytes = load_32(&row.as_chunks::<144>().0[i / 4], 16 + i % 4 * 32);
             let both = joined(bytes, _mm256_srli_epi16::<4>(bytes));
             _mm512_and_si512(both, _mm512_set1_epi8(0xf))
         },
@@ -76,8 +77,8 @@ pub(in crate::cpu) fn q6_k() -> Blocks<16, impl Integers, impl Scaled> {
             let block = &row.as_chunks::<210>().0[i / 4];
             // Half a block is 128 weights: its first 64 in the low nibbles, the others in the high.
             let (half, second) = (i % 4 / 2, i % 2 == 1);
-            let low = joined(bytes_32(block, 64 * half), bytes_32(block, 64 * half + 32));
-            let high = bytes_32(block, 128 + 32 * half);
+            let low = joined(load_32(block, 64 * half), load_32(block, 64 * half + 32));
+            let high = load_32(block, 128 + 32 * half);
             let (low, high) = match second {
                 false => (low, joined(_mm256_slli_epi16::<4>(high), _mm256_slli_epi16::<2>(high))),
                 true => (_mm512_srli_epi16::<4>(low), joined(high, _mm256_srli_epi16::<2>(high))),
@@ -102,7 +103,7 @@ pub(in crate::cpu) fn q6_k() -> Blocks<16, impl Integers, impl Scaled> {
 pub(in crate::cpu) fn q4_1() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let [a, b] = pair::<20>(row, i).map(|it| nibbles(bytes_16(it, 4)));
+            let [a, b] = pair::<20>(row, i).map(|it| nibbles(load_16(it, 4)));
             joined(a, b)
         },
         scales: |row: &[u8], i: usize| leading_mins::<20>(row, i),
@@ -116,7 +117,7 @@ pub(in crate::cpu) fn q5_1() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
             let blocks = pair::<24>(row, i);
-            let [a, b] = blocks.map(|it| nibbles(bytes_16(it, 8)));
+            let [a, b] = blocks.map(|it| nibbles(load_16(it, 8)));
             let x = joined(a, b);
             _mm512_mask_add_epi8(x, fifth_bits(blocks, 4), x, _mm512_set1_epi8(16))
         },
@@ -130,7 +131,7 @@ pub(in crate::cpu) fn q5_1() -> Blocks<32, impl Integers, impl Scaled> {
 pub(in crate::cpu) fn iq4_nl() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let [a, b] = pair::<18>(row, i).map(|it| nibbles(bytes_16(it, 2)));
+            let [a, b] = pair::<18>(row, i).map(|it| nibbles(load_16(it, 2)));
             looked_up(LEVELS, joined(a, b))
         },
         scales: |row: &[u8], i: usize| leading_scales::<18>(row, i),
@@ -143,7 +144,7 @@ pub(in crate::cpu) fn iq4_nl() -> Blocks<32, impl Integers, impl Scaled> {
 pub(in crate::cpu) fn mxfp4() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
-            let [a, b] = pair::<17>(row, i).map(|it| nibbles(bytes_16(it, 1)));
+            let [a, b] = pair::<17>(row, i).map(|it| nibbles(load_16(it, 1)));
             looked_up(DOUBLED, joined(a, b))
         },
         scales: |row: &[u8], i: usize| {
@@ -160,7 +161,7 @@ pub(in crate::cpu) fn q2_k() -> Blocks<16, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
             let block = &row.as_chunks::<84>().0[i / 4];
-            two_bits(bytes_32(block, 16 + i % 4 / 2 * 32), i)
+            two_bits(load_32(block, 16 + i % 4 / 2 * 32), i)
         },
         scales: |row: &[u8], i: usize| {
             let block = &row.as_chunks::<84>().0[i / 4];
@@ -179,9 +180,9 @@ pub(in crate::cpu) fn q3_k() -> Blocks<16, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
             let block = &row.as_chunks::<110>().0[i / 4];
-            let low = two_bits(bytes_32(block, 32 + i % 4 / 2 * 32), i);
+            let low = two_bits(load_32(block, 32 + i % 4 / 2 * 32), i);
             // Bit `2 i % 8` and the one above, of the same 32 bytes.
-            let high = bytes_32(block, 0);
+            let high = load_32(block, 0);
             let first = _mm512_set1_epi8((1u8 << (i % 4 * 2)).cast_signed());
             let bits = joined(high, _mm256_srli_epi16::<1>(high));
             let third = _mm512_test_epi8_mask(bits, first);
@@ -210,10 +211,10 @@ pub(in crate::cpu) fn q5_k() -> Blocks<32, impl Integers, impl Scaled> {
     Blocks {
         integers: |row: &[u8], i: usize| {
             let block = &row.as_chunks::<176>().0[i / 4];
-            let low = bytes_32(block, 48 + i % 4 * 32);
+            let low = load_32(block, 48 + i % 4 * 32);
             let both = joined(low, _mm256_srli_epi16::<4>(low));
             let x = _mm512_and_si512(both, _mm512_set1_epi8(0xf));
-            let high = bytes_32(block, 16);
+            let high = load_32(block, 16);
             let first = _mm512_set1_epi8((1u8 << (i % 4 * 2)).cast_signed());
             let bits = joined(high, _mm256_srli_epi16::<1>(high));
             let fifth = _mm512_test_epi8_mask(bits, first);
@@ -234,7 +235,7 @@ pub(in crate::cpu) fn iq4_xs() -> Blocks<32, impl Integers, impl Scaled> {
         integers: |row: &[u8], i: usize| {
             let block = &row.as_chunks::<136>().0[i / 4];
             let at = 8 + i % 4 * 32;
-            let [a, b] = [at, at + 16].map(|at| nibbles(bytes_16(block, at)));
+            let [a, b] = [at, at + 16].map(|at| nibbles(load_16(block, at)));
             looked_up(LEVELS, joined(a, b))
         },
         scales: |row: &[u8], i: usize| {
@@ -270,14 +271,6 @@ fn pair<const BYTES: usize>(row: &[u8], i: usize) -> [&[u8; BYTES]; 2] {
 fn leading_scales<const BYTES: usize>(row: &[u8], i: usize) -> Scales {
     let [a, b] = pair::<BYTES>(row, i).map(|it| half_at(it, 0));
     Scales { scales: [a, b, 0.0, 0.0], mins: [0.0; 4] }
-}
-
-/// The low nibbles, then the high ones.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn nibbles(bytes: __m128i) -> __m256i {
-    let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
-    _mm256_and_si256(both, _mm256_set1_epi8(0xf))
 }
 
 #[inline]
@@ -328,5 +321,5 @@ fn two_bits(bytes: __m256i, i: usize) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn looked_up(table: [u8; 16], nibbles: __m512i) -> __m512i {
-    _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bytes_16(&table, 0)), nibbles)
+    _mm512_shuffle_epi8(_mm512_broadcast_i32x4(load_16(&table, 0)), nibbles)
 }

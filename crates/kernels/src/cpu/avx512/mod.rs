@@ -102,24 +102,6 @@ fn stored(x: __m512) -> [f32; 16] {
     out
 }
 
-/// Loads `bytes[at..at + 16]`.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bytes_16<const N: usize>(bytes: &[u8; N], at: usize) -> __m128i {
-    let bytes: &[u8] = &bytes[at..at + 16];
-    // SAFETY: `bytes` is valid for reads of 16 bytes and `loadu` has no alignment requirement.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
-}
-
-/// Loads `bytes[at..at + 32]`.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bytes_32<const N: usize>(bytes: &[u8; N], at: usize) -> __m256i {
-    let bytes: &[u8] = &bytes[at..at + 32];
-    // SAFETY: `bytes` is valid for reads of 32 bytes and `loadu` has no alignment requirement.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
 /// What the minimums of run `j` of a block are multiplied with: `d` times the sum of its activations.
 #[inline]
 fn sum_of_run<const RUN: usize>(x: &Q8Block, j: usize) -> f32 {
