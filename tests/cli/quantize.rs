@@ -235,9 +235,11 @@ fn an_adapter_runs_beside_a_model_and_is_merged_into_it() {
         &place,
         &["run", "parrot.gguf", "--lora", "none.gguf", "hello"],
         expect![[r#"
-        exit 1
-        -- stderr
-        error: there is no adapter `none.gguf`
-    "#]],
+            exit 1
+            -- stderr
+            error: there is no adapter `none.gguf`
+
+            hint: name a GGUF file or a folder of PEFT, `:SCALE` after it
+        "#]],
     );
 }

@@ -166,7 +166,10 @@ pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<Opened> {
 pub(crate) fn adapt(file: &mut ModelFile, lora: &[Lora], access: Access) -> anyhow::Result<()> {
     for Lora { path, scale } in lora {
         if !path.exists() {
-            return Err(Failure::new(format!("there is no adapter `{}`", path.display())).into());
+            let failure = Failure::new(format!("there is no adapter `{}`", path.display()));
+            return Err(failure
+                .hint("name a GGUF file or a folder of PEFT, `:SCALE` after it")
+                .into());
         }
         file.adapt(path, *scale, access)?;
     }

@@ -90,7 +90,7 @@ impl Error {
                 Self::Unsupported { .. } => {
                     "merge it with the tool that made it, and run the result"
                 }
-                Self::Heads { .. } => return None,
+                Self::Heads { .. } => "convert it with the tool that converted the model",
             }
             .to_owned(),
         )
