@@ -90,11 +90,11 @@ pub(super) fn check_experts(
     }
 }
 
-/// A block, or a row of odd length where there are none.
+/// A block or two, or a row of odd length where there are none.
 fn cols(format: Format) -> usize {
     match format.layout().block_len {
         1 => 37,
-        len => len,
+        len => len.next_multiple_of(64),
     }
 }
 

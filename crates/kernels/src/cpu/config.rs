@@ -11,7 +11,8 @@ pub struct Config {
     pub isa: Isa,
     /// How exactly weights are multiplied with activations.
     pub precision: Precision,
-    /// How many threads work on a run, the one that asks for it included: at least 1.
+    /// How many threads work on a run, the one that asks for it included: 1 to
+    /// [`MAX_THREADS`](Config::MAX_THREADS).
     pub threads: usize,
     /// Which fused operations it takes.
     pub fuse: Fuse,
@@ -27,6 +28,10 @@ pub enum Fuse {
 }
 
 impl Config {
+    /// The most threads of one [`Cpu`](super::Cpu). Far more than a machine has cores for; some
+    /// systems end a process that asks for millions of threads, instead of refusing one.
+    pub const MAX_THREADS: usize = 1024;
+
     /// All of this machine that we may use, in the default precision.
     pub fn detect() -> Self {
         Self {
@@ -58,13 +63,29 @@ pub enum Error {
     },
     /// Nobody is there to work.
     NoThreads,
-    /// The system gives no more threads.
+    /// There are not so many threads: the system gives no more, or more were asked for than
+    /// [`Config::MAX_THREADS`].
     Threads {
         /// How many were asked for.
         expected: usize,
         /// How many there are.
         found: usize,
     },
+}
+
+impl Error {
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoThreads | Self::Threads { .. } => Some(format!(
+                "leave the number out: one thread a physical core, {} here, is the default",
+                available_cores()
+            )),
+            Self::UnknownIsa { .. } | Self::MissingIsa { .. } | Self::UnknownPrecision { .. } => {
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -80,6 +101,9 @@ impl fmt::Display for Error {
                 write!(f, "no precision is called `{found}`, there are `exact` and `fast`")
             }
             Self::NoThreads => f.write_str("found 0 threads, expected at least 1"),
+            Self::Threads { expected, found: Config::MAX_THREADS } => {
+                write!(f, "found {expected} threads, expected at most {}", Config::MAX_THREADS)
+            }
             Self::Threads { expected, found } => {
                 write!(f, "the system gives {found} threads, expected {expected}")
             }
@@ -99,5 +123,23 @@ impl fmt::Display for Here {
             write!(f, "{}`{isa}`", if i == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+
+    #[test]
+    fn threads_are_bounded() {
+        let cpu = |threads| Cpu::new(Config { threads, ..Config::detect() });
+        let refusal = |threads| cpu(threads).err().map(|it| it.to_string());
+        let most = "found 99999999 threads, expected at most 1024";
+        assert_eq!(refusal(99_999_999).as_deref(), Some(most));
+        assert_eq!(refusal(0).as_deref(), Some("found 0 threads, expected at least 1"));
+        assert_eq!(refusal(2), None);
+        let hint = Error::Threads { expected: 2000, found: Config::MAX_THREADS }.hint();
+        assert!(hint.is_some_and(|it| it.starts_with("leave the number out")));
     }
 }

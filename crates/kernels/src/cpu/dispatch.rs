@@ -4,6 +4,7 @@
 //! |-------------|-----------------|-----------------------------------------------|
 //! | `avx512`    | AVX-512, VNNI   | those with integers, fast; all else as `avx2` |
 //! | `avx2`      | AVX2, FMA, F16C | all formats                                   |
+//! | `neon`      | NEON, or `sdot` | those with integers, fast; all else as scalar |
 //! | [`scalar`]  | nothing         | all formats                                   |
 //!
 //! Everything unsafe about instruction sets is here: the pointers below are safe to call because
@@ -11,7 +12,14 @@
 
 use half::f16;
 
-use super::{Isa, Precision, quantise::Q8Block, scalar, wide::Sixteen};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
+use super::{
+    Isa, Precision,
+    quantise::Q8Block,
+    scalar,
+    wide::{PAIR, Sixteen},
+};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use crate::Format;
@@ -22,9 +30,19 @@ pub(super) enum Kernel {
     /// Of weights with activations as they are.
     Floats(Dots<f32>),
     /// Of weights with activations as [`Vectors::quantise`] left them; a row's length must be a
-    /// multiple of 32, as it is in every format that has such a kernel. Some are faster for
-    /// sixteen weight rows at once, of a length that is a multiple of 64.
+    /// multiple of 32, as it is in every format that has such a kernel. Some formats have products
+    /// of sixteen weight rows at once, see [`Self::sixteen`].
     Blocks(Dots<Q8Block>, Option<Sixteen>),
+}
+
+impl Kernel {
+    /// The products of sixteen rows at once, where rows of `cols` weights have them.
+    pub(super) fn sixteen(&self, cols: usize) -> Option<&Sixteen> {
+        match self {
+            Self::Blocks(_, sixteen) if cols.is_multiple_of(PAIR) => sixteen.as_ref(),
+            Self::Blocks(..) | Self::Floats(_) => None,
+        }
+    }
 }
 
 /// Dot products of one weight row with rows of activations of the same length.
@@ -100,6 +118,12 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision) -> Kernel {
         Isa::Avx2 => avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon_kernel::<false>(format, precision),
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDot => neon_kernel::<true>(format, precision),
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon | Isa::NeonDot => unreachable!("not available"),
         Isa::Scalar => scalar_kernel(format, precision),
     }
 }
@@ -118,6 +142,12 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
         (Isa::Avx2, Precision::Fast) => &AVX2_FAST,
         #[cfg(not(target_arch = "x86_64"))]
         (Isa::Avx2 | Isa::Avx512Vnni, _) => unreachable!("not available"),
+        #[cfg(target_arch = "aarch64")]
+        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &NEON_EXACT,
+        #[cfg(target_arch = "aarch64")]
+        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &NEON_FAST,
+        #[cfg(not(target_arch = "aarch64"))]
+        (Isa::Neon | Isa::NeonDot, _) => unreachable!("not available"),
         (Isa::Scalar, _) => &scalar::vectors::VECTORS,
     }
 }
@@ -177,7 +207,7 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
 }
 
 /// A safe pointer to a call of a function that needs target features.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! checked {
     (|$($arg:ident),+| $call:expr) => {
         |$($arg),+| {
@@ -216,23 +246,23 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::F32, _) => Floats(avx2!(avx2::exact::dot_f32)),
         (Format::F16, _) => Floats(avx2!(avx2::exact::dot_f16)),
         (Format::BF16, _) => Floats(avx2!(avx2::exact::dot_bf16)),
-        (Format::Q4_1, _) => Floats(avx2_decoded!(32, Format::Q4_1)),
-        (Format::Q5_1, _) => Floats(avx2_decoded!(32, Format::Q5_1)),
-        (Format::Q2_K, _) => Floats(avx2_decoded!(256, Format::Q2_K)),
-        (Format::Q3_K, _) => Floats(avx2_decoded!(256, Format::Q3_K)),
-        (Format::Q5_K, _) => Floats(avx2_decoded!(256, Format::Q5_K)),
+        (Format::Q4_1, Exact) => Floats(avx2_decoded!(32, Format::Q4_1)),
+        (Format::Q5_1, Exact) => Floats(avx2_decoded!(32, Format::Q5_1)),
+        (Format::Q2_K, Exact) => Floats(avx2_decoded!(256, Format::Q2_K)),
+        (Format::Q3_K, Exact) => Floats(avx2_decoded!(256, Format::Q3_K)),
+        (Format::Q5_K, Exact) => Floats(avx2_decoded!(256, Format::Q5_K)),
         (Format::IQ2_XXS, _) => Floats(avx2_decoded!(256, Format::IQ2_XXS)),
         (Format::IQ2_XS, _) => Floats(avx2_decoded!(256, Format::IQ2_XS)),
         (Format::IQ3_XXS, _) => Floats(avx2_decoded!(256, Format::IQ3_XXS)),
         (Format::IQ1_S, _) => Floats(avx2_decoded!(256, Format::IQ1_S)),
-        (Format::IQ4_NL, _) => Floats(avx2_decoded!(32, Format::IQ4_NL)),
+        (Format::IQ4_NL, Exact) => Floats(avx2_decoded!(32, Format::IQ4_NL)),
         (Format::IQ3_S, _) => Floats(avx2_decoded!(256, Format::IQ3_S)),
         (Format::IQ2_S, _) => Floats(avx2_decoded!(256, Format::IQ2_S)),
-        (Format::IQ4_XS, _) => Floats(avx2_decoded!(256, Format::IQ4_XS)),
+        (Format::IQ4_XS, Exact) => Floats(avx2_decoded!(256, Format::IQ4_XS)),
         (Format::IQ1_M, _) => Floats(avx2_decoded!(256, Format::IQ1_M)),
         (Format::TQ1_0, _) => Floats(avx2_decoded!(256, Format::TQ1_0)),
         (Format::TQ2_0, _) => Floats(avx2_decoded!(256, Format::TQ2_0)),
-        (Format::MXFP4, _) => Floats(avx2_decoded!(32, Format::MXFP4)),
+        (Format::MXFP4, Exact) => Floats(avx2_decoded!(32, Format::MXFP4)),
         (Format::NVFP4, _) => Floats(avx2_decoded!(64, Format::NVFP4)),
         (Format::Q4_0, Exact) => Floats(avx2!(avx2::exact::dot_q4_0)),
         (Format::Q5_0, Exact) => Floats(avx2!(avx2::exact::dot_q5_0)),
@@ -240,29 +270,37 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q4_K, Exact) => Floats(avx2!(avx2::exact::dot_q4_k)),
         (Format::Q6_K, Exact) => Floats(avx2!(avx2::exact::dot_q6_k)),
         (Format::Q4_0, Fast) => Blocks(avx2!(avx2::fast::dot_q4_0), None),
+        (Format::Q4_1, Fast) => Blocks(avx2!(avx2::fast::dot_q4_1), None),
         (Format::Q5_0, Fast) => Blocks(avx2!(avx2::fast::dot_q5_0), None),
+        (Format::Q5_1, Fast) => Blocks(avx2!(avx2::fast::dot_q5_1), None),
         (Format::Q8_0, Fast) => Blocks(avx2!(avx2::fast::dot_q8_0), None),
+        (Format::Q2_K, Fast) => Blocks(avx2!(avx2::fast::dot_q2_k), None),
+        (Format::Q3_K, Fast) => Blocks(avx2!(avx2::fast::dot_q3_k), None),
         (Format::Q4_K, Fast) => Blocks(avx2!(avx2::fast::dot_q4_k), None),
+        (Format::Q5_K, Fast) => Blocks(avx2!(avx2::fast::dot_q5_k), None),
         (Format::Q6_K, Fast) => Blocks(avx2!(avx2::fast::dot_q6_k), None),
+        (Format::IQ4_NL, Fast) => Blocks(avx2!(avx2::fast::dot_iq4_nl), None),
+        (Format::IQ4_XS, Fast) => Blocks(avx2!(avx2::fast::dot_iq4_xs), None),
+        (Format::MXFP4, Fast) => Blocks(avx2!(avx2::fast::dot_mxfp4), None),
     }
 }
 
-/// The kernels over a format that `avx512::formats` reads.
+/// The kernels over a format of `avx512::formats`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
     ($format:path) => {
         Kernel::Blocks(
             Dots {
-                one: checked!(|w, x| avx512::few::one(w, [x], &$format())[0]),
-                four: checked!(|w, x| avx512::few::one(w, x, &$format())),
+                one: checked!(|w, x| $format().dot(w, [x])[0]),
+                four: checked!(|w, x| $format().dot(w, x)),
             },
             Some(Sixteen {
-                once: checked!(|rows, x| avx512::few::sixteen(rows, x, &$format())),
-                lines: checked!(|cols| $format().panel_lines(cols)),
-                unpack: checked!(|rows, panel| avx512::panel::unpack(rows, panel, &$format())),
-                by_one: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
-                by_four: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
-                by_sixteen: checked!(|panel, x| avx512::panel::multiply(panel, x, &$format())),
+                once: checked!(|rows, next, x| $format().once(rows, next, x)),
+                lines: checked!(|cols| $format().lines(cols)),
+                unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
+                by_one: checked!(|panel, x| $format().multiply(panel, x)),
+                by_four: checked!(|panel, x| $format().multiply(panel, x)),
+                by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
             }),
         )
     };
@@ -270,26 +308,114 @@ macro_rules! avx512 {
 
 #[cfg(target_arch = "x86_64")]
 fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
-    if precision == Precision::Exact {
-        return avx2_kernel(format, precision);
-    }
-    match format {
-        Format::Q8_0 => avx512!(avx512::formats::q8_0),
-        Format::Q4_0 => avx512!(avx512::formats::q4_0),
-        Format::Q4_1 => avx512!(avx512::formats::q4_1),
-        Format::Q5_0 => avx512!(avx512::formats::q5_0),
-        Format::Q5_1 => avx512!(avx512::formats::q5_1),
-        Format::Q2_K => avx512!(avx512::formats::q2_k),
-        Format::Q3_K => avx512!(avx512::formats::q3_k),
-        Format::Q4_K => avx512!(avx512::formats::q4_k),
-        Format::Q5_K => avx512!(avx512::formats::q5_k),
-        Format::Q6_K => avx512!(avx512::formats::q6_k),
-        Format::IQ4_NL => avx512!(avx512::formats::iq4_nl),
-        Format::IQ4_XS => avx512!(avx512::formats::iq4_xs),
-        Format::MXFP4 => avx512!(avx512::formats::mxfp4),
-        _ => avx2_kernel(format, precision),
+    use Precision::{Exact, Fast};
+    match (format, precision) {
+        (_, Exact) => avx2_kernel(format, precision),
+        (Format::Q4_0, Fast) => avx512!(avx512::formats::q4_0),
+        (Format::Q4_1, Fast) => avx512!(avx512::formats::q4_1),
+        (Format::Q5_0, Fast) => avx512!(avx512::formats::q5_0),
+        (Format::Q5_1, Fast) => avx512!(avx512::formats::q5_1),
+        (Format::Q8_0, Fast) => avx512!(avx512::formats::q8_0),
+        (Format::Q2_K, Fast) => avx512!(avx512::formats::q2_k),
+        (Format::Q3_K, Fast) => avx512!(avx512::formats::q3_k),
+        (Format::Q4_K, Fast) => avx512!(avx512::formats::q4_k),
+        (Format::Q5_K, Fast) => avx512!(avx512::formats::q5_k),
+        (Format::Q6_K, Fast) => avx512!(avx512::formats::q6_k),
+        (Format::IQ4_NL, Fast) => avx512!(avx512::formats::iq4_nl),
+        (Format::IQ4_XS, Fast) => avx512!(avx512::formats::iq4_xs),
+        (Format::MXFP4, Fast) => avx512!(avx512::formats::mxfp4),
+        (
+            Format::F32
+            | Format::F16
+            | Format::BF16
+            | Format::IQ2_XXS
+            | Format::IQ2_XS
+            | Format::IQ3_XXS
+            | Format::IQ1_S
+            | Format::IQ3_S
+            | Format::IQ2_S
+            | Format::IQ1_M
+            | Format::TQ1_0
+            | Format::TQ2_0
+            | Format::NVFP4,
+            Fast,
+        ) => avx2_kernel(format, precision),
     }
 }
+
+/// Both dot products of a function of `neon::fast`, with `sdot` or without.
+#[cfg(target_arch = "aarch64")]
+macro_rules! neon {
+    ($dot:ident, $sdot:expr) => {
+        Kernel::Blocks(
+            Dots {
+                one: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 1>(w, [x])[0]),
+                four: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 4>(w, x)),
+            },
+            None,
+        )
+    };
+}
+
+#[cfg(target_arch = "aarch64")]
+fn neon_kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
+    use Precision::{Exact, Fast};
+    match (format, precision) {
+        (_, Exact) => scalar_kernel(format, precision),
+        (Format::Q4_0, Fast) => neon!(dot_q4_0, DOT),
+        (Format::Q4_1, Fast) => neon!(dot_q4_1, DOT),
+        (Format::Q5_0, Fast) => neon!(dot_q5_0, DOT),
+        (Format::Q5_1, Fast) => neon!(dot_q5_1, DOT),
+        (Format::Q8_0, Fast) => neon!(dot_q8_0, DOT),
+        (Format::Q2_K, Fast) => neon!(dot_q2_k, DOT),
+        (Format::Q3_K, Fast) => neon!(dot_q3_k, DOT),
+        (Format::Q4_K, Fast) => neon!(dot_q4_k, DOT),
+        (Format::Q5_K, Fast) => neon!(dot_q5_k, DOT),
+        (Format::Q6_K, Fast) => neon!(dot_q6_k, DOT),
+        (Format::IQ4_NL, Fast) => neon!(dot_iq4_nl, DOT),
+        (Format::IQ4_XS, Fast) => neon!(dot_iq4_xs, DOT),
+        (Format::MXFP4, Fast) => neon!(dot_mxfp4, DOT),
+        (
+            Format::F32
+            | Format::F16
+            | Format::BF16
+            | Format::IQ2_XXS
+            | Format::IQ2_XS
+            | Format::IQ3_XXS
+            | Format::IQ1_S
+            | Format::IQ3_S
+            | Format::IQ2_S
+            | Format::IQ1_M
+            | Format::TQ1_0
+            | Format::TQ2_0
+            | Format::NVFP4,
+            Fast,
+        ) => scalar_kernel(format, precision),
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+static NEON_EXACT: Vectors = Vectors {
+    exp_sum: scalar::vectors::exp_sum,
+    silu: scalar::vectors::silu,
+    gelu_tanh: scalar::vectors::gelu_tanh,
+    ..NEON_FAST
+};
+
+#[cfg(target_arch = "aarch64")]
+static NEON_FAST: Vectors = Vectors {
+    dot: checked!(|a, b| neon::vectors::dot(a, b)),
+    scores: checked!(|q, keys, scores| neon::vectors::scores(q, keys, scores)),
+    scores_f16: checked!(|q, keys, scores| neon::vectors::scores_f16(q, keys, scores)),
+    axpy: checked!(|a, x, y| neon::vectors::axpy(a, x, y)),
+    weigh: checked!(|shares, values, y| neon::vectors::weigh(shares, values, y)),
+    weigh_f16: checked!(|shares, values, y| neon::vectors::weigh_f16(shares, values, y)),
+    to_f16: checked!(|x, y| neon::vectors::to_f16(x, y)),
+    exp_sum: checked!(|x, max| neon::vectors::exp_sum(x, max)),
+    silu: checked!(|x| neon::vectors::silu(x)),
+    gelu_tanh: checked!(|x| neon::vectors::gelu_tanh(x)),
+    ..scalar::vectors::VECTORS
+};
 
 #[cfg(target_arch = "x86_64")]
 static AVX2_EXACT: Vectors = Vectors {

@@ -19,6 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Config;
+
 /// How long a worker spins before it sleeps: meant to outlast the sampling of a token.
 const PATIENCE: Duration = Duration::from_micros(500);
 
@@ -73,8 +75,11 @@ struct Broken;
 
 impl Pool {
     /// A pool of `threads` threads, of which the first is whoever calls [`run`](Self::run); or how
-    /// many there are when the system gives no more.
+    /// many there are when the system gives no more, [`Config::MAX_THREADS`] at most.
     pub(super) fn new(threads: usize) -> Result<Self, usize> {
+        if threads > Config::MAX_THREADS {
+            return Err(Config::MAX_THREADS);
+        }
         let mut pool = Self { shared: Arc::new(Shared::new()), workers: Vec::new() };
         for index in 1..threads {
             let shared = Arc::clone(&pool.shared);

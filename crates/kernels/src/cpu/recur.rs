@@ -5,7 +5,7 @@
 //! starts from may be one that its rows keep. A slot holds exactly what is in the room, so that a
 //! row's results do not depend on where a chunk ended.
 
-use std::{ops::Range, sync::PoisonError};
+use std::ops::Range;
 
 use super::{run::Run, share::Turn};
 use crate::{Conv, NONE, Ssm, Tensor};
@@ -52,7 +52,7 @@ impl Run<'_> {
     /// Calls `row` with each row of a sequence: its number, the columns of the tile, the state
     /// before it, which becomes that after it, and where the results go.
     fn recur(&self, turn: &Turn<'_>, row: impl Fn(usize, &Range<usize>, &mut [f32], &mut [f32])) {
-        let mut room = self.rooms[turn.thread].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = self.room(turn);
         while let Some(mut tile) = turn.claim() {
             let cols = tile.place.cols.clone();
             let [mut y, mut slots] = tile.numbers_and_slots();

@@ -3,13 +3,14 @@
 //! The end of a row that does not fill 8 lanes is padded. What each computes is in
 //! [`Vectors`](crate::cpu::dispatch::Vectors).
 
-use core::{arch::x86_64::*, f32, f64};
+use core::{arch::x86_64::*, f32};
 
 use half::f16;
 
 use crate::cpu::{
     dispatch::Strided,
     scalar::vectors::{GELU, counts},
+    tables::{INVERSE_FACTORIALS, LN_2_LOWER, LN_2_UPPER},
 };
 
 use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
@@ -238,13 +239,6 @@ fn tanh(x: __m256) -> __m256 {
 }
 
 const TANH: [f32; 5] = [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_8];
-
-const LN_2_UPPER: f32 = 0.693_359_4;
-const LN_2_LOWER: f32 = (f64::consts::LN_2 - LN_2_UPPER as f64) as f32;
-
-/// 1 / 7!, 1 / 6!, … 1 / 0!
-const INVERSE_FACTORIALS: [f32; 8] =
-    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
 
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -3,111 +3,125 @@
 
 use core::arch::x86_64::*;
 
-use super::{Blocks, Integers, Kind, PAIR, ROWS, Scaled, load_16, load_pair, stored, sum_of_run};
+use super::{Integers, Packed, ROWS, Scaled, load_pair, nth, prefetch, stored, sum_of_run};
 use crate::cpu::quantise::Q8Block;
 
-/// `sum(rows[r][i] * x[i])`, for an even number of blocks.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub(in crate::cpu) fn sixteen<const RUN: usize, I: Integers, S: Scaled>(
-    rows: [&[u8]; ROWS],
-    x: &[Q8Block],
-    of: &Blocks<RUN, I, S>,
-) -> [f32; ROWS] {
-    let mut sums = _mm512_setzero_ps();
-    for (i, pair) in x.as_chunks::<2>().0.iter().enumerate() {
-        let acts = load_pair(pair);
-        let start = start(of.kind, acts);
-        let mut products = [start; ROWS];
-        let (mut scales, mut mins) = ([[0.0; ROWS]; 4], [[0.0; ROWS]; 4]);
-        for r in 0..ROWS {
-            products[r] = _mm512_dpbusd_epi32(start, (of.integers)(rows[r], i), acts);
-            let here = (of.scales)(rows[r], i);
-            scales.iter_mut().zip(here.scales).for_each(|(of_run, it)| of_run[r] = it);
-            if of.kind == Kind::WithMins {
-                mins.iter_mut().zip(here.mins).for_each(|(of_run, it)| of_run[r] = it);
+impl<
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MINS: bool,
+    I: Integers<BYTES>,
+    S: Scaled<BYTES, RUNS>,
+> Packed<BYTES, RUN, RUNS, MINS, I, S>
+{
+    /// `sum(rows[r][i] * x[i])`. Meanwhile the rows to be multiplied next are asked for.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    pub(in crate::cpu) fn once(
+        &self,
+        rows: [&[u8]; ROWS],
+        next: [&[u8]; ROWS],
+        x: &[Q8Block],
+    ) -> [f32; ROWS] {
+        let (acts, rest) = x.as_chunks::<2>();
+        assert!(rest.is_empty() && acts.len().is_multiple_of(Self::PAIRS), "whole blocks");
+        let rows = Self::blocks(rows, acts.len() / Self::PAIRS);
+        let mut sums = _mm512_setzero_ps();
+        for (b, pairs) in acts.chunks_exact(Self::PAIRS).enumerate() {
+            let blocks = nth(&rows, b);
+            let of_rows = (self.scales)(blocks);
+            for (p, pair) in pairs.iter().enumerate() {
+                let acts = load_pair(pair);
+                let begin = if MINS { _mm512_setzero_si512() } else { excess(acts) };
+                let product = |block| _mm512_dpbusd_epi32(begin, (self.integers)(block, p), acts);
+                let mut fours = [begin; 4];
+                for (k, four) in fours.iter_mut().enumerate() {
+                    let [a, b] = [product(blocks[4 * k]), product(blocks[4 * k + 1])];
+                    let [c, d] = [product(blocks[4 * k + 2]), product(blocks[4 * k + 3])];
+                    *four = of_four([a, b, c, d]);
+                }
+                let quarters = quarters_turned(fours);
+                for j in 0..Self::RUNS_OF_PAIR {
+                    let (product, x) = (run::<RUN>(quarters, j), &pair[j * RUN / 32]);
+                    let of_run = p * Self::RUNS_OF_PAIR + j;
+                    let scale = _mm512_mul_ps(of_rows.scales[of_run], _mm512_set1_ps(x.d));
+                    sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums);
+                    if MINS {
+                        let sum = _mm512_set1_ps(sum_of_run::<RUN>(x, j % (32 / RUN)));
+                        sums = _mm512_fnmadd_ps(of_rows.mins[of_run], sum, sums);
+                    }
+                }
+            }
+            for row in next {
+                prefetch(row, b * BYTES, BYTES);
             }
         }
-        let quarters = by_row(products);
-        for j in 0..PAIR / RUN {
-            let (product, block) = (run::<RUN>(quarters, j), &pair[j * RUN / 32]);
-            let scale = _mm512_mul_ps(load_16(&scales[j]), _mm512_set1_ps(block.d));
-            sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums);
-            if of.kind == Kind::WithMins {
-                let sum = _mm512_set1_ps(sum_of_run::<RUN>(block, j % (32 / RUN)));
-                sums = _mm512_fnmadd_ps(load_16(&mins[j]), sum, sums);
+        stored(sums)
+    }
+
+    /// `sum(row[i] * x[n][i])`, of an odd number of blocks of 32 as well. Only rows that are not
+    /// multiplied sixteen at a time come here.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    pub(in crate::cpu) fn dot<const N: usize>(&self, row: &[u8], x: [&[Q8Block]; N]) -> [f32; N] {
+        let (blocks, half) = row.as_chunks::<BYTES>();
+        let acts = blocks.len() * 2 * Self::PAIRS;
+        let mut sums = [0.0; N];
+        for (b, block) in blocks.iter().enumerate() {
+            for p in 0..Self::PAIRS {
+                let at = (b * Self::PAIRS + p) * 2;
+                self.add_pair((block, p), x.map(|x| [x[at], x[at + 1]]), &mut sums);
             }
         }
+        if !half.is_empty() {
+            debug_assert_eq!(2 * half.len(), BYTES, "one of two blocks");
+            // Beside it one that is zero.
+            let mut padded = [0; BYTES];
+            padded[..half.len()].copy_from_slice(half);
+            self.add_pair((&padded, 0), x.map(|x| [x[acts], Q8Block::default()]), &mut sums);
+        }
+        sums
     }
-    stored(sums)
-}
 
-/// `sum(row[i] * x[n][i])`
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub(in crate::cpu) fn one<const RUN: usize, const N: usize, I: Integers, S: Scaled>(
-    row: &[u8],
-    x: [&[Q8Block]; N],
-    of: &Blocks<RUN, I, S>,
-) -> [f32; N] {
-    let (mut sums, blocks) = ([0.0; N], x[0].len());
-    for i in 0..blocks / 2 {
-        add_pair((row, i), x.map(|x| &x.as_chunks::<2>().0[i]), of, &mut sums);
-    }
-    if blocks % 2 == 1 {
-        // The last one, and beside it one that is zero.
-        let (bytes, mut padded) = (row.len() / blocks, [0; 2 * LONGEST]);
-        padded[..bytes].copy_from_slice(&row[row.len() - bytes..]);
-        let last = x.map(|x| [x[blocks - 1], Q8Block::default()]);
-        add_pair((&padded[..2 * bytes], 0), last.each_ref(), of, &mut sums);
-    }
-    sums
-}
-
-/// Bytes of the longest block of 32 weights: those of `Q8_0`.
-const LONGEST: usize = 34;
-
-/// Adds the products of 64 weights, pair `i` of `row`.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn add_pair<const RUN: usize, const N: usize, I: Integers, S: Scaled>(
-    (row, i): (&[u8], usize),
-    x: [&[Q8Block; 2]; N],
-    of: &Blocks<RUN, I, S>,
-    sums: &mut [f32; N],
-) {
-    let (integers, here) = ((of.integers)(row, i), (of.scales)(row, i));
-    for (sum, pair) in sums.iter_mut().zip(x) {
-        let acts = load_pair(pair);
-        let products = _mm512_dpbusd_epi32(start(of.kind, acts), integers, acts);
-        let quarters = quarters(products);
-        for j in 0..PAIR / RUN {
-            let block = &pair[j * RUN / 32];
-            let product = match RUN {
-                16 => quarters[j],
-                _ => quarters[2 * j] + quarters[2 * j + 1],
-            };
-            *sum = (product as f32).mul_add(here.scales[j] * block.d, *sum);
-            if of.kind == Kind::WithMins {
-                let run = sum_of_run::<RUN>(block, j % (32 / RUN));
-                *sum = (-here.mins[j]).mul_add(run, *sum);
+    /// Adds the products of pair `p` of a block.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn add_pair<const N: usize>(
+        &self,
+        (block, p): (&[u8; BYTES], usize),
+        x: [[Q8Block; 2]; N],
+        sums: &mut [f32; N],
+    ) {
+        let (of_rows, integers) = ((self.scales)([block; ROWS]), (self.integers)(block, p));
+        for (sum, pair) in sums.iter_mut().zip(&x) {
+            let acts = load_pair(pair);
+            let begin = if MINS { _mm512_setzero_si512() } else { excess(acts) };
+            let quarters = quarters(_mm512_dpbusd_epi32(begin, integers, acts));
+            for j in 0..Self::RUNS_OF_PAIR {
+                let x = &pair[j * RUN / 32];
+                let product = match RUN {
+                    16 => quarters[j],
+                    _ => quarters[2 * j] + quarters[2 * j + 1],
+                };
+                let of_run = p * Self::RUNS_OF_PAIR + j;
+                let scale = _mm512_cvtss_f32(of_rows.scales[of_run]);
+                *sum = (product as f32).mul_add(scale * x.d, *sum);
+                if MINS {
+                    let min = _mm512_cvtss_f32(of_rows.mins[of_run]);
+                    *sum = (-min).mul_add(sum_of_run::<RUN>(x, j % (32 / RUN)), *sum);
+                }
             }
         }
     }
 }
 
-/// Where sums of four products begin, so that 128 more a weight is nothing.
+/// Minus 128 times each sum of four activations.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn start(kind: Kind, acts: __m512i) -> __m512i {
+fn excess(acts: __m512i) -> __m512i {
     let zero = _mm512_setzero_si512();
-    match kind {
-        Kind::Signed => {
-            let excess = _mm512_dpbusd_epi32(zero, _mm512_set1_epi8(-128), acts);
-            _mm512_sub_epi32(zero, excess)
-        }
-        Kind::WithMins => zero,
-    }
+    _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, _mm512_set1_epi8(-128), acts))
 }
 
 /// The sums of each quarter of a row's products.
@@ -124,18 +138,14 @@ fn quarters(products: __m512i) -> [i32; 4] {
     ]
 }
 
-/// The sums of each quarter of sixteen rows' products, a row a lane.
+/// Of four rows, in each quarter: the sums of a row a lane.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn by_row(rows: [__m512i; ROWS]) -> [__m512i; 4] {
-    let mut fours = [_mm512_setzero_si512(); 4];
-    for (four, rows) in fours.iter_mut().zip(rows.as_chunks::<4>().0) {
-        // In each quarter: both halves' sums of two rows, then the sums of four.
-        let two = |a, b| _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-        let (a, b) = (two(rows[0], rows[1]), two(rows[2], rows[3]));
-        *four = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-    }
-    quarters_turned(fours)
+fn of_four([a, b, c, d]: [__m512i; 4]) -> __m512i {
+    // Both halves' sums of two rows, then the sums of four.
+    let two = |a, b| _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let (a, b) = (two(a, b), two(c, d));
+    _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b))
 }
 
 /// Quarter `j` of vector `i` becomes quarter `i` of vector `j`.

@@ -5,12 +5,13 @@
 //! only loads and stores through pointers need `unsafe`: those at the end of this file. Callers
 //! check the features; see `dispatch`.
 //!
-//! | module    | what                                                                        |
-//! |-----------|-----------------------------------------------------------------------------|
-//! | `formats` | the integers and scales of a row of weights, 64 weights at a time           |
-//! | `few`     | straight from the file, for one row of activations, or one row of weights   |
-//! | `panel`   | sixteen rows unpacked once, for many rows of activations                    |
-//! | `vectors` | activations alone, for attention                                            |
+//! | module    | what                                                                      |
+//! |-----------|---------------------------------------------------------------------------|
+//! | `formats` | how each format is packed                                                 |
+//! | `fields`  | fields of blocks as vectors                                               |
+//! | `few`     | straight from the file, for one row of activations, or one row of weights |
+//! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
+//! | `vectors` | activations alone, for attention                                          |
 //!
 //! `vpdpbusd` multiplies unsigned with signed bytes: weights are unsigned, activations signed. Signed
 //! weights have 128 added to them, and what that makes too much is subtracted as an integer.
@@ -18,9 +19,10 @@
 //! A sum has one order, whatever computes it: run after run, `sum = fma(integer, scale * d, sum)`,
 //! and, of formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`.
 
-pub(super) mod few;
+mod few;
+mod fields;
 pub(super) mod formats;
-pub(super) mod panel;
+mod panel;
 pub(super) mod vectors;
 
 use core::arch::x86_64::*;
@@ -30,37 +32,83 @@ use super::{
     wide::{Line, PAIR, ROWS},
 };
 
-/// How a format is read: [`Integers`] and [`Scaled`].
-pub(super) struct Blocks<const RUN: usize, I, S> {
+/// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
+/// scale. Two blocks of 32 weights are taken as one. The integers are the weights where a minimum is
+/// subtracted from them ([`WITH_MINS`]), else 128 more ([`SIGNED`]).
+///
+/// The fields are closures, and not methods of a trait, which could not both need these instructions
+/// and be safe.
+pub(super) struct Packed<
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MINS: bool,
+    I,
+    S,
+> {
     integers: I,
-    /// Of runs of `RUN` weights.
     scales: S,
-    kind: Kind,
 }
 
-/// Weights `64 i..64 i + 64` of a row, as unsigned bytes.
-pub(super) trait Integers: Fn(&[u8], usize) -> __m512i {}
+const SIGNED: bool = false;
+const WITH_MINS: bool = true;
 
-impl<F: Fn(&[u8], usize) -> __m512i> Integers for F {}
+/// Weights `64 p..64 p + 64` of a block, as unsigned bytes.
+pub(super) trait Integers<const BYTES: usize>: Fn(&[u8; BYTES], usize) -> __m512i {}
 
-/// The scales of their runs, and the minimums.
-pub(super) trait Scaled: Fn(&[u8], usize) -> Scales {}
+impl<const BYTES: usize, F: Fn(&[u8; BYTES], usize) -> __m512i> Integers<BYTES> for F {}
 
-impl<F: Fn(&[u8], usize) -> Scales> Scaled for F {}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// 128 more than the weights.
-    Signed,
-    /// The weights, from which a minimum is subtracted.
-    WithMins,
+/// The scales and minimums of a block of each of sixteen rows.
+pub(super) trait Scaled<const BYTES: usize, const RUNS: usize>:
+    Fn([&[u8; BYTES]; ROWS]) -> Scales<RUNS>
+{
 }
 
-/// Of the runs of 64 weights: two or four.
+impl<const BYTES: usize, const RUNS: usize, F> Scaled<BYTES, RUNS> for F where
+    F: Fn([&[u8; BYTES]; ROWS]) -> Scales<RUNS>
+{
+}
+
+/// Of each run, a row a lane.
 #[derive(Clone, Copy)]
-pub(super) struct Scales {
-    scales: [f32; 4],
-    mins: [f32; 4],
+pub(super) struct Scales<const RUNS: usize> {
+    scales: [__m512; RUNS],
+    mins: [__m512; RUNS],
+}
+
+impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, I, S>
+    Packed<BYTES, RUN, RUNS, MINS, I, S>
+{
+    /// Pairs of 32 weights in a block.
+    const PAIRS: usize = RUNS * RUN / PAIR;
+    /// Runs in a pair.
+    const RUNS_OF_PAIR: usize = PAIR / RUN;
+
+    /// The blocks of each row, beside `x`.
+    // In a loop: `array::map` of sixteen items was not inlined, and cost more than the products.
+    fn blocks(rows: [&[u8]; ROWS], n: usize) -> [&[[u8; BYTES]]; ROWS] {
+        const { assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(PAIR)) };
+        let mut all: [&[[u8; BYTES]]; ROWS] = [&[]; ROWS];
+        for (blocks, row) in all.iter_mut().zip(rows) {
+            let (whole, rest) = row.as_chunks();
+            assert!(whole.len() == n && rest.is_empty(), "rows of {n} blocks");
+            *blocks = &whole[..n];
+        }
+        all
+    }
+}
+
+/// Block `b` of each row.
+#[inline]
+fn nth<'a, const BYTES: usize>(
+    rows: &[&'a [[u8; BYTES]]; ROWS],
+    b: usize,
+) -> [&'a [u8; BYTES]; ROWS] {
+    let mut blocks = [&rows[0][b]; ROWS];
+    for (block, row) in blocks.iter_mut().zip(rows) {
+        *block = &row[b];
+    }
+    blocks
 }
 
 /// The activations of both blocks.
@@ -111,10 +159,11 @@ fn sum_of_run<const RUN: usize>(x: &Q8Block, j: usize) -> f32 {
     }
 }
 
-/// The f16 at `bytes[at..at + 2]`.
+/// Asks for the cache lines of `row[at..at + len]`, as far as there are.
 #[inline]
-#[target_feature(enable = "f16c")]
-fn half_at<const N: usize>(bytes: &[u8; N], at: usize) -> f32 {
-    let bits = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits.into())))
+fn prefetch(row: &[u8], at: usize, len: usize) {
+    for line in (at..at + len).step_by(64) {
+        // SAFETY: a prefetch reads nothing that a program could see, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(line).cast()) };
+    }
 }
