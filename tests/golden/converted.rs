@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engine::{
     Options, Prompt, Tokenizer,
-    tokenizer::{Bos, gguf_keys},
+    tokenizer::{Bos, Error, gguf_keys},
 };
 use kernels::cpu::{Isa, Precision};
 use loader::{
@@ -13,12 +13,12 @@ use loader::{
     quantise::{Conversion, Mix},
 };
 
-use crate::data::{Device, Expected, folders, json, logits, max_diff};
+use crate::data::{Device, Expected, folders, is_beside, is_there, json, logits, max_diff};
 
-/// The file that `ingle quantize FOLDER … MIX` makes.
-fn converted(file: &ModelFile, mix: Mix) -> Result<ModelFile, String> {
-    let conversion = Conversion::new(file, Some(mix), None).map_err(|it| it.to_string())?;
-    Ok(written(&conversion, gguf_keys(file).map_err(|it| it.to_string())?))
+/// The file that `ingle quantize FOLDER … MIX` makes; an error where GGUF cannot hold the tokenizer.
+fn converted(file: &ModelFile, mix: Mix) -> Result<ModelFile, Error> {
+    let conversion = Conversion::new(file, Some(mix), None).expect("a sound model");
+    Ok(written(&conversion, gguf_keys(file)?))
 }
 
 /// The file that a conversion makes, with more keys.
@@ -61,42 +61,53 @@ fn check_tokens(folder: &Path, before: &ModelFile, after: &ModelFile) {
     assert_eq!(after.structural(), before.structural(), "{folder:?}");
 }
 
-/// Families whose conversion must work; the others say why it does not.
-const THERE: &[&str] = &["llama2", "llama31", "llama32_tied", "mistral_7b_v03", "qwen2", "qwen3"];
+/// Families whose `tokenizer.json` cuts text by steps that are no expressions, `Punctuation` and runs of
+/// `Digits`: of no name for `tokenizer.ggml.pre` is it known that it means the same.
+const UNSAYABLE: [&str; 3] = ["falcon2_11b", "falcon_40b", "falcon_7b"];
+
+/// How many of the families beside the project can be converted.
+const N_CONVERTED: usize = 41;
 
 #[test]
 fn golden_folders_as_gguf() {
     let Some(dir) = ingle_tests::golden() else { return };
-    let mut seen = 0;
+    let (mut n_converted, mut unsayable) = (0, Vec::new());
     for folder in folders(&dir.join("families")) {
         let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
-        let must = THERE.contains(&name.as_str());
-        let cpu = Device::Cpu(Isa::best(), Precision::Exact);
-        let options = Options { ctx_size: Some(96), ..Options::default() };
-        let Ok(file) = ModelFile::open(&folder, &[]) else { continue };
-        let Ok(_) = cpu.engine(&file, &options) else { continue };
-        let made = match converted(&file, Mix::F16) {
-            Ok(made) => made,
-            Err(why) => {
-                assert!(!must, "{name}: {why}");
-                println!("not there yet: {name}: {why}");
-                continue;
-            }
-        };
-        // What GGUF has no key for is in the folder alone.
-        if !must && folder.join("gguf_overrides.json").exists() {
+        let file = ModelFile::open(&folder, &[]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        if !is_there(&name, &file) {
             continue;
         }
-        check_tokens(&folder, &file, &made);
-        let expected = Expected::read(&folder.join("expected.safetensors"));
-        let engine = &mut cpu.engine(&made, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let found = logits(engine, expected.ids("b.input_ids"));
-        let diff = max_diff(&found, expected.numbers("b.logits"));
-        println!("{name} as GGUF: max |difference| {diff:.1e}");
-        assert!(diff <= 1e-4, "{name} as GGUF: {diff:e}");
-        seen += 1;
+        match converted(&file, Mix::F16) {
+            Ok(made) => {
+                check_converted(&name, &folder, &file, &made);
+                n_converted += 1;
+            }
+            Err(why @ Error::Unsayable { part: "pre-tokenizer", .. }) => {
+                println!("not there yet: {name}: {why}");
+                unsayable.push(name);
+            }
+            Err(why) => panic!("{name}: {why}"),
+        }
     }
-    assert!(seen >= THERE.len(), "{seen} families");
+    assert!(n_converted > 0, "no family at {} was converted", dir.display());
+    if is_beside(&dir) {
+        assert_eq!(unsayable, UNSAYABLE, "families that GGUF cannot hold");
+        assert!(n_converted >= N_CONVERTED, "{n_converted} families were converted");
+    }
+}
+
+/// `made` of the folder has the folder's tokens and logits.
+fn check_converted(name: &str, folder: &Path, file: &ModelFile, made: &ModelFile) {
+    check_tokens(folder, file, made);
+    let expected = Expected::read(&folder.join("expected.safetensors"));
+    let cpu = Device::Cpu(Isa::best(), Precision::Exact);
+    let options = Options { ctx_size: Some(96), ..Options::default() };
+    let engine = &mut cpu.engine(made, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let found = logits(engine, expected.ids("b.input_ids"));
+    let diff = max_diff(&found, expected.numbers("b.logits"));
+    println!("{name} as GGUF: max |difference| {diff:.1e}");
+    assert!(diff <= 1e-4, "{name} as GGUF: {diff:e}");
 }
 
 /// A narrow model as `Q4_K_M`: fallbacks, and a result that still knows its text.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::{Engine, LoadError, Options};
+use engine::{Engine, LoadError, Options, arch};
 use kernels::{
     Backend,
     cpu::{Config, Cpu, Isa, Precision},
@@ -15,6 +15,21 @@ use kernels::{
 use loader::{ModelFile, Override, Value};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value as Json;
+
+/// Whether these are the golden data beside the project, of which it is known what there is.
+pub(crate) fn is_beside(golden: &Path) -> bool {
+    let place = golden.canonicalize().ok();
+    place.is_some() && place == ingle_tests::root().join("../shared/golden").canonicalize().ok()
+}
+
+/// Whether the model in `file` can be run; where it cannot, that is printed.
+pub(crate) fn is_there(name: &str, file: &ModelFile) -> bool {
+    let there = arch::supported().any(|it| it == file.architecture());
+    if !there {
+        println!("not there yet: {name}: architecture {}", file.architecture());
+    }
+    there
+}
 
 /// The folders in `dir`, sorted.
 pub(crate) fn folders(dir: &Path) -> Vec<PathBuf> {
@@ -135,10 +150,15 @@ pub(crate) fn logits(engine: &mut Engine, tokens: &[u32]) -> Vec<f32> {
     rows
 }
 
-/// The largest distance of two numbers at the same place.
+/// The largest distance of two numbers at the same place; infinite once one is no number.
 pub(crate) fn max_diff(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len(), "rows of logits");
-    // NaN must not pass as small.
-    let pairs = found.iter().zip(expected);
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, |max, it| if it <= max { max } else { it })
+    let pairs = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    pairs.map(|it| if it.is_nan() { f32::INFINITY } else { it }).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_difference_that_is_no_number_is_the_largest() {
+    assert_eq!(max_diff(&[f32::NAN, 1.0], &[0.0, 0.5]), f32::INFINITY);
+    assert_eq!(max_diff(&[0.5, -1.0], &[0.0, 1.0]), 2.0);
 }

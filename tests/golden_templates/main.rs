@@ -8,7 +8,7 @@ mod tools;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -17,13 +17,44 @@ use engine::template::{Conversation, Error, Template, TokenTexts};
 use ingle_tests::golden;
 use serde_json::Value as Json;
 
+/// Renderings of real templates that the data beside the project have, and of how many templates.
+const RENDERINGS: usize = 1474;
+const TEMPLATES: usize = 134;
+
+/// Renderings of the families' templates that they have.
+const FAMILY_RENDERINGS: usize = 352;
+
+/// `path`, if it is there; where it is not, that is printed.
+///
+/// # Panics
+///
+/// If it is missing and `CI=true`.
+fn there(path: PathBuf) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    let in_ci = env::var_os("CI").is_some_and(|it| it == "true");
+    assert!(!in_ci, "no golden data at {}", path.display());
+    eprintln!("skipped: no golden data at {}", path.display());
+    None
+}
+
+/// The folder of real templates.
+fn battery() -> Option<PathBuf> {
+    there(golden()?.join("chat_templates"))
+}
+
+/// How many there must be in `folder`, if the data beside the project have `known` there.
+fn at_least(folder: &Path, known: usize) -> usize {
+    let beside = ingle_tests::root().join("../shared/golden").canonicalize();
+    let folder = folder.canonicalize();
+    let is_beside = folder.is_ok_and(|it| beside.is_ok_and(|beside| it.starts_with(beside)));
+    if is_beside { known } else { 1 }
+}
+
 #[test]
 fn golden_battery_of_real_templates() {
-    let Some(root) = golden() else { return };
-    let folder = root.join("chat_templates");
-    if !folder.exists() {
-        return;
-    }
+    let Some(folder) = battery() else { return };
     let cases = json(&folder.join("cases.json"));
     let texts = texts(&cases);
     let mut templates = BTreeMap::new();
@@ -43,15 +74,18 @@ fn golden_battery_of_real_templates() {
             format!("{name} {case} {} {}", expected["add_generation_prompt"], expected["tools"]);
         report.compare(&what, &template.0, &template.1, &conversation, &expected);
     }
-    report.finish();
+    let n = templates.len();
+    assert!(n >= at_least(&folder, TEMPLATES), "only {n} templates were rendered");
+    report.finish(at_least(&folder, RENDERINGS));
 }
 
 #[test]
 fn golden_families() {
     let Some(root) = golden() else { return };
+    let Some(families) = there(root.join("families")) else { return };
     let mut report = Report::default();
-    let mut folders: Vec<PathBuf> = fs::read_dir(root.join("families"))
-        .expect("golden data has families")
+    let mut folders: Vec<PathBuf> = fs::read_dir(families)
+        .expect("it is there")
         .map(|it| it.expect("a readable folder").path())
         .collect();
     folders.sort();
@@ -70,14 +104,14 @@ fn golden_families() {
             report.compare(&what, &template, &markers(&source), &conversation, case);
         }
     }
-    report.finish();
+    report.finish(at_least(&root, FAMILY_RENDERINGS));
 }
 
 #[test]
 fn golden_abilities_found_by_probing() {
-    let Some(root) = golden() else { return };
+    let Some(folder) = battery() else { return };
     let think = Some(("<think>", "</think>"));
-    for (name, system, marks, switches) in [
+    let known = [
         ("lcpp--Qwen-Qwen2.5-7B-Instruct", true, None, &[][..]),
         ("lcpp--Qwen-Qwen3-0.6B", true, think, &["enable_thinking"]),
         ("lcpp--Qwen-QwQ-32B", true, think, &["enable_thinking"]),
@@ -107,11 +141,11 @@ fn golden_abilities_found_by_probing() {
         ),
         ("lcpp--google-gemma-2-2b-it", false, None, &[]),
         ("lcpp--meta-llama-Llama-3.2-3B-Instruct", true, None, &[]),
-    ] {
-        let path = root.join(format!("chat_templates/all/{name}.jinja"));
-        if !path.exists() {
-            continue;
-        }
+    ];
+    let mut n_probed = 0;
+    for (name, system, marks, switches) in known {
+        let Some(path) = there(folder.join(format!("all/{name}.jinja"))) else { continue };
+        n_probed += 1;
         let template = compiled(&read(&path), TokenTexts::default()).expect("it compiles");
         assert_eq!(template.supports_system(), system, "{name}: system");
         let found = template.reasoning().map(|it| (it.start.as_str(), it.end.as_str()));
@@ -119,6 +153,8 @@ fn golden_abilities_found_by_probing() {
         let found = template.thinking().map(|it| it.switches.clone()).unwrap_or_default();
         assert_eq!(found, switches, "{name}: switches");
     }
+    let wanted = at_least(&folder, known.len());
+    assert!(n_probed >= wanted, "only {n_probed} templates were probed");
 }
 
 #[derive(Default)]
@@ -152,7 +188,7 @@ impl Report {
     }
 
     #[track_caller]
-    fn finish(self) {
+    fn finish(self, at_least: usize) {
         let n = self.differing.len();
         assert!(
             n == 0,
@@ -160,7 +196,11 @@ impl Report {
             self.compared,
             self.differing.join("\n")
         );
-        assert!(self.compared > 0, "no recorded rendering was found");
+        assert!(
+            self.compared >= at_least,
+            "{} recorded renderings were found, expected {at_least}",
+            self.compared
+        );
         eprintln!("{} renderings are equal, plain and marked", self.compared);
     }
 }

@@ -6,10 +6,9 @@ use engine::{
     reasoning::{Piece, Reasoning},
     template::{Message, Role},
 };
-use ingle_tests::golden;
 use serde_json::Value as Json;
 
-use crate::{compiled, conversation, read, texts, tools::spoken};
+use crate::{at_least, battery, compiled, conversation, read, texts, tools::spoken};
 
 /// Templates that write the reasoning of the last turn, when this was written.
 const AT_LEAST: usize = 15;
@@ -20,8 +19,7 @@ const OTHER_HEADERS: [&str; 2] =
 
 #[test]
 fn golden_reasoning_comes_back() {
-    let Some(root) = golden() else { return };
-    let folder = root.join("chat_templates");
+    let Some(folder) = battery() else { return };
     let cases = crate::json(&folder.join("cases.json"));
     let all = conversation(&cases["cases"]["tool_call"], &Json::Null, &Json::Null);
     let mut told = vec![];
@@ -58,5 +56,6 @@ fn golden_reasoning_comes_back() {
         told.push(name);
     }
     eprintln!("{} templates' reasoning is told from their answers: {told:?}", told.len());
-    assert!(told.len() >= AT_LEAST, "only {} templates write reasoning", told.len());
+    let wanted = at_least(&folder, AT_LEAST);
+    assert!(told.len() >= wanted, "only {} templates write reasoning", told.len());
 }

@@ -102,7 +102,7 @@ impl Draw {
     pub(crate) fn window(&mut self) {
         let length = self.between(1..=12);
         match self.between(0..=4) {
-            0 => return,
+            0 => return self.count("attention.sliding_window", 0),
             1 => self.count("attention.chunk_size", length),
             _ => self.count("attention.sliding_window", length),
         }

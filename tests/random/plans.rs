@@ -51,6 +51,7 @@ const FAMILIES: &[Family] = &[
         d.blocks(&["post_attention_norm.weight", "post_ffw_norm.weight"]);
     }),
     ("gemma3n", |d| {
+        d.count("attention.sliding_window", 0);
         d.count("altup.num_inputs", 2);
         d.count("embedding_length_per_layer_input", 3);
         d.blocks_where(|layer| layer == 0, &["attn_v.weight"]);

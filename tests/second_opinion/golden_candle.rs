@@ -59,7 +59,7 @@ fn compare(path: &Path, prompt: &[u32]) {
     let (mut a, mut b) = (ours.feed(prompt), theirs.feed(prompt));
     let mut worst = 0.0_f32;
     for step in 0..NEW_TOKENS {
-        let distance = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let distance = max_diff(&a, &b);
         worst = worst.max(distance);
         assert!(distance <= BOUND, "{name}: logits of step {step} differ by {distance}");
         let (next, other) = (engine::sample::greedy(&a), engine::sample::greedy(&b));
@@ -67,6 +67,18 @@ fn compare(path: &Path, prompt: &[u32]) {
         (a, b) = (ours.feed(&[next]), theirs.feed(&[next]));
     }
     eprintln!("{name}: logits differ by at most {worst:.1e}");
+}
+
+/// The largest distance of two numbers at the same place; infinite once one is no number.
+fn max_diff(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len(), "logits");
+    let pairs = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    pairs.map(|it| if it.is_nan() { f32::INFINITY } else { it }).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_difference_that_is_no_number_is_the_largest() {
+    assert_eq!(max_diff(&[f32::NAN, 1.0], &[0.0, 0.5]), f32::INFINITY);
 }
 
 struct Ours {

@@ -149,25 +149,23 @@ impl Engine {
 
     /// Runs each sequence a little further: decoding ones by a token, prompts by a chunk.
     ///
+    /// A sequence that cannot go on has an [`EventKind::Failed`](crate::EventKind::Failed) as its
+    /// last. If nothing could be computed, since the device failed or the model file was lost, each
+    /// sequence that took part has one; those that wait go on, and the engine can be used again.
+    ///
     /// # Errors
     ///
-    /// If nothing could be computed: the device failed, or the model file was lost. All sequences
-    /// that took part are gone; the engine can be used again. What concerns one sequence is an
-    /// [`EventKind::Failed`](crate::EventKind::Failed) and no error.
+    /// None yet: whatever fails belongs to sequences, and an error in place of the events would
+    /// lose those of others.
     pub fn step(&mut self) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
         self.scheduler.fill(&mut self.batch, &mut events);
-        let ran = self.run();
-        let faults = match &ran {
-            Ok(()) => self.faults(),
-            Err(_) => vec![],
-        };
+        let faults = self.run().map(|()| self.faults());
         self.scheduler.take_back(&mut self.batch);
-        if let Err(error) = ran {
-            self.scheduler.drop_batch();
-            return Err(error);
+        match faults {
+            Ok(faults) => self.advance(faults, &mut events),
+            Err(error) => self.scheduler.fail_batch(&error, &mut events),
         }
-        self.advance(faults, &mut events);
         self.scheduler.sweep();
         Ok(events)
     }

@@ -124,7 +124,9 @@ impl LoadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownArchitecture { .. } => {
-                Some(format!("supported: {}", arch::supported().collect::<Vec<_>>().join(", ")))
+                let mut names: Vec<_> = arch::supported().collect();
+                names.sort_unstable();
+                Some(format!("supported: {}", names.join(", ")))
             }
             Self::MissingKey { key } | Self::Range { key, .. } => Some(format!(
                 "`--override-kv {key}=TYPE:VALUE` sets it, if you know what it should be"

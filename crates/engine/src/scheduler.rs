@@ -173,12 +173,12 @@ impl Scheduler {
         events.push(Event { seq: sequence.id, kind: EventKind::Failed(error) });
     }
 
-    /// Lets go of all sequences of the last batch.
-    pub(crate) fn drop_batch(&mut self) {
-        for slot in &self.slots {
-            self.live[slot.live].ended = Some(Ended::Failed);
+    /// Nothing of the last batch was computed: none of its sequences can go on.
+    pub(crate) fn fail_batch(&mut self, error: &Error, events: &mut Vec<Event>) {
+        for i in 0..self.slots.len() {
+            let slot = self.slots[i];
+            self.fail(slot, error.clone(), events);
         }
-        self.sweep();
     }
 
     /// Lets go of the sequences that have ended.

@@ -232,12 +232,6 @@ impl<'a> Weights<'a> {
         self.taken.names.extend(names);
     }
 
-    /// Rows of a matrix whose size no metadata tells.
-    pub(crate) fn rows_of(&self, name: &str) -> Option<usize> {
-        let tensor = self.file.tensors.get(&format!("{}{name}", self.prefix))?;
-        tensor.shape.first().copied()
-    }
-
     /// A vector that the host computes with; `None` if the file has no such tensor.
     pub(crate) fn numbers(
         &mut self,

@@ -85,13 +85,25 @@ fn chunked(model: &mut Loaded<impl Backend>, s: u32, chunks: &[&[u32]]) -> Vec<f
     logits
 }
 
+/// The largest distance of two numbers at the same place; infinite once one is no number.
+fn max_diff(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len(), "logits");
+    let pairs = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    pairs.map(|it| if it.is_nan() { f32::INFINITY } else { it }).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_difference_that_is_no_number_is_the_largest() {
+    assert_eq!(max_diff(&[f32::NAN, 1.0], &[0.0, 0.5]), f32::INFINITY);
+}
+
 #[test]
 fn backends_agree() {
     each_model(|file, name| {
         let want = chunked(&mut Loaded::new(file, Reference::default()), 0, &[PROMPT]);
         for cpu in Isa::ALL.iter().filter_map(|&isa| cpu_with(isa, Fuse::Known)) {
             let got = chunked(&mut Loaded::new(file, cpu), 0, &[PROMPT]);
-            let worst = got.iter().zip(&want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
+            let worst = max_diff(&got, &want);
             assert!(worst < 1e-4, "{name}: logits differ by {worst}");
         }
     });

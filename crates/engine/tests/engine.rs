@@ -9,7 +9,8 @@ use engine::{
     sample::Sampling,
 };
 use kernels::{
-    Bytes, Format,
+    Backend, Batch, Bytes, Cache, CacheSpec, Format, Fused, Info, Plan, PlanId, See, Shape, State,
+    StateSpec, Tensor, Weight, WeightSpec,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{ModelFile, gguf::Writer};
@@ -44,10 +45,13 @@ impl Seen {
     }
 }
 
-fn engine_of(file: &ModelFile, options: &Options) -> Engine {
+fn cpu() -> Box<Cpu> {
     let config = Config { precision: Precision::Exact, threads: 1, ..Config::detect() };
-    let cpu = Cpu::new(config).expect("what was detected");
-    Engine::load_ids_only(file, Box::new(cpu), options).expect("the tiny model is complete")
+    Box::new(Cpu::new(config).expect("what was detected"))
+}
+
+fn engine_of(file: &ModelFile, options: &Options) -> Engine {
+    Engine::load_ids_only(file, cpu(), options).expect("the tiny model is complete")
 }
 
 fn engine(ctx_size: usize, max_seqs: usize) -> Engine {
@@ -283,8 +287,84 @@ fn the_layer_of_a_nan_is_found() {
     }
 }
 
+/// A processor whose run number `failing` fails.
+struct Failing {
+    cpu: Box<Cpu>,
+    runs: usize,
+    failing: usize,
+}
+
+impl Backend for Failing {
+    fn info(&self) -> &Info {
+        self.cpu.info()
+    }
+
+    fn upload(&mut self, spec: &WeightSpec, parts: &[Bytes]) -> Result<Weight, kernels::Error> {
+        self.cpu.upload(spec, parts)
+    }
+
+    fn new_cache(&mut self, spec: &CacheSpec) -> Result<Cache, kernels::Error> {
+        self.cpu.new_cache(spec)
+    }
+
+    fn new_state(&mut self, spec: &StateSpec) -> Result<State, kernels::Error> {
+        self.cpu.new_state(spec)
+    }
+
+    fn fuses(&self, op: &Fused) -> bool {
+        self.cpu.fuses(op)
+    }
+
+    fn scratch(&self, plan: &Plan, max: Shape) -> u64 {
+        self.cpu.scratch(plan, max)
+    }
+
+    fn load(&mut self, plan: &Plan, max: Shape) -> Result<PlanId, kernels::Error> {
+        self.cpu.load(plan, max)
+    }
+
+    fn unload(&mut self, plan: PlanId) {
+        self.cpu.unload(plan);
+    }
+
+    fn write(&mut self, plan: PlanId, input: Tensor, rows: &[f32]) -> Result<(), kernels::Error> {
+        self.cpu.write(plan, input, rows)
+    }
+
+    fn run(&mut self, plan: PlanId, batch: &Batch) -> Result<(), kernels::Error> {
+        self.runs += 1;
+        match self.runs == self.failing {
+            true => Err(kernels::Error::Memory { bytes: 7 }),
+            false => self.cpu.run(plan, batch),
+        }
+    }
+
+    fn read(&mut self, plan: PlanId, port: Tensor, see: See<'_>) -> Result<(), kernels::Error> {
+        self.cpu.read(plan, port, see)
+    }
+}
+
 #[test]
-fn a_file_that_is_cut_while_it_is_used_ends_the_step_with_an_error() {
+fn a_step_that_fails_ends_each_of_its_sequences_with_an_event_and_no_other() {
+    let options = Options { ctx_size: Some(512), max_seqs: 2, chunk: 32, ..Options::default() };
+    let backend = Box::new(Failing { cpu: cpu(), runs: 0, failing: 3 });
+    let engine = Engine::load_ids_only(&tiny("llama"), backend, &options);
+    let (mut engine, mut seen) = (engine.expect("the tiny model is complete"), Seen::default());
+    let requests = [1, 2, 3].map(|salt| greedy(&prompt(5, salt), 8));
+    let [a, b, waiting] =
+        requests.each_ref().map(|it| engine.submit(it.clone()).expect("a sound request"));
+    seen.until_idle(&mut engine);
+    let error = Error::Device(kernels::Error::Memory { bytes: 7 });
+    assert_eq!(seen.failures, HashMap::from([(a, error.clone()), (b, error)]));
+    for (seq, request) in [a, b].into_iter().zip(&requests) {
+        assert_eq!(seen.ids[&seq], alone(request.clone()).0[..2], "what came before");
+    }
+    assert_eq!(seen.ids[&waiting], alone(requests[2].clone()).0, "what had to wait");
+    assert_eq!(engine.stats().blocks_in_use, 0);
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_used_fails_the_sequences_of_the_step() {
     let mut writer = Writer::new();
     let file = tiny("llama");
     for (key, value) in file.metadata.iter() {
@@ -302,7 +382,9 @@ fn a_file_that_is_cut_while_it_is_used_ends_the_step_with_an_error() {
     let seq = engine.submit(greedy(&[1, 2, 3], 300)).expect("a sound request");
     assert!(!engine.step().expect("the file is whole").is_empty());
     fs::File::options().write(true).open(&path).and_then(|it| it.set_len(100)).expect("ours");
-    let error = engine.step().expect_err("the file is cut");
+    let mut seen = Seen::default();
+    seen.add(engine.step().expect("what fails is the sequence"));
+    let error = seen.failures.remove(&seq).expect("the file is cut");
     let text = error.to_string();
     assert!(text.starts_with("the model file cannot be read any more: "), "{text}");
     assert!(engine.is_idle() && engine.cancel(seq).is_empty(), "the sequence is gone");
@@ -327,9 +409,7 @@ fn logits_of_every_position_are_those_of_the_steps() {
 fn the_default_context_fits_half_of_the_free_memory() {
     let context = |ctx_size, free_memory| {
         let options = Options { ctx_size, free_memory, ..Options::default() };
-        let config = Config { threads: 1, precision: Precision::Exact, ..Config::detect() };
-        let cpu = Box::new(Cpu::new(config).expect("what was detected"));
-        Engine::load_ids_only(&tiny("llama"), cpu, &options).map(|it| it.context())
+        Engine::load_ids_only(&tiny("llama"), cpu(), &options).map(|it| it.context())
     };
     // A token takes 2 layers x 2 heads x 16 columns x k and v x 4 bytes = 512 bytes.
     assert_eq!(context(None, None).ok(), Some(512), "the model's");

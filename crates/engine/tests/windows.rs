@@ -209,6 +209,15 @@ fn a_second_turn_and_a_shift_go_on_from_a_window() {
 }
 
 #[test]
+fn an_architecture_with_windows_must_say_how_far_they_reach() {
+    let mut file = tiny("gemma2");
+    assert!(arch::config(&file).is_ok(), "0 says that there are none");
+    file.metadata.remove("gemma2.attention.sliding_window");
+    let error = arch::config(&file).expect_err("it does not say").to_string();
+    assert_eq!(error, "metadata key `gemma2.attention.sliding_window` is missing");
+}
+
+#[test]
 fn a_pattern_that_is_not_one_flag_a_layer_is_refused() {
     let error = |pattern| {
         let mut file = windowed(None);

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{NotAModel, adapter, gguf, safetensors};
+use crate::{NotAModel, adapter, gguf, overrides, safetensors};
 
 /// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum Error {
     /// An adapter is wrong, or of another model.
     #[error(transparent)]
     Adapter(#[from] adapter::Error),
+    /// An override is of no use.
+    #[error(transparent)]
+    Override(#[from] overrides::Error),
     /// Something is wrong with one file of a split model.
     #[error("cannot load shard `{name}`")]
     InShard {
@@ -142,6 +145,7 @@ impl Error {
             Self::Gguf(error) => error.hint(),
             Self::Safetensors(error) => error.hint(),
             Self::Adapter(error) => error.hint(),
+            Self::Override(error) => error.hint(),
             Self::InShard { source, .. } => source.hint(),
             Self::TruncatedWhileMapped { .. } | Self::ChangedWhileMapped { .. } => {
                 Some("do not change a model file while it is loaded; load it again".to_owned())

@@ -73,7 +73,7 @@ impl ModelFile {
     /// # Errors
     ///
     /// If it is not a model, breaks its format's rules, or needs a weight format that is not
-    /// supported.
+    /// supported; if nothing would read what is overridden.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
         Self::open_with(path, overrides, Access::Map)
     }
@@ -143,7 +143,7 @@ impl ModelFile {
     }
 
     fn finish(mut self, overrides: &[Override]) -> Result<Self, Error> {
-        Override::apply(overrides, &mut self.metadata);
+        Override::apply(overrides, &mut self.metadata)?;
         if self.metadata.str("general.type").ok().flatten() == Some("adapter") {
             return Err(adapter::Error::NotAModel { path: self.path }.into());
         }

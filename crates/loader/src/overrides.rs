@@ -16,6 +16,9 @@ use crate::{Array, Metadata, Value};
 /// A key that a file cannot be told to change: its tensors were found by it.
 const FIXED: &str = "general.alignment";
 
+/// How keys begin that a file may lack and be given, besides those of its architecture.
+const PREFIXES: &[&str] = &["general.", "tokenizer.", "split.", "quantize."];
+
 const TYPES: &str = "u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bool, str, int, float, \
     or an array of them such as [u32]";
 
@@ -66,12 +69,38 @@ pub enum Error {
     /// A key that must stay.
     #[error("`{FIXED}` cannot be overridden: it says where the tensors of the file are")]
     Fixed,
+    /// A key that the model does not have, and that nobody would read.
+    #[error("override of `{key}`: the model has no such key{}, and nothing reads it", nearest_text(.nearest))]
+    NoKey {
+        /// The key.
+        key: String,
+        /// A key that the model has and that ends alike.
+        nearest: Option<String>,
+    },
     /// JSON of another shape.
     #[error("overrides are `{found}`, expected JSON of the form {{\"KEY\": {{\"TYPE\": VALUE}}}}")]
     Json {
         /// The part that has another shape.
         found: String,
     },
+}
+
+fn nearest_text(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or(String::new(), |it| format!(" (it has `{it}`)"))
+}
+
+impl Error {
+    /// What the user can do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoKey { nearest: Some(nearest), .. } => Some(format!("name `{nearest}`")),
+            Self::NoKey { .. } => Some(
+                "a new key begins with `general.`, `tokenizer.` or the name of the architecture"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Override {
@@ -125,11 +154,35 @@ impl Override {
         }
     }
 
-    pub(crate) fn apply(overrides: &[Self], metadata: &mut Metadata) {
+    /// Sets what is overridden, if somebody may read it: what the file has, or what begins as keys do.
+    pub(crate) fn apply(overrides: &[Self], metadata: &mut Metadata) -> Result<(), Error> {
+        let name = "general.architecture";
+        let stated = overrides.iter().rfind(|it| it.key == name).map(|it| &it.value);
+        let architecture = stated.or(metadata.get(name)).and_then(Value::as_str);
+        let is_read = |key: &str| {
+            let own = architecture.and_then(|it| key.strip_prefix(it));
+            metadata.get(key).is_some()
+                || own.is_some_and(|it| it.starts_with('.'))
+                || PREFIXES.iter().any(|it| key.starts_with(it))
+        };
+        if let Some(Self { key, .. }) = overrides.iter().find(|it| !is_read(&it.key)) {
+            return Err(Error::NoKey { key: key.clone(), nearest: nearest(key, metadata) });
+        }
         for it in overrides {
             metadata.insert(it.key.clone(), it.value.clone());
         }
+        Ok(())
     }
+}
+
+/// The key that ends as `key` does, or as what follows its first part does.
+fn nearest(key: &str, metadata: &Metadata) -> Option<String> {
+    let rest = key.split_once('.').map_or(key, |it| it.1);
+    let ending = |end: &str| {
+        let is_it = |it: &&str| it.strip_suffix(end).is_some_and(|it| it.ends_with('.'));
+        metadata.iter().map(|(key, _)| key).find(is_it).map(str::to_owned)
+    };
+    [key, rest].into_iter().find_map(ending)
 }
 
 #[derive(Clone, Copy)]
@@ -253,5 +306,53 @@ impl Kind {
             (_, Json::Number(it)) => Some(it.to_string()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message and the hint of what is wrong with it, for a model that has three keys.
+    fn refused(texts: &[&str]) -> Option<(String, Option<String>)> {
+        let mut metadata = Metadata::default();
+        metadata.insert("general.architecture", Value::String("llama".to_owned()));
+        metadata.insert("llama.rope.freq_base", Value::F32(1e4));
+        metadata.insert("own", Value::U32(1));
+        let overrides: Vec<Override> =
+            texts.iter().map(|it| it.parse().expect("a sound override")).collect();
+        let applied = Override::apply(&overrides, &mut metadata);
+        let set = overrides.iter().all(|it| metadata.get(&it.key) == Some(&it.value));
+        assert_eq!(set, applied.is_ok(), "{texts:?}");
+        applied.err().map(|it| (it.to_string(), it.hint()))
+    }
+
+    #[test]
+    fn keys_that_somebody_may_read_are_set() {
+        for text in ["own=u32:2", "llama.rope.freq_base=f32:1", "llama.new=u32:1"] {
+            assert_eq!(refused(&[text]), None);
+        }
+        for text in ["general.sampling.temp=f32:1", "tokenizer.ggml.pre=str:gpt-2"] {
+            assert_eq!(refused(&[text]), None);
+        }
+        assert_eq!(refused(&["qwen3.new=u32:1", "general.architecture=str:qwen3"]), None);
+    }
+
+    #[test]
+    fn keys_that_nobody_reads_are_refused_with_the_nearest() {
+        for key in ["llma.rope.freq_base", "rope.freq_base", "qwen3.rope.freq_base"] {
+            let message = format!(
+                "override of `{key}`: the model has no such key (it has `llama.rope.freq_base`), \
+                 and nothing reads it"
+            );
+            let hint = "name `llama.rope.freq_base`".to_owned();
+            assert_eq!(refused(&[format!("{key}=f32:1").as_str()]), Some((message, Some(hint))));
+        }
+        let (message, hint) = refused(&["llama2.new=u32:1"]).expect("of no such model");
+        assert_eq!(
+            message,
+            "override of `llama2.new`: the model has no such key, and nothing reads it"
+        );
+        assert!(hint.is_some_and(|it| it.contains("the name of the architecture")));
     }
 }

@@ -40,15 +40,34 @@ impl Strings {
         let bytes: &[u8] = &self.bytes;
         self.starts.iter().map(move |&start| at(bytes, start))
     }
+
+    /// Shows each with its number, in order, until one is refused. Unlike what [`iter`](Self::iter)
+    /// gives, they are copies in one buffer: for lists of very many.
+    ///
+    /// # Errors
+    ///
+    /// What `see` refuses one with.
+    pub fn try_each<E>(&self, mut see: impl FnMut(usize, &str) -> Result<(), E>) -> Result<(), E> {
+        let bytes: &[u8] = &self.bytes;
+        let mut copy = Vec::new();
+        for (index, &start) in self.starts.iter().enumerate() {
+            copy.clear();
+            copy.extend_from_slice(bytes_at(bytes, start).unwrap_or_default());
+            see(index, str::from_utf8(&copy).unwrap_or_default())?;
+        }
+        Ok(())
+    }
 }
 
 fn at(bytes: &[u8], start: usize) -> String {
-    let read = || {
-        let len = u64::from_le_bytes(*bytes.get(..start)?.last_chunk()?);
-        let end = start.checked_add(usize::try_from(len).ok()?)?;
-        String::from_utf8(bytes.get(start..end)?.to_vec()).ok()
-    };
-    read().unwrap_or_default()
+    let text = bytes_at(bytes, start).and_then(|it| String::from_utf8(it.to_vec()).ok());
+    text.unwrap_or_default()
+}
+
+fn bytes_at(bytes: &[u8], start: usize) -> Option<&[u8]> {
+    let len = u64::from_le_bytes(*bytes.get(..start)?.last_chunk()?);
+    let end = start.checked_add(usize::try_from(len).ok()?)?;
+    bytes.get(start..end)
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Strings {
@@ -88,13 +107,23 @@ mod tests {
             (strings.len(), strings.get(2), strings.get(3)),
             (3, Some("ü\n".to_owned()), None)
         );
+        let mut seen = vec![];
+        let stopped = strings.try_each(|index, text| {
+            seen.push((index, text.to_owned()));
+            if text == "a" { Err(text.len()) } else { Ok(()) }
+        });
+        assert_eq!(stopped, Err(1));
+        assert_eq!(seen, [(0, String::new()), (1, "a".to_owned())]);
     }
 
     #[test]
     fn a_string_that_changed_under_us_is_empty() {
         let mut bytes = 2u64.to_le_bytes().to_vec();
         bytes.extend([0xff, 0xff]);
-        assert_eq!(Strings::new(Bytes::new(bytes), vec![8]).get(0), Some(String::new()));
+        let changed = Strings::new(Bytes::new(bytes), vec![8]);
+        assert_eq!(changed.get(0), Some(String::new()));
+        let see = |_, text: &str| if text.is_empty() { Ok(()) } else { Err(()) };
+        assert_eq!(changed.try_each(see), Ok(()));
         let long = u64::MAX.to_le_bytes().to_vec();
         assert_eq!(Strings::new(Bytes::new(long), vec![8]).get(0), Some(String::new()));
     }

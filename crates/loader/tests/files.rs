@@ -203,11 +203,11 @@ fn broken_splits_are_refused() {
 #[test]
 fn overrides_come_after_the_file() {
     let overrides: Vec<Override> =
-        ["u8=str:text", "new=[f32]:1,2.5"].map(|it| it.parse().unwrap()).into();
+        ["u8=str:text", "llama.new=[f32]:1,2.5"].map(|it| it.parse().unwrap()).into();
     let bytes = Bytes::new(model(true, 0, 1).to_bytes());
     let file = ModelFile::from_bytes("m", bytes, &overrides).unwrap();
     assert_eq!(file.metadata.str("u8").unwrap(), Some("text"));
-    assert_eq!(file.metadata.f32s("new").unwrap(), Some(vec![1.0, 2.5]));
+    assert_eq!(file.metadata.f32s("llama.new").unwrap(), Some(vec![1.0, 2.5]));
 }
 
 /// Another architecture has rows in another order.

@@ -193,6 +193,12 @@ impl<'a> Numbers<'a> {
         if within.contains(&x) { Ok(x) } else { Err(self.range(key, x, expected())) }
     }
 
+    /// The cap of scores or logits at this key; 0 is none.
+    pub(crate) fn cap(&self, key: &str) -> Result<Option<f32>, LoadError> {
+        let cap = self.real(key, Some(0.0), 0.0..=1e6)? as f32;
+        Ok((cap > 0.0).then_some(cap))
+    }
+
     pub(crate) fn range(
         &self,
         key: &str,
@@ -306,8 +312,12 @@ impl<'a> Numbers<'a> {
     /// A window of 0 means that there is none, as in other readers of the format. A pattern says of
     /// each layer whether it has the window; without one, the last of `full_every` layers has not.
     fn spans(&self, n_layers: usize, of: &Architecture) -> Result<Vec<Span>, LoadError> {
-        let window = self.count_or("attention.sliding_window", 0, 0..=u64::from(u32::MAX))?;
-        let chunk = self.count_or("attention.chunk_size", of.chunk, 0..=u64::from(u32::MAX))?;
+        let (key, any) = ("attention.sliding_window", 0..=u64::from(u32::MAX));
+        let chunk = self.count_or("attention.chunk_size", of.chunk, any.clone())?;
+        let window = match of.has_windows && chunk == 0 {
+            true => self.count(key, any)?,
+            false => self.count_or(key, 0, any)?,
+        };
         let span = match (window, chunk) {
             (0, 0) => Span::Full,
             (0, chunk) => Span::Chunk(chunk as u32),

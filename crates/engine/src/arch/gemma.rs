@@ -53,8 +53,9 @@ fn build(
     rope: impl Fn(Span) -> Rope,
 ) -> Result<Box<dyn Model>, LoadError> {
     let scale = scale(w, c)?;
-    let softcap = cap(w, "attn_logit_softcapping")?;
-    let cap = cap(w, "final_logit_softcapping")?;
+    let n = Numbers::of(w.file);
+    let softcap = n.cap("attn_logit_softcapping")?;
+    let cap = n.cap("final_logit_softcapping")?;
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)
         .map(|layer| {
@@ -82,12 +83,6 @@ fn build(
 fn scale(w: &Weights<'_>, c: &Config) -> Result<f32, LoadError> {
     let stated = Numbers::of(w.file).real("attention.scale", Some(0.0), 0.0..=1e6)? as f32;
     Ok(if stated == 0.0 { (c.head_dim as f32).sqrt().recip() } else { stated })
-}
-
-/// The cap at this key; 0 is none.
-fn cap(w: &Weights<'_>, key: &str) -> Result<Option<f32>, LoadError> {
-    let cap = Numbers::of(w.file).real(key, Some(0.0), 0.0..=1e6)? as f32;
-    Ok((cap > 0.0).then_some(cap))
 }
 
 impl Model for Gemma {

@@ -48,7 +48,6 @@ struct Experts {
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
     let n = Numbers::of(w.file);
-    let softcap = n.real("final_logit_softcapping", Some(0.0), 0.0..=1e6)? as f32;
     let cols = n.count_or("embedding_length_per_layer_input", 0, 0..=1 << 16)?;
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let ropes = Ropes::load(w, c)?;
@@ -61,7 +60,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
         inputs: (cols > 0).then(|| TokenInputs::load(w, c, cols)).transpose()?,
         blocks,
         norm: w.norm("output_norm", c.dim, c.eps)?,
-        softcap: (softcap > 0.0).then_some(softcap),
+        softcap: n.cap("final_logit_softcapping")?,
     }))
 }
 

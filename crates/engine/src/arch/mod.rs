@@ -77,6 +77,9 @@ struct Architecture {
     /// Where a file has a window and no pattern of it: the last of so many layers in a row sees
     /// everything; 0 for a window everywhere.
     full_every: usize,
+    /// Whether it tells layers with a window from others, so that a file must say how far that
+    /// reaches; 0 says that it has none.
+    has_windows: bool,
     /// Where a file does not say which layers turn: the last of so many in a row does not; 0 if all
     /// do.
     still_every: usize,
@@ -88,8 +91,21 @@ struct Architecture {
 
 /// An architecture of plain numbers.
 const fn plain(name: &'static str, load: Load) -> Architecture {
-    let recurrent = Recurrent::Never;
-    Architecture { name, load, reads: &[], full_every: 0, still_every: 0, chunk: 0, recurrent }
+    Architecture {
+        name,
+        load,
+        reads: &[],
+        full_every: 0,
+        has_windows: false,
+        still_every: 0,
+        chunk: 0,
+        recurrent: Recurrent::Never,
+    }
+}
+
+/// The same, with a window in all but the last of `full_every` layers in a row.
+const fn windowed(name: &'static str, load: Load, full_every: usize) -> Architecture {
+    Architecture { full_every, has_windows: true, ..plain(name, load) }
 }
 
 /// The same, which may have experts.
@@ -101,24 +117,23 @@ const fn mixture(name: &'static str, load: Load) -> Architecture {
 /// loader: `qwen2` has biases, `qwen3` head norms.
 const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
-    Architecture { reads: &["logit_scale"], full_every: 4, ..plain("cohere2", cohere::load_r7b) },
+    Architecture { reads: &["logit_scale"], ..windowed("cohere2", cohere::load_r7b, 4) },
     mixture("deepseek2", deepseek::load),
     plain("falcon", falcon::load),
     plain("gemma", gemma::load),
-    Architecture { reads: gemma::READS, full_every: 2, ..plain("gemma2", gemma::load) },
-    Architecture { reads: gemma::READS, full_every: 6, ..plain("gemma3", gemma::load_3) },
+    Architecture { reads: gemma::READS, ..windowed("gemma2", gemma::load, 2) },
+    Architecture { reads: gemma::READS, ..windowed("gemma3", gemma::load_3, 6) },
     Architecture {
         reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
-        full_every: 5,
-        ..plain("gemma3n", gemma3n::load)
+        ..windowed("gemma3n", gemma3n::load, 5)
     },
     Architecture {
         reads: falcon_h1::READS,
         recurrent: Recurrent::Always,
         ..plain("falcon-h1", falcon_h1::load)
     },
-    Architecture { reads: gemma4::READS, full_every: 6, ..plain("gemma4", gemma4::load) },
-    Architecture { full_every: 2, ..mixture("gpt-oss", gpt_oss::load) },
+    Architecture { reads: gemma4::READS, ..windowed("gemma4", gemma4::load, 6) },
+    Architecture { reads: &["expert_count"], ..windowed("gpt-oss", gpt_oss::load, 2) },
     Architecture { reads: granite::READS, ..plain("granite", granite::load) },
     Architecture {
         reads: granite::READS,

@@ -24,6 +24,11 @@ const KNOWN: [(&str, &str); 7] = [
 ];
 
 impl ReasoningMarks {
+    /// The texts of the marks that are known without a template.
+    pub(crate) fn known_texts() -> impl Iterator<Item = &'static str> {
+        KNOWN.into_iter().flat_map(|(start, end)| [start, end])
+    }
+
     pub(super) fn known() -> impl Iterator<Item = Self> {
         KNOWN.into_iter().map(|(start, end)| Self { start: start.into(), end: end.into() })
     }

@@ -11,6 +11,7 @@ use loader::{Array, ModelFile, Value};
 use super::{
     Error,
     bpe::{Alphabet, WholePieces},
+    gguf,
     json_shape::{Entries, File, Merge},
     normalize::{Normalizer, SpacePrefix},
     pre_tokenizer,
@@ -58,7 +59,31 @@ pub fn gguf_keys(file: &ModelFile) -> Result<Vec<(String, Value)>, Error> {
     }
     put("tokens", Value::Array(Array::String(texts.into_iter().collect())));
     put("token_type", Value::Array(Array::I32(kinds)));
+    check_flags(&tokenizer, alphabet, file.architecture())?;
     Ok(keys)
+}
+
+/// An error if an added token has a flag that it does not get back when the keys are read. One that
+/// it gets besides is Phi's: that its end swallows the white space after it.
+fn check_flags(tokenizer: &File<'_>, alphabet: Alphabet, architecture: &str) -> Result<(), Error> {
+    let normalizer = Normalizer::from_json(&tokenizer.normalizer)?;
+    for it in &tokenizer.added_tokens {
+        let text = it.content.as_str();
+        let strips = alphabet == Alphabet::Chars && gguf::strips_after(architecture, text);
+        // Where its own text stays as it is, it is found in either text.
+        let moves = it.normalized && normalizer.apply(text)? != text;
+        let lost = [
+            ("lstrip", it.lstrip),
+            ("rstrip", it.rstrip && !strips),
+            ("single_word", it.single_word),
+            ("normalized", moves),
+        ];
+        if let Some((flag, _)) = lost.into_iter().find(|it| it.1) {
+            let found = format!("{flag}` of `{text}");
+            return Err(Error::Unsayable { part: "flag", found });
+        }
+    }
+    Ok(())
 }
 
 /// Texts and kinds by id, filled up to the rows of the embedding table.
@@ -153,4 +178,43 @@ fn scores(tokenizer: &File<'_>, texts: &[String], kinds: &[i32]) -> Vec<f32> {
         _ => 0.0,
     };
     texts.iter().zip(kinds).map(score).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with an added token `<x>` of this flag, `null` for none.
+    fn refused(flag: &str, normalizer: &str, alphabet: Alphabet, of: &str) -> Option<String> {
+        let json = format!(
+            r#"{{"model": {{"vocab": {{}}}}, "normalizer": {normalizer},
+                "added_tokens": [{{"id": 0, "content": "<x>", "{flag}": true}}]}}"#
+        );
+        let tokenizer: File<'_> = serde_json::from_str(&json).expect("a tokenizer");
+        check_flags(&tokenizer, alphabet, of).err().map(|it| it.to_string())
+    }
+
+    #[test]
+    fn flags_that_reading_does_not_restore_are_refused() {
+        for flag in ["lstrip", "rstrip", "single_word"] {
+            let text = format!("tokenizer.json: GGUF has no name for the flag `{flag}` of `<x>`");
+            assert_eq!(refused(flag, "null", Alphabet::Bytes, "llama"), Some(text));
+        }
+        assert_eq!(refused("special", "null", Alphabet::Bytes, "llama"), None);
+        assert_eq!(refused("rstrip", "null", Alphabet::Chars, "phi3"), None);
+        assert!(refused("rstrip", "null", Alphabet::Bytes, "phi3").is_some());
+    }
+
+    #[test]
+    fn a_token_of_normalized_text_is_refused_where_that_is_another() {
+        let refused =
+            |normalizer: &str| refused("normalized", normalizer, Alphabet::Chars, "llama");
+        let space = r#"{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}"#;
+        let prepend = r#"{"type": "Prepend", "prepend": "▁"}"#;
+        let both = format!(r#"{{"type": "Sequence", "normalizers": [{prepend}, {space}]}}"#);
+        assert_eq!(refused("null"), None);
+        assert_eq!(refused(space), None);
+        let text = "tokenizer.json: GGUF has no name for the flag `normalized` of `<x>`";
+        assert_eq!(refused(&both).as_deref(), Some(text));
+    }
 }

@@ -29,6 +29,10 @@ const SCORES: &str = "tokenizer.ggml.scores";
 const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
 const SPACE_PREFIX: &str = "tokenizer.ggml.add_space_prefix";
+const PRE: &str = "tokenizer.ggml.pre";
+
+/// How text is cut where the file does not say.
+const DEFAULT_PRE: &str = "default";
 
 /// Everything that a [`super::Tokenizer`] is made of.
 pub(super) fn load(file: &ModelFile) -> Result<Parts, Error> {
@@ -47,6 +51,18 @@ pub(super) fn load(file: &ModelFile) -> Result<Parts, Error> {
     }
 }
 
+/// What the user should know of a tokenizer that [`load`] builds all the same, a sentence each.
+pub(super) fn warnings(metadata: &Metadata) -> Vec<String> {
+    let is_byte_level = metadata.str("tokenizer.ggml.model").ok().flatten() == Some("gpt2");
+    if !is_byte_level || metadata.get(PRE).is_some() {
+        return vec![];
+    }
+    vec![format!(
+        "the file has no `{PRE}`, so text is cut as `{DEFAULT_PRE}` says, which may not be how the \
+         model was trained; `--override-kv {PRE}=str:NAME` names another way"
+    )]
+}
+
 /// With `prefix` where the file does not say.
 fn sentencepiece(
     file: &ModelFile,
@@ -56,8 +72,8 @@ fn sentencepiece(
     let metadata = &file.metadata;
     let (texts, kinds) = tokens(metadata, Alphabet::Chars)?;
     let mut added = added(&texts, &kinds);
-    if file.architecture().starts_with("phi") {
-        strip_after_markers(&mut added);
+    for token in &mut added {
+        token.rstrip = strips_after(file.architecture(), &token.text);
     }
     let vocab = Vocab::new(texts, kinds);
     let merges = merges(metadata, &vocab)?;
@@ -79,7 +95,7 @@ fn sentencepiece(
 }
 
 fn byte_level(metadata: &Metadata) -> Result<Parts, Error> {
-    let name = metadata.str("tokenizer.ggml.pre")?.unwrap_or("default");
+    let name = metadata.str(PRE)?.unwrap_or(DEFAULT_PRE);
     let table = tables::named(name)?;
     let (texts, kinds) = tokens(metadata, Alphabet::Bytes)?;
     let added = added(&texts, &kinds);
@@ -191,11 +207,10 @@ fn added(texts: &Texts, kinds: &[Kind]) -> Vec<AddedToken> {
     all
 }
 
-/// Phi-3's own `tokenizer.json` has this flag; GGUF has no place for it.
-fn strip_after_markers(added: &mut [AddedToken]) {
-    for token in added {
-        token.rstrip = !["<unk>", "<s>", "<|endoftext|>"].contains(&token.text.as_str());
-    }
+/// Whether sentencepiece's token `text` swallows the white space after it: Phi-3's own
+/// `tokenizer.json` has this flag; GGUF has no place for it.
+pub(super) fn strips_after(architecture: &str, text: &str) -> bool {
+    architecture.starts_with("phi") && !["<unk>", "<s>", "<|endoftext|>"].contains(&text)
 }
 
 fn scores(metadata: &Metadata, n: usize) -> Result<Vec<f32>, Error> {
@@ -212,12 +227,12 @@ fn merges(metadata: &Metadata, vocab: &Vocab, alphabet: Alphabet) -> Result<Rank
     };
     let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
     let mut scratch = MergeText::default();
-    for (index, text) in list.iter().enumerate() {
+    list.try_each(|index, text| {
         let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());
-        let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.clone() })?;
+        let halves = halves.ok_or_else(|| Error::MergeSyntax { index, text: text.to_owned() })?;
         scratch.read(halves, alphabet);
-        scratch.enter(index, vocab, &mut ranks)?;
-    }
+        scratch.enter(index, vocab, &mut ranks)
+    })?;
     Ok(ranks)
 }
 
@@ -260,4 +275,30 @@ fn count(key: &str, expected: usize, found: usize) -> Error {
 
 fn wrong_type(key: &str, expected: &'static str, found: &Array) -> Error {
     Error::ArrayType { key: key.to_owned(), expected, found: found.type_name() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_to_cut_text_that_is_guessed_is_said() {
+        let of = |entries: &[(&str, &str)]| {
+            let mut metadata = Metadata::default();
+            for (key, value) in entries {
+                metadata.insert(*key, Value::String((*value).to_owned()));
+            }
+            warnings(&metadata)
+        };
+        let model = "tokenizer.ggml.model";
+        assert_eq!(
+            of(&[(model, "gpt2")]),
+            ["the file has no `tokenizer.ggml.pre`, so text is cut as `default` says, which may \
+              not be how the model was trained; `--override-kv tokenizer.ggml.pre=str:NAME` names \
+              another way"]
+        );
+        for entries in [&[(model, "gpt2"), (PRE, "default")][..], &[(model, "llama")], &[]] {
+            assert!(of(entries).is_empty(), "{entries:?}");
+        }
+    }
 }

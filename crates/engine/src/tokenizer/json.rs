@@ -41,7 +41,7 @@ pub(super) fn load(json: &[u8], metadata: &Metadata) -> Result<Parts, Error> {
     let mut steps = pre_tokenizer::from_json(&file.pre_tokenizer)?;
     let alphabet = if steps.byte_level { Alphabet::Bytes } else { Alphabet::Chars };
     let (texts, kinds) = tokens(&file, metadata, alphabet)?;
-    let bos = first_special(&file.post_processor)?;
+    let bos = bos(first_special(&file.post_processor)?, metadata)?;
     let (added, normalized) = added(&file.added_tokens, &kinds, &normalizer)?;
     let vocab = Vocab::new(texts, kinds);
     let merges = Merges::Ranked(merges(&model.merges, &vocab, alphabet)?);
@@ -157,6 +157,17 @@ fn merges(list: &[Merge<'_>], vocab: &Vocab, alphabet: Alphabet) -> Result<Ranke
     Ok(ranks)
 }
 
+/// The token that begins a text, where the file asks for one: the post-processor's `first`, unless
+/// `add_bos_token` says otherwise of the one that it names.
+fn bos(first: Option<u64>, metadata: &Metadata) -> Result<Option<u64>, Error> {
+    let id = metadata.u64("tokenizer.ggml.bos_token_id")?;
+    Ok(match metadata.bool("tokenizer.ggml.add_bos_token")? {
+        Some(true) => first.or(id),
+        Some(false) => first.filter(|_| first != id),
+        None => first,
+    })
+}
+
 /// The id that the post-processor puts before a text.
 fn first_special(json: &Value) -> Result<Option<u64>, Error> {
     match json["type"].as_str() {
@@ -190,4 +201,26 @@ fn leading_space(decoder: &Value) -> SpacePrefix {
     };
     let parts = decoder["decoders"].as_array().map_or(&[][..], Vec::as_slice);
     if parts.iter().chain([decoder]).any(strips) { SpacePrefix::Add } else { SpacePrefix::Leave }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_token_is_the_post_processors_unless_a_key_says_otherwise() {
+        let of = |first: Option<u64>, stated: Option<bool>| {
+            let mut metadata = Metadata::default();
+            metadata.insert("tokenizer.ggml.bos_token_id", loader::Value::U32(1));
+            if let Some(stated) = stated {
+                metadata.insert("tokenizer.ggml.add_bos_token", loader::Value::Bool(stated));
+            }
+            bos(first, &metadata).expect("sound keys")
+        };
+        assert_eq!([of(Some(1), None), of(None, None)], [Some(1), None]);
+        assert_eq!([of(Some(1), Some(true)), of(None, Some(true))], [Some(1), Some(1)]);
+        assert_eq!([of(Some(1), Some(false)), of(None, Some(false))], [None, None]);
+        // One that is not the beginning of texts, such as ChatGLM's `[gMASK]`, is another matter.
+        assert_eq!([of(Some(5), Some(false)), of(Some(5), Some(true))], [Some(5), Some(5)]);
+    }
 }

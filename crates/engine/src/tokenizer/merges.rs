@@ -27,6 +27,9 @@ pub(super) struct MergeText {
     joined: Vec<u8>,
     /// Bytes of the left one.
     border: usize,
+    /// The last text that was looked up whole, and its token. What was sentencepiece's has the merges
+    /// that lead to one token next to each other: half of all lead where the one before did.
+    last: (Vec<u8>, u32),
 }
 
 impl MergeText {
@@ -50,7 +53,7 @@ impl MergeText {
     /// Enters it as number `index`. One that needs or makes a structural token is left out: text
     /// must not lead there.
     pub(super) fn enter(
-        &self,
+        &mut self,
         index: usize,
         vocab: &Vocab,
         merges: &mut RankedMerges,
@@ -60,7 +63,12 @@ impl MergeText {
             let token = || String::from_utf8_lossy(text).into_owned();
             vocab.find(text).ok_or_else(|| Error::MergeToken { index, token: token() })
         };
-        let (left, right, joined) = (find(left)?, find(right)?, find(&self.joined)?);
+        let (left, right) = (find(left)?, find(right)?);
+        if self.last.0 != self.joined {
+            self.last.1 = find(&self.joined)?;
+            self.last.0.clone_from(&self.joined);
+        }
+        let joined = self.last.1;
         if [left, right, joined].into_iter().all(|id| vocab.is_mergeable(id)) {
             merges.entry(pair(left, right)).or_insert((index as u32, joined));
         }

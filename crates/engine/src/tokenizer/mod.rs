@@ -83,6 +83,15 @@ pub enum Bos {
     Never,
 }
 
+/// What the user should know of the tokenizer of `file`, though [`Tokenizer::load`] builds it: what is
+/// guessed because the file does not say it. A sentence each.
+pub fn warnings(file: &ModelFile) -> Vec<String> {
+    match file.tokenizer_json {
+        Some(_) => vec![],
+        None => gguf::warnings(&file.metadata),
+    }
+}
+
 impl Tokenizer {
     /// From a file's `tokenizer.json`, else from its GGUF keys.
     ///

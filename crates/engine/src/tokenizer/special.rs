@@ -4,45 +4,34 @@
 //! template or the families' reasoning and tool markers use. They are marked before the vocabulary
 //! is built, so that `added` matches them only in trusted text and `bpe` never merges to them.
 
+use std::collections::HashSet;
+
 use loader::Metadata;
 
 use super::{
     Error,
     vocab::{Kind, Texts, Vocab},
 };
+use crate::{template::ReasoningMarks, tools};
 
-/// Reasoning and tool markers of the model families. A template need not spell them: a model
-/// writes them itself, and the program reads them in its answers.
+/// Reasoning and tool markers of the model families that stand in no table that answers are read by:
+/// see [`markers`].
 const MARKERS: &[&str] = &[
-    "<think>",
-    "</think>",
-    "[THINK]",
-    "[/THINK]",
     "<|think|>",
-    "<thinking>",
-    "</thinking>",
     "<|START_THINKING|>",
     "<|END_THINKING|>",
     "<|START_RESPONSE|>",
     "<|END_RESPONSE|>",
-    "<|START_ACTION|>",
-    "<|END_ACTION|>",
     "<|START_TOOL_RESULT|>",
     "<|END_TOOL_RESULT|>",
-    "<tool_call>",
-    "</tool_call>",
     "<tool_response>",
     "</tool_response>",
     "<tools>",
     "</tools>",
-    "<|tool_call|>",
-    "<|/tool_call|>",
     "<|tool_response|>",
     "<|/tool_response|>",
     "<|tool|>",
     "<|/tool|>",
-    "<|tool_call>",
-    "<tool_call|>",
     "<|tool_response>",
     "<tool_response|>",
     "<|tool>",
@@ -51,37 +40,20 @@ const MARKERS: &[&str] = &[
     "<channel|>",
     "<|turn>",
     "<turn|>",
-    "<arg_key>",
-    "</arg_key>",
-    "<arg_value>",
-    "</arg_value>",
-    "[TOOL_CALLS]",
     "[TOOL_RESULTS]",
     "[/TOOL_RESULTS]",
     "[AVAILABLE_TOOLS]",
     "[/AVAILABLE_TOOLS]",
     "[TOOL_CONTENT]",
-    "[CALL_ID]",
-    "[ARGS]",
-    "<|python_tag|>",
-    "<|python_start|>",
-    "<|python_end|>",
-    "<｜tool▁calls▁begin｜>",
-    "<｜tool▁calls▁end｜>",
-    "<｜tool▁call▁begin｜>",
-    "<｜tool▁call▁end｜>",
     "<｜tool▁outputs▁begin｜>",
     "<｜tool▁outputs▁end｜>",
     "<｜tool▁output▁begin｜>",
     "<｜tool▁output▁end｜>",
-    "<｜tool▁sep｜>",
-    "<function_calls>",
-    "</function_calls>",
+    "｜DSML｜",
     "<start_function_call>",
     "<end_function_call>",
+    "]<]minimax[>[",
     "<|start|>",
-    "<|message|>",
-    "<|channel|>",
     "<|constrain|>",
 ];
 
@@ -126,6 +98,27 @@ fn key(name: &str) -> String {
     format!("tokenizer.ggml.{name}")
 }
 
+/// The names that make an added token structural: reasoning and tool markers, and what ends an
+/// answer. A template need not spell them: a model writes them itself, and the program reads them in
+/// its answers.
+fn markers() -> HashSet<&'static str> {
+    let read = tools::marks().chain(ReasoningMarks::known_texts()).flat_map(tags);
+    MARKERS.iter().chain(ENDS).copied().chain(read).collect()
+}
+
+/// The tags in `text`: `<…>`, `[…]` or `◁…▷` without white space or others inside.
+fn tags(text: &str) -> impl Iterator<Item = &str> {
+    const PAIRS: [(char, char); 3] = [('<', '>'), ('[', ']'), ('◁', '▷')];
+    let is_inner = |c: char| !c.is_whitespace() && !"<>[]◁▷".contains(c);
+    text.char_indices().filter_map(move |(at, c)| {
+        let (open, close) = PAIRS.into_iter().find(|it| it.0 == c)?;
+        let inner = &text[at + open.len_utf8()..];
+        let len = inner.find(close).filter(|&len| len > 0)?;
+        let end = at + open.len_utf8() + len + close.len_utf8();
+        inner[..len].chars().all(is_inner).then(|| &text[at..end])
+    })
+}
+
 /// Makes every structural token one of kind [`Kind::Control`].
 pub(super) fn mark_structural(
     metadata: &Metadata,
@@ -137,11 +130,12 @@ pub(super) fn mark_structural(
         .filter(|(key, _)| key.starts_with("tokenizer.chat_template"))
         .filter_map(|(_, value)| value.as_str())
         .collect();
+    let markers = markers();
     for (id, kind) in kinds.iter_mut().enumerate().filter(|(_, kind)| **kind == Kind::Added) {
         let Ok(text) = str::from_utf8(texts.get(id as u32)) else { continue };
         let blank = text.chars().all(|char| char.is_whitespace() || char == '▁');
         let used = || templates.iter().any(|template| template.contains(text));
-        if !blank && (MARKERS.contains(&text) || ENDS.contains(&text) || used()) {
+        if !blank && (markers.contains(text) || used()) {
             *kind = Kind::Control;
         }
     }
@@ -212,4 +206,45 @@ pub(super) fn stop_ids(metadata: &Metadata, vocab: &Vocab) -> Result<Vec<u32>, E
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_answers_are_read_by_is_a_marker() {
+        let markers = markers();
+        for text in [
+            "<think>",
+            "◁think▷",
+            "</thought>",
+            "<seed:think>",
+            "<tool_call>",
+            "<tool_calls>",
+            "<TOOLCALL>",
+            "<|tool_call_start|>",
+            "<|tool_call_begin|>",
+            "<|tool_calls_section_end|>",
+            "<|close|>",
+            "[TOOL_CALLS]",
+            "[ARGS]",
+            "｜DSML｜",
+            "]<]minimax[>[",
+            "<|im_end|>",
+        ] {
+            assert!(markers.contains(text), "{text}");
+        }
+        for text in ["", "<", "<|", ">", "\"", "functions.", "```json", "<function=", "</a>"] {
+            assert!(!markers.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_stand_within_literals() {
+        let found = |text: &'static str| tags(text).collect::<Vec<_>>();
+        assert_eq!(found("<|close|>call<|sep|>"), ["<|close|>", "<|sep|>"]);
+        assert_eq!(found("]<]minimax[>[<tool_call>"), ["<tool_call>"]);
+        assert_eq!(found("◁/think▷ [ARGS] [] <a b> <"), ["◁/think▷", "[ARGS]"]);
+    }
 }

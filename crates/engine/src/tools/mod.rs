@@ -47,6 +47,11 @@ pub struct ToolFormat {
     formats: Vec<&'static Format>,
 }
 
+/// Every text that some format looks for in an answer, or is told by.
+pub(crate) fn marks() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().flat_map(|it| it.literals().chain(it.signs.iter().copied()))
+}
+
 /// What comes after this many parts is text: each is a search through all that follows.
 const MAX_PARTS: usize = 500;
 

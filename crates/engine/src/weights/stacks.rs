@@ -51,7 +51,8 @@ impl Weights<'_> {
         Ok(w)
     }
 
-    /// The outermost dimension of a tensor; `None` if the file has none of this name.
+    /// The outermost dimension of a tensor, where no metadata tells it; `None` if the file has none of
+    /// this name.
     pub(crate) fn rows(&self, name: &str) -> Option<usize> {
         let tensor = self.file.tensors.get(&format!("{}{name}", self.prefix))?;
         tensor.shape.first().copied()

@@ -39,6 +39,9 @@ pub(crate) fn tiny(architecture: &str) -> ModelFile {
     for (key, value) in [("attention.layer_norm_rms_epsilon", 1e-5), ("rope.freq_base", 10000.0)] {
         file.metadata.insert(format!("{architecture}.{key}"), Value::F32(value));
     }
+    if architecture == "gemma2" {
+        file.metadata.insert("gemma2.attention.sliding_window", Value::U32(0));
+    }
     if architecture == "qwen2moe" {
         for (key, value) in [("expert_count", 4), ("expert_used_count", 2)] {
             file.metadata.insert(format!("{architecture}.{key}"), Value::U32(value));

@@ -83,7 +83,7 @@ impl Recipe {
         match Role::of(name) {
             Role::Output => self.output(base, cols),
             Role::Embedding if self.is_tied => self.output(base, cols),
-            _ if self.mix == Mix::MXFP4_MOE => match shape.len() {
+            _ if self.mix == Mix::MXFP4_MOE => match n_dims(shape) {
                 3.. => Format::MXFP4,
                 _ => Format::Q8_0,
             },
@@ -237,7 +237,12 @@ fn is_kept(name: &str, shape: &[usize]) -> bool {
         "attn_rel_b.weight",
         "position_embd",
     ];
-    shape.len() < 2 || !name.ends_with("weight") || SMALL.iter().any(|it| name.contains(it))
+    n_dims(shape) < 2 || !name.ends_with("weight") || SMALL.iter().any(|it| name.contains(it))
+}
+
+/// How many dimensions count, as ggml counts them: outer ones of length 1 do not.
+fn n_dims(shape: &[usize]) -> usize {
+    shape.iter().skip_while(|it| **it == 1).count()
 }
 
 /// The number of the layer, from `blk.7.…`.
@@ -314,5 +319,19 @@ mod tests {
         assert_eq!(experts, Some(Format::MXFP4));
         assert_eq!(recipe.format("blk.0.attn_q.weight", &[64, 2880]), Some(Format::Q8_0));
         assert_eq!(recipe.format("blk.0.ffn_gate_inp.weight", &[32, 2880]), None);
+        let one = recipe.format("blk.0.ffn_down_exps.weight", &[1, 64, 2880]);
+        assert_eq!(one, Some(Format::Q8_0), "a stack of one is a matrix");
+    }
+
+    /// Qwen's shared experts: their gate is a row, whether or not the file says that it is one.
+    #[test]
+    fn a_matrix_of_one_row_is_a_vector() {
+        let recipe = recipe(Mix::Q4_K_M, 24, 4);
+        let gate = |shape: &[usize]| recipe.format("blk.0.ffn_gate_inp_shexp.weight", shape);
+        assert_eq!(gate(&[2048]), None);
+        assert_eq!(gate(&[1, 2048]), None);
+        assert_eq!(gate(&[1, 1, 2048]), None);
+        assert_eq!(gate(&[2, 2048]), Some(Format::Q4_K));
+        assert_eq!(gate(&[2, 1, 2048]), Some(Format::Q4_K), "only outer ones are left out");
     }
 }

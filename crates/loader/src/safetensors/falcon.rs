@@ -1,7 +1,7 @@
 //! Falcon's heads: how many there are, and where their rows lie in the fused matrix.
 
 use super::{Error, keys::View};
-use crate::{Bytes, FileTensor, Value};
+use crate::{Bytes, FileTensor, Metadata, Value};
 
 /// Sets the number of key heads, and puts the rows of `attn_qkv` in GGUF's order.
 pub(super) fn heads(view: &mut View<'_>) -> Result<(), Error> {
@@ -30,6 +30,25 @@ pub(super) fn heads(view: &mut View<'_>) -> Result<(), Error> {
         layout.sort(tensor);
     }
     Ok(())
+}
+
+/// Puts the rows of `b`, which an adapter adds to the `attn_qkv` of the model of `metadata`, in GGUF's
+/// order, too. `None` if they are not the heads that the model has.
+pub(super) fn sort_added(metadata: &Metadata, b: &mut FileTensor) -> Option<()> {
+    let count = |key: &str| {
+        let n = metadata.u64(&format!("falcon.attention.{key}")).ok()??;
+        usize::try_from(n).ok()
+    };
+    let n_heads = count("head_count")?;
+    let n_groups = count("head_count_kv").unwrap_or(n_heads);
+    let queries = n_heads.checked_div(n_groups).filter(|it| it * n_groups == n_heads)?;
+    let heads = queries.checked_add(2)?.checked_mul(n_groups)?;
+    let rows = *b.shape.first()?;
+    if !rows.is_multiple_of(heads) {
+        return None;
+    }
+    Layout { n_groups, queries, head_dim: rows / heads }.sort(b);
+    Some(())
 }
 
 /// The rows of a fused matrix: group after group, in each its queries, a key and a value.
@@ -68,12 +87,39 @@ mod tests {
     use super::*;
     use crate::Format;
 
+    /// Of two groups, each of two queries, a key and a value.
+    const SORTED: [u8; 16] = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15];
+
+    fn fused() -> FileTensor {
+        let parts = vec![Bytes::new((0..16).collect::<Vec<u8>>())];
+        FileTensor { format: Format::F16, shape: vec![8, 1], parts }
+    }
+
+    fn bytes(tensor: &FileTensor) -> Vec<u8> {
+        tensor.parts.iter().flat_map(|it| it.iter().copied()).collect()
+    }
+
     #[test]
     fn groups_become_queries_keys_values() {
-        let parts = vec![Bytes::new((0..16).collect::<Vec<u8>>())];
-        let mut tensor = FileTensor { format: Format::F16, shape: vec![8, 1], parts };
+        let mut tensor = fused();
         Layout { n_groups: 2, queries: 2, head_dim: 1 }.sort(&mut tensor);
-        let bytes: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
-        assert_eq!(bytes, [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15]);
+        assert_eq!(bytes(&tensor), SORTED);
+    }
+
+    #[test]
+    fn what_an_adapter_adds_goes_the_way_of_the_matrix() {
+        let sorted = |n_heads, n_kv_heads| {
+            let mut metadata = Metadata::default();
+            metadata.insert("falcon.attention.head_count", Value::U32(n_heads));
+            metadata.insert("falcon.attention.head_count_kv", Value::U32(n_kv_heads));
+            let mut b = fused();
+            sort_added(&metadata, &mut b).map(|()| bytes(&b))
+        };
+        assert_eq!(sorted(4, 2), Some(SORTED.to_vec()));
+        assert_eq!(sorted(2, 1), Some((0..16).collect()), "one group is in order");
+        assert_eq!(sorted(4, 3), None, "no whole groups");
+        assert_eq!(sorted(5, 1), None, "no whole heads");
+        assert_eq!(sorted(4, 0), None);
+        assert_eq!(sort_added(&Metadata::default(), &mut fused()), None);
     }
 }

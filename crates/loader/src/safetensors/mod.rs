@@ -69,8 +69,9 @@ const OLD_LLAMA: &str = "LLaMAForCausalLM";
 
 /// Opens a folder. Overrides are not applied.
 ///
-/// A file may be missing or break its format's rules, a tensor may not be of F32, F16 or BF16, and
-/// a known class may say something in `config.json` that is not known of it: all are errors.
+/// Errors: a file is missing or breaks its format's rules, a tensor is neither of F32, F16 or BF16
+/// nor part of a weight that `packed` decodes, or a known class says something in `config.json` that
+/// is not known of it.
 pub(crate) fn open_folder(path: &Path, access: Access) -> Result<ModelFile, crate::Error> {
     open(path, &Folder::new(path, access), Weights::of)
 }

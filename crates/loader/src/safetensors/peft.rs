@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     config::Config,
+    falcon,
     families::FAMILIES,
     family::Family,
     folder::Folder,
@@ -64,7 +65,12 @@ pub(crate) fn adapter(
     };
     for family in families {
         match pairs(family, &modules, &scales) {
-            Ok(pairs) => return Ok(Adapter { pairs, qk_order: family.qk_order, mappings }),
+            Ok(mut pairs) => {
+                if family.architecture == "falcon" {
+                    sort_rows(base, &mut pairs).map_err(in_it)?;
+                }
+                return Ok(Adapter { pairs, qk_order: family.qk_order, mappings });
+            }
             Err(error) => wrong = error,
         }
     }
@@ -178,4 +184,14 @@ fn pairs(
         (name, Pair { a, b, scale })
     };
     Ok(a.into_iter().map(pair).collect())
+}
+
+/// What is added to Falcon's fused matrices has the order of the checkpoint's rows, which is not that
+/// of `base`.
+fn sort_rows(base: &ModelFile, pairs: &mut BTreeMap<String, Pair>) -> Result<(), Error> {
+    for (name, pair) in pairs.iter_mut().filter(|it| it.0.ends_with(".attn_qkv.weight")) {
+        let sorted = falcon::sort_added(&base.metadata, &mut pair.b);
+        sorted.ok_or_else(|| Error::Heads { tensor: name.clone() })?;
+    }
+    Ok(())
 }

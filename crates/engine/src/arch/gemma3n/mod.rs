@@ -1,8 +1,12 @@
 //! Gemma 3n: several streams of rows side by side, of which each layer computes one and the others
-//! follow (alternating updates, Baykal et al., 2023), beside it a path of low rank (LAuReL), and an
-//! embedding of the token for each layer.
+//! follow (`altup`), beside it a path of low rank (`laurel`), feed-forward blocks that are sparse in
+//! the first layers (`mlp`), and an embedding of the token for each layer.
 
-use kernels::{Act, Linear, Norm, Plan, Rope, Tensor, Weight};
+mod altup;
+mod laurel;
+mod mlp;
+
+use kernels::{Linear, Norm, Plan, Rope, Tensor, Weight};
 
 use super::{Config, Model, Numbers};
 use crate::{
@@ -10,6 +14,9 @@ use crate::{
     layers::{Caches, Ropes, SharingAttention, TokenInput, TokenInputs},
     weights::Weights,
 };
+use altup::Streams;
+use laurel::Laurel;
+use mlp::SparseMlp;
 
 /// Keeps a stream that is nearly zero from being made as large as the first.
 const EPS: f32 = 1e-5;
@@ -32,40 +39,15 @@ struct Block {
     attn: SharingAttention,
     post_attn_norm: Norm,
     mlp_norm: Norm,
-    mlp: Mlp,
+    mlp: SparseMlp,
     post_mlp_norm: Norm,
     /// Multiplies the columns of the stream that the token's input is made of.
     scale: Weight,
     input: TokenInput,
 }
 
-/// How the streams follow the one that is computed.
-struct Streams {
-    n: usize,
-    active: usize,
-    router_norm: Norm,
-    router: Linear,
-    predict: Linear,
-    correct: Linear,
-}
-
-struct Laurel {
-    left: Linear,
-    right: Linear,
-    norm: Norm,
-}
-
-struct Mlp {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
-    /// Standard deviations above the mean that a gate has to reach.
-    least: Option<f32>,
-}
-
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
     let n = Numbers::of(w.file);
-    let softcap = n.real("final_logit_softcapping", Some(0.0), 0.0..=1e6)? as f32;
     let cols = n.count("embedding_length_per_layer_input", 1..=1 << 16)?;
     let n_streams = n.count("altup.num_inputs", 2..=16)?;
     let ropes = Ropes::load(w, c)?;
@@ -83,7 +65,7 @@ pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, Lo
             })
             .collect::<Result<_, LoadError>>()?,
         norm: w.norm("output_norm", c.dim, c.eps)?,
-        softcap: (softcap > 0.0).then_some(softcap),
+        softcap: n.cap("final_logit_softcapping")?,
     }))
 }
 
@@ -103,7 +85,7 @@ impl Block {
             attn: SharingAttention::load(w, c, (layer, rope), caches)?,
             post_attn_norm: w.norm("post_attention_norm", c.dim, c.eps)?,
             mlp_norm: w.norm("ffn_norm", c.dim, c.eps)?,
-            mlp: Mlp::load(w, c, layer)?,
+            mlp: SparseMlp::load(w, c, layer)?,
             post_mlp_norm: w.norm("post_ffw_norm", c.dim, c.eps)?,
             scale: w.matrix("altup_correct_scale", [1, c.dim])?,
             input: TokenInput::load(w, c, cols)?,
@@ -131,104 +113,6 @@ impl Block {
         let first = p.weigh(first, self.scale);
         let h = self.input.forward(p, first, input);
         streams.add_to_others(p, corrected, h)
-    }
-}
-
-impl Streams {
-    fn load(w: &mut Weights<'_>, c: &Config, n: usize) -> Result<Self, LoadError> {
-        let active = Numbers::of(w.file).count_or("altup.active_idx", 0, 0..=n as u64 - 1)?;
-        let correct = w.linear("altup_correct_coef", [n, n])?;
-        // The stream that was computed moves every other at least as far as itself.
-        let bias = Some(w.computed(&vec![1.0; n])?);
-        Ok(Self {
-            n,
-            active,
-            router_norm: w.norm("altup_router_norm", c.dim, c.eps)?,
-            router: w.linear("altup_router", [n, c.dim])?,
-            predict: w.linear("altup_predict_coef", [n * n, n])?,
-            correct: Linear { bias, ..correct },
-        })
-    }
-
-    fn active(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let dim = x.cols / self.n;
-        p.part(x, 1, self.active * dim, dim)
-    }
-
-    fn route(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let h = p.norm(x, &self.router_norm);
-        let h = p.scale(h, (x.cols as f32).recip());
-        let h = p.linear(h, &self.router);
-        p.act(h, Act::Tanh)
-    }
-
-    fn predict(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let active = self.active(p, x);
-        let h = self.route(p, active);
-        let c = p.linear(h, &self.predict);
-        let h = p.mix(c, x, self.n);
-        p.add(h, x)
-    }
-
-    /// The streams as they were predicted, moved by how far off that was of the computed one.
-    fn correct(&self, p: &mut Plan, predicted: Tensor, computed: Tensor) -> Tensor {
-        let h = self.route(p, computed);
-        let c = p.linear(h, &self.correct);
-        let active = self.active(p, predicted);
-        let minus = p.scale(active, -1.0);
-        let off = p.add(computed, minus);
-        let h = p.mix(c, off, 1);
-        p.add(h, predicted)
-    }
-
-    /// `h` is added to all streams but the first.
-    fn add_to_others(&self, p: &mut Plan, x: Tensor, h: Tensor) -> Tensor {
-        let dim = x.cols / self.n;
-        let first = p.part(x, 1, 0, dim);
-        let others = p.part(x, 1, dim, x.cols - dim);
-        let all = (2..self.n).fold(h, |all, _| p.join(all, h, 1));
-        let others = p.add(others, all);
-        p.join(first, others, 1)
-    }
-}
-
-impl Laurel {
-    fn load(w: &mut Weights<'_>, c: &Config) -> Result<Self, LoadError> {
-        let rank = w.rows_of("laurel_l.weight").unwrap_or(1);
-        Ok(Self {
-            left: w.linear("laurel_l", [rank, c.dim])?,
-            right: w.linear("laurel_r", [c.dim, rank])?,
-            norm: w.norm("laurel_post_norm", c.dim, c.eps)?,
-        })
-    }
-
-    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let h = p.linear(x, &self.left);
-        let h = p.linear(h, &self.right);
-        let h = p.norm(h, &self.norm);
-        p.add(x, h)
-    }
-}
-
-impl Mlp {
-    fn load(w: &mut Weights<'_>, c: &Config, layer: usize) -> Result<Self, LoadError> {
-        let hidden = c.layers[layer].hidden;
-        let n = Numbers::of(w.file);
-        let least = n.metadata.f32s(&n.key("activation_sparsity_scale"))?;
-        let least = least.and_then(|it| it.get(layer).copied()).filter(|it| it.is_finite());
-        Ok(Self {
-            gate: w.linear("ffn_gate", [hidden, c.dim])?,
-            up: w.linear("ffn_up", [hidden, c.dim])?,
-            down: w.linear("ffn_down", [c.dim, hidden])?,
-            least,
-        })
-    }
-
-    fn forward(&self, p: &mut Plan, x: Tensor) -> Tensor {
-        let [gate, up] = p.linears(x, [&self.gate, &self.up]);
-        let gate = self.least.map_or(gate, |z| p.sparsify(gate, z));
-        let h = p.glu(gate, up, Act::GeluTanh);
-        p.linear(h, &self.down)
     }
 }
 
