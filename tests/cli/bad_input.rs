@@ -208,7 +208,7 @@ fn models_that_cannot_be_computed() {
         error: cannot load `unknown.gguf`
           cause: architecture `mamba9` is not supported
 
-        hint: supported: command-r, cohere2, deepseek2, falcon, gemma, gemma2, gemma3, gemma3n, falcon-h1, gemma4, gpt-oss, granite, granitehybrid, granitemoe, llama, llama4, mistral3, olmo2, phi3, phimoe, qwen2, qwen2moe, qwen3, qwen3moe, smollm3, stablelm
+        hint: supported: cohere2, command-r, deepseek2, falcon, falcon-h1, gemma, gemma2, gemma3, gemma3n, gemma4, gpt-oss, granite, granitehybrid, granitemoe, llama, llama4, mistral3, olmo2, phi3, phimoe, qwen2, qwen2moe, qwen3, qwen3moe, smollm3, stablelm
     "#]],
     );
     let wide = parrot::with(|file| {

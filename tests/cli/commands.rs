@@ -55,6 +55,10 @@ fn the_version_names_platform_and_kernels() {
         kernels: cpu (scalar, fast, threads: 2)
     "#]]
     .assert_eq(&text);
+    let output = Place::new().output(&["--version", "--json"], b"", &[]);
+    let version: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let commit = version["commit"].as_str().unwrap().trim_end_matches("-dirty");
+    assert!(commit == "unknown" || commit.chars().all(|it| it.is_ascii_hexdigit()), "{version}");
 }
 
 #[test]

@@ -168,11 +168,87 @@ fn variables_that_cannot_be_obeyed() {
     expect![[r#"
         exit 2
         -- stderr
-        error: invalid value 'many' for '--threads <N>': invalid digit found in string
-
-        For more information, try '--help'.
+        error: `INGLE_THREADS` cannot be obeyed
+          cause: expected a whole number from 1, found `many`
     "#]]
     .assert_eq(&run("INGLE_THREADS", "many"));
+    expect![[r#"
+        exit 2
+        -- stderr
+        error: `INGLE_PRECISION` cannot be obeyed
+          cause: no precision is called `half`, there are `exact` and `fast`
+    "#]]
+    .assert_eq(&run("INGLE_PRECISION", "half"));
+    for name in ["INGLE_THREADS", "INGLE_PRECISION", "INGLE_ISA", "INGLE_SAVE", "INGLE_LOG"] {
+        let told = run(name, "");
+        assert!(told.starts_with("exit 0\n"), "{name} is empty: {told}");
+    }
+}
+
+/// The answer is there all the same.
+#[test]
+fn a_chat_that_cannot_be_saved_is_answered() {
+    let place = place();
+    place.file("ingle-home/chats", "a file in the place of the folder");
+    check(
+        &place,
+        &["run", "parrot.gguf", "hi"],
+        expect![[r#"
+            exit 0
+            -- stdout
+            Hello there, friend!
+            -- stderr
+            warning: the chat is not saved: cannot make the folder `[DIR]/ingle-home/chats`: File exists (os error 17)
+
+            hint: `--no-save` does without; INGLE_HOME names another folder
+        "#]],
+    );
+    let output = place.output(&["run", "parrot.gguf", "--json", "hi"], b"", &[]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warning = answer["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.starts_with("the chat is not saved: "), "{answer:#}");
+}
+
+/// A wrong template is named by its file, and so is one that says nothing.
+#[test]
+fn templates_from_files_are_named() {
+    let place = place();
+    place.file("bad.jinja", "{% for %}");
+    place.file("empty.jinja", "");
+    let run =
+        |path: &str| place.run(&["run", "parrot.gguf", "--no-save", "--chat-template", path, "hi"]);
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot use the chat template `bad.jinja`
+          cause: the chat template has a syntax error in line 1, near `{% for %}`: syntax error: unexpected end of block, expected in
+    "#]]
+    .assert_eq(&run("bad.jinja"));
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: the chat template `empty.jinja` renders nothing of this conversation
+
+        hint: `--chat-template FILE` takes another, `--raw` takes none
+    "#]]
+    .assert_eq(&run("empty.jinja"));
+}
+
+/// What was overridden is named, not the file.
+#[test]
+fn an_override_that_does_not_fit_is_named() {
+    check(
+        &place(),
+        &["run", "parrot.gguf", "--override-kv", "llama.block_count=u32:2", "hi"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: cannot load `parrot.gguf`
+              cause: tensor `blk.1.attn_norm.weight` is missing; the file has `blk.0.attn_norm.weight`, `blk.0.ffn_norm.weight`, `blk.0.attn_k.weight`
+
+            hint: `llama.block_count=2` is an override (`--override-kv`), not what the file says: correct it or leave it out
+        "#]],
+    );
 }
 
 #[test]
@@ -277,10 +353,17 @@ fn contexts_and_what_the_model_was_made_for() {
         warning: `--ctx-size 200`: the model was made for 100 tokens, beyond them it may write nonsense
     "#]],
     );
+    let bench = ["bench", "small.gguf", "-p", "16", "-n", "0", "-r", "1"];
+    assert!(!place.run(&bench).contains("warning"));
+    let deep = place.run(&[&bench[..], &["-d", "200"]].concat());
+    let warning = "warning: a context of 217 tokens; the model was made for 100, beyond them it may \
+                   write nonsense\n";
+    assert!(deep.contains(warning), "{deep}");
     let cut = place.run(&["run", "small.gguf", "--no-save", "-c", "64", "count"]);
     assert!(cut.contains("hint: `--ctx-size 100` needs"), "{cut}");
     let full = place.run(&["run", "small.gguf", "--no-save", "-c", "100", "count"]);
-    assert!(full.contains("hint: the model was made for 100;"), "{full}");
+    let expected = "hint: the model was made for 100; `--context-shift` drops the oldest text\n";
+    assert!(full.contains(expected), "{full}");
 }
 
 /// What the file recommends is the file's fault, and a flag mends it.

@@ -19,7 +19,7 @@ fn conversations_that_do_not_fit() {
         -- stderr
         error: the prompt has 102 tokens, the context holds 64
 
-        hint: `--ctx-size 128` needs 2.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
+        hint: `--ctx-size 128` needs 2.0 KiB more memory; a shorter text fits
     "#]],
     );
     let args = ["run", "parrot.gguf", "--no-save", "-c", "32", "count"];
@@ -33,7 +33,7 @@ fn conversations_that_do_not_fit() {
             -- stderr
             error: the answer was cut: the context of 32 tokens is full
 
-            hint: `--ctx-size 64` needs 1.0 KiB more memory; `--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`
+            hint: `--ctx-size 64` needs 1.0 KiB more memory; `--context-shift` drops the oldest text
         "#]],
     );
     place.file("broken.gguf", parrot::broken());
@@ -101,7 +101,7 @@ fn settings_that_do_not_exist() {
 
           tip: a similar argument exists: '--temp'
 
-        Usage: ingle run --temp <X> <MODEL [PROMPT]>...
+        Usage: ingle run --temp <X> <MODEL> [PROMPT]...
 
         For more information, try '--help'.
     "#]],
@@ -176,9 +176,93 @@ fn names_that_lead_nowhere() {
         expect![[r#"
         exit 2
         -- stderr
+        error: unexpected argument 'more' found
+
+        Usage: ingle show [OPTIONS] [MODEL]
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &place,
+        &["show", "-m", "parrot.gguf", "more"],
+        expect![[r#"
+        exit 2
+        -- stderr
         error: unexpected argument `more` after the model `parrot.gguf`
     "#]],
     );
+}
+
+/// A first word that is no verb is often a model, or a verb of another program.
+#[test]
+fn first_words_that_are_no_verbs() {
+    let place = place();
+    for (word, told) in [
+        ("parrot.gguf", "`parrot.gguf` is no command\n\nhint: `ingle run parrot.gguf`\n"),
+        ("ember", "`ember` is no command\n\nhint: `ingle run ember`\n"),
+        ("serve", "`serve` is not in this version\n\nhint: `ingle --help` lists what is\n"),
+    ] {
+        assert_eq!(place.run(&[word]), format!("exit 2\n-- stderr\nerror: {told}"));
+    }
+    let address = "exit 1\n-- stderr\nerror: `https://x/m.gguf` is an address; this version opens \
+                   files and fetches nothing\n\nhint: fetch it with another program, then `ingle \
+                   run FILE.gguf`\n";
+    assert_eq!(place.run(&["https://x/m.gguf"]), address);
+    assert_eq!(place.run(&["run", "https://x/m.gguf", "hi"]), address);
+    assert_eq!(place.run(&["help"]), place.run(&["--help"]));
+    assert_eq!(place.run(&["help", "show"]), place.run(&["show", "--help"]));
+}
+
+#[test]
+fn numbers_that_are_none() {
+    let place = place();
+    let said = |flag: &str, value: &str| {
+        let told = place.run(&["run", "parrot.gguf", "--no-save", flag, value, "hi"]);
+        told.lines().nth(2).unwrap_or_default().to_owned()
+    };
+    for (flag, value, expected) in [
+        ("-n", "0", "a whole number from 1, or -1 for no limit"),
+        ("-n", "-2", "a whole number from 1, or -1 for no limit"),
+        ("-c", "0", "a whole number from 1"),
+        ("-t", "-1", "a whole number from 1"),
+        ("--top-k", "1.5", "a whole number from 0"),
+        ("--repeat-last-n", "abc", "a whole number from 0, or -1 for all"),
+        ("--temp", "abc", "a number"),
+        ("--seed", "abc", "a whole number from 0"),
+    ] {
+        let told = said(flag, value);
+        let expected = format!(">': expected {expected}, found `{value}`");
+        assert!(told.starts_with("error: invalid value '") && told.ends_with(&expected), "{told}");
+    }
+    assert_eq!(said("-n", "-1"), "Hello there, friend!");
+    place.file("ingle-home/settings.toml", "threads = \"x\"\n");
+    check(
+        &place,
+        &["tokenize", "parrot.gguf", "hi"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: settings `[DIR]/ingle-home/settings.toml`, line 1: expected a whole number from 1, found `x`
+        "#]],
+    );
+}
+
+/// More threads than any machine has cores for are refused before one is started; more than this
+/// one has are named.
+#[test]
+fn threads_beyond_the_cores() {
+    let place = place();
+    let run = |threads: &str| place.run(&["run", "parrot.gguf", "--no-save", "-t", threads, "hi"]);
+    let told = run("99999999");
+    let expected = "exit 2\n-- stderr\nerror: found 99999999 threads, expected at most 1024\n\n\
+                    hint: leave the number out: one thread a physical core, ";
+    assert!(told.starts_with(expected), "{told}");
+    let n = kernels::cpu::available_cores().max(2) + 1;
+    let told = run(&n.to_string());
+    assert!(told.contains("Hello there, friend!"), "{told}");
+    assert_eq!(told.matches(&format!("warning: {n} threads on ")).count(), 1, "{told}");
+    assert!(!run("2").contains("warning"));
 }
 
 #[test]

@@ -242,7 +242,12 @@ fn commands_change_the_conversation() {
     ask("hi", "(cut after 2 tokens, as `--predict` says)");
     ask("/set temp x", "error: invalid value 'x' for '--temp <X>'");
     ask("/set top-p 2", "error: top-p is 2, expected above 0, at most 1");
+    ask("/set predict -", "(predict is reset: -1)");
     ask("/set predict 50", "(predict = 50)");
+    ask("/set stop END", "(stop = END)");
+    ask("/set stop", "(stop = \"END\"; `/set stop -` resets it)");
+    ask("/set stop \"\"", "error: `/set stop` needs at least one character");
+    ask("/set stop -", "(stop is reset: none)");
     ask("/file page.txt", "goes before your next message)");
     ask("what is that?", "Look🙂 yes");
     ask("/stats", "prompt ");
@@ -307,6 +312,7 @@ fn a_full_context_is_said_and_shifts_only_when_asked() {
     terminal.wait_for("hint: `--ctx-size 128` needs");
     terminal.say("and now?");
     terminal.wait_for("error: the prompt has");
+    terminal.wait_for("`/set context-shift on` drops");
     terminal.say("/set context-shift on");
     terminal.wait_for("(context-shift = on)");
     terminal.say("now?");

@@ -90,6 +90,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| of_file(error.downcast_ref()?));
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<kernels::cpu::ConfigError>()?.hint());
     hint
 }
 

@@ -10,6 +10,7 @@
 mod args;
 mod chat;
 mod commands;
+mod device;
 mod encode;
 mod failure;
 mod memory;
@@ -27,7 +28,7 @@ use failure::Failure;
 use terminal::Interrupts;
 
 fn main() -> ExitCode {
-    match run(Cli::read()) {
+    match Cli::read().map_err(anyhow::Error::from).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

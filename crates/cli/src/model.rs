@@ -1,16 +1,8 @@
-//! From the name of a model and the settings of loading to a file and a device.
+//! From the name of a model to its file. The device that it is loaded onto is in `device`.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use kernels::{
-    Backend,
-    cpu::{Config, Cpu, Precision},
-    reference::Reference,
-};
 use loader::{
     Access, ModelFile, Override,
     safetensors::{SKIPPED_PARTS, UNREAD_KEYS},
@@ -18,8 +10,8 @@ use loader::{
 use store::Correction;
 
 use crate::{
-    args::{Device, Load, Lora, Model},
-    encode,
+    args::{Load, Lora, Model},
+    device, encode,
     failure::Failure,
     terminal::tell,
     written,
@@ -35,7 +27,7 @@ pub(crate) fn named(
     words: Vec<String>,
     usual: Option<&str>,
 ) -> anyhow::Result<(String, Vec<String>)> {
-    let mut words = words.into_iter();
+    let mut words = model.word.into_iter().chain(words);
     let name = model.model.or_else(|| words.next()).or_else(|| usual.map(str::to_owned));
     let hint = match BUILT_IN {
         Some(name) => {
@@ -52,12 +44,8 @@ pub(crate) fn named(
 /// # Errors
 ///
 /// If no model is named, or more than one.
-pub(crate) fn alone(
-    model: Model,
-    words: Vec<String>,
-    usual: Option<&str>,
-) -> anyhow::Result<String> {
-    let (name, more) = named(model, words, usual)?;
+pub(crate) fn alone(model: Model, usual: Option<&str>) -> anyhow::Result<String> {
+    let (name, more) = named(model, Vec::new(), usual)?;
     match more.as_slice() {
         [] => Ok(name),
         [first, ..] => {
@@ -147,12 +135,13 @@ pub(crate) fn open_corrected(
 ///
 /// # Errors
 ///
-/// As [`open`]; if a weight cannot be encoded.
+/// As [`open`]; if there are not so many threads, or a weight cannot be encoded.
 pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<Opened> {
+    let threads = device::threads(load.threads)?;
     let mut opened = open_telling(name, &load.override_kv, load.access())?;
+    opened.said.extend(device::tell_of_crowd(load.threads));
     adapt(&mut opened.file, &load.lora, load.access())?;
     let Some(mix) = load.quant else { return Ok(opened) };
-    let threads = load.threads.map_or_else(threads, |it| Ok(it.into()))?;
     let made = encode::in_memory(&opened.file, mix, threads);
     let file = made.with_context(|| format!("cannot encode `{name}` as {mix}"))?;
     Ok(Opened { file, ..opened })
@@ -174,15 +163,6 @@ pub(crate) fn adapt(file: &mut ModelFile, lora: &[Lora], access: Access) -> anyh
         file.adapt(path, *scale, access)?;
     }
     Ok(())
-}
-
-/// Threads where nobody says how many.
-///
-/// # Errors
-///
-/// If `INGLE_ISA` names no instruction set of this machine.
-pub(crate) fn threads() -> anyhow::Result<usize> {
-    Ok(config(&Load::default())?.threads)
 }
 
 /// Says what the file holds and nobody here reads, and returns that.
@@ -211,46 +191,20 @@ fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
         .map(|it| format!("keys of `config.json` that nobody here knows: {it}"));
     let parts = quoted(SKIPPED_PARTS)?
         .map(|it| format!("parts of the model that are not used: {it}; it reads and writes text"));
-    Ok([keys, parts].into_iter().flatten().collect())
+    let tokens = engine::tokenizer::warnings(file);
+    Ok([keys, parts].into_iter().flatten().chain(tokens).collect())
 }
 
-/// The device that `load` asks for.
-///
-/// # Errors
-///
-/// If this machine does not have it.
-pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
-    match load.device.unwrap_or_default() {
-        Device::Auto | Device::Cpu => Ok(Box::new(Cpu::new(config(load)?)?)),
-        Device::Reference if load.precision == Some(Precision::Fast) => {
-            let message = "`--device reference` is always exact, found `--precision fast` \
-                           or INGLE_PRECISION=fast";
-            Err(Failure::usage(message).hint("leave one of them out").into())
-        }
-        Device::Reference if load.threads.is_some() => {
-            let message = "`--device reference` has one thread, found `--threads` or INGLE_THREADS";
-            Err(Failure::usage(message).hint("leave one of them out").into())
-        }
-        Device::Reference => Ok(Box::new(Reference::default())),
-    }
-}
-
-/// How the CPU is to be used.
-///
-/// # Errors
-///
-/// If `INGLE_ISA` names no instruction set of this machine.
-pub(crate) fn config(load: &Load) -> anyhow::Result<Config> {
-    let mut config = Config::detect();
-    if let Ok(name) = env::var("INGLE_ISA") {
-        config.isa = name.parse().context("`INGLE_ISA` cannot be obeyed")?;
-    }
-    config.precision = load.precision.unwrap_or(config.precision);
-    config.threads = load.threads.map_or(config.threads, Into::into);
-    Ok(config)
+/// Why nothing is found under an address.
+pub(crate) fn address(name: &str) -> Failure {
+    let message = format!("`{name}` is an address; this version opens files and fetches nothing");
+    Failure::new(message).hint("fetch it with another program, then `ingle run FILE.gguf`")
 }
 
 fn absent(name: &str, path: &Path) -> Failure {
+    if name.contains("://") {
+        return address(name);
+    }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
     let looks_like_path = name.ends_with(".gguf") || name.ends_with(".safetensors");

@@ -1,9 +1,15 @@
 //! Where settings come from: flags win over the environment, that over the settings file.
 
+use std::{env, fmt};
+
+use anyhow::Context;
 use clap::{Args, Command};
 use store::Home;
 
-use crate::args::{Chat, Load, Sampling, Settings};
+use crate::{
+    args::{Chat, Load, Sampling, Settings},
+    failure::Failure,
+};
 
 /// What the settings file says, and where everything else is kept.
 pub(crate) struct Site {
@@ -38,9 +44,14 @@ impl Site {
         Ok(Self { home, model, file: Settings { chat, sampling, load } })
     }
 
-    /// `flags`, and where they say nothing, the file.
-    pub(crate) fn under(&self, flags: Settings) -> Settings {
-        flags.or(self.file.clone())
+    /// `flags`, and where they say nothing, the environment, and then the file.
+    ///
+    /// # Errors
+    ///
+    /// If the environment says what no flag would take.
+    pub(crate) fn under(&self, flags: Settings) -> anyhow::Result<Settings> {
+        let load = flags.load.or_environment()?;
+        Ok(Settings { load, ..flags }.or(self.file.clone()))
     }
 
     /// Overrides of the file, then `flags`.
@@ -48,9 +59,48 @@ impl Site {
         [self.file.load.override_kv.clone(), flags].concat()
     }
 
-    /// The same for those that load only.
-    pub(crate) fn under_load(&self, flags: Load) -> Load {
-        flags.or(self.file.load.clone())
+    /// The same as [`under`](Self::under) for those that load only.
+    ///
+    /// # Errors
+    ///
+    /// If the environment says what no flag would take.
+    pub(crate) fn under_load(&self, flags: Load) -> anyhow::Result<Load> {
+        Ok(flags.or_environment()?.or(self.file.load.clone()))
+    }
+}
+
+/// `flag`, and where it says nothing, the variable of this name.
+///
+/// # Errors
+///
+/// If the variable says what cannot be read.
+pub(crate) fn or_variable<T, E: fmt::Display>(
+    flag: Option<T>,
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> anyhow::Result<Option<T>> {
+    match flag {
+        Some(_) => Ok(flag),
+        None => variable(name, read),
+    }
+}
+
+/// What the environment variable of this name says; an empty one is as none.
+///
+/// # Errors
+///
+/// If it says what cannot be read.
+pub(crate) fn variable<T, E: fmt::Display>(
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> anyhow::Result<Option<T>> {
+    let text = env::var_os(name).unwrap_or_default();
+    match text.to_string_lossy().trim() {
+        "" => Ok(None),
+        text => {
+            let value = read(text).map_err(|error| Failure::usage(error.to_string()));
+            value.map(Some).with_context(|| format!("`{name}` cannot be obeyed"))
+        }
     }
 }
 

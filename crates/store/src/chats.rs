@@ -185,6 +185,8 @@ impl Chats {
         names: impl IntoIterator<Item = ChatName>,
         chat: &Chat,
     ) -> Result<ChatName, Error> {
+        // Before the names: a file in the place of the folder looks like a name that is taken.
+        private::folder(&self.folder)?;
         let mut last = ErrorKind::NotFound.into();
         for name in names {
             let path = self.path(&name);
@@ -253,6 +255,10 @@ mod tests {
         assert_eq!(chats.load(&name("a")).unwrap(), one);
         assert_eq!(chats.load(&name("a-2")).unwrap(), two);
         assert!(matches!(chats.create(names(), &two), Err(Error::Io { .. })));
+        fs::write(dir.path().join("file"), "").unwrap();
+        let endless = (1..).map(|n| name(&format!("a-{n}")));
+        let nowhere = Chats::at(dir.path().join("file")).create(endless, &one);
+        assert!(matches!(nowhere, Err(Error::Io { action: "make the folder", .. })));
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 use clap::{Args, builder::NonEmptyStringValueParser};
 use serde::Deserialize;
 
-use super::text;
+use super::{number, text};
 
 /// How a conversation is held.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Chat {
-    /// Tokens to answer with at most
-    #[arg(short = 'n', long, value_name = "N")]
-    pub(crate) predict: Option<NonZeroUsize>,
+    /// At most so many tokens in an answer; -1 is no limit [default: -1]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) predict: Option<Predict>,
     /// The system prompt (`-sys` works, too)
     #[arg(long, visible_alias = "sys", value_name = "TEXT")]
     pub(crate) system: Option<String>,
@@ -44,6 +45,48 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "on", value_parser = switch)]
     pub(crate) no_save: Option<bool>,
+}
+
+/// How long an answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Predict {
+    /// As long as the model goes on; llama.cpp's -1.
+    NoLimit,
+    /// So many tokens at most.
+    AtMost(NonZeroUsize),
+}
+
+impl Predict {
+    /// Tokens at most, if there is a limit.
+    pub(crate) fn limit(self) -> Option<usize> {
+        match self {
+            Self::NoLimit => None,
+            Self::AtMost(n) => Some(n.get()),
+        }
+    }
+}
+
+impl FromStr for Predict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "-1" => Ok(Self::NoLimit),
+            _ => {
+                let expected = "a whole number from 1, or -1 for no limit";
+                number::integer(text, expected).map(Self::AtMost)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Predict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLimit => f.write_str("-1"),
+            Self::AtMost(n) => write!(f, "{n}"),
+        }
+    }
 }
 
 /// Reads `on` or `off`.
@@ -104,6 +147,22 @@ impl Chat {
             raw: self.raw.or(other.raw.filter(|_| !template)),
             context_shift: self.context_shift.or(other.context_shift),
             no_save: self.no_save.or(other.no_save),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minus_one_is_no_limit() {
+        let limit = |text: &str| text.parse::<Predict>().map(Predict::limit);
+        assert_eq!(limit("-1"), Ok(None));
+        assert_eq!(limit("7"), Ok(Some(7)));
+        for bad in ["0", "-2", "x"] {
+            let expected = "expected a whole number from 1, or -1 for no limit";
+            assert_eq!(limit(bad), Err(format!("{expected}, found `{bad}`")));
         }
     }
 }

@@ -7,25 +7,31 @@ use kernels::cpu::Precision;
 use loader::{Access, quantise::Mix};
 use serde::Deserialize;
 
-use super::text;
+use super::{number, text};
+use crate::settings::or_variable;
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Load {
-    /// Tokens of context; default: the smallest of the model's, 32,768 and what half of the free
-    /// memory holds
-    #[arg(short = 'c', long, value_name = "N")]
+    /// Tokens of context [default: the smallest of the model's, 32,768 and what half of the free
+    /// memory holds]
+    #[arg(short = 'c', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::count)]
+    #[serde(deserialize_with = "text::count")]
     pub(crate) ctx_size: Option<NonZeroUsize>,
-    /// Threads; default: the physical cores that we may use
-    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
+    /// Threads [default: INGLE_THREADS, else one a physical core]
+    #[arg(short = 't', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::count)]
+    #[serde(deserialize_with = "text::count")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// What computes: `auto`, `cpu`, or `reference` (slow and exact, for bug reports)
     #[arg(long, value_name = "DEVICE")]
     #[serde(deserialize_with = "text::one")]
     pub(crate) device: Option<Device>,
-    /// `fast` (activations rounded to 8 bits where that is faster) or `exact`
-    #[arg(long, value_name = "PRECISION", env = "INGLE_PRECISION")]
+    /// `fast` (activations rounded to 8 bits where that is faster) or `exact` [default:
+    /// INGLE_PRECISION, else fast]
+    #[arg(long, value_name = "PRECISION")]
     #[serde(deserialize_with = "text::one")]
     pub(crate) precision: Option<Precision>,
     /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
@@ -109,6 +115,18 @@ impl Load {
     /// How the bytes of a model file are come by.
     pub(crate) fn access(&self) -> Access {
         if self.no_mmap { Access::Read } else { Access::Map }
+    }
+
+    /// These, and where they say nothing, the environment.
+    ///
+    /// # Errors
+    ///
+    /// If a variable says what the flag would not take.
+    pub(crate) fn or_environment(self) -> anyhow::Result<Self> {
+        let threads = or_variable(self.threads, "INGLE_THREADS", number::count)?;
+        let precision =
+            or_variable(self.precision, "INGLE_PRECISION", |it| it.parse::<Precision>())?;
+        Ok(Self { threads, precision, ..self })
     }
 
     /// These, and where they say nothing, those of `file`.

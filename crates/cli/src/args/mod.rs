@@ -1,19 +1,23 @@
 //! The command line: verbs and what each takes. What a verb does is in `commands`.
 //!
-//! `load`, `sampling` and `chat` are groups of settings: flags here, keys of the same names in the
-//! settings file, and what `/set` takes in a chat.
+//! `first` looks at the words before clap does. `load`, `sampling` and `chat` are groups of
+//! settings: flags here, keys of the same names in the settings file, and what `/set` takes in a
+//! chat.
 
 mod chat;
+mod first;
 mod load;
+pub(crate) mod number;
 mod sampling;
 mod text;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loader::quantise::Mix;
 
-pub(crate) use chat::{Chat, Think};
+use crate::failure::Failure;
+pub(crate) use chat::{Chat, Predict, Think};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use sampling::Sampling;
 
@@ -21,6 +25,20 @@ pub(crate) use sampling::Sampling;
 #[derive(Debug, Parser)]
 #[command(name = "ingle", disable_version_flag = true, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(after_help = "\
+Environment:
+  INGLE_HOME       One folder for the settings file, saved chats and the line history
+  INGLE_THREADS    As `--threads`
+  INGLE_PRECISION  As `--precision`
+  INGLE_ISA        The instruction set of the kernels, to compare; `ingle -V` names the present one
+  INGLE_SAVE       0 saves neither chats nor the line history
+  INGLE_LOG        What to log to standard error, such as `debug`
+  VISUAL, EDITOR   The editor of Ctrl-G and `/edit` in a chat
+  NO_COLOR         Not empty: no styles on the terminal
+
+Settings: `settings.toml` in INGLE_HOME, else where the system keeps configuration (on Linux
+~/.config/ingle/settings.toml). Its keys are the long flags. Flags win over the environment, that
+over the file. `ingle VERB --help` lists the flags of a verb.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -41,18 +59,17 @@ pub(crate) struct Json {
 
 impl Cli {
     /// Reads the process's arguments; prints help or a usage error and exits where that is due.
-    pub(crate) fn read() -> Self {
-        Self::parse_from(spelled(std::env::args_os()))
+    ///
+    /// # Errors
+    ///
+    /// If the first word is no verb, and it is known what it may be instead.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let args = first::spelled(std::env::args_os());
+        match args.get(1).and_then(|it| first::refusal(it)) {
+            Some(failure) => Err(failure),
+            None => Ok(Self::parse_from(args)),
+        }
     }
-}
-
-/// llama.cpp has long flags behind one dash, which clap does not know.
-fn spelled(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut flags = true;
-    args.map(move |arg| {
-        flags &= arg != "--";
-        if flags && arg == "-sys" { "--system".into() } else { arg }
-    })
 }
 
 /// The settings of a chat: what the file may hold and what `/set` takes.
@@ -95,18 +112,22 @@ pub(crate) enum Command {
 /// The model to load.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Model {
-    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`, which
+    /// is built in
+    #[arg(value_name = "MODEL")]
+    pub(crate) word: Option<String>,
+    /// The model, in the place of the first word
     #[arg(short = 'm', long = "model", value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Run {
-    /// The model, unless `-m` names it, then the prompt
-    #[arg(value_name = "MODEL [PROMPT]")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
+    /// What to answer, once; without a prompt, a chat
+    #[arg(value_name = "PROMPT")]
+    pub(crate) words: Vec<String>,
     /// Answer this and exit
     #[arg(short = 'p', long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
@@ -130,9 +151,6 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The file or folder
-    #[arg(value_name = "FILE")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
@@ -143,24 +161,26 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("ctx_size", |it| it.help("Tokens of context [default: what the tests need]")))]
 pub(crate) struct Bench {
-    /// The file or folder
-    #[arg(value_name = "FILE")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// Tokens of a prompt; several by commas; 0 leaves the test out
     #[arg(short = 'p', long, value_name = "N", value_delimiter = ',', default_value = "512")]
+    #[arg(value_parser = number::whole)]
     pub(crate) n_prompt: Vec<usize>,
     /// Tokens to generate; several by commas; 0 leaves the test out
     #[arg(short = 'n', long, value_name = "N", value_delimiter = ',', default_value = "128")]
+    #[arg(value_parser = number::whole)]
     pub(crate) n_gen: Vec<usize>,
     /// Tokens already in the context; several by commas
     #[arg(short = 'd', long, value_name = "N", value_delimiter = ',', default_value = "0")]
+    #[arg(value_parser = number::whole)]
     pub(crate) n_depth: Vec<usize>,
     /// Times that each test is measured, after one to warm up
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
-    pub(crate) repetitions: std::num::NonZeroUsize,
+    #[arg(value_parser = number::count)]
+    pub(crate) repetitions: NonZeroUsize,
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,
@@ -181,16 +201,14 @@ pub(crate) enum Form {
 
 #[derive(Debug, Args)]
 pub(crate) struct Logits {
-    /// The file or folder
-    #[arg(value_name = "MODEL")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// Token ids of the prompt, by commas
     #[arg(long, value_name = "IDS", value_delimiter = ',', required = true)]
+    #[arg(value_parser = number::token)]
     pub(crate) ids: Vec<u32>,
     /// Also append this many of the most probable tokens, one after the other
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::whole)]
     pub(crate) greedy: usize,
     /// The safetensors file to write: `logits`, f32 (tokens, vocab), and `greedy_ids`, i64
     #[arg(short = 'o', long, value_name = "FILE")]
@@ -208,10 +226,8 @@ pub(crate) struct Logits {
 #[command(after_help = "\
 The text is cut into windows of `-c` tokens (512), and the second half of each counts, as
 llama-perplexity does it. Lower is better; figures compare for the same tokenizer, text and window.")]
+#[command(mut_arg("ctx_size", |it| it.help("Tokens of a window [default: 512]")))]
 pub(crate) struct Perplexity {
-    /// The file or folder
-    #[arg(value_name = "MODEL")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// The text
@@ -223,8 +239,8 @@ pub(crate) struct Perplexity {
     #[arg(long, value_name = "MODEL")]
     pub(crate) kl_divergence: Option<String>,
     /// Stop after so many windows
-    #[arg(long, value_name = "N")]
-    pub(crate) chunks: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    pub(crate) chunks: Option<NonZeroUsize>,
     /// Say which device computed
     #[arg(long, help_heading = "Output")]
     pub(crate) verbose: bool,
@@ -245,17 +261,15 @@ What is compared, on this machine's kernels, in each precision that they have:
 Nothing is recorded for some vocabularies and templates: they are `not known`. Exit code 1 if a
 check failed.")]
 pub(crate) struct Check {
-    /// The file or folder
-    #[arg(value_name = "MODEL")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// Compare the model itself with plain loops however long that takes
     #[arg(long)]
     pub(crate) full: bool,
-    /// Threads; default: the physical cores that we may use
-    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
-    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Threads [default: INGLE_THREADS, else one a physical core]
+    #[arg(short = 't', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::count)]
+    pub(crate) threads: Option<NonZeroUsize>,
     /// What computes: `auto`, `cpu`, or `reference` (the plain loops)
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,
@@ -273,7 +287,7 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 #[command(after_help = mixes())]
 pub(crate) struct Quantize {
-    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`
     #[arg(value_name = "IN")]
     pub(crate) input: String,
     /// The GGUF file to write; it gets this name when it is complete
@@ -292,7 +306,7 @@ pub(crate) struct Quantize {
 #[derive(Debug, Args)]
 #[command(after_help = mixes())]
 pub(crate) struct Merge {
-    /// A `.gguf` file (any shard), a `.safetensors` file or a Hugging Face folder
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`
     #[arg(value_name = "MODEL")]
     pub(crate) input: String,
     /// The GGUF file to write; it gets this name when it is complete
@@ -301,7 +315,7 @@ pub(crate) struct Merge {
     /// An adapter, a GGUF file or a PEFT folder, times SCALE; several add up
     #[arg(long, value_name = "FILE[:SCALE]", required = true)]
     pub(crate) lora: Vec<Lora>,
-    /// The mix of formats; default: every tensor keeps its own
+    /// The mix of formats [default: every tensor keeps its own]
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) mix: Option<Mix>,
     #[command(flatten)]
@@ -314,9 +328,10 @@ pub(crate) struct Writing {
     /// Replace OUT if it is there
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
-    /// Threads; default: the physical cores that we may use
-    #[arg(short = 't', long, value_name = "N", env = "INGLE_THREADS")]
-    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Threads [default: INGLE_THREADS, else one a physical core]
+    #[arg(short = 't', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::count)]
+    pub(crate) threads: Option<NonZeroUsize>,
     /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     pub(crate) override_kv: Vec<loader::Override>,
@@ -338,11 +353,11 @@ fn mixes() -> String {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tokenize {
-    /// The model, unless `-m` names it, then the text; without one, standard input is read
-    #[arg(value_name = "MODEL [TEXT]")]
-    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) model: Model,
+    /// The text; without one, standard input is read
+    #[arg(value_name = "TEXT")]
+    pub(crate) words: Vec<String>,
     /// Leave out the token that begins a text
     #[arg(long)]
     pub(crate) no_bos: bool,
@@ -370,6 +385,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_sampler() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").expect("a verb");
+        let mut flags = run.get_arguments();
+        let help = flags.find_map(|it| it.get_help().filter(|_| it.get_id() == "samplers"));
+        let names = engine::sample::Stage::ALL.map(engine::sample::Stage::name).join(", ");
+        let help = help.expect("it has a help").to_string();
+        assert!(help.ends_with(&format!("[default: {names}]")), "{help}");
     }
 
     /// The words of a line up to a pipe or a redirection, variables before it left out.
@@ -401,7 +427,7 @@ mod tests {
                 let known = crate::chat::understands(line);
                 assert!(known, "the chat refuses `{line}`");
             } else if first == "ingle" {
-                let parsed = Cli::try_parse_from(super::spelled(words.iter().map(Into::into)));
+                let parsed = Cli::try_parse_from(first::spelled(words.iter().map(Into::into)));
                 let help = |it: &clap::Error| it.kind() == clap::error::ErrorKind::DisplayHelp;
                 assert!(
                     parsed.as_ref().err().is_none_or(help),

@@ -7,7 +7,7 @@ use engine::sample::Stage;
 use loader::Metadata;
 use serde::Deserialize;
 
-use super::text;
+use super::{number, text};
 
 /// What the user says about sampling; the rest is the model's or Ingle's default.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -15,92 +15,120 @@ use super::text;
 pub(crate) struct Sampling {
     /// Temperature; 0 always takes the most probable token [default: the model's, else 0.8]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) temp: Option<f32>,
     /// Keep so many of the most probable tokens; 0 keeps all [default: the model's, else 40]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::whole)]
+    #[serde(deserialize_with = "text::whole")]
     pub(crate) top_k: Option<usize>,
     /// Keep the most probable up to this sum; 1 keeps all [default: the model's, else 0.95]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) top_p: Option<f32>,
     /// Keep what has this share of the largest probability [default: the model's, else 0.05]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) min_p: Option<f32>,
-    /// Keep the locally typical tokens up to this mass; 1 keeps all
+    /// Keep the locally typical tokens up to this mass; 1 keeps all [default: the model's, else 1]
     #[arg(long, alias = "typical-p", value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) typical: Option<f32>,
-    /// Keep logits within so many standard deviations of the largest; 0 keeps all
+    /// Keep logits within so many standard deviations of the largest; 0 keeps all [default: the
+    /// model's, else 0]
     #[arg(long, alias = "top-n-sigma", value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) top_nsigma: Option<f32>,
-    /// Divide the logits of tokens that occurred; 1 does nothing
+    /// Divide the logits of tokens that occurred; 1 does nothing [default: the model's, else 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) repeat_penalty: Option<f32>,
-    /// How many tokens back the penalties look; -1 is all
+    /// How many tokens back the penalties look; -1 is all [default: the model's, else 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "text::one")]
     pub(crate) repeat_last_n: Option<LastN>,
-    /// Subtract this once from the logits of tokens that occurred
+    /// Subtract this once from the logits of tokens that occurred [default: the model's, else 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) presence_penalty: Option<f32>,
-    /// Subtract this for each time that a token occurred
+    /// Subtract this for each time that a token occurred [default: the model's, else 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) frequency_penalty: Option<f32>,
-    /// DRY: how hard to punish the repetition of runs; 0 is off
+    /// DRY: how hard to punish the repetition of runs; 0 is off [default: 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) dry_multiplier: Option<f32>,
-    /// DRY: how the punishment grows with the run
+    /// DRY: how the punishment grows with the run [default: 1.75]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) dry_base: Option<f32>,
-    /// DRY: runs shorter than this are free
-    #[arg(long, value_name = "N")]
-    pub(crate) dry_allowed_length: Option<usize>,
-    /// DRY: how many tokens back it looks; -1 is all
+    /// DRY: runs shorter than this are free [default: 2]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::whole)]
+    #[serde(deserialize_with = "text::whole")]
+    pub(crate) dry_allowed_length: Option<usize>,
+    /// DRY: how many tokens back it looks; -1 is all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "text::one")]
     pub(crate) dry_penalty_last_n: Option<LastN>,
-    /// DRY: no run reaches across this text; may be given several times
+    /// DRY: no run reaches across this text; may be given several times [default: line ends, `:`,
+    /// `"` and `*`]
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     #[serde(deserialize_with = "text::some")]
     pub(crate) dry_sequence_breaker: Vec<String>,
-    /// XTC: how often to drop the most probable tokens; 0 is off
+    /// XTC: how often to drop the most probable tokens; 0 is off [default: the model's, else 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) xtc_probability: Option<f32>,
-    /// XTC: of the tokens above this probability only the least probable stays
+    /// XTC: of the tokens above this probability only the least probable stays [default: the
+    /// model's, else 0.1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(value_parser = number::number)]
+    #[serde(deserialize_with = "text::number")]
     pub(crate) xtc_threshold: Option<f32>,
     /// Add to a token's logit, e.g. `15043+1` or `29905-inf`; may be given several times
     #[arg(short = 'l', long, value_name = "TOKEN(+/-)BIAS")]
     #[serde(deserialize_with = "text::many")]
     pub(crate) logit_bias: Vec<Bias>,
-    /// The samplers in order, by `;`
+    /// The samplers in order, with `;` between them [default: penalties, dry, top_n_sigma, top_k,
+    /// typ_p, top_p, min_p, xtc, temperature]
     #[arg(long, value_name = "NAMES", value_delimiter = ';')]
     #[serde(deserialize_with = "text::many")]
     pub(crate) samplers: Vec<Stage>,
-    /// Decides every draw: the same seed gives the same text
-    #[arg(short = 's', long, value_name = "N")]
+    /// Decides every draw: the same seed gives the same text [default: another each time]
+    #[arg(short = 's', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = number::seed)]
+    #[serde(deserialize_with = "text::seed")]
     pub(crate) seed: Option<u64>,
 }
 
 /// A number of tokens back, or all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "i64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastN(Option<usize>);
-
-impl TryFrom<i64> for LastN {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, String> {
-        match (n, usize::try_from(n)) {
-            (-1, _) => Ok(Self(None)),
-            (_, Ok(n)) => Ok(Self(Some(n))),
-            _ => Err(format!("{n} is no number of tokens, expected -1 for all, or 0 or more")),
-        }
-    }
-}
 
 impl FromStr for LastN {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let n: i64 = text.parse().map_err(|_| format!("`{text}` is not a whole number"))?;
-        n.try_into()
+        match text {
+            "-1" => Ok(Self(None)),
+            _ => {
+                let expected = "a whole number from 0, or -1 for all";
+                number::integer(text, expected).map(|n| Self(Some(n)))
+            }
+        }
     }
 }
 

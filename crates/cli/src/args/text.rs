@@ -1,16 +1,42 @@
-//! Reads a setting that has a spelling of its own from the settings file: as on the command line.
+//! Reads settings from the settings file: as on the command line, with the same words for what is
+//! wrong.
 
-use std::{fmt::Display, marker::PhantomData, str::FromStr};
+use std::{fmt::Display, num::NonZeroUsize, str::FromStr};
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// For `deserialize_with`: a string, or a whole number, read by `FromStr`.
+use super::number;
+
+/// For `deserialize_with`: a string, or a number, read by `FromStr`.
 pub(super) fn one<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,
     D: Deserializer<'de>,
 {
-    from.deserialize_any(Spelled(PhantomData)).map(Some)
+    read(from, |text| text.parse::<T>().map_err(|error| error.to_string()))
+}
+
+/// For `deserialize_with`: how many, at least one.
+pub(super) fn count<'de, D>(from: D) -> Result<Option<NonZeroUsize>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    read(from, number::count)
+}
+
+/// For `deserialize_with`: how many, perhaps none.
+pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    read(from, number::whole)
+}
+
+/// For `deserialize_with`: what decides draws.
+pub(super) fn seed<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    read(from, number::seed)
+}
+
+/// For `deserialize_with`: with a fraction.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
+    read(from, number::number)
 }
 
 /// For `deserialize_with`: several.
@@ -32,20 +58,40 @@ pub(super) fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
     }
 }
 
-struct Spelled<T>(PhantomData<T>);
+/// Reads a value.
+type Read<T> = fn(&str) -> Result<T, String>;
 
-impl<T: FromStr<Err: Display>> Visitor<'_> for Spelled<T> {
+fn read<'de, T, D: Deserializer<'de>>(from: D, read: Read<T>) -> Result<Option<T>, D::Error> {
+    from.deserialize_any(Spelled(read)).map(Some)
+}
+
+/// A value as it is spelled on the command line, or the number that it is.
+struct Spelled<T>(Read<T>);
+
+impl<T> Visitor<'_> for Spelled<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a string or a whole number")
+        f.write_str("a string or a number")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
+        (self.0)(text).map_err(E::custom)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        number.to_string().parse().map_err(E::custom)
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_bool<E: Error>(self, on: bool) -> Result<T, E> {
+        self.visit_str(if on { "true" } else { "false" })
     }
 }

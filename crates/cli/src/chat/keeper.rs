@@ -1,11 +1,15 @@
 //! Saves the conversation by itself, after each answer.
 
-use std::path::PathBuf;
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 use chrono::{SecondsFormat, Utc};
 use store::{Chat, ChatName, Chats};
 
 use super::session::Session;
+use crate::terminal::tell;
 
 /// Where the conversation goes.
 pub(crate) struct Keeper {
@@ -14,6 +18,8 @@ pub(crate) struct Keeper {
     name: Option<ChatName>,
     is_on: bool,
     was_told: bool,
+    /// Whether it was said that nothing can be saved.
+    has_warned: bool,
 }
 
 impl Keeper {
@@ -21,7 +27,8 @@ impl Keeper {
     /// unless it `keeps`.
     pub(crate) fn new(chats: Chats, name: Option<ChatName>, keeps: Keeps) -> Self {
         let was_told = name.is_some();
-        Self { chats, name, is_on: keeps == Keeps::Everything, was_told }
+        let is_on = keeps == Keeps::Everything;
+        Self { chats, name, is_on, was_told, has_warned: false }
     }
 
     /// The folder of saved chats.
@@ -34,12 +41,27 @@ impl Keeper {
         self.name.as_ref()
     }
 
+    /// Saves the conversation with its new answer, if that is wanted. Says the first time where,
+    /// or that it cannot be done: the answer is worth having all the same.
+    pub(super) fn keep_answer(&mut self, session: &mut Session) {
+        match self.keep(session) {
+            Ok(Some(path)) => tell(saved(&path)),
+            Err(error) if !std::mem::replace(&mut self.has_warned, true) => {
+                let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
+                let warning = format!("the chat is not saved: {error}{cause}");
+                tell(format_args!("warning: {warning}\n\n{NOT_SAVED}"));
+                session.warnings.push(warning);
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+
     /// Saves the conversation as it is now, if that is wanted; the path, the first time.
     ///
     /// # Errors
     ///
     /// If the system refuses.
-    pub(crate) fn keep(&mut self, session: &Session) -> Result<Option<PathBuf>, store::Error> {
+    pub(super) fn keep(&mut self, session: &Session) -> Result<Option<PathBuf>, store::Error> {
         // What was taken back does not stay on disk, either.
         if !self.is_on || session.messages.is_empty() && self.name.is_none() {
             return Ok(None);
@@ -76,6 +98,13 @@ impl Keeper {
     pub(super) fn go_on_as(&mut self, name: ChatName) {
         (self.name, self.was_told) = (Some(name), true);
     }
+}
+
+const NOT_SAVED: &str = "hint: `--no-save` does without; INGLE_HOME names another folder";
+
+/// Where the conversation went, and how that is stopped.
+fn saved(path: &Path) -> String {
+    format!("(saved as `{}`; `--no-save` or INGLE_SAVE=0 keeps nothing)", path.display())
 }
 
 /// Whether anything is kept.

@@ -16,6 +16,7 @@ mod set;
 mod slash;
 mod think;
 mod turn;
+mod values;
 
 pub(crate) use keeper::{Keeper, Keeps};
 pub(crate) use once::{Form, once};

@@ -42,7 +42,7 @@ impl Talk {
             }
             Slash::Undo => self.undo()?,
             Slash::System(text) => self.system(text),
-            Slash::Set(None) => self.list(),
+            Slash::Set(None) => self.list()?,
             Slash::Set(Some((name, value))) => self.set(&name, value.as_deref())?,
             Slash::Show => self.show(),
             Slash::Stats => match &self.session.last {

@@ -36,15 +36,12 @@ pub(crate) fn once(
     }
     session.warn_of_settings();
     let answer = session.say(prompt, &mut screen)?;
-    let kept = keeper.keep(&session);
+    keeper.keep_answer(&mut session);
     if form.json {
         print_json(&session, &answer)?;
     }
     if form.verbose {
         tell(answer.report.line());
-    }
-    if let Some(path) = kept? {
-        tell(saved(&path));
     }
     match answer.finish {
         Finish::ContextFull => Err(session.context_full().into()),
@@ -71,11 +68,6 @@ pub(super) fn cut(report: &Report) -> String {
         1 => "(cut after 1 token, as `--predict` says)".to_owned(),
         n => format!("(cut after {n} tokens, as `--predict` says)"),
     }
-}
-
-/// Where the conversation went, and how that is stopped.
-pub(super) fn saved(path: &std::path::Path) -> String {
-    format!("(saved as `{}`; `--no-save` or INGLE_SAVE=0 keeps nothing)", path.display())
 }
 
 fn print_json(session: &Session, answer: &Answer) -> anyhow::Result<()> {

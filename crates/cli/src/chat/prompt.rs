@@ -64,9 +64,22 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the template refuses the conversation.
+    /// If the template refuses the conversation, or makes nothing of it.
     pub(super) fn prompt(&self) -> anyhow::Result<Ready> {
-        self.prompt_of(&self.messages[self.dropped..], Ending::Answer)
+        let ready = self.prompt_of(&self.messages[self.dropped..], Ending::Answer)?;
+        match ready.tokens.is_empty() && !self.is_completion() {
+            true => Err(self.nothing_rendered().into()),
+            false => Ok(ready),
+        }
+    }
+
+    fn nothing_rendered(&self) -> Failure {
+        let template = match &self.settings.chat.chat_template {
+            Some(path) => format!("the chat template `{}`", path.display()),
+            None => "the model's chat template".to_owned(),
+        };
+        let failure = Failure::new(format!("{template} renders nothing of this conversation"));
+        failure.hint("`--chat-template FILE` takes another, `--raw` takes none")
     }
 
     /// How many tokens of `ready` are the system prompt, and where each later message begins.

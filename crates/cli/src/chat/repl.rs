@@ -6,7 +6,7 @@ use engine::Finish;
 
 use super::{
     keeper::Keeper,
-    once::{THOUGHT_ALONE, cut, saved},
+    once::{THOUGHT_ALONE, cut},
     session::Session,
     slash::{self, HELP, Said},
     think,
@@ -69,11 +69,12 @@ pub(crate) struct Manner {
 ///
 /// If the terminal is gone.
 pub(crate) fn talk(
-    session: Session,
+    mut session: Session,
     keeper: Keeper,
     places: Places,
     manner: Manner,
 ) -> anyhow::Result<()> {
+    session.is_chat = true;
     let words = HELP.iter().map(|it| it.0).collect();
     let mut talk = Talk {
         input: Input::new(places.history, words)?,
@@ -156,10 +157,8 @@ impl Talk {
         drop(quiet);
         let answer = answer?;
         // An answer stopped before its first word leaves the chat as it was saved.
-        if self.session.messages.len() > before
-            && let Some(path) = self.keeper.keep(&self.session)?
-        {
-            tell(saved(&path));
+        if self.session.messages.len() > before {
+            self.keeper.keep_answer(&mut self.session);
         }
         if self.verbose {
             tell(answer.report.line());

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     args::{Sampling, Settings},
+    device,
     failure::Failure,
     memory,
     model::{self, Opened},
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(super) last: Option<Report>,
     /// Said already; nothing is said twice.
     pub(super) warnings: Vec<String>,
+    /// Whether a person is there to give commands.
+    pub(super) is_chat: bool,
 }
 
 impl Session {
@@ -56,20 +59,23 @@ impl Session {
         let started = Instant::now();
         let Opened { mut file, said: warnings } = model::open_for(name, &settings.load)?;
         let template = settings.chat.chat_template.as_ref();
-        if let Some(path) = template.filter(|_| settings.chat.raw != Some(true)) {
+        let template = template.filter(|_| settings.chat.raw != Some(true));
+        if let Some(path) = template {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(read_text(path)?));
         }
-        let backend = model::backend(&settings.load)?;
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
             free_memory: memory::free(),
             chunk: CHUNK,
             ..Options::default()
         };
-        let loading = || format!("cannot load `{name}`");
-        let engine = Engine::load(&file, backend, &options).with_context(loading)?;
-        let style = Style::of(&file, engine.tokenizer(), &settings).with_context(loading)?;
+        let engine = device::engine(name, &file, &settings.load, &options)?;
+        let style = Style::of(&file, engine.tokenizer(), &settings);
+        let style = style.with_context(|| match template {
+            Some(path) => format!("cannot use the chat template `{}`", path.display()),
+            None => format!("cannot load `{name}`"),
+        })?;
         let session = Self {
             name: name.to_owned(),
             file,
@@ -82,6 +88,7 @@ impl Session {
             retries: 0,
             last: None,
             warnings,
+            is_chat: false,
         };
         session.check_sampling()?;
         Ok(session)
@@ -93,9 +100,9 @@ impl Session {
     ///
     /// As [`load`](Self::load); this session is then as it was.
     pub(super) fn switch(&mut self, name: &str) -> anyhow::Result<()> {
-        let messages = self.messages.clone();
+        let (messages, is_chat) = (self.messages.clone(), self.is_chat);
         *self = Self::load(name, self.settings.clone())?;
-        self.messages = messages;
+        (self.messages, self.is_chat) = (messages, is_chat);
         Ok(())
     }
 

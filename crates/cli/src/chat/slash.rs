@@ -50,7 +50,7 @@ pub(super) const HELP: &[(&str, &str, &str)] = &[
     ("/undo", "", "take back the last message and its answer"),
     ("/edit", "", "change the last message in the editor and send it again"),
     ("/system", "[TEXT | -]", "show the system prompt, set it, or take it away"),
-    ("/set", "[NAME VALUE]", "list the settings, or change one: /set temp 0.2"),
+    ("/set", "[NAME [VALUE | -]]", "list settings, change one: /set temp 0.2, or reset it with -"),
     ("/show", "", "what is loaded"),
     ("/stats", "", "tokens and speeds of the last answer"),
     ("/model", "[FILE]", "show the model, or go on with another"),

@@ -12,11 +12,14 @@ use super::{
     session::Session,
 };
 use crate::{
-    args::Think,
+    args::{Predict, Think},
     failure::Failure,
     numbers::{grouped, size},
     terminal::{Interrupts, Screen},
 };
+
+/// Tokens of a block of the engine's cache.
+const BLOCK: usize = 32;
 
 /// What the model wrote, and why it ended.
 #[derive(Clone, Debug)]
@@ -133,7 +136,7 @@ impl Session {
         let so_far = turn.usage.generated;
         let chat = &self.settings.chat;
         let request = Request {
-            max_new: chat.predict.map(|it| it.get().saturating_sub(so_far)),
+            max_new: chat.predict.and_then(Predict::limit).map(|it| it.saturating_sub(so_far)),
             stops: chat.stop.clone(),
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
             shown_ids: self.mark_ids()?,
@@ -233,18 +236,35 @@ impl Session {
 
     fn way_on(&self, needed: usize) -> String {
         let info = self.engine.info();
-        let larger = needed.next_power_of_two().min(info.model_context);
-        let ways =
-            "`--context-shift` drops the oldest turns; in a chat, so do `/compact` and `/clear`";
+        let larger = larger(needed, info.context).min(info.model_context);
+        let other = self.other_way();
         if larger < needed {
-            return format!(
-                "the model was made for {}; {ways}",
-                grouped(info.model_context as u64)
-            );
+            let most = grouped(info.model_context as u64);
+            return format!("the model was made for {most}; {other}");
         }
         let more = info.cache_bytes / info.context.max(1) as u64 * (larger - info.context) as u64;
-        format!("`--ctx-size {larger}` needs {} more memory; {ways}", size(more))
+        format!("`--ctx-size {larger}` needs {} more memory; {other}", size(more))
     }
+
+    /// What helps in the context that there is, and is not done already.
+    fn other_way(&self) -> &'static str {
+        let has_older = self.messages.len() > self.dropped + 1;
+        let shifts = self.settings.chat.context_shift == Some(true);
+        match (has_older, self.is_chat, shifts) {
+            (false, ..) | (true, false, true) => "a shorter text fits",
+            (true, false, false) => "`--context-shift` drops the oldest text",
+            (true, true, false) => {
+                "`/set context-shift on` drops the oldest turns, `/compact` and `/clear` make room"
+            }
+            (true, true, true) => "`/compact` and `/clear` make room",
+        }
+    }
+}
+
+/// A context that holds `needed` tokens and is worth loading the model again for: whole blocks, and
+/// at least twice the `present` one.
+fn larger(needed: usize, present: usize) -> usize {
+    needed.next_power_of_two().max(2 * present).next_multiple_of(BLOCK)
 }
 
 impl Turn<'_> {
@@ -316,4 +336,17 @@ impl Turn<'_> {
 /// The answer without the white space around it; a completion keeps all.
 fn text(text: String, is_completion: bool) -> String {
     if is_completion { text } else { text.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_context_is_worth_it() {
+        assert_eq!(larger(33, 32), 64);
+        assert_eq!(larger(103, 64), 128);
+        assert_eq!(larger(1000, 64), 1024);
+        assert_eq!(larger(5001, 5000), 10_016);
+    }
 }

@@ -12,9 +12,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     args::{Bench, Device, Form},
+    device,
     failure::Failure,
     model,
+    numbers::grouped,
     settings::Site,
+    terminal::tell,
 };
 use measure::{Rig, Test};
 use table::{Row, Subject};
@@ -31,17 +34,18 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
         }
         (_, form) => form.unwrap_or(Form::Md),
     };
-    let load = site.under_load(args.load);
-    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let load = site.under_load(args.load)?;
+    let name = model::alone(args.model, site.model.as_deref())?;
     let file = model::open_for(&name, &load)?.file;
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
     let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
     })?;
     let mut rig = Rig::load(&name, &file, &load, needed)?;
+    warn_of_context(rig.info());
     let threads = match load.device.unwrap_or_default() {
         Device::Reference => 1,
-        Device::Auto | Device::Cpu => model::config(&load)?.threads,
+        Device::Auto | Device::Cpu => device::config(&load)?.threads,
     };
     let subject = Subject::of(&name, &file, rig.info(), threads);
 
@@ -79,6 +83,18 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
     match tests.is_empty() {
         true => Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into()),
         false => Ok(tests),
+    }
+}
+
+fn warn_of_context(info: &engine::Info) {
+    let (context, most) = (info.context as u64, info.model_context as u64);
+    if context > most {
+        tell(format_args!(
+            "warning: a context of {} tokens; the model was made for {}, beyond them it may write \
+             nonsense",
+            grouped(context),
+            grouped(most)
+        ));
     }
 }
 

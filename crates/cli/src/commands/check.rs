@@ -2,7 +2,6 @@
 //!
 //! What is compared and how is in the crate `check`; here it is told.
 
-use anyhow::Context;
 use check::{Finding, How, Machine, Verdict};
 use engine::{Engine, Options};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     args::{Check, Device, Load},
+    device,
     failure::Failure,
     memory,
     model::{self, Opened},
@@ -24,7 +24,7 @@ const CONTEXT: usize = 16;
 /// Checks and prints; fails if a check did.
 pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let name = model::alone(args.model, site.model.as_deref())?;
     let asked = Load {
         threads: args.threads,
         device: args.device,
@@ -33,7 +33,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
         ..Load::default()
     };
     // Both precisions are checked.
-    let load = Load { precision: None, ..site.under_load(asked) };
+    let load = Load { precision: None, ..site.under_load(asked)? };
     let Opened { file, said } = model::open_for(&name, &load)?;
     can_be_loaded(&name, &file, &load)?;
     let machine = machine(&load)?;
@@ -54,14 +54,13 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
 /// An error in the usual words if it cannot.
 fn can_be_loaded(name: &str, file: &ModelFile, load: &Load) -> anyhow::Result<()> {
     let options = Options { ctx_size: Some(CONTEXT), chunk: CONTEXT, ..Options::default() };
-    Engine::load_ids_only(file, model::backend(load)?, &options)
-        .with_context(|| format!("cannot load `{name}`"))?;
-    Ok(())
+    let engine = Engine::load_ids_only(file, device::backend(load)?, &options);
+    engine.map(drop).map_err(|error| device::refused(name, load, error))
 }
 
 fn machine(load: &Load) -> anyhow::Result<Machine> {
     Ok(match load.device.unwrap_or_default() {
-        Device::Auto | Device::Cpu => Machine::Cpu(model::config(load)?),
+        Device::Auto | Device::Cpu => Machine::Cpu(device::config(load)?),
         Device::Reference => Machine::Reference,
     })
 }

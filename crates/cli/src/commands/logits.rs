@@ -10,22 +10,20 @@ use anyhow::Context;
 use engine::{Engine, Options};
 use serde_json::{Map, json};
 
-use crate::{args::Logits, memory, model, settings::Site, terminal::tell};
+use crate::{args::Logits, device, memory, model, settings::Site, terminal::tell};
 
 /// Writes them.
 pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let load = site.under_load(args.load);
-    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let load = site.under_load(args.load)?;
+    let name = model::alone(args.model, site.model.as_deref())?;
     let file = model::open_for(&name, &load)?.file;
     let options = Options {
         ctx_size: load.ctx_size.map(Into::into),
         free_memory: memory::free(),
         ..Options::default()
     };
-    let backend = model::backend(&load)?;
-    let mut engine =
-        Engine::load(&file, backend, &options).with_context(|| format!("cannot load `{name}`"))?;
+    let mut engine = device::engine(&name, &file, &load, &options)?;
 
     let greedy = engine.greedy(&args.ids, args.greedy)?;
     write(&mut engine, &args.ids, &greedy, &args.output)?;

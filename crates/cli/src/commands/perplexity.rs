@@ -5,7 +5,6 @@
 
 mod statistics;
 
-use anyhow::Context;
 use engine::{
     Engine, Options, Prompt,
     tokenizer::{Bos, Tokenizer},
@@ -16,6 +15,7 @@ use serde_json::json;
 use crate::{
     args::{Load, Perplexity},
     chat::read_text,
+    device,
     failure::Failure,
     memory, model,
     numbers::grouped,
@@ -30,8 +30,8 @@ const WINDOW: usize = 512;
 /// Measures and prints.
 pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let load = site.under_load(args.load);
-    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let load = site.under_load(args.load)?;
+    let name = model::alone(args.model, site.model.as_deref())?;
     let window = load.ctx_size.map_or(WINDOW, Into::into);
     let text = read_text(&args.text)?;
     let file = model::open_for(&name, &load)?.file;
@@ -110,8 +110,7 @@ fn engine(
 ) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    let backend = model::backend(load)?;
-    Engine::load(file, backend, &options).with_context(|| format!("cannot load `{name}`"))
+    device::engine(name, file, load, &options)
 }
 
 /// The model to compare with, and what it says about the present window.

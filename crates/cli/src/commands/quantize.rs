@@ -16,12 +16,13 @@ use loader::{
 use serde_json::json;
 
 use crate::{
-    args::{Merge, Quantize, Writing},
+    args::{Merge, Quantize, Writing, number},
+    device,
     encode::Encoder,
     failure::Failure,
     model,
     numbers::{grouped, size},
-    settings::Site,
+    settings::{Site, or_variable},
     terminal::tell,
 };
 
@@ -52,7 +53,10 @@ fn write_model(
     output: &Path,
     writing: &Writing,
 ) -> anyhow::Result<()> {
+    let asked = or_variable(writing.threads, "INGLE_THREADS", number::count)?;
+    let threads = device::threads(asked)?;
     refuse(file, output, writing.yes)?;
+    device::tell_of_crowd(asked);
     if !file.tensors.contains_key("token_embd.weight") {
         let found = file.architecture();
         let failure = Failure::new(format!("GGUF has no names for the tensors of `{found}`"));
@@ -67,7 +71,6 @@ fn write_model(
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         metadata.insert("quantize.imatrix.file", loader::Value::String(name));
     }
-    let threads = writing.threads.map_or_else(model::threads, |it| Ok(it.into()))?;
     write(&conversion, &metadata, output, threads)?;
     file.check_intact()?;
     let told = Told::new(file, &conversion);

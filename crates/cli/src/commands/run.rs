@@ -44,7 +44,7 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
         return Err(Failure::usage(message).hint("leave it out").into());
     }
     let flag = settings.chat.no_save;
-    let settings = site.under(settings);
+    let settings = site.under(settings)?;
     let keeps = keeps(flag, settings.chat.no_save)?;
     let mut session = Session::load(&name, settings)?;
     if let Some(chat) = chat {

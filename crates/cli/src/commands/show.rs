@@ -16,7 +16,7 @@ use facts::{Facts, Share};
 /// Prints it.
 pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let name = model::alone(args.model, args.words, site.model.as_deref())?;
+    let name = model::alone(args.model, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
     let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map)?;
     model::tell_warnings(&file)?;

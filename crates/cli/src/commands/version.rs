@@ -5,14 +5,18 @@ use std::env::consts::{ARCH, OS};
 use kernels::cpu::Config;
 use serde_json::json;
 
-use crate::{args::Json, model};
+use crate::{
+    args::{Json, Load},
+    device,
+};
 
 /// The version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Prints it.
 pub(crate) fn run(json: Json) -> anyhow::Result<()> {
-    let Config { isa, precision, threads, .. } = model::config(&Default::default())?;
+    let asked = Load::default().or_environment()?;
+    let Config { isa, precision, threads, .. } = device::config(&asked)?;
     if json.on {
         let kernels =
             json!({"isa": isa.to_string(), "precision": precision.to_string(), "threads": threads});
@@ -25,7 +29,7 @@ pub(crate) fn run(json: Json) -> anyhow::Result<()> {
     ))
 }
 
-/// The commit that was built, where the build was told.
+/// The commit that was built, where `build.rs` found one.
 pub(crate) fn commit() -> &'static str {
     option_env!("INGLE_COMMIT").unwrap_or("unknown")
 }

@@ -2,7 +2,12 @@
 //! is there to chat, or no such model, what to type next.
 
 use super::run;
-use crate::{args::Run, model, settings::Site, terminal::tell};
+use crate::{
+    args::{Model, Run},
+    model,
+    settings::Site,
+    terminal::tell,
+};
 
 /// Chats, answers what is piped in, or explains.
 pub(crate) fn welcome() -> anyhow::Result<()> {
@@ -10,7 +15,8 @@ pub(crate) fn welcome() -> anyhow::Result<()> {
     let prompt = run::piped()?;
     match usual {
         Some(name) if prompt.as_ref().is_none_or(|it| !it.trim().is_empty()) => {
-            run::run(Run { words: vec![name], prompt, ..Run::default() })
+            let model = Model { model: Some(name), ..Model::default() };
+            run::run(Run { model, prompt, ..Run::default() })
         }
         _ => {
             tell(

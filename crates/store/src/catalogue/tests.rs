@@ -127,6 +127,10 @@ fn the_engine_takes_what_is_corrected() {
         for Entry { set, .. } in &model.correction {
             file.set(&set.key, set.value.clone());
         }
+        let window = format!("{architecture}.attention.sliding_window");
+        if model.correction.iter().all(|it| it.set.key != window) {
+            file.set(window, Value::U32(1024));
+        }
         let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
         let config = engine::arch::config(&file);
         assert!(config.is_ok(), "{}: {:?}", model.name, config.err());

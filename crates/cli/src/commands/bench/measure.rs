@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use engine::{Engine, EventKind, Info, Options, Request, Usage, sample::Sampling};
 use loader::ModelFile;
 
-use crate::{args::Load, memory, model};
+use crate::{args::Load, device, memory};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +76,7 @@ impl Rig {
             free_memory: memory::free(),
             ..Options::default()
         };
-        let backend = model::backend(load)?;
-        let engine = Engine::load(file, backend, &options);
-        let engine = engine.with_context(|| format!("cannot load `{name}`"))?;
+        let engine = device::engine(name, file, load, &options)?;
         Ok(Self { engine, random: 1 })
     }
 

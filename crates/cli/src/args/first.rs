@@ -1,0 +1,92 @@
+//! What is done to the words before clap reads them: spellings that it does not know, and a first
+//! word that is no verb and about which there is more to say than which verbs there are.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+use clap::CommandFactory;
+
+use super::Cli;
+use crate::{failure::Failure, model};
+
+/// Verbs that people know from elsewhere, or that are planned.
+const LATER: &[&str] = &[
+    "serve", "pull", "list", "ls", "rm", "cp", "verify", "export", "import", "adopt", "policy",
+    "fit", "doctor",
+];
+
+/// The words with llama.cpp's `-sys` as `--system` and `help VERB` as `VERB --help`.
+pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut flags = true;
+    let spelled = args.map(|arg| {
+        flags &= arg != "--";
+        if flags && arg == "-sys" { "--system".into() } else { arg }
+    });
+    let mut args: Vec<OsString> = spelled.collect();
+    if args.get(1).is_some_and(|it| it == "help") {
+        args.remove(1);
+        args.truncate(2);
+        args.push("--help".into());
+    }
+    args
+}
+
+/// Why the first word is no verb, where that is known.
+pub(super) fn refusal(word: &OsStr) -> Option<Failure> {
+    let text = word.to_string_lossy();
+    let name = text.as_ref();
+    if name.starts_with('-') || Cli::command().find_subcommand(word).is_some() {
+        return None;
+    }
+    if LATER.contains(&name) {
+        let failure = Failure::usage(format!("`{name}` is not in this version"));
+        return Some(failure.hint("`ingle --help` lists what is"));
+    }
+    if name.contains("://") {
+        return Some(model::address(name));
+    }
+    let is_model = model::BUILT_IN == Some(name)
+        || name.ends_with(".gguf")
+        || name.ends_with(".safetensors")
+        || Path::new(word).exists();
+    is_model.then(|| {
+        Failure::usage(format!("`{name}` is no command")).hint(format!("`ingle run {name}`"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: &str) {
+        let words = spelled(line.split(' ').map(OsString::from));
+        let words: Vec<_> = words.iter().map(|it| it.to_string_lossy()).collect();
+        assert_eq!(words.join(" "), expected, "{line}");
+    }
+
+    #[test]
+    fn other_spellings_are_understood() {
+        check("ingle help", "ingle --help");
+        check("ingle help run", "ingle run --help");
+        check("ingle run m -sys hi", "ingle run m --system hi");
+        check("ingle run m -- -sys help", "ingle run m -- -sys help");
+    }
+
+    #[test]
+    fn a_first_word_that_is_no_verb_is_explained() {
+        let said = |word: &str| refusal(OsStr::new(word)).map(|it| it.to_string());
+        for verb in ["run", "chat", "convert", "--version", "-V", "nonsense"] {
+            assert_eq!(said(verb), None, "{verb}");
+        }
+        for later in LATER {
+            assert_eq!(said(later), Some(format!("`{later}` is not in this version")));
+        }
+        assert_eq!(said("m.gguf"), Some("`m.gguf` is no command".to_owned()));
+        let address = "`https://x/m.gguf` is an address; this version opens files and fetches \
+                       nothing";
+        assert_eq!(said("https://x/m.gguf").as_deref(), Some(address));
+    }
+}

@@ -1,0 +1,61 @@
+//! Numbers as people write them, on the command line, in variables and in the settings file; and
+//! what is said of a word that is none.
+
+use std::{
+    num::{IntErrorKind, NonZeroUsize, ParseIntError},
+    str::FromStr,
+};
+
+/// How many, at least one.
+pub(crate) fn count(text: &str) -> Result<NonZeroUsize, String> {
+    integer(text, "a whole number from 1")
+}
+
+/// How many, perhaps none.
+pub(crate) fn whole(text: &str) -> Result<usize, String> {
+    integer(text, "a whole number from 0")
+}
+
+/// What decides draws.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    integer(text, "a whole number from 0")
+}
+
+/// A token by its number.
+pub(crate) fn token(text: &str) -> Result<u32, String> {
+    integer(text, "the number of a token")
+}
+
+/// With a fraction.
+pub(crate) fn number(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| format!("expected a number, found `{text}`"))
+}
+
+/// A whole number; `expected` says which there are.
+pub(super) fn integer<T>(text: &str, expected: &str) -> Result<T, String>
+where
+    T: FromStr<Err = ParseIntError>,
+{
+    text.parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => format!("`{text}` is too large"),
+        _ => format!("expected {expected}, found `{text}`"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_no_numbers_are_named() {
+        assert_eq!(count("7"), Ok(NonZeroUsize::MIN.saturating_add(6)));
+        for bad in ["abc", "0", "-1", "1.5"] {
+            assert_eq!(count(bad), Err(format!("expected a whole number from 1, found `{bad}`")));
+        }
+        assert_eq!(whole("0"), Ok(0));
+        assert_eq!(whole("x"), Err("expected a whole number from 0, found `x`".to_owned()));
+        assert_eq!(token("99999999999"), Err("`99999999999` is too large".to_owned()));
+        assert_eq!((number("-0.5"), seed("3")), (Ok(-0.5), Ok(3)));
+        assert_eq!(number("abc"), Err("expected a number, found `abc`".to_owned()));
+    }
+}
