@@ -66,7 +66,7 @@ enum Step {
 #[derive(Debug, clap::Args)]
 struct Order {
     /// Tokens of training, in millions
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 26)]
     millions: usize,
     /// Where random numbers come from
     #[arg(long, default_value_t = 1)]

@@ -97,7 +97,7 @@ const PLOTS: &[&[&str]] = &[
     &[
         "One evening the lights went out and everybody was afraid.",
         "{Name} took a small lamp and went from door to door.",
-        "Soon the night {place} was bright again, and there was warm soup for all.",
+        "Soon it was bright {place} again, and there was warm soup for all.",
     ],
     &[
         "Every morning {name} heard a strange song and did not know where it came from.",
@@ -134,6 +134,46 @@ const PLOTS: &[&[&str]] = &[
         "{Name} climbed up to the biggest one and found a mouse asleep between the wheels.",
         "With a piece of cheese the mouse was soon awake, and time went on.",
     ],
+    &[
+        "A letter came, and it was for somebody whom nobody knew.",
+        "{Name} asked at every house, by the river and under the trees, until an old owl nodded.",
+        "The owl could not read, so {name} read the letter aloud, and they have been friends ever since.",
+    ],
+    &[
+        "{Name} was the smallest of all and could not reach the apples.",
+        "A goat offered its back, a hen stood on top, and {name} climbed up last.",
+        "Nobody counted who had done the most: they sat down {place} and ate the apples together.",
+    ],
+    &[
+        "In the evenings {name} was a little afraid of the dark.",
+        "Then a firefly said that it was afraid of the day, because nobody could see it shine.",
+        "Since then {name} keeps the firefly company by day, and the firefly shines by night.",
+    ],
+    &[
+        "{Name} wanted to bake a cake, but there was only one egg and a spoon of honey.",
+        "So {name} told the neighbours, and each of them brought what was left at home.",
+        "It became the biggest cake that was ever seen {place}, and there was a slice for everybody.",
+    ],
+    &[
+        "One day {name} found a door that had not been there before.",
+        "Behind it lay a room where everything was quiet and made of glass.",
+        "{Name} whispered hello, went home on tiptoe and closed the door with care.",
+    ],
+    &[
+        "A cloud had lost its way and did not dare to move.",
+        "{Name} took the end of a long rope, tied it to the cloud and pulled it gently along.",
+        "Over the mountains its family was waiting, and it rained for joy.",
+    ],
+    &[
+        "{Name} had a drum, and the neighbours did not like it at all.",
+        "But one night the river rose, and it was the drum that woke them up in time.",
+        "Now {name} plays {place} every Sunday, and the neighbours clap.",
+    ],
+    &[
+        "An old boat lay {place}, and everyone said that it would never float again.",
+        "{Name} mended one hole each day, and sang to it, for it seemed a little sad.",
+        "In spring the boat went out on the water, and {name} stood proudly in front.",
+    ],
 ];
 
 /// A wish for a story, and the story. Who or where is not said is somebody or somewhere well known.
@@ -153,12 +193,39 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
 }
 
 fn story(rng: &mut Rng, hero: &str, name: &str, place: &str) -> String {
-    let mut sentences = vec![word(rng, BEGIN)];
-    sentences.extend(*pick(rng, PLOTS));
+    let begin = word(rng, BEGIN).replace("{hero}", hero).replace("{place}", place);
+    let mut sentences = pick(rng, PLOTS).to_vec();
     if chance(rng, 30) {
         sentences.push("And that is the end of the story.");
     }
-    let text = sentences.join(" ");
-    let text = text.replace("{hero}", hero).replace("{place}", place);
-    capital(&text.replace("{name}", name).replace("{Name}", &capital(name)))
+    let rest = sentences.join(" ").replace("{place}", &known(place));
+    let rest = rest.replace("{name}", name).replace("{Name}", &capital(name));
+    format!("{} {}", capital(&begin), capital(&rest))
+}
+
+/// A place that was spoken of: `in a big city` is `in the big city` from then on.
+fn known(place: &str) -> String {
+    let [a, an] = [" a ", " an "].map(|article| place.find(article).map(|at| (at, article)));
+    match a.or(an) {
+        Some((at, article)) => {
+            format!("{} the {}", &place[..at], &place[at + article.len()..])
+        }
+        None => place.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    #[test]
+    fn a_place_is_known_once_it_was_named() {
+        for (place, expected) in [
+            ("in a big city", "in the big city"),
+            ("on an island", "on the island"),
+            ("at home", "at home"),
+        ] {
+            assert_eq!(known(place), expected);
+        }
+    }
 }

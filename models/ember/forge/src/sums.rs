@@ -92,15 +92,12 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
     if chance(rng, 12) {
         return beyond(rng);
     }
+    // Small numbers are what people ask for.
+    let (most, other) = (*pick(rng, &[10, 20, 100, 100]), *pick(rng, &[10, 20, 100, 100]));
+    let (a, b) = (rng.u32(..=most), rng.u32(..=other));
     let (a, b, sign, result) = match rng.u8(..10) {
-        0..4 => {
-            let (a, b) = (rng.u32(..100), rng.u32(..100));
-            (a, b, '+', a + b)
-        }
-        4..7 => {
-            let (a, b) = (rng.u32(..101), rng.u32(..101));
-            (a.max(b), a.min(b), '-', a.abs_diff(b))
-        }
+        0..4 => (a, b, '+', a + b),
+        4..7 => (a.max(b), a.min(b), '-', a.abs_diff(b)),
         7..9 => {
             let (a, b) = (rng.u32(..13), rng.u32(..13));
             (a, b, '*', a * b)

@@ -142,15 +142,15 @@ impl School {
             return turn;
         }
         let topics = match rng.u8(..100) {
-            0..26 => &self.ingle,
-            26..48 => &self.concepts,
-            48..57 => &self.talk,
-            57..64 => &self.beyond,
-            64..65 => &self.world,
-            65..74 => return fitting(split, || (sums::turn(rng), ())).0,
-            74..82 => return fitting(split, || (spelling::turn(rng), ())).0,
-            82..89 => return fitting(split, || (stories::turn(rng), ())).0,
-            89..96 => return fitting(split, || (echo::turn(rng), ())).0,
+            0..27 => &self.ingle,
+            27..49 => &self.concepts,
+            49..59 => &self.talk,
+            59..71 => &self.beyond,
+            71..73 => &self.world,
+            73..84 => return fitting(split, || (sums::turn(rng), ())).0,
+            84..89 => return fitting(split, || (spelling::turn(rng), ())).0,
+            89..94 => return fitting(split, || (stories::turn(rng), ())).0,
+            94..97 => return fitting(split, || (echo::turn(rng), ())).0,
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
         };
