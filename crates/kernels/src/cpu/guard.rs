@@ -203,7 +203,8 @@ impl Backend for Guarded {
     }
 }
 
-/// All kinds of backend this machine can run; one for each of `threads`.
+/// All kinds of backend this machine can run; the best instruction set on each of `threads`, the
+/// others on two.
 fn each(threads: &[usize], mut f: impl FnMut(Config)) {
     let required = std::env::var("INGLE_REQUIRE").unwrap_or_default();
     for &isa in Isa::ALL {
@@ -212,6 +213,7 @@ fn each(threads: &[usize], mut f: impl FnMut(Config)) {
             eprintln!("skipped: no {isa}");
             continue;
         }
+        let threads = if isa == Isa::best() { threads } else { &[2] };
         for precision in [Precision::Exact, Precision::Fast] {
             for &threads in threads {
                 f(Config { isa, precision, threads, fuse: Fuse::Known });
