@@ -306,3 +306,38 @@ fn arguments_of_other_commands() {
           cause: no instruction set is called `sse9`, "#]]
     .assert_eq(&machine.unwrap_or(isa));
 }
+
+#[test]
+fn bytes_that_are_no_text() {
+    let place = place();
+    place.file("noise.bin", b"ok \xff");
+    let args = ["run", "parrot.gguf", "--no-save", "-f", "noise.bin"];
+    check(
+        &place,
+        &args,
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `noise.bin` is not UTF-8 text, from byte 3 on
+
+        hint: save it as UTF-8 text; documents of other kinds cannot be read
+    "#]],
+    );
+    let args = ["run", "parrot.gguf", "--no-save"];
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: standard input is not UTF-8 text, from byte 1 on
+
+        hint: save it as UTF-8 text; documents of other kinds cannot be read
+    "#]]
+    .assert_eq(&place.run_with(&args, b"a\xffb", &[]));
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: standard input is not UTF-8 text, from byte 0 on
+
+        hint: save it as UTF-8 text; documents of other kinds cannot be read
+    "#]]
+    .assert_eq(&place.run_with(&["tokenize", "parrot.gguf"], b"\xff", &[]));
+}

@@ -88,6 +88,24 @@ fn ctrl_c_stops_an_answer_and_again_leaves() {
     assert!(!place.path().join("ingle-home").exists(), "nothing is kept with `--no-save`");
 }
 
+#[test]
+fn an_only_answer_that_is_stopped_is_an_error() {
+    let (place, args) = (place(), ["run", "parrot.gguf", "--no-save", "-c", "200000", "count"]);
+    let mut terminal = Terminal::start(&place, &args, &[]);
+    terminal.wait_for("1 2 3 4 5 6 7 8 2");
+    terminal.send(CTRL_C);
+    terminal.wait_for("error: the answer was stopped");
+    assert_eq!(terminal.exit_code(), 1);
+}
+
+#[test]
+fn a_chat_has_no_json() {
+    let place = place();
+    let terminal = Terminal::start(&place, &["run", "parrot.gguf", "--json"], &[]);
+    terminal.wait_for("error: `--json` needs a prompt");
+    assert_eq!(terminal.exit_code(), 2);
+}
+
 /// What the chats folder holds: of each chat the contents of its messages.
 #[expect(clippy::unwrap_used, reason = "a test fails where its chats do")]
 fn kept(place: &Place) -> Vec<Vec<String>> {
@@ -234,6 +252,8 @@ fn commands_change_the_conversation() {
         terminal.wait_for_prompt();
         terminal.clear();
     };
+    ask("/undo", "error: nothing was said yet");
+    ask("/load none", "error: no chat `none` in `");
     ask("/system You are a pirate", "(system prompt set)");
     ask("hi", "Arr matey");
     ask("/system -", "(no system prompt from now on)");

@@ -18,6 +18,7 @@ mod model;
 mod numbers;
 mod settings;
 mod terminal;
+mod utf8;
 mod written;
 
 use std::process::ExitCode;

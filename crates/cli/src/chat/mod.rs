@@ -21,7 +21,7 @@ mod values;
 pub(crate) use keeper::{Keeper, Keeps};
 pub(crate) use once::{Form, once};
 pub(crate) use repl::{Manner, Places, talk};
-pub(crate) use session::{Session, read_text};
+pub(crate) use session::Session;
 
 /// Whether a line is one of the chat's commands, or the name of one.
 #[cfg(test)]

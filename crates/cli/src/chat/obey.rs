@@ -8,7 +8,6 @@ use store::ChatName;
 use super::{
     export,
     repl::{Next, Talk},
-    session::read_text,
     set::beside,
     slash::{Form, HELP, Slash},
 };
@@ -17,6 +16,7 @@ use crate::{
     commands::print,
     failure::Failure,
     terminal::{edit, tell},
+    utf8,
 };
 
 impl Talk {
@@ -149,7 +149,7 @@ impl Talk {
     }
 
     fn file(&mut self, path: &str, text: Option<String>) -> anyhow::Result<Next> {
-        let content = read_text(Path::new(path))?;
+        let content = utf8::read_file(Path::new(path))?;
         self.attached += &format!("{}\n\n", content.trim_end());
         match text {
             Some(text) => self.answer(text),
@@ -224,5 +224,5 @@ fn help() {
 }
 
 fn nothing_said() -> Failure {
-    Failure::new("nothing was said yet")
+    Failure::new("nothing was said yet").hint("`/regen`, `/edit` and `/undo` are about what was")
 }

@@ -1,9 +1,6 @@
 //! A loaded model, its settings, and the conversation so far.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use engine::{Engine, Options, template::ReasoningMarks};
@@ -20,6 +17,7 @@ use crate::{
     failure::Failure,
     memory,
     model::{self, Opened},
+    utf8,
 };
 
 /// Tokens of a prompt that are computed between two looks at Ctrl-C.
@@ -62,7 +60,7 @@ impl Session {
         let template = template.filter(|_| settings.chat.raw != Some(true));
         if let Some(path) = template {
             // The tokenizer, too, looks into the template: what it spells is structure.
-            file.metadata.insert(TEMPLATE, Value::String(read_text(path)?));
+            file.metadata.insert(TEMPLATE, Value::String(utf8::read_file(path)?));
         }
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
@@ -194,18 +192,4 @@ impl Session {
         let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
         format!("{name}, context {}{of} tokens, {}", grouped(context), info.device)
     }
-}
-
-/// The text of a file that the user names.
-///
-/// # Errors
-///
-/// If it cannot be read, or is not text.
-pub(crate) fn read_text(path: &std::path::Path) -> anyhow::Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let message = format!("`{}` is not UTF-8 text, from byte {at} on", path.display());
-        Failure::new(message).into()
-    })
 }

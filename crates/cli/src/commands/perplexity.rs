@@ -14,13 +14,13 @@ use serde_json::json;
 
 use crate::{
     args::{Load, Perplexity},
-    chat::read_text,
     device,
     failure::Failure,
     memory, model,
     numbers::grouped,
     settings::Site,
     terminal::tell,
+    utf8,
 };
 use statistics::{Distances, Losses};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let load = site.under_load(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let window = load.ctx_size.map_or(WINDOW, Into::into);
-    let text = read_text(&args.text)?;
+    let text = utf8::read_file(&args.text)?;
     let file = model::open_for(&name, &load)?.file;
     let tokenizer = Tokenizer::load(&file)?;
     let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;

@@ -1,15 +1,16 @@
 //! `ingle run`: a chat at the terminal, or one answer to a prompt, a file or piped text.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 
 use store::ChatName;
 
 use crate::{
     args::Run,
-    chat::{Form, Keeper, Keeps, Manner, Places, Session, once, read_text, talk},
+    chat::{Form, Keeper, Keeps, Manner, Places, Session, once, talk},
     failure::Failure,
     model,
     settings::Site,
+    utf8,
 };
 
 /// Runs it.
@@ -37,7 +38,7 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let prompt = whole_prompt(file.as_deref(), prompt)?;
     if prompt.is_none() && json.on {
         let failure = Failure::usage("`--json` needs a prompt: a chat at the terminal has no JSON");
-        return Err(failure.into());
+        return Err(failure.hint("give one after the model, with `-f` or by a pipe").into());
     }
     if prompt.is_some() && yes {
         let message = "`-y` answers the questions of a chat at the terminal; a prompt has none";
@@ -87,7 +88,7 @@ fn whole_prompt(
     let mut parts: Vec<String> = piped()?.into_iter().collect();
     let asked = file.is_some() || prompt.is_some() || !parts.is_empty();
     if let Some(path) = file {
-        parts.push(read_text(path)?);
+        parts.push(utf8::read_file(path)?);
     }
     parts.extend(prompt);
     let trimmed: Vec<&str> = parts.iter().map(|it| it.trim_end_matches('\n')).collect();
@@ -111,8 +112,5 @@ pub(super) fn piped() -> anyhow::Result<Option<String>> {
     if io::stdin().is_terminal() {
         return Ok(None);
     }
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let text = String::from_utf8(text);
-    Ok(Some(text.map_err(|_| Failure::new("standard input is not UTF-8 text"))?))
+    utf8::read_stdin().map(Some)
 }

@@ -1,7 +1,5 @@
 //! `ingle tokenize`: the token ids and pieces of a text.
 
-use std::io::{self, Read};
-
 use engine::{
     Prompt,
     tokenizer::{Bos, Tokenizer},
@@ -9,7 +7,7 @@ use engine::{
 use loader::Access;
 use serde_json::json;
 
-use crate::{args::Tokenize, failure::Failure, model, settings::Site};
+use crate::{args::Tokenize, model, settings::Site, utf8};
 
 /// Prints them.
 pub(crate) fn run(args: Tokenize) -> anyhow::Result<()> {
@@ -17,7 +15,7 @@ pub(crate) fn run(args: Tokenize) -> anyhow::Result<()> {
     let (name, words) = model::named(args.model, args.words, site.model.as_deref())?;
     let file = model::open(&name, &site.override_kv(args.override_kv), Access::Map)?;
     let text = match words.is_empty() {
-        true => piped()?,
+        true => utf8::read_stdin()?,
         false => words.join(" "),
     };
     let tokenizer = Tokenizer::load(&file)?;
@@ -42,11 +40,4 @@ fn shown(piece: &[u8]) -> String {
         Ok(text) => format!("{text:?}"),
         Err(_) => format!("b\"{}\"", piece.escape_ascii()),
     }
-}
-
-fn piped() -> anyhow::Result<String> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    let text = String::from_utf8(text);
-    Ok(text.map_err(|_| Failure::new("standard input is not UTF-8 text"))?)
 }
