@@ -56,6 +56,11 @@ impl Home {
         Chats::at(self.data.join("chats"))
     }
 
+    /// The folder of models.
+    pub fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
     /// The folder that holds chats and history.
     pub fn data(&self) -> &Path {
         &self.data

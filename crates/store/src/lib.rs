@@ -7,8 +7,12 @@
 
 mod catalogue;
 mod chats;
+pub mod digest;
+pub mod disk;
 mod error;
 mod home;
+pub mod library;
+pub mod name;
 mod private;
 mod settings;
 

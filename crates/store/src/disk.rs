@@ -1,0 +1,273 @@
+//! Every change that Ingle makes to its library goes through a [`Disk`], so that a test can let
+//! any one of them fail, or let the process be as if it had died there.
+//!
+//! A change is one call of the system: a folder made, a file made, bytes written, a file's bytes
+//! brought to the disk, a name moved, linked or removed. Reading is not counted.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// What changes files.
+#[derive(Clone, Debug, Default)]
+pub struct Disk(Option<Arc<Trouble>>);
+
+/// A file that is written to.
+#[derive(Debug)]
+pub struct DiskFile {
+    file: File,
+    disk: Disk,
+}
+
+/// Which changes are to fail.
+#[derive(Debug)]
+struct Trouble {
+    made: AtomicUsize,
+    at: usize,
+    kind: io::ErrorKind,
+    lasting: bool,
+}
+
+impl Disk {
+    /// The `nth` change, counted from 0, fails with `kind`; those after it are made again.
+    pub fn failing(nth: usize, kind: io::ErrorKind) -> Self {
+        Self::troubled(nth, kind, false)
+    }
+
+    /// The `nth` change and all after it are not made, as if the process had died there; of bytes
+    /// that were to be written then, the first half is.
+    pub fn dying(nth: usize) -> Self {
+        Self::troubled(nth, io::ErrorKind::Other, true)
+    }
+
+    fn troubled(at: usize, kind: io::ErrorKind, lasting: bool) -> Self {
+        Self(Some(Arc::new(Trouble { made: AtomicUsize::new(0), at, kind, lasting })))
+    }
+
+    /// How many changes were asked for; of a `Disk` that may fail.
+    pub fn changes(&self) -> usize {
+        self.0.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
+    }
+
+    /// Makes the folder and those above it, for the user alone.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+        builder.create(path)
+    }
+
+    /// Makes a file that was not there.
+    ///
+    /// # Errors
+    ///
+    /// If there is one, or the system refuses.
+    pub fn create(&self, path: &Path) -> io::Result<DiskFile> {
+        self.opened(OpenOptions::new().read(true).write(true).create_new(true), path)
+    }
+
+    /// Opens a file to go on writing it, made empty where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn reopen(&self, path: &Path) -> io::Result<DiskFile> {
+        self.opened(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+    }
+
+    fn opened(&self, options: &mut OpenOptions, path: &Path) -> io::Result<DiskFile> {
+        self.change()?;
+        // Never through a link that somebody laid in the way.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
+        Ok(DiskFile { file: options.open(path)?, disk: self.clone() })
+    }
+
+    /// Gives what is at `from` the name `to`, which may be taken by a file but not by a folder with
+    /// something in it.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change()?;
+        fs::rename(from, to)
+    }
+
+    /// Gives the file at `from` the second name `to`.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change()?;
+        fs::hard_link(from, to)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        fs::remove_file(path)
+    }
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        fs::remove_dir(path)
+    }
+
+    /// Brings the names in a folder to the disk: they survive a power cut.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        #[cfg(unix)]
+        File::open(path)?.sync_all()?;
+        #[cfg(not(unix))]
+        let _ = path;
+        Ok(())
+    }
+
+    /// Counts a change; the error that it is to fail with.
+    fn change(&self) -> io::Result<()> {
+        match &self.0 {
+            Some(trouble) => trouble.change(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Trouble {
+    fn change(&self) -> io::Result<()> {
+        let nth = self.made.fetch_add(1, Ordering::Relaxed);
+        match nth == self.at || (self.lasting && nth > self.at) {
+            true => Err(io::Error::new(self.kind, "let fail by a test")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl DiskFile {
+    /// Brings the bytes to the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.disk.change()?;
+        self.file.sync_all()
+    }
+
+    /// Makes the file `size` bytes long; what is new reads as zeros and takes no room.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn set_len(&self, size: u64) -> io::Result<()> {
+        self.disk.change()?;
+        self.file.set_len(size)
+    }
+
+    /// The same file, for another thread: it has the same place.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, disk: self.disk.clone() })
+    }
+
+    /// To read from.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Write for DiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.disk.change() {
+            Ok(()) => self.file.write(bytes),
+            Err(error) => {
+                // A write that is cut short leaves what it had written.
+                let first = self
+                    .disk
+                    .0
+                    .as_ref()
+                    .is_some_and(|it| it.made.load(Ordering::Relaxed) == it.at + 1);
+                if first {
+                    self.file.write_all(&bytes[..bytes.len() / 2])?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for DiskFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_change_that_is_to_fail_does_and_leaves_half_of_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let disk = Disk::failing(1, io::ErrorKind::StorageFull);
+        let mut file = disk.create(&path).unwrap();
+        assert_eq!(file.write(b"abcd").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), b"ab");
+        file.write_all(b"ef").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), disk.changes()), (b"abef".to_vec(), 3));
+    }
+
+    #[test]
+    fn after_death_nothing_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::dying(0);
+        assert!(disk.make_folder(&dir.path().join("a")).is_err());
+        assert!(disk.create(&dir.path().join("b")).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, link) = (dir.path().join("victim"), dir.path().join("link"));
+        fs::write(&victim, "kept").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(Disk::default().reopen(&link).is_err());
+        assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    }
+}

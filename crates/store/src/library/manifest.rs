@@ -1,0 +1,197 @@
+//! The manifest of a model: what it consists of, where that came from, and what is known of it.
+//!
+//! `manifest.json` lies beside the model's files. It is the pin that `verify` holds them against.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use loader::SafeRelPath;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{
+    digest::{CommitHex, Sha256Hex},
+    name::{Name, RepoId},
+};
+
+/// The version of manifests that this program writes.
+pub const VERSION: u32 = 1;
+
+/// What is known of a stored model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Of the file's form: [`VERSION`].
+    pub version: u32,
+    /// What it is called.
+    pub name: Name,
+    /// What is opened: one of `files`, or nothing where the whole folder is the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<FileName>,
+    /// All files, by name.
+    pub files: Vec<StoredFile>,
+    /// Where they came from.
+    pub origin: Origin,
+    /// When they came, as RFC 3339 in UTC.
+    pub arrived: String,
+    /// What the catalogue or the hub said of the model then.
+    #[serde(default)]
+    pub facts: Facts,
+    /// The folder that holds the files of a model that is used in place, where another program keeps
+    /// it; absolute. Without it, they lie beside the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFile {
+    /// Where it lies below the model's folder.
+    pub path: FileName,
+    /// In bytes.
+    pub size: u64,
+    /// Of its bytes.
+    pub sha256: Sha256Hex,
+}
+
+/// A safe relative path, in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileName(pub SafeRelPath);
+
+/// Where a model came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Origin {
+    /// A hub.
+    Hub {
+        /// Its address, as it was set: `https://huggingface.co`, or a mirror of it.
+        endpoint: String,
+        /// Which repository.
+        repository: RepoId,
+        /// The branch or tag that was asked for.
+        revision: String,
+        /// The commit that it was then.
+        commit: CommitHex,
+    },
+    /// A file or folder of this machine.
+    File {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// Another program of this machine, which keeps it.
+    Adopted {
+        /// Which: `ollama`, `lm-studio`, `llama.cpp`, `hugging-face`.
+        program: String,
+        /// What it is called there.
+        called: String,
+    },
+    /// A bundle that was carried here.
+    Bundle {
+        /// Of the bundle's index, which names all of it by digest.
+        index: Sha256Hex,
+        /// Where the model came from before it was packed.
+        before: Box<Origin>,
+    },
+}
+
+/// What is said of a model, and by whom is in its origin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Facts {
+    /// The catalogue's name of it, such as `llama3.2:3b`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<String>,
+    /// Who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// The country of its creator, two letters (ISO 3166-1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// An SPDX expression, or `LicenseRef-…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// The file of the model that holds the licence's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence_file: Option<FileName>,
+    /// The models that it was made from, nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<String>,
+    /// Its architecture, as the model file calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The weight format of most of it, such as `Q4_K_M`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+}
+
+/// Why a text is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Written by a newer Ingle.
+    #[error("it is a manifest of version {found}, expected at most {VERSION}")]
+    Newer {
+        /// Its version.
+        found: u32,
+    },
+    /// Not the JSON that it should be.
+    #[error("it is not a manifest")]
+    Json(#[source] serde_json::Error),
+    /// Files that could be one.
+    #[error("`{0}` is there twice, or differs in case alone")]
+    Twice(SafeRelPath),
+    /// What is to be opened is none of the files.
+    #[error("it is to be opened at `{0}`, which is none of its files")]
+    Main(SafeRelPath),
+}
+
+impl Manifest {
+    /// From the bytes of `manifest.json`.
+    ///
+    /// # Errors
+    ///
+    /// If that is none, or of a newer version.
+    pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_slice(bytes).map_err(Unreadable::Json)?;
+        if version > VERSION {
+            return Err(Unreadable::Newer { found: version });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(Unreadable::Json)?;
+        let mut names = HashSet::new();
+        if let Some(twice) = manifest.files.iter().find(|it| !names.insert(it.path.0.fold_key())) {
+            return Err(Unreadable::Twice(twice.path.0.clone()));
+        }
+        match &manifest.main {
+            Some(main) if manifest.files.iter().all(|it| it.path != *main) => {
+                Err(Unreadable::Main(main.0.clone()))
+            }
+            _ => Ok(manifest),
+        }
+    }
+
+    /// As it is written: JSON that a person can read, the same bytes every time.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("names of keys are texts");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|it| it.size).sum()
+    }
+}
+
+impl Serialize for FileName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
