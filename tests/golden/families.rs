@@ -127,6 +127,7 @@ fn check_family(folder: &Path, file: &ModelFile, bound: f32) -> Vec<(Device, f32
             assert!(logits(cached, ids) == logits(whole, ids), "{place}: {prompt}: cached");
         }
         ["a", "b", "text"].iter().for_each(|it| check_greedy(whole, &expected, it, &place));
+        check_given_back(whole, &expected, &place);
         let batched = &mut engine(&options(3, 20));
         check_batched(batched, &expected, &place);
     }
@@ -157,6 +158,20 @@ fn check_greedy(engine: &mut Engine, expected: &Expected, prompt: &str, place: &
     let want = expected.ids(&format!("{prompt}.greedy_ids"));
     let found = engine.greedy(ids, want.len()).expect("finite logits");
     assert_eq!(found, want, "{place}: {prompt}: greedy ids");
+}
+
+/// Rows that go on otherwise, as a draft that is rejected does, and are given back leave no trace:
+/// neither in the cache nor in a recurrent state.
+fn check_given_back(engine: &mut Engine, expected: &Expected, place: &str) {
+    let other = expected.ids("b.input_ids");
+    for prompt in ["a", "text"] {
+        let ids = expected.ids(&format!("{prompt}.input_ids"));
+        for n in [1, other.len()] {
+            let draft: Vec<u32> = ids.iter().chain(&other[..n]).copied().collect();
+            engine.greedy(&draft, 2).expect("finite logits");
+            check_greedy(engine, expected, prompt, &format!("{place}, {n} rows given back"));
+        }
+    }
 }
 
 /// The three prompts together, in one engine, give the ids that each gives alone.
