@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::{Error, config::Config, keys::View, names::vector};
 use crate::{Array, Value};
 
-const TYPES: &str = "`default`, `linear`, `llama3` or `yarn`";
+const TYPES: &str = "`default`, `linear`, `dynamic`, `llama3` or `yarn`";
 
 /// Sets `rope.*` and, for Llama 3, the tensor.
 pub(super) fn apply(view: &mut View<'_>, otherwise: f64) -> Result<(), Error> {
@@ -71,6 +71,13 @@ fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Re
             known(scaling, &["factor"])?;
             let factor = need(scaling, "factor")?;
             named(view, "linear", factor);
+            Ok(())
+        }
+        // Frequencies change where a text is longer than the model's context, and only there.
+        "dynamic" => {
+            known(scaling, &["factor", ORIGINAL])?;
+            let factor = need(scaling, "factor")?;
+            named(view, "dynamic", factor);
             Ok(())
         }
         "llama3" => llama3(view, scaling, theta),

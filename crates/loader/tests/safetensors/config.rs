@@ -147,6 +147,14 @@ fn rope_in_both_spellings() {
 }
 
 #[test]
+fn rope_that_changes_beyond_the_context_alone() {
+    let file = opened(json!({ "rope_scaling": { "type": "dynamic", "factor": 2.0 } }));
+    let get = |key: &str| file.metadata.get(&format!("llama.rope.scaling.{key}")).cloned();
+    assert_eq!(get("type"), Some(Value::String("dynamic".to_owned())));
+    assert_eq!(get("factor"), Some(Value::F32(2.0)));
+}
+
+#[test]
 fn rope_of_yarn() {
     let file = opened(json!({
         "max_position_embeddings": 64,
@@ -162,8 +170,9 @@ fn rope_of_yarn() {
 fn rope_that_cannot_be_followed() {
     let rope = |scaling: Json| json!({ "rope_scaling": scaling });
     check(
-        rope(json!({ "type": "dynamic", "factor": 2.0 })),
-        "`type` in `config.json` is `\"dynamic\"`, expected `default`, `linear`, `llama3` or `yarn`",
+        rope(json!({ "type": "su", "factor": 2.0 })),
+        "`type` in `config.json` is `\"su\"`, \
+         expected `default`, `linear`, `dynamic`, `llama3` or `yarn`",
     );
     check(rope(json!({ "type": "linear" })), "`config.json` has no `factor`");
     check(
