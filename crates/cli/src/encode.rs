@@ -43,6 +43,7 @@ impl Encoder {
         mut see: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.bar.set_message(item.name.to_owned());
+        let item = &item.afresh();
         let (rows, a_piece) = (item.rows(), (WEIGHTS / item.cols().max(1)).max(1));
         let begins: Vec<usize> = (0..rows).step_by(a_piece).collect();
         for begins in begins.chunks(self.threads) {

@@ -10,21 +10,47 @@ use std::{
 /// A range of bytes whose owner, a mapped file or a vector, lives as long as any range of it.
 #[derive(Clone)]
 pub struct Bytes {
-    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    owner: Owner,
     range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Owner {
+    There(Arc<dyn AsRef<[u8]> + Send + Sync>),
+    Computed(Arc<Computed>),
+}
+
+/// Makes bytes.
+type Make = dyn Fn() -> Vec<u8> + Send + Sync;
+
+/// What `make` gives, from the first look at it on.
+struct Computed {
+    make: Arc<Make>,
+    made: OnceLock<Vec<u8>>,
 }
 
 impl Bytes {
     /// All of `owner`.
     pub fn new(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
         let range = 0..owner.as_ref().len();
-        Self { owner: Arc::new(owner), range }
+        Self { owner: Owner::There(Arc::new(owner)), range }
     }
 
-    /// `len` bytes that `make` gives when they are first looked at; kept from then on.
+    /// `len` bytes that `make` gives when they are first looked at; kept from then on, as long as
+    /// these or a slice or clone of them live.
     pub(crate) fn computed(len: usize, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let owner = Computed { make: Box::new(make), made: OnceLock::new() };
-        Self { owner: Arc::new(owner), range: 0..len }
+        Self { owner: Owner::Computed(Computed::by(Arc::new(make))), range: 0..len }
+    }
+
+    /// The same bytes, and where they are computed, by themselves: what is computed for them goes
+    /// when they go, so that who passes over a model need not keep all of it.
+    #[must_use]
+    pub(crate) fn afresh(&self) -> Self {
+        let owner = match &self.owner {
+            Owner::There(_) => self.owner.clone(),
+            Owner::Computed(it) => Owner::Computed(Computed::by(Arc::clone(&it.make))),
+        };
+        Self { owner, range: self.range.clone() }
     }
 
     /// How many there are. Nothing is computed for that.
@@ -42,18 +68,13 @@ impl Bytes {
     pub fn slice(&self, range: Range<usize>) -> Self {
         assert!(range.end <= self.len(), "{range:?} of {} bytes", self.len());
         let range = self.range.start + range.start..self.range.start + range.end;
-        Self { owner: Arc::clone(&self.owner), range }
+        Self { owner: self.owner.clone(), range }
     }
 }
 
-struct Computed {
-    make: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    made: OnceLock<Vec<u8>>,
-}
-
-impl AsRef<[u8]> for Computed {
-    fn as_ref(&self) -> &[u8] {
-        self.made.get_or_init(&self.make)
+impl Computed {
+    fn by(make: Arc<Make>) -> Arc<Self> {
+        Arc::new(Self { make, made: OnceLock::new() })
     }
 }
 
@@ -67,7 +88,11 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &(*self.owner).as_ref()[self.range.clone()]
+        let all = match &self.owner {
+            Owner::There(it) => (**it).as_ref(),
+            Owner::Computed(it) => it.made.get_or_init(&*it.make),
+        };
+        &all[self.range.clone()]
     }
 }
 
@@ -102,5 +127,9 @@ mod tests {
         assert_eq!(calls.load(Ordering::Relaxed), 0);
         assert_eq!((&*part, bytes[0]), (&[8, 9][..], 7));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
+        let afresh = part.afresh();
+        assert_eq!((&*afresh, calls.load(Ordering::Relaxed)), (&[8, 9][..], 2));
+        drop(afresh);
+        assert_eq!((&*part, calls.load(Ordering::Relaxed)), (&[8, 9][..], 2));
     }
 }

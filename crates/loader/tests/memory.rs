@@ -1,4 +1,5 @@
-//! T5: the memory that reading a header takes is bounded by four times its bytes and 16 MiB.
+//! T5: the memory that reading a header takes is bounded by four times its bytes and 16 MiB. And
+//! that of quantising, by three times the largest tensor and 1 MiB.
 //!
 //! Its own program, because it counts every allocation there is.
 #![expect(unsafe_code, reason = "a global allocator that counts")]
@@ -9,7 +10,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use loader::{Bytes, Error, ModelFile, gguf, safetensors};
+use loader::{Bytes, Error, ModelFile, gguf, quantise::Conversion, safetensors};
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
@@ -66,6 +67,62 @@ fn main() {
     check("65,536 tensors that are not there", many, false);
     safetensors_headers();
     safetensors_indexes();
+    quantising_fp8();
+}
+
+/// Weights that have to be decoded are in memory one tensor at a time.
+fn quantising_fp8() {
+    const DIM: usize = 512;
+    const LAYERS: usize = 12;
+    let square = |name: &str| (format!("{name}_proj"), DIM * DIM);
+    let parts = ["self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o"].map(square);
+    let wide = ["mlp.gate", "mlp.up", "mlp.down"].map(square);
+    let (mut entries, mut end) = (Vec::new(), 0);
+    let mut add = |name: String, dtype: &str, shape: &[usize], bytes: usize| {
+        entries.push(format!(
+            r#""model.{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{end},{}]}}"#,
+            end + bytes
+        ));
+        end += bytes;
+    };
+    add("embed_tokens.weight".to_owned(), "F32", &[8, DIM], 32 * DIM);
+    add("norm.weight".to_owned(), "F32", &[DIM], 4 * DIM);
+    for layer in 0..LAYERS {
+        for (name, numbers) in parts.iter().chain(&wide) {
+            let name = format!("layers.{layer}.{name}");
+            add(format!("{name}.weight"), "F8_E4M3", &[DIM, DIM], *numbers);
+            add(format!("{name}.weight_scale"), "F32", &[1], 4);
+        }
+        for norm in ["input_layernorm", "post_attention_layernorm"] {
+            add(format!("layers.{layer}.{norm}.weight"), "F32", &[DIM], 4 * DIM);
+        }
+    }
+    let json = format!("{{{}}}", entries.join(","));
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let header = [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &vec![0; end]];
+    fs::write(dir.path().join("model.safetensors"), header.concat()).expect("a file");
+    let config = format!(
+        r#"{{"model_type":"llama","architectures":["LlamaForCausalLM"],"hidden_size":{DIM},
+        "intermediate_size":{DIM},"num_hidden_layers":{LAYERS},"num_attention_heads":8,
+        "num_key_value_heads":8,"vocab_size":8,"max_position_embeddings":64,"rms_norm_eps":1e-5,
+        "tie_word_embeddings":true,"quantization_config":{{"quant_method":"fp8"}}}}"#
+    );
+    fs::write(dir.path().join("config.json"), config).expect("a file");
+    let before = NOW.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let file = ModelFile::open(dir.path(), &[]).expect("it is sound");
+    let mix = "Q8_0".parse().expect("a mix");
+    let conversion = Conversion::new(&file, Some(mix), None).expect("it can be converted");
+    let mut made = 0;
+    for item in &conversion.items {
+        let (item, mut bytes) = (item.afresh(), Vec::new());
+        item.encode(0..item.rows(), &mut bytes).expect("they are numbers");
+        made += bytes.len();
+    }
+    let (peak, largest) = (PEAK.load(Ordering::Relaxed) - before, 2 * DIM * DIM);
+    let allowed = 3 * largest + (1 << 20);
+    eprintln!("quantising FP8: {peak} bytes for {made} of result, {allowed} allowed");
+    assert!(made > allowed && peak <= allowed, "{peak} bytes, {allowed} allowed");
 }
 
 /// The same bound for what a safetensors header becomes.

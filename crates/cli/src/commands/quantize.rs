@@ -140,7 +140,7 @@ fn folder(output: &Path) -> &Path {
     above.unwrap_or(Path::new("."))
 }
 
-fn announced<'a>(it: &Item<'a>) -> Announced<'a> {
+fn announced<'a>(it: &'a Item<'_>) -> Announced<'a> {
     Announced { name: it.name, format: it.format, shape: it.shape(), len: it.len() }
 }
 

@@ -23,7 +23,7 @@ pub struct Conversion<'a> {
 }
 
 /// A tensor and what it is going to be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Item<'a> {
     /// Its name.
     pub name: &'a str,
@@ -31,7 +31,7 @@ pub struct Item<'a> {
     pub format: Format,
     /// The format that its rows are no whole blocks of, where it gets another instead.
     pub instead_of: Option<Format>,
-    source: &'a FileTensor,
+    source: Cow<'a, FileTensor>,
     order: Order,
     importance: Option<&'a [f32]>,
     /// What adapters add to it.
@@ -83,6 +83,7 @@ impl<'a> Conversion<'a> {
             let importance = importance.and_then(|it| it.of(name));
             check_importance(name, source, importance)?;
             let order = order(file, name)?;
+            let source = Cow::Borrowed(source);
             items.push(Item { name, format, instead_of, source, order, importance, low_rank });
         }
         items.sort_by_key(|it| place(it.name));
@@ -134,7 +135,7 @@ impl<'a> Conversion<'a> {
         for item in &self.items {
             // In memory a folder stays a folder, rows stay where its class has them, and adapters
             // stay beside.
-            let item = &Item { order: Order::AsIs, low_rank: &[], ..item.clone_plan() };
+            let item = &Item { order: Order::AsIs, low_rank: &[], ..item.clone() };
             if item.format == item.source.format {
                 continue;
             }
@@ -150,8 +151,17 @@ impl<'a> Conversion<'a> {
 }
 
 impl<'a> Item<'a> {
+    /// The same, by itself: what is computed for its weights goes when it goes.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        let FileTensor { format, shape, parts } = &*self.source;
+        let parts = parts.iter().map(Bytes::afresh).collect();
+        let source = FileTensor { format: *format, shape: shape.clone(), parts };
+        Self { source: Cow::Owned(source), ..self.clone() }
+    }
+
     /// Outermost dimension first.
-    pub fn shape(&self) -> &'a [usize] {
+    pub fn shape(&self) -> &[usize] {
         &self.source.shape
     }
 
@@ -192,7 +202,7 @@ impl<'a> Item<'a> {
     /// If a weight is no number, or not one that the format can hold.
     pub fn encode(&self, rows: Range<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
         if self.format == self.source.format && self.low_rank.is_empty() {
-            rows.for_each(|row| out.extend_from_slice(&self.source_row(self.place_of(row))));
+            rows.for_each(|row| out.extend_from_slice(self.source_row(self.place_of(row))));
             return Ok(());
         }
         let added: Vec<_> = self.low_rank.iter().map(Product::of).collect();
@@ -204,7 +214,7 @@ impl<'a> Item<'a> {
         let mut numbers = vec![0.0; cols];
         for row in rows {
             let place = self.place_of(row);
-            self.source.format.decode_row(&self.source_row(place), &mut numbers);
+            self.source.format.decode_row(self.source_row(place), &mut numbers);
             added.iter().for_each(|it| it.add_row(place, &mut numbers));
             self.check(&numbers)?;
             let from = row / per_matrix * cols;
@@ -243,20 +253,16 @@ impl<'a> Item<'a> {
         }
     }
 
-    fn source_row(&self, row: usize) -> Cow<'a, [u8]> {
+    fn source_row(&self, row: usize) -> &[u8] {
         let len = self.row_bytes(self.source.format);
         let mut at = row * len;
         for part in &self.source.parts {
             if at < part.len() {
-                return Cow::Borrowed(&part[at..at + len]);
+                return &part[at..at + len];
             }
             at -= part.len();
         }
         unreachable!("parts hold all rows")
-    }
-
-    fn clone_plan(&self) -> Self {
-        Item { ..*self }
     }
 }
 

@@ -2,7 +2,7 @@
 //! rows alternate, columns instead of rows.
 //!
 //! Rows are only cut apart. Where numbers have to change places, an expert is put in order when it
-//! is first looked at, and kept in memory from then on.
+//! is first looked at.
 
 use std::ops::Range;
 
@@ -103,61 +103,67 @@ impl Every {
     }
 }
 
-/// Matrices of one shape, one after the other, in one piece.
+/// Matrices of one shape.
 struct Stack {
-    n: usize,
     rows: usize,
     cols: usize,
     format: Format,
-    bytes: Bytes,
+    matrices: Vec<Bytes>,
 }
 
 impl Stack {
     fn of(tensor: FileTensor) -> Option<Self> {
-        let ([n, rows, cols], [bytes]) = (&tensor.shape[..], &tensor.parts[..]) else {
+        let [n, rows, cols] = tensor.shape[..] else { return None };
+        if !(1..=MAX_EXPERTS).contains(&n) || rows == 0 || cols == 0 {
             return None;
+        }
+        let matrices = match &tensor.parts[..] {
+            [all] => {
+                let len = all.len() / n;
+                (0..n).map(|i| all.slice(i * len..(i + 1) * len)).collect()
+            }
+            parts => (parts.len() == n).then(|| parts.to_vec())?,
         };
-        let (n, rows, cols, bytes) = (*n, *rows, *cols, bytes.clone());
-        let fits = (1..=MAX_EXPERTS).contains(&n) && rows > 0 && cols > 0;
-        fits.then_some(Self { n, rows, cols, format: tensor.format, bytes })
+        Some(Self { rows, cols, format: tensor.format, matrices })
     }
 
-    /// Bytes of a matrix.
-    fn matrix(&self) -> usize {
-        self.bytes.len() / self.n
+    /// Bytes of a row.
+    fn row(&self) -> usize {
+        self.matrices[0].len() / self.rows
+    }
+
+    /// A tensor of such matrices.
+    fn of_parts(&self, rows: usize, cols: usize, parts: Vec<Bytes>) -> FileTensor {
+        FileTensor { format: self.format, shape: vec![parts.len(), rows, cols], parts }
     }
 
     /// These rows of each matrix, where they are.
     fn cut(&self, rows: Range<usize>) -> FileTensor {
-        let row = self.matrix() / self.rows;
-        let part = |i: usize| {
-            let begin = i * self.matrix();
-            self.bytes.slice(begin + rows.start * row..begin + rows.end * row)
-        };
-        let parts = (0..self.n).map(part).collect();
-        FileTensor { format: self.format, shape: vec![self.n, rows.len(), self.cols], parts }
+        let part = |it: &Bytes| it.slice(rows.start * self.row()..rows.end * self.row());
+        self.of_parts(rows.len(), self.cols, self.matrices.iter().map(part).collect())
     }
 
     /// These rows of each matrix, put together.
     fn gathered(&self, rows: Every) -> FileTensor {
-        let row = self.matrix() / self.rows;
-        let part = |i: usize| {
-            let matrix = self.bytes.slice(i * self.matrix()..(i + 1) * self.matrix());
+        let row = self.row();
+        let part = |matrix: &Bytes| {
+            let matrix = matrix.clone();
             Bytes::computed(rows.n * row, move || {
+                let matrix = matrix.afresh();
                 rows.iter().flat_map(|r| &matrix[r * row..][..row]).copied().collect()
             })
         };
-        let parts = (0..self.n).map(part).collect();
-        FileTensor { format: self.format, shape: vec![self.n, rows.n, self.cols], parts }
+        self.of_parts(rows.n, self.cols, self.matrices.iter().map(part).collect())
     }
 
     /// These columns of each matrix, as rows; `None` if numbers do not stand by themselves.
     fn transposed(&self, columns: Every) -> Option<FileTensor> {
         let number = self.format.row_bytes(1)?;
         let (rows, cols) = (self.rows, self.cols);
-        let part = |i: usize| {
-            let matrix = self.bytes.slice(i * self.matrix()..(i + 1) * self.matrix());
+        let part = |matrix: &Bytes| {
+            let matrix = matrix.clone();
             Bytes::computed(columns.n * rows * number, move || {
+                let matrix = matrix.afresh();
                 let mut out = Vec::with_capacity(columns.n * rows * number);
                 for c in columns.iter() {
                     for r in 0..rows {
@@ -167,8 +173,7 @@ impl Stack {
                 out
             })
         };
-        let parts = (0..self.n).map(part).collect();
-        Some(FileTensor { format: self.format, shape: vec![self.n, columns.n, rows], parts })
+        Some(self.of_parts(columns.n, rows, self.matrices.iter().map(part).collect()))
     }
 }
 
@@ -206,7 +211,7 @@ mod tests {
         let stack = stack([2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let cut = stack.cut(1..2);
         assert_eq!((&cut.shape[..], numbers(&cut)), (&[2, 1, 2][..], vec![3.0, 4.0, 7.0, 8.0]));
-        assert_eq!(cut.parts[0].as_ptr(), stack.bytes[8..].as_ptr());
+        assert_eq!(cut.parts[0].as_ptr(), stack.matrices[0][8..].as_ptr());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Weights that a checkpoint keeps in fewer bits than their names say: FP8 with scales beside them,
 //! and the 4 bits of GPTQ and AWQ. `quantization_config` in `config.json` says which it is.
 //!
-//! They are decoded when the folder is opened, into formats that there are anyway, and lie in memory
-//! then instead of in the mapped file:
+//! They are decoded when they are first looked at, into formats that there are anyway, and lie in
+//! memory then instead of in the mapped file; who passes over them once keeps one at a time:
 //!
 //! | stored                                             | decoded to | bits a weight      |
 //! |----------------------------------------------------|------------|--------------------|

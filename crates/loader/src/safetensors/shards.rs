@@ -45,10 +45,14 @@ impl Stored {
         Some(numbers)
     }
 
+    /// Whether its numbers are integers of 32 bits.
+    pub(super) fn is_words(&self) -> bool {
+        ["I32", "U32"].iter().any(|it| Some(self.dtype) == Dtype::named(it))
+    }
+
     /// Its numbers, if they are integers of 32 bits.
     pub(super) fn words(&self) -> Option<Vec<u32>> {
-        let is_words = ["I32", "U32"].iter().any(|it| Some(self.dtype) == Dtype::named(it));
-        is_words
+        self.is_words()
             .then(|| self.bytes.as_chunks().0.iter().map(|it| u32::from_le_bytes(*it)).collect())
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn decode(
     let [rows, cols] = weight.shape[..] else {
         return Err(misfit(&format!("{stem}.weight"), &weight, "two dimensions".to_owned()));
     };
-    let [block_rows, block_cols] = match (scale.shape.as_slice(), block) {
+    let block = match (scale.shape.as_slice(), block) {
         ([] | [1] | [1, 1], _) => [rows.max(1), cols.max(1)],
         ([n] | [n, 1], None) if *n == rows => [1, cols.max(1)],
         ([a, b], Some([r, c])) if [*a, *b] == [rows.div_ceil(r), cols.div_ceil(c)] => [r, c],
@@ -50,10 +50,18 @@ pub(super) fn decode(
     };
     let scales =
         scale.numbers().ok_or_else(|| misfit(&name, &scale, "F32, BF16 or F16".to_owned()))?;
+    let bits = weight.bytes;
+    let part = Bytes::computed(2 * rows * cols, move || multiplied(&bits, cols, &scales, block));
+    Ok(FileTensor { format: Format::BF16, shape: weight.shape, parts: vec![part] })
+}
+
+/// Rows of `cols` numbers as `BF16`; a scale for each `block` of rows and columns.
+fn multiplied(bits: &[u8], cols: usize, scales: &[f32], block: [usize; 2]) -> Vec<u8> {
+    let [block_rows, block_cols] = block;
     let across = cols.div_ceil(block_cols);
-    let mut bytes = Vec::with_capacity(2 * rows * cols);
+    let mut bytes = Vec::with_capacity(2 * bits.len());
     let mut numbers = vec![0.0; cols];
-    for (i, row) in weight.bytes.chunks_exact(cols.max(1)).enumerate() {
+    for (i, row) in bits.chunks_exact(cols.max(1)).enumerate() {
         let scales = &scales[i / block_rows * across..][..across];
         for ((row, numbers), scale) in
             row.chunks(block_cols).zip(numbers.chunks_mut(block_cols)).zip(scales)
@@ -62,7 +70,7 @@ pub(super) fn decode(
         }
         bytes.extend(Format::BF16.encode(&numbers));
     }
-    Ok(FileTensor { format: Format::BF16, shape: weight.shape, parts: vec![Bytes::new(bytes)] })
+    bytes
 }
 
 /// The number of these bits.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `Format::MXFP4` has the halves of a block in the nibbles instead of neighbours: the same bits in
-//! another place, and nothing is rounded. The tensor keeps the name `NAME_blocks`.
+//! another place, and nothing is rounded. The tensor keeps the name `NAME_blocks`, and each expert
+//! is a part of it.
 
 use std::collections::BTreeMap;
 
@@ -30,12 +31,22 @@ pub(super) fn decode(rest: &mut BTreeMap<String, Stored>, stem: &str) -> Result<
         let expected = format!("U8 [{experts}, {rows}, {across}]");
         return Err(misfit(&scales_name, &scales, expected));
     }
-    let mut bytes = Vec::with_capacity(17 * scales.bytes.len());
-    for (block, &scale) in blocks.bytes.as_chunks::<16>().0.iter().zip(scales.bytes.iter()) {
+    let n = rows * across;
+    let part = |i: usize| {
+        let blocks = blocks.bytes.slice(16 * n * i..16 * n * (i + 1));
+        let scales = scales.bytes.slice(n * i..n * (i + 1));
+        Bytes::computed(17 * n, move || joined(&blocks, &scales))
+    };
+    let (format, shape) = (Format::MXFP4, vec![experts, rows, 32 * across]);
+    Ok(FileTensor { format, shape, parts: (0..experts).map(part).collect() })
+}
+
+fn joined(blocks: &[u8], scales: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(17 * scales.len());
+    for (block, &scale) in blocks.as_chunks::<16>().0.iter().zip(scales) {
         let code = |i: usize| block[i / 2] >> (i % 2 * 4) & 0xf;
         bytes.push(scale);
         bytes.extend((0..16).map(|i| code(i) | code(i + 16) << 4));
     }
-    let (format, shape) = (Format::MXFP4, vec![experts, rows, 32 * across]);
-    Ok(FileTensor { format, shape, parts: vec![Bytes::new(bytes)] })
+    bytes
 }
