@@ -26,13 +26,15 @@ struct Other {
 }
 
 impl Site {
-    /// Finds the folders and reads the settings file, if there is one.
+    /// Finds the folders, and reads the settings file and the user's own catalogue where they are.
     ///
     /// # Errors
     ///
-    /// If there is no home folder, or the file has what no flag is called.
+    /// If there is no home folder, the settings have what no flag is called, or something in the
+    /// catalogue is wrong.
     pub(crate) fn find() -> Result<Self, store::Error> {
         let home = Home::find()?;
+        store::catalogue::take_in(&home)?;
         let text = store::Settings::read(&home.settings())?;
         let flags = Settings::augment_args(Command::new("settings"));
         let mut names: Vec<_> = flags.get_arguments().filter_map(|it| it.get_long()).collect();

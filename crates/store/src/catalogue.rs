@@ -1,30 +1,29 @@
-//! The catalogue: what published GGUF files lack or have wrong, and what is true instead.
+//! The catalogue: what is known of models by name, and what published files lack or have wrong.
 //!
-//! One TOML file a family in `models/`, compiled in. Each names a model by its exact shape, and
-//! where the truth is written down:
+//! One TOML file a family in `models/`, compiled in and read once. [`listed()`] has models by name:
+//! who made them, under which licence, where they are; [`corrections()`] are of model files, by
+//! shape.
 //!
-//! ```text
-//! [[model]]
-//! name = "Falcon 2 11B"
-//! source = "https://…/config.json"
-//! absent = ["…"]                            optional: keys that it must not have
-//! [model.shape]                             all of them must be so
-//! "general.architecture" = "falcon"
-//! "falcon.block_count" = 60
-//! "tokenizer.ggml.tokens" = 65024           of a list, how many
-//! [[model.correction]]
-//! set = "falcon.context_length=u32:8192"    as in `--override-kv`
-//! instead_of = 2048                         optional: the wrong value; without it, if it has none
-//! why = "…"
-//! ```
-//!
-//! Nothing is concluded from names. Folders of safetensors are never corrected: their `config.json`
-//! is the truth itself.
+//! What the user's own `catalogue.toml`, beside the settings, lists in the same form takes the place
+//! of what has that name here, or is added. [`take_in`] reads it, once in the life of a process.
 
-use std::collections::BTreeMap;
+mod corrections;
+mod file;
+mod flaw;
+mod listed;
 
-use loader::{Array, Container, Metadata, ModelFile, Override, Value};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{
+    collections::HashSet,
+    fs,
+    io::ErrorKind,
+    sync::{LazyLock, OnceLock},
+};
+
+pub use corrections::{Correction, corrections, corrections_of};
+pub use flaw::Flaw;
+pub use listed::{Listed, Openness};
+
+use crate::{Error, Home, name::RepoId};
 
 /// The files of `models/`.
 const FAMILIES: &[(&str, &str)] = &[
@@ -32,116 +31,130 @@ const FAMILIES: &[(&str, &str)] = &[
     ("deepseek", include_str!("../../../models/deepseek.toml")),
     ("falcon", include_str!("../../../models/falcon.toml")),
     ("gemma", include_str!("../../../models/gemma.toml")),
+    ("gpt-oss", include_str!("../../../models/gpt-oss.toml")),
+    ("granite", include_str!("../../../models/granite.toml")),
     ("llama", include_str!("../../../models/llama.toml")),
     ("mistral", include_str!("../../../models/mistral.toml")),
+    ("olmo", include_str!("../../../models/olmo.toml")),
     ("phi", include_str!("../../../models/phi.toml")),
     ("qwen", include_str!("../../../models/qwen.toml")),
+    ("smollm", include_str!("../../../models/smollm.toml")),
+    ("stablelm", include_str!("../../../models/stablelm.toml")),
+    ("tinyllama", include_str!("../../../models/tinyllama.toml")),
 ];
 
-/// A key of a model file that is to be read otherwise than the file has it.
+/// What the user's own file made of the built-in catalogue.
+static TAKEN_IN: OnceLock<Catalogue> = OnceLock::new();
+
+/// Models by name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Correction {
-    /// The model that has this shape.
-    pub model: String,
-    /// What to read.
-    pub set: Override,
-    /// What the files have.
-    pub why: String,
-    /// Where the truth is written down: a URL.
-    pub source: String,
+pub struct Catalogue {
+    all: Vec<Listed>,
 }
 
-/// What is to be corrected in `file` as it is, before anybody overrode anything.
-pub fn corrections(file: &ModelFile) -> Vec<Correction> {
-    match file.container {
-        Container::Gguf { .. } => corrections_of(&file.metadata),
-        Container::Safetensors => Vec::new(),
+/// The model that is called `name`, as this process knows it.
+pub fn listed(name: &str) -> Option<Listed> {
+    in_force().listed(name).cloned()
+}
+
+/// The model that a repository of a hub has, as this process knows it.
+pub fn by_repository(repository: &RepoId) -> Option<Listed> {
+    in_force().by_repository(repository).cloned()
+}
+
+/// All models, as this process knows them.
+pub fn all() -> Vec<Listed> {
+    in_force().all().to_vec()
+}
+
+/// From now on, this process knows what the user's own file lists. The first call counts.
+///
+/// # Errors
+///
+/// As [`Catalogue::of`].
+pub fn take_in(home: &Home) -> Result<(), Error> {
+    if let Some(own) = own(home)? {
+        TAKEN_IN.get_or_init(|| Catalogue::built_in().under(own));
     }
+    Ok(())
 }
 
-/// The same for the metadata of a GGUF file.
-pub fn corrections_of(metadata: &Metadata) -> Vec<Correction> {
-    let fits = |it: &Model| it.fits(metadata);
-    models().filter(fits).flat_map(|it| it.corrections(metadata)).collect()
+fn in_force() -> &'static Catalogue {
+    TAKEN_IN.get().unwrap_or_else(Catalogue::built_in)
 }
 
-/// All models of the catalogue.
-fn models() -> impl Iterator<Item = Model> {
-    FAMILIES.iter().flat_map(|(name, text)| match toml::from_str::<Family>(text) {
-        Ok(family) => family.model,
-        Err(error) => panic!("a test reads every file of the catalogue, `{name}` too: {error}"),
+/// What the user's own file lists, if there is one.
+fn own(home: &Home) -> Result<Option<Vec<Listed>>, Error> {
+    let path = home.catalogue();
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(Error::io("read the catalogue", &path))?,
+    };
+    file::of_user(&text).map(Some).map_err(|file::Bad { at, flaw }| {
+        let line = 1 + text.get(..at).unwrap_or("").matches('\n').count();
+        Error::Catalogue { path, line, flaw }
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Family {
-    model: Vec<Model>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Model {
-    name: String,
-    source: String,
-    #[serde(default)]
-    absent: Vec<String>,
-    shape: BTreeMap<String, Fact>,
-    correction: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    #[serde(deserialize_with = "parsed")]
-    set: Override,
-    instead_of: Option<Fact>,
-    why: String,
-}
-
-/// What a value is to be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Fact {
-    Whole(u64),
-    Real(f64),
-    Text(String),
-}
-
-impl Model {
-    fn fits(&self, metadata: &Metadata) -> bool {
-        let is = |(key, fact): (&String, &Fact)| metadata.get(key).is_some_and(|it| fact.is(it));
-        self.shape.iter().all(is) && self.absent.iter().all(|key| metadata.get(key).is_none())
+impl Catalogue {
+    /// What is compiled in.
+    pub fn built_in() -> &'static Self {
+        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
+            let read = |(name, text): &(&str, &str)| {
+                file::of_family(text).unwrap_or_else(|bad| {
+                    panic!("a test reads every file of the catalogue, `{name}` too: {}", bad.flaw)
+                })
+            };
+            Catalogue { all: FAMILIES.iter().flat_map(read).collect() }
+        });
+        &BUILT_IN
     }
 
-    fn corrections(self, metadata: &Metadata) -> impl Iterator<Item = Correction> {
-        let Self { name, source, correction, .. } = self;
-        let needed = |it: &Entry| match (metadata.get(&it.set.key), &it.instead_of) {
-            (found, None) => found.is_none(),
-            (found, Some(wrong)) => found.is_some_and(|it| wrong.is(it)),
-        };
-        correction.into_iter().filter(needed).map(move |Entry { set, why, .. }| Correction {
-            model: name.clone(),
-            set,
-            why,
-            source: source.clone(),
+    /// What is compiled in, and in its place or beside it what the user's own file lists.
+    ///
+    /// # Errors
+    ///
+    /// If there is such a file and it cannot be read, or something in it is wrong.
+    pub fn of(home: &Home) -> Result<Self, Error> {
+        Ok(match own(home)? {
+            Some(own) => Self::built_in().under(own),
+            None => Self::built_in().clone(),
         })
     }
-}
 
-impl Fact {
-    fn is(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Whole(n), Value::Array(Array::String(list))) => *n == list.len() as u64,
-            (Self::Whole(n), value) => value.as_u64() == Some(*n),
-            (Self::Real(x), value) => value.as_f64() == Some(*x),
-            (Self::Text(text), value) => value.as_str() == Some(text),
-        }
+    /// The model that is called `name`, whatever the case.
+    pub fn listed(&self, name: &str) -> Option<&Listed> {
+        let name = name.strip_suffix(":latest").unwrap_or(name);
+        self.all.iter().find(|it| it.names().any(|it| it.eq_ignore_ascii_case(name)))
     }
-}
 
-fn parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Override, D::Error> {
-    String::deserialize(from)?.parse().map_err(D::Error::custom)
+    /// The model that a repository of a hub has. Hubs take repositories that differ in case alone
+    /// for one.
+    pub fn by_repository(&self, repository: &RepoId) -> Option<&Listed> {
+        let is = |it: &RepoId| {
+            it.organisation().eq_ignore_ascii_case(repository.organisation())
+                && it.name().eq_ignore_ascii_case(repository.name())
+        };
+        self.all.iter().find(|it| it.repositories().any(is))
+    }
+
+    /// All models: the user's own first, then family by family.
+    pub fn all(&self) -> &[Listed] {
+        &self.all
+    }
+
+    /// `own`, and of the rest what is not called like one of them.
+    fn under(&self, own: Vec<Listed>) -> Self {
+        let own_names: HashSet<String> =
+            own.iter().flat_map(Listed::names).map(str::to_ascii_lowercase).collect();
+        let is_free = |name: &String| !own_names.contains(&name.to_ascii_lowercase());
+        let rest = self.all.iter().filter(|it| is_free(&it.name)).cloned().map(|mut it| {
+            it.aliases.retain(is_free);
+            it
+        });
+        let rest: Vec<_> = rest.collect();
+        Self { all: [own, rest].concat() }
+    }
 }
 
 #[cfg(test)]

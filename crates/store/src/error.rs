@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::ChatName;
+use crate::{ChatName, catalogue::Flaw};
 
 /// What went wrong below Ingle's folder.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum Error {
         line: usize,
         /// What the TOML reader says of it.
         reason: String,
+    },
+    /// The user's own catalogue is not what it should be.
+    #[error("catalogue `{}`, line {line}: {flaw}", path.display())]
+    Catalogue {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        flaw: Flaw,
     },
     /// A chat's name could lead out of the chats folder, or is no name at all.
     #[error(
@@ -86,6 +96,9 @@ impl Error {
                 let names: Vec<_> = latest.iter().map(|it| format!("`{it}`")).collect();
                 Some(format!("the latest are {}", names.join(", ")))
             }
+            Self::Catalogue { .. } => Some(
+                "mend it, or move it away: without it, the built-in catalogue holds".to_owned(),
+            ),
             Self::NewerChat { .. } => Some("a newer `ingle` opens it".to_owned()),
             _ => None,
         }

@@ -46,6 +46,11 @@ impl Home {
         self.config.join("settings.toml")
     }
 
+    /// What the user adds to the catalogue of models.
+    pub fn catalogue(&self) -> PathBuf {
+        self.config.join("catalogue.toml")
+    }
+
     /// The lines typed at the prompt, newest last.
     pub fn history(&self) -> PathBuf {
         self.data.join("history")

@@ -1,11 +1,11 @@
-//! What Ingle keeps on disk: where that is, settings, saved chats, line history; and the catalogue,
-//! which knows what published model files lack. No network.
+//! What Ingle keeps on disk: where that is, settings, saved chats, line history, the library of
+//! models; and the catalogue, which knows models by name and what their files lack. No network.
 //!
 //! Only the chats folder and the line history hold what people wrote; both are private to the
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
 #![forbid(unsafe_code)]
 
-mod catalogue;
+pub mod catalogue;
 mod chats;
 pub mod digest;
 pub mod disk;

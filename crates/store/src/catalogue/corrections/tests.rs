@@ -1,4 +1,4 @@
-//! The files are sound, and only what has exactly a model's shape is corrected.
+//! What is to be corrected is sound, and only what has exactly a model's shape is corrected.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -26,7 +26,7 @@ fn value(key: &str, fact: &Fact) -> Value {
     }
 }
 
-fn named(name: &str) -> Model {
+fn named(name: &str) -> &'static Model {
     models().find(|it| it.name == name).expect("it is in the catalogue")
 }
 
@@ -34,17 +34,6 @@ fn named(name: &str) -> Model {
 fn set(metadata: &Metadata) -> Vec<String> {
     let text = |it: Correction| format!("{}={:?}", it.set.key, it.set.value);
     corrections_of(metadata).into_iter().map(text).collect()
-}
-
-#[test]
-fn every_family_file_is_compiled_in() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-    let files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    let files = files.filter(|it| it.extension().is_some_and(|it| it == "toml"));
-    let found: BTreeSet<String> =
-        files.map(|it| it.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    let known: BTreeSet<String> = FAMILIES.iter().map(|it| it.0.to_owned()).collect();
-    assert_eq!(found, known);
 }
 
 #[test]
@@ -121,7 +110,7 @@ fn the_engine_takes_what_is_corrected() {
         file.set(format!("{architecture}.vocab_size"), Value::U32(256));
         file.set(format!("{architecture}.context_length"), Value::U32(4096));
         file.set(format!("{architecture}.attention.layer_norm_rms_epsilon"), Value::F32(1e-6));
-        for (key, value) in metadata(&model).iter() {
+        for (key, value) in metadata(model).iter() {
             file.set(key, value.clone());
         }
         for Entry { set, .. } in &model.correction {
@@ -140,7 +129,7 @@ fn the_engine_takes_what_is_corrected() {
 #[test]
 fn each_shape_is_corrected_as_its_own_model_alone() {
     for model in models() {
-        let found = corrections_of(&metadata(&model));
+        let found = corrections_of(&metadata(model));
         let ours = found.iter().filter(|it| it.model == model.name).count();
         let always = model.correction.iter().filter(|it| it.instead_of.is_none()).count();
         assert_eq!((ours, found.len()), (always, always), "{}", model.name);
@@ -151,7 +140,7 @@ fn each_shape_is_corrected_as_its_own_model_alone() {
 fn another_shape_is_not_corrected() {
     for model in models() {
         for key in model.shape.keys() {
-            let mut other = metadata(&model);
+            let mut other = metadata(model);
             let changed = match &model.shape[key] {
                 Fact::Whole(n) => Fact::Whole(n + 1),
                 Fact::Real(x) => Fact::Real(x + 1.0),
@@ -163,7 +152,7 @@ fn another_shape_is_not_corrected() {
             assert_eq!(set(&other), [""; 0], "{} without `{key}`", model.name);
         }
         for key in &model.absent {
-            let mut other = metadata(&model);
+            let mut other = metadata(model);
             other.insert(key, Value::String("yarn".to_owned()));
             assert_eq!(set(&other), [""; 0], "{} with `{key}`", model.name);
         }
@@ -172,7 +161,7 @@ fn another_shape_is_not_corrected() {
 
 #[test]
 fn what_the_file_says_stands_unless_it_is_the_known_wrong_value() {
-    let mut falcon = metadata(&named("Falcon 2 11B"));
+    let mut falcon = metadata(named("Falcon 2 11B"));
     let context = "falcon.context_length";
     let base = "falcon.rope.freq_base=F32(500042.0)";
     falcon.insert(context, Value::U32(2048));
@@ -186,7 +175,7 @@ fn what_the_file_says_stands_unless_it_is_the_known_wrong_value() {
 #[test]
 fn scores_of_gemma_27b_are_scaled_with_the_width_of_a_share() {
     for (model, share) in [("Gemma 2 27B", 144.0_f64), ("Gemma 3 27B", 168.0)] {
-        let found = corrections_of(&metadata(&named(model)));
+        let found = corrections_of(&metadata(named(model)));
         let scale = found.iter().find(|it| it.set.key.ends_with("attention.scale"));
         let expected = Value::F32(share.sqrt().recip() as f32);
         assert_eq!(scale.expect("a scale").set.value, expected, "{model}");
@@ -197,7 +186,7 @@ fn scores_of_gemma_27b_are_scaled_with_the_width_of_a_share() {
 fn a_gguf_file_is_corrected() {
     let model = named("Mistral 7B v0.1");
     let mut file = Writer::new();
-    for (key, value) in metadata(&model).iter() {
+    for (key, value) in metadata(model).iter() {
         file.set(key, value.clone());
     }
     let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
