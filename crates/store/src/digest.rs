@@ -48,13 +48,15 @@ impl Sha256Hex {
         let (mut hash, mut size) = (Sha256::new(), 0);
         let mut piece = vec![0; 1 << 20];
         loop {
-            match from.read(&mut piece)? {
-                0 => return Ok((Self(hash.finalize().into()), size)),
-                n => {
+            match from.read(&mut piece) {
+                Ok(0) => return Ok((Self(hash.finalize().into()), size)),
+                Ok(n) => {
                     hash.update(&piece[..n]);
                     size += n as u64;
                     each(n)?;
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -87,6 +87,30 @@ impl Name {
         Ok(Self { publisher: repo.organisation.clone(), model: repo.name.clone(), variant })
     }
 
+    /// A model that nobody published.
+    ///
+    /// # Errors
+    ///
+    /// If a part is no file name on every system.
+    pub fn local(model: &str, variant: &str) -> Result<Self, NameError> {
+        format!("{model}:{variant}").parse()
+    }
+
+    /// Another variant of the same model.
+    ///
+    /// # Errors
+    ///
+    /// If it is no file name on every system.
+    pub fn with_variant(&self, variant: &str) -> Result<Self, NameError> {
+        let flaw = |why| NameError { found: shortened(variant), kind: "a variant", why };
+        Ok(Self { variant: variant.parse().map_err(flaw)?, ..self.clone() })
+    }
+
+    /// Whether it is one of this repository's.
+    pub fn is_of(&self, repository: &RepoId) -> bool {
+        self.publisher == repository.organisation && self.model == repository.name
+    }
+
     /// Who published it; `local` where nobody did.
     pub fn publisher(&self) -> &str {
         &self.publisher.0
@@ -102,9 +126,14 @@ impl Name {
         &self.variant.0
     }
 
+    /// Publisher, model and variant.
+    pub fn parts(&self) -> [&str; 3] {
+        [self.publisher(), self.model(), self.variant()]
+    }
+
     /// `publisher/model/variant`, below the library.
     pub fn path(&self) -> PathBuf {
-        [self.publisher(), self.model(), self.variant()].iter().collect()
+        self.parts().iter().collect()
     }
 
     /// What a file system that ignores case takes it for.
@@ -215,6 +244,19 @@ impl<'de> Deserialize<'de> for RepoId {
     }
 }
 
+/// Whether `text` can be a part of a name.
+pub(crate) fn is_part(text: &str) -> bool {
+    text.parse::<Part>().is_ok()
+}
+
+/// The part of a name that is nearest to `text`; none if nothing of it can stay.
+pub(crate) fn nearest_part(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let text: String = text.chars().map(|c| if plain(c) { c } else { '-' }).take(MAX).collect();
+    let text = text.trim_start_matches(['.', '-']).trim_end_matches(['.', '-']);
+    is_part(text).then(|| text.to_owned())
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(120).collect()
 }
@@ -263,6 +305,46 @@ mod tests {
             check(bad, None);
         }
         check(&"a".repeat(MAX + 1), None);
+    }
+
+    #[test]
+    fn a_text_becomes_the_part_that_is_nearest() {
+        for (text, part) in [
+            ("Qwen2.5 7B (chat)", Some("Qwen2.5-7B--chat")),
+            ("..a..", Some("a")),
+            ("é", None),
+            ("con", None),
+        ] {
+            assert_eq!(nearest_part(text).as_deref(), part, "{text}");
+        }
+    }
+
+    #[test]
+    fn t16_names_that_are_no_file_names() {
+        let long = "x".repeat(300);
+        for bad in [
+            "..",
+            "/etc",
+            "C:x",
+            r"\\host\s",
+            "a\0b",
+            "a.",
+            "a ",
+            "CON",
+            "nul",
+            "m\u{e9}l",
+            "me\u{301}l",
+            &long,
+        ] {
+            assert!(!is_part(bad), "{bad:?}");
+            assert!(format!("{bad}/m:v").parse::<Name>().is_err(), "{bad:?}");
+            assert!(format!("p/{bad}:v").parse::<Name>().is_err(), "{bad:?}");
+            assert!(format!("p/m:{bad}").parse::<Name>().is_err(), "{bad:?}");
+            assert!(format!("{bad}/m").parse::<RepoId>().is_err(), "{bad:?}");
+        }
+        let [a, b] = ["Org/M:Q", "org/m:q"].map(|it| it.parse::<Name>().unwrap());
+        assert_ne!(a, b);
+        assert_eq!(a.fold_key(), b.fold_key());
     }
 
     #[test]
