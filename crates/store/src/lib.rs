@@ -14,6 +14,7 @@ mod home;
 pub mod library;
 pub mod name;
 mod private;
+pub mod reference;
 mod settings;
 
 pub use catalogue::{Correction, corrections, corrections_of};
