@@ -6,36 +6,56 @@
 //!     Llama-3.2-3B-Instruct-Q4_K_M.gguf
 //!     LICENSE.txt
 //!     manifest.json                                  what it consists of, by size and SHA-256
+//!     verified.json                                  when its files were last found to be that
 //!   .partial/…the same path…/                        a model that is being made; goes on from there
+//!   .partial/.removed/                               what is being removed, until its bytes are gone
+//!   .partial/*.lock                                  held by who makes or removes a model
 //! ```
 //!
 //! A model appears by one rename of its folder, after all its bytes are on the disk and have the
 //! digests that the manifest says; a model goes by one rename, too. So a reader sees it whole or
-//! not at all, whatever happens to the writer.
+//! not at all, whatever happens to the writer, and needs no lock: a library may lie on a disk that
+//! is read only. Below the library's own folder no link is followed.
+//!
+//! `entries` reads the library, `staging` and `remove` change it, `verify`, `mark` and `open` hold
+//! a model against its manifest.
 
+mod entries;
 mod error;
 mod manifest;
+mod mark;
+mod open;
+mod remove;
 mod staging;
+mod verify;
 
 use std::{
-    fs,
-    io::{self, ErrorKind},
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
-    process,
 };
 
+pub use entries::{Found, Resolved};
 pub use error::Error;
 pub use manifest::{Facts, FileName, Manifest, Origin, StoredFile, Unreadable, VERSION};
+pub use mark::Look;
 pub use staging::Staging;
+pub use verify::{Fault, Flaw, Watch, digest_of};
 
 use crate::{disk::Disk, name::Name};
 
 /// The file beside a model's files that says what they are.
 pub const MANIFEST: &str = "manifest.json";
+/// The file beside it that says when they were last verified.
+const MARK: &str = "verified.json";
 /// The folder of what is not whole yet.
 const PARTIAL: &str = ".partial";
 /// The folder in it of what is being removed.
 const REMOVED: &str = ".removed";
+/// The file in it that is locked while a model appears or goes.
+const LOCK: &str = ".lock";
+/// Bytes of the longest manifest that is read: of some ten thousand files.
+const MAX_MANIFEST: u64 = 16 << 20;
 
 /// A folder of models.
 #[derive(Clone, Debug)]
@@ -73,14 +93,11 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// If its manifest cannot be read, is none, or is of another name.
+    /// If its manifest cannot be read, is none, or is of another name; if a link lies in the way.
     pub fn find(&self, name: &Name) -> Result<Option<Entry>, Error> {
-        let folder = self.root.join(name.path());
+        let folder = self.folder(name)?;
         let path = folder.join(MANIFEST);
-        let text = match fs::read(&path) {
-            Err(error) if absent(&error) => return Ok(None),
-            text => text.map_err(Error::io("read", &path))?,
-        };
+        let Some(text) = small_file(&path)? else { return Ok(None) };
         let manifest =
             Manifest::read(&text).map_err(|why| Error::Manifest { path: path.clone(), why })?;
         match manifest.name == *name {
@@ -89,53 +106,73 @@ impl Library {
         }
     }
 
-    /// Takes the model `name` out of the library, if it is there: it is gone by one rename, and its
-    /// bytes after that. Files that another program keeps stay.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub fn take_away(&self, name: &Name) -> Result<bool, Error> {
-        let folder = self.root.join(name.path());
-        match fs::symlink_metadata(&folder) {
-            Err(error) if absent(&error) => return Ok(false),
-            found => found.map_err(Error::io("read", &folder))?,
-        };
-        let above = self.root.join(PARTIAL).join(REMOVED);
-        self.disk.make_folder(&above).map_err(Error::io("make the folder", &above))?;
-        let grave = free(&above);
-        self.disk.rename(&folder, &grave).map_err(Error::io("remove", &folder))?;
-        self.remove_tree(&grave)?;
-        Ok(true)
-    }
-
-    /// Removes a folder with all that is in it; links are removed, not followed.
-    fn remove_tree(&self, folder: &Path) -> Result<(), Error> {
-        let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-        for entry in entries {
-            let entry = entry.map_err(Error::io("read", folder))?;
-            match entry.file_type().map_err(Error::io("read", entry.path()))?.is_dir() {
-                true => self.remove_tree(&entry.path())?,
-                false => self
-                    .disk
-                    .remove_file(&entry.path())
-                    .map_err(Error::io("remove", entry.path()))?,
-            }
-        }
-        self.disk.remove_folder(folder).map_err(Error::io("remove", folder))
-    }
-
     /// A place to make the model `name` in, or to go on making it; nobody else does meanwhile.
     ///
     /// # Errors
     ///
-    /// If another process is making it, or the system refuses.
+    /// If another process is making or removing it, there is a model whose name differs in case
+    /// alone, or the system refuses.
     pub fn stage(&self, name: &Name) -> Result<Staging, Error> {
         Staging::begin(self, name)
+    }
+
+    /// Where the model `name` is or would be.
+    fn folder(&self, name: &Name) -> Result<PathBuf, Error> {
+        refuse_links(&self.root, &name.path())?;
+        Ok(self.root.join(name.path()))
+    }
+
+    /// Nobody else makes, replaces or removes the model `name` while the result is kept.
+    fn claim(&self, name: &Name) -> Result<File, Error> {
+        let file = format!("{}.lock", name.parts().join("~").to_ascii_lowercase());
+        let (path, lock) = self.lock_file(&file)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { name: name.clone() }),
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+        }
+        self.sweep();
+        Ok(lock)
+    }
+
+    /// No model appears or goes elsewhere while the result is kept: for moments, not for downloads.
+    fn alone(&self) -> Result<File, Error> {
+        let (path, lock) = self.lock_file(LOCK)?;
+        lock.lock().map_err(Error::io("lock", path))?;
+        Ok(lock)
+    }
+
+    fn lock_file(&self, name: &str) -> Result<(PathBuf, File), Error> {
+        let folder = self.root.join(PARTIAL);
+        self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
+        let path = folder.join(name);
+        let file = self.disk.reopen(&path).and_then(|it| it.file().try_clone());
+        let file = file.map_err(Error::io("write", &path))?;
+        Ok((path, file))
+    }
+
+    /// An error if there is a model, or a folder of models, whose name differs from this in case
+    /// alone: on some disks, the two would be one.
+    fn refuse_twin(&self, name: &Name) -> Result<(), Error> {
+        let mut folder = self.root.clone();
+        for part in name.parts() {
+            let twin = names_in(&folder)?;
+            let twin = twin.into_iter().find(|it| it != part && it.eq_ignore_ascii_case(part));
+            if let Some(twin) = twin {
+                return Err(Error::Twin { name: name.clone(), found: folder.join(twin) });
+            }
+            folder.push(part);
+        }
+        Ok(())
     }
 }
 
 impl Entry {
+    /// What it is called.
+    pub fn name(&self) -> &Name {
+        &self.manifest.name
+    }
+
     /// The folder that the files lie in.
     pub fn files(&self) -> &Path {
         self.manifest.root.as_deref().unwrap_or(&self.folder)
@@ -148,19 +185,93 @@ impl Entry {
             None => self.files().to_owned(),
         }
     }
+
+    /// Whether another program keeps its files.
+    pub fn is_adopted(&self) -> bool {
+        self.manifest.root.is_some()
+    }
 }
 
-/// A name in `folder` that nothing has.
-fn free(folder: &Path) -> PathBuf {
-    let names = (0_u64..).map(|nth| folder.join(format!("{}-{nth}", process::id())));
-    let taken = |it: &PathBuf| fs::symlink_metadata(it).is_ok();
-    names
-        .into_iter()
-        .find(|it| !taken(it))
-        .expect("a folder holds fewer files than there are numbers")
+/// An error if a part of `path`, from below `base` on, is a link: it could lead anywhere.
+fn refuse_links(base: &Path, path: &Path) -> Result<(), Error> {
+    let mut at = base.to_owned();
+    for part in path {
+        at.push(part);
+        match fs::symlink_metadata(&at) {
+            Ok(found) if found.is_symlink() => return Err(Error::Link { path: at }),
+            Err(error) if !absent(&error) => return Err(Error::io("read", at)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Names in a folder, sorted; none if it is not there.
+fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if absent(&error) => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io("read the folder", folder))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read the folder", folder))?;
+        // A name that is no Unicode is none of ours.
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The bytes of a manifest or a mark; nothing where there is none.
+fn small_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let read = || -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = plain_file(path, Links::Refused)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MAX_MANIFEST + 1).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    };
+    match read() {
+        Err(error) if absent(&error) => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+        Ok(None) => Err(Error::Link { path: path.to_owned() }),
+        Ok(Some(bytes)) if bytes.len() as u64 > MAX_MANIFEST => {
+            Err(Error::TooLong { path: path.to_owned(), limit: MAX_MANIFEST })
+        }
+        Ok(Some(bytes)) => Ok(Some(bytes)),
+    }
+}
+
+/// What is done about a link in the place of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Links {
+    /// Of a model that another program keeps: the Hugging Face cache is made of them.
+    Followed,
+    Refused,
+}
+
+/// Opens a file to read it; nothing if it is a folder, a pipe or a link that is not to be followed.
+fn plain_file(path: &Path, links: Links) -> io::Result<Option<File>> {
+    let found = match links {
+        Links::Followed => fs::metadata(path)?,
+        Links::Refused => fs::symlink_metadata(path)?,
+    };
+    // Before it is opened: opening a pipe would wait for somebody to write into it.
+    if !found.is_file() {
+        return Ok(None);
+    }
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    if links == Links::Refused {
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    }
+    options.open(path).map(Some)
 }
 
 /// Whether it says that there is no such file or folder.
 fn absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
+
+#[cfg(test)]
+mod tests;

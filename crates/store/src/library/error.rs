@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::Unreadable;
+use super::{Fault, Unreadable};
 use crate::name::Name;
 
 /// What went wrong with the library.
@@ -63,18 +63,105 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A link where the library has a folder or a file of its own.
+    #[error("`{}` is a link, or no file; expected a file or folder of the library", path.display())]
+    Link {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Something else in the place of a file.
+    #[error("`{}` is no file", path.display())]
+    NotAFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A manifest that is longer than any should be.
+    #[error("`{}` has more than {limit} bytes, expected a manifest", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// A folder that is where a model would be, and none is in it.
+    #[error("`{}` holds no `manifest.json`", folder.display())]
+    NoManifest {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder of a model is called what no model is called.
+    #[error("`{}` is no place of a model", folder.display())]
+    Place {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A name that some disks cannot tell from another.
+    #[error("`{name}` differs in case alone from `{}`", found.display())]
+    Twin {
+        /// The name.
+        name: Name,
+        /// What is there.
+        found: PathBuf,
+    },
+    /// There is a model of that name.
+    #[error("there is a model `{name}` already")]
+    Exists {
+        /// The name.
+        name: Name,
+    },
+    /// A model is not what its manifest says.
+    #[error(
+        "`{name}` is not what its manifest says: {}",
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Damaged {
+        /// Which model.
+        name: Name,
+        /// What is wrong with it.
+        faults: Vec<Fault>,
+    },
+    /// The loader refused a model.
+    #[error("cannot load `{name}`")]
+    Load {
+        /// Which model.
+        name: Name,
+        /// Why.
+        source: loader::Error,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped before it was done")]
+    Stopped,
 }
 
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        match self {
+        Some(match self {
             Self::Manifest { why: Unreadable::Newer { .. }, .. } => {
-                Some("a newer `ingle` reads it".to_owned())
+                "a newer `ingle` reads it".to_owned()
             }
-            Self::Busy { .. } => Some("wait until it is done, or end it".to_owned()),
-            _ => None,
-        }
+            Self::Manifest { .. } | Self::OtherName { .. } | Self::TooLong { .. } => {
+                "get the model again, or move its folder out of the library".to_owned()
+            }
+            Self::Io { source, .. } => of_system(source.kind())?.to_owned(),
+            Self::Busy { .. } => "wait until it is done, or end it".to_owned(),
+            Self::Link { .. } => "put what it leads to in its place".to_owned(),
+            Self::NoManifest { .. } | Self::Place { .. } => {
+                "a model lies in `publisher/model/variant` below the library; move it out"
+                    .to_owned()
+            }
+            Self::Twin { .. } => "spell it as what is there, or give it another name".to_owned(),
+            Self::Exists { name } => format!("`ingle rm {name}` removes it"),
+            Self::Damaged { name, .. } => {
+                format!("`ingle rm {name}`, and get it again; `ingle verify {name}` says more")
+            }
+            Self::Size { found: None, .. } => {
+                "what keeps it may have removed it, or its disk is not there".to_owned()
+            }
+            Self::Size { .. } => "it is damaged: remove the model, and get it again".to_owned(),
+            Self::Load { source, .. } => source.hint()?,
+            Self::Unnamed { .. } | Self::NotAFile { .. } | Self::Stopped => return None,
+        })
     }
 
     /// For `map_err`: `action` on `path` was refused.
@@ -84,5 +171,18 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What to do where the system refuses for this reason.
+fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match kind {
+        StorageFull => Some("make room on that disk, then say it again: what is done is kept"),
+        ReadOnlyFilesystem => {
+            Some("models can be run from a disk that is read only; `INGLE_HOME` names another")
+        }
+        PermissionDenied => Some("ask whoever owns it, or name a folder of yours by `INGLE_HOME`"),
+        _ => None,
     }
 }

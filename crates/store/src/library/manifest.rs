@@ -184,6 +184,18 @@ impl Manifest {
     }
 }
 
+impl Origin {
+    /// The revision that was asked for at a hub and the commit that it was, at whatever time before
+    /// it was packed.
+    pub fn hub(&self) -> Option<(&str, &CommitHex)> {
+        match self {
+            Self::Hub { revision, commit, .. } => Some((revision, commit)),
+            Self::Bundle { before, .. } => before.hub(),
+            Self::File { .. } | Self::Adopted { .. } => None,
+        }
+    }
+}
+
 impl Serialize for FileName {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&self.0)

@@ -4,14 +4,17 @@
 //! [`Staging::publish`] is the only way from there into the library.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use loader::SafeRelPath;
 
-use super::{Entry, Error, Library, MANIFEST, Manifest, PARTIAL};
+use super::{
+    Entry, Error, Found, Library, MANIFEST, Manifest, PARTIAL, StoredFile, Watch, digest_of,
+    refuse_links,
+};
 use crate::name::Name;
 
 /// A model that is being made by this process alone.
@@ -26,19 +29,12 @@ pub struct Staging {
 
 impl Staging {
     pub(super) fn begin(library: &Library, name: &Name) -> Result<Self, Error> {
-        let partial = library.root.join(PARTIAL);
-        let folder = partial.join(name.path());
+        let lock = library.claim(name)?;
+        library.refuse_twin(name)?;
+        let folder = library.root.join(PARTIAL).join(name.path());
+        refuse_links(&library.root, &Path::new(PARTIAL).join(name.path()))?;
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
-        let path = partial.join(format!("{}.lock", name.fold_key().replace(['/', '\\'], "~")));
-        let lock = library.disk.reopen(&path).map_err(Error::io("write", &path))?;
-        let lock = lock.file().try_clone().map_err(Error::io("write", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                Ok(Self { library: library.clone(), name: name.clone(), folder, _lock: lock })
-            }
-            Err(TryLockError::WouldBlock) => Err(Error::Busy { name: name.clone() }),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
-        }
+        Ok(Self { library: library.clone(), name: name.clone(), folder, _lock: lock })
     }
 
     /// What it will be called.
@@ -55,14 +51,54 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If a link lies in the way, or the system refuses.
     pub fn place(&self, path: &SafeRelPath) -> Result<PathBuf, Error> {
         let place = path.below(&self.folder);
         let above = place.parent().expect("a safe path has a part");
         if above != self.folder {
+            refuse_links(&self.folder, above.strip_prefix(&self.folder).expect("it is below"))?;
             self.library.disk.make_folder(above).map_err(Error::io("make the folder", above))?;
         }
         Ok(place)
+    }
+
+    /// Takes the file `wanted` from another model of the library, if one has it: as a second name of
+    /// the same bytes where the disk can do that. They are held against its digest first.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or `watch` asks to stop.
+    pub fn share(&self, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error> {
+        let own = |it: &Entry| !it.is_adopted() && *it.name() != self.name;
+        let entries = self.library.entries()?.into_iter().filter_map(Found::model).filter(own);
+        let same = |it: &&StoredFile| it.sha256 == wanted.sha256 && it.size == wanted.size;
+        for entry in entries {
+            let Some(file) = entry.manifest.files.iter().find(same) else { continue };
+            let from = file.path.0.below(entry.files());
+            match digest_of(&from, watch) {
+                Ok(found) if found == (wanted.sha256, wanted.size) => {
+                    return self.take(&from, &wanted.path.0).map(|()| true);
+                }
+                Err(Error::Stopped) => return Err(Error::Stopped),
+                // That model is damaged; `verify` tells.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives the file at `from` the second name `path` in here, or copies it.
+    pub(super) fn take(&self, from: &Path, path: &SafeRelPath) -> Result<(), Error> {
+        let place = self.place(path)?;
+        let disk = &self.library.disk;
+        if fs::symlink_metadata(&place).is_ok() {
+            disk.remove_file(&place).map_err(Error::io("remove", &place))?;
+        }
+        let taken = match disk.hard_link(from, &place) {
+            Err(error) if cannot_link(&error) => disk.copy(from, &place),
+            linked => linked,
+        };
+        taken.map_err(Error::io("write", place))
     }
 
     /// Makes it a model of the library. The caller has checked every file against its digest and
@@ -71,29 +107,51 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// If a file of the manifest is missing or of another size, there is one that it does not name,
-    /// or the system refuses; the library is then as it was, or lacks what was to be replaced.
+    /// If the manifest is of another name, a file of it is missing or of another size, there is one
+    /// that it does not name, or the system refuses; the library is then as it was, or lacks what
+    /// was to be replaced.
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
-        self.check(manifest)?;
-        let disk = &self.library.disk;
         let path = self.folder.join(MANIFEST);
-        let written = (|| {
-            if path.exists() {
-                disk.remove_file(&path)?;
-            }
-            let mut file = disk.create(&path)?;
-            file.write_all(&manifest.to_bytes())?;
-            file.sync()?;
-            self.folders()?.iter().try_for_each(|it| disk.sync_folder(it))
-        })();
-        written.map_err(Error::io("write", &path))?;
-        let target = self.library.root.join(self.name.path());
+        if manifest.name != self.name {
+            let (found, expected) = (manifest.name.clone(), self.name);
+            return Err(Error::OtherName { path, found, expected });
+        }
+        self.check(manifest)?;
+        self.write(&path, manifest).map_err(Error::io("write", &path))?;
+        let library = &self.library;
+        let _alone = library.alone()?;
+        let target = library.folder(&self.name)?;
         let above = target.parent().expect("a name has three parts");
-        disk.make_folder(above).map_err(Error::io("make the folder", above))?;
-        self.library.take_away(&self.name)?;
-        let moved = disk.rename(&self.folder, &target).and_then(|()| disk.sync_folder(above));
-        moved.map_err(Error::io("write", &target))?;
+        library.disk.make_folder(above).map_err(Error::io("make the folder", above))?;
+        let replaced = library.set_aside(&self.name)?;
+        if let Err(error) = library.disk.rename(&self.folder, &target) {
+            if let Some(replaced) = replaced {
+                // The first error is the one to tell.
+                let _ = library.disk.rename(&replaced, &target);
+            }
+            return Err(Error::io("write", target)(error));
+        }
+        let mut folders = above.ancestors().take(self.name.parts().len());
+        folders
+            .try_for_each(|it| library.disk.sync_folder(it))
+            .map_err(Error::io("write", &target))?;
+        if let Some(replaced) = replaced {
+            // The new model is there; what is left of the old one is removed next time.
+            let _ = library.remove_tree(&replaced);
+        }
         Ok(Entry { manifest: manifest.clone(), folder: target })
+    }
+
+    /// Brings the manifest and all names to the disk.
+    fn write(&self, path: &Path, manifest: &Manifest) -> io::Result<()> {
+        let disk = &self.library.disk;
+        if fs::symlink_metadata(path).is_ok() {
+            disk.remove_file(path)?;
+        }
+        let mut file = disk.create(path)?;
+        file.write_all(&manifest.to_bytes())?;
+        file.sync()?;
+        self.folders()?.iter().try_for_each(|it| disk.sync_folder(it))
     }
 
     /// Whether the files of the manifest are there, of its sizes, and no others.
@@ -141,8 +199,34 @@ impl Staging {
     }
 }
 
+impl Library {
+    /// A second model of the same files, by another name: they are not stored twice where the disk
+    /// can give a file two names, or two files the same blocks.
+    ///
+    /// # Errors
+    ///
+    /// If there is a model of that name, it is being made or removed, or the system refuses.
+    pub fn copy(&self, from: &Entry, to: &Name) -> Result<Entry, Error> {
+        let staging = self.stage(to)?;
+        if self.find(to)?.is_some() {
+            staging.abandon()?;
+            return Err(Error::Exists { name: to.clone() });
+        }
+        for file in from.manifest.files.iter().filter(|_| !from.is_adopted()) {
+            staging.take(&file.path.0.below(from.files()), &file.path.0)?;
+        }
+        staging.publish(&Manifest { name: to.clone(), ..from.manifest.clone() })
+    }
+}
+
+/// Whether a file cannot have a second name here, though it may be copied.
+fn cannot_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
+}
+
 /// All that is below `folder` and no folder, with its size; a link is one without bytes.
-fn files_below(folder: &Path, found: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
+pub(super) fn files_below(folder: &Path, found: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;

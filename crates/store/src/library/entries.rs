@@ -1,0 +1,206 @@
+//! What is in the library, and which of it somebody means.
+
+use std::{fs, path::PathBuf};
+
+use super::{Entry, Error, Library, PARTIAL, names_in, staging::files_below};
+use crate::{
+    name::Name,
+    reference::{Reference, Wanted},
+};
+
+/// What is in the place of a model.
+#[derive(Debug)]
+pub enum Found {
+    /// A model.
+    Model(Entry),
+    /// A folder that is none, or whose manifest cannot be read.
+    Unreadable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        why: Error,
+    },
+}
+
+/// What a reference means in the library.
+#[derive(Debug)]
+pub enum Resolved {
+    /// This model.
+    Model(Entry),
+    /// One of these: it is not said which.
+    Several(Vec<Entry>),
+    /// Nothing that is there.
+    Absent,
+}
+
+impl Found {
+    /// The model, if it is one.
+    pub fn model(self) -> Option<Entry> {
+        match self {
+            Self::Model(entry) => Some(entry),
+            Self::Unreadable { .. } => None,
+        }
+    }
+}
+
+impl Library {
+    /// Everything in it, by name; nothing where there is no library.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be read.
+    pub fn entries(&self) -> Result<Vec<Found>, Error> {
+        let mut found = Vec::new();
+        for [publisher, model, variant] in self.places(PathBuf::new())? {
+            let folder = self.root.join(&publisher).join(&model).join(&variant);
+            let name = format!("{publisher}/{model}:{variant}").parse::<Name>();
+            let entry = match name.ok().filter(|it| it.parts() == [&publisher, &model, &variant]) {
+                None => Err(Error::Place { folder: folder.clone() }),
+                Some(name) => self
+                    .find(&name)
+                    .and_then(|it| it.ok_or_else(|| Error::NoManifest { folder: folder.clone() })),
+            };
+            match entry {
+                Ok(entry) => found.push(Found::Model(entry)),
+                // Somebody removed it since.
+                Err(Error::NoManifest { .. }) if !folder.exists() => {}
+                Err(why) => found.push(Found::Unreadable { folder, why }),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Models that somebody began to make and did not finish, and their bytes so far.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<(Name, u64)>, Error> {
+        let mut found = Vec::new();
+        for [publisher, model, variant] in self.places(PathBuf::from(PARTIAL))? {
+            let Ok(name) = format!("{publisher}/{model}:{variant}").parse::<Name>() else {
+                continue;
+            };
+            let mut files = Vec::new();
+            // One that is finished meanwhile is unfinished no more.
+            let read = files_below(&self.root.join(PARTIAL).join(name.path()), &mut files);
+            if read.is_ok() && !files.is_empty() {
+                found.push((name, files.iter().map(|it| it.1).sum()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Three folders one in the other below `below`, which is below the library.
+    fn places(&self, below: PathBuf) -> Result<Vec<[String; 3]>, Error> {
+        let root = self.root.join(below);
+        let mut found = Vec::new();
+        for publisher in names_in(&root)?.into_iter().filter(|it| !it.starts_with('.')) {
+            for model in names_in(&root.join(&publisher))? {
+                let folder = root.join(&publisher).join(&model);
+                for variant in names_in(&folder)? {
+                    let kind = fs::symlink_metadata(folder.join(&variant));
+                    // A stray file is no model; a link in the place of one is told.
+                    if kind.is_ok_and(|it| it.is_dir() || it.is_symlink()) {
+                        found.push([publisher.clone(), model.clone(), variant]);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Which model of the library is meant. What cannot be read is passed over, except where it is
+    /// exactly what was named.
+    ///
+    /// # Errors
+    ///
+    /// If a folder, or the manifest of the model that was named, cannot be read.
+    pub fn resolve(&self, reference: &Reference) -> Result<Resolved, Error> {
+        if let Some(name) = exact(reference) {
+            match self.find(&name)? {
+                Some(entry) if came_as(&entry, reference) => return Ok(Resolved::Model(entry)),
+                _ => {}
+            }
+        }
+        let all: Vec<Entry> = self.entries()?.into_iter().filter_map(Found::model).collect();
+        for meant in [named, called, begun] {
+            let fits = |it: &&Entry| meant(it, reference) && came_as(it, reference);
+            let mut fitting: Vec<Entry> = all.iter().filter(fits).cloned().collect();
+            match fitting.len() {
+                0 => {}
+                1 => return Ok(Resolved::Model(fitting.remove(0))),
+                _ => return Ok(Resolved::Several(fitting)),
+            }
+        }
+        Ok(Resolved::Absent)
+    }
+}
+
+/// The name that this is, letter by letter.
+fn exact(reference: &Reference) -> Option<Name> {
+    match (&reference.wanted, &reference.quant) {
+        (Wanted::Repository(repository), Some(quant)) => Name::new(repository, quant).ok(),
+        (Wanted::Repository(repository), None) => repository.to_string().parse().ok(),
+        (Wanted::Called(_), _) => local_text(reference)?.parse().ok(),
+    }
+}
+
+/// `llama3.2:3b-q4_k_m`, as it was typed.
+fn local_text(reference: &Reference) -> Option<String> {
+    match (&reference.wanted, &reference.quant) {
+        (Wanted::Repository(_), _) => None,
+        (Wanted::Called(name), None) => Some(name.clone()),
+        (Wanted::Called(name), Some(quant)) => Some(format!("{name}-{quant}")),
+    }
+}
+
+/// Whether it is called so, in letters of any case.
+fn named(entry: &Entry, reference: &Reference) -> bool {
+    exact(reference).is_some_and(|it| it.fold_key() == entry.name().fold_key())
+}
+
+/// Whether it is of this repository or has this name in the catalogue, and is of this variant.
+fn called(entry: &Entry, reference: &Reference) -> bool {
+    let name = entry.name();
+    let is = match &reference.wanted {
+        Wanted::Repository(repository) => {
+            repository.organisation().eq_ignore_ascii_case(name.publisher())
+                && repository.name().eq_ignore_ascii_case(name.model())
+        }
+        Wanted::Called(called) => entry
+            .manifest
+            .facts
+            .catalogue
+            .as_ref()
+            .is_some_and(|it| it.eq_ignore_ascii_case(called)),
+    };
+    is && is_variant(entry, reference)
+}
+
+/// Whether it is called so without its variant, publisher or tag: `llama3.2` for `llama3.2:3b`.
+fn begun(entry: &Entry, reference: &Reference) -> bool {
+    let Wanted::Called(called) = &reference.wanted else { return false };
+    let family = entry.manifest.facts.catalogue.as_ref().and_then(|it| it.split(':').next());
+    let family = family.is_some_and(|it| it.eq_ignore_ascii_case(called));
+    let model = entry.name().model().eq_ignore_ascii_case(called);
+    (family || model) && is_variant(entry, reference)
+}
+
+fn is_variant(entry: &Entry, reference: &Reference) -> bool {
+    let Some(quant) = &reference.quant else { return true };
+    let format = entry.manifest.facts.format.as_deref();
+    [Some(entry.name().variant()), format]
+        .into_iter()
+        .flatten()
+        .any(|it| it.eq_ignore_ascii_case(quant))
+}
+
+/// Whether it came from the revision that is asked for, if one is.
+fn came_as(entry: &Entry, reference: &Reference) -> bool {
+    let Some(wanted) = &reference.revision else { return true };
+    match entry.manifest.origin.hub() {
+        Some((revision, commit)) => revision == wanted || commit.to_string() == *wanted,
+        None => false,
+    }
+}

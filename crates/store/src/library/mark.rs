@@ -1,0 +1,121 @@
+//! The mark beside a manifest: when the files of a model were last found to be what it says.
+//!
+//! It saves hashing gigabytes before each chat. It holds as long as manifest, sizes and times are
+//! those that were seen before the files were read; a model without it, such as one that was
+//! carried here, is hashed when it is first opened. Who can forge it could forge the manifest;
+//! who can only write to the files, as those of another program, cannot set the time of a change
+//! back. `verify` never believes it.
+
+use std::{
+    fs::{self, Metadata},
+    io::Write,
+    time::UNIX_EPOCH,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Entry, Error, Library, Links, MARK, PARTIAL, REMOVED, StoredFile, remove::free, small_file,
+};
+use crate::digest::Sha256Hex;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    /// Of the manifest that the files were held against.
+    manifest: Sha256Hex,
+    /// When, as RFC 3339 in UTC.
+    at: String,
+    /// In the manifest's order.
+    files: Vec<Seen>,
+}
+
+/// What the files of a model look like from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look(Vec<Seen>);
+
+/// What changes when a file is written to or replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    size: u64,
+    /// Nanoseconds after 1970.
+    modified: Option<u64>,
+    /// The same for the file's name, owner and rights, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed: Option<u64>,
+}
+
+impl Library {
+    /// Notes that the files of `entry` were verified `at` this time, RFC 3339 in UTC; `before` they
+    /// were read, they looked so.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, as it does where the library is read only.
+    pub fn mark_verified(&self, entry: &Entry, before: Look, at: &str) -> Result<(), Error> {
+        let mark = Mark { manifest: entry.manifest_digest(), at: at.to_owned(), files: before.0 };
+        let text = serde_json::to_vec_pretty(&mark).expect("digests and numbers are JSON");
+        // It appears whole, and what an earlier process left of one is swept.
+        self.sweep();
+        let folder = self.root.join(PARTIAL).join(REMOVED);
+        self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
+        let (begun, path) = (free(&folder), entry.folder.join(MARK));
+        let written = self.disk.create(&begun).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync()?;
+            self.disk.rename(&begun, &path)
+        });
+        written.map_err(Error::io("write", path))
+    }
+}
+
+impl Entry {
+    /// When its files were last verified, if they look as they did then.
+    pub fn verified(&self) -> Option<String> {
+        // What cannot be read is no mark.
+        let mark = small_file(&self.folder.join(MARK)).ok()??;
+        let mark: Mark = serde_json::from_slice(&mark).ok()?;
+        let holds = mark.manifest == self.manifest_digest() && mark.files == self.look().ok()?.0;
+        holds.then_some(mark.at)
+    }
+
+    /// What its files look like now.
+    ///
+    /// # Errors
+    ///
+    /// If one is not there.
+    pub fn look(&self) -> Result<Look, Error> {
+        let seen = |file: &StoredFile| {
+            let path = file.path.0.below(self.files());
+            let found = match self.links() {
+                Links::Followed => fs::metadata(&path),
+                Links::Refused => fs::symlink_metadata(&path),
+            };
+            found.map(|it| Seen::of(&it)).map_err(Error::io("read", path))
+        };
+        self.manifest.files.iter().map(seen).collect::<Result<_, _>>().map(Look)
+    }
+
+    fn manifest_digest(&self) -> Sha256Hex {
+        Sha256Hex::of(&self.manifest.to_bytes())
+    }
+}
+
+impl Seen {
+    fn of(found: &Metadata) -> Self {
+        let since = found.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        let modified = since.and_then(|it| it.as_nanos().try_into().ok());
+        Self { size: found.len(), modified, changed: changed(found) }
+    }
+}
+
+#[cfg(unix)]
+fn changed(found: &Metadata) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let (seconds, nanoseconds) = (found.ctime(), found.ctime_nsec());
+    u64::try_from(seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?).ok()
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<u64> {
+    None
+}

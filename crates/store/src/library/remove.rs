@@ -1,0 +1,107 @@
+//! How models go: by one rename out of the library, and their bytes after that.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process,
+};
+
+use super::{Error, Library, PARTIAL, REMOVED, absent, names_in};
+use crate::name::Name;
+
+impl Library {
+    /// Takes the model `name` out of the library, and what was made of it so far; whether there was
+    /// any of it. Files that another program keeps stay.
+    ///
+    /// # Errors
+    ///
+    /// If another process is making or removing it, or the system refuses; it is then there whole,
+    /// or not there and some of its bytes are, until something is made or removed again.
+    pub fn remove(&self, name: &Name) -> Result<bool, Error> {
+        let _claim = self.claim(name)?;
+        let unfinished = self.root.join(PARTIAL).join(name.path());
+        let begun = fs::symlink_metadata(&unfinished).is_ok();
+        if begun {
+            self.remove_tree(&unfinished)?;
+        }
+        let alone = self.alone()?;
+        let grave = self.set_aside(name)?;
+        if grave.is_some() {
+            self.remove_empty(name)?;
+        }
+        drop(alone);
+        match grave {
+            None => Ok(begun),
+            Some(grave) => self.remove_tree(&grave).map(|()| true),
+        }
+    }
+
+    /// Moves the model `name` to where it is removed from, if it is there.
+    pub(super) fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
+        let folder = self.folder(name)?;
+        if fs::symlink_metadata(&folder).is_err_and(|it| absent(&it)) {
+            return Ok(None);
+        }
+        let graves = self.root.join(PARTIAL).join(REMOVED);
+        self.disk.make_folder(&graves).map_err(Error::io("make the folder", &graves))?;
+        let grave = free(&graves);
+        self.disk.rename(&folder, &grave).map_err(Error::io("remove", &folder))?;
+        Ok(Some(grave))
+    }
+
+    /// Removes the folders that the model `name` was the last in, and brings its going to the disk.
+    fn remove_empty(&self, name: &Name) -> Result<(), Error> {
+        let mut above = self.root.join(name.publisher()).join(name.model());
+        while above != self.root && names_in(&above)?.is_empty() {
+            self.disk.remove_folder(&above).map_err(Error::io("remove", &above))?;
+            above.pop();
+        }
+        self.disk.sync_folder(&above).map_err(Error::io("write", above))
+    }
+
+    /// Removes what an earlier process was removing when it ended.
+    pub(super) fn sweep(&self) {
+        let graves = self.root.join(PARTIAL).join(REMOVED);
+        for grave in names_in(&graves).unwrap_or_default() {
+            // What stays takes room, and is tried again next time; it is in nobody's way.
+            let _ = self.remove_tree(&graves.join(grave));
+        }
+    }
+
+    /// Removes a folder with all that is in it; links are removed, not followed. What another
+    /// process removes at the same time is as good.
+    pub(super) fn remove_tree(&self, folder: &Path) -> Result<(), Error> {
+        match fs::symlink_metadata(folder) {
+            Err(error) if absent(&error) => return Ok(()),
+            Err(error) => return Err(Error::io("read", folder)(error)),
+            Ok(found) if !found.is_dir() => {
+                return gone(self.disk.remove_file(folder)).map_err(Error::io("remove", folder));
+            }
+            Ok(_) => {}
+        }
+        let entries = match fs::read_dir(folder) {
+            Err(error) if absent(&error) => return Ok(()),
+            entries => entries.map_err(Error::io("read", folder))?,
+        };
+        for entry in entries {
+            self.remove_tree(&entry.map_err(Error::io("read", folder))?.path())?;
+        }
+        gone(self.disk.remove_folder(folder)).map_err(Error::io("remove", folder))
+    }
+}
+
+/// Somebody else removed it first.
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// A name in `folder` that nothing has.
+pub(super) fn free(folder: &Path) -> PathBuf {
+    let mut names = (0_u64..).map(|nth| folder.join(format!("{}-{nth}", process::id())));
+    let free = names.find(|it| fs::symlink_metadata(it).is_err());
+    free.expect("a folder holds fewer files than there are numbers")
+}

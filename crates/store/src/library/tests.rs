@@ -1,0 +1,223 @@
+//! The library as a whole: what is found, what is refused, what survives.
+
+mod kill;
+mod links;
+mod resolve;
+mod verify;
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+};
+
+use loader::{Value, gguf::Writer};
+
+use super::*;
+use crate::digest::Sha256Hex;
+
+/// An empty library, in a folder that goes with it.
+struct Place {
+    _dir: tempfile::TempDir,
+    library: Library,
+}
+
+fn place() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::at(dir.path().join("models"), Disk::default());
+    Place { _dir: dir, library }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn file_name(path: &str) -> FileName {
+    FileName(path.parse().unwrap())
+}
+
+/// A manifest of these files; the first is opened.
+fn manifest(called: &str, files: &[(&str, &[u8])]) -> Manifest {
+    let stored = |(path, bytes): &(&str, &[u8])| StoredFile {
+        path: file_name(path),
+        size: bytes.len() as u64,
+        sha256: Sha256Hex::of(bytes),
+    };
+    Manifest {
+        version: VERSION,
+        name: name(called),
+        main: files.first().map(|it| file_name(it.0)),
+        files: files.iter().map(stored).collect(),
+        origin: Origin::File { path: "somewhere".into() },
+        arrived: "2026-11-29T12:00:00Z".to_owned(),
+        facts: Facts::default(),
+        root: None,
+    }
+}
+
+/// Makes a model, or makes it again.
+fn make(library: &Library, called: &str, files: &[(&str, &[u8])]) -> Result<Entry, Error> {
+    publish(library, manifest(called, files), files)
+}
+
+fn publish(library: &Library, manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Entry, Error> {
+    let staging = library.stage(&manifest.name)?;
+    for (path, bytes) in files {
+        let place = staging.place(&path.parse().unwrap())?;
+        let written = library.disk().reopen(&place).and_then(|mut file| {
+            file.set_len(0)?;
+            file.write_all(bytes)?;
+            file.sync()
+        });
+        written.map_err(Error::io("write", place))?;
+    }
+    staging.publish(&manifest)
+}
+
+/// A GGUF file without weights.
+fn gguf(architecture: &str) -> Vec<u8> {
+    let mut file = Writer::new();
+    file.set("general.architecture", Value::String(architecture.to_owned()));
+    file.to_bytes()
+}
+
+fn on(_: u64) -> std::ops::ControlFlow<()> {
+    std::ops::ControlFlow::Continue(())
+}
+
+fn names(library: &Library) -> Vec<String> {
+    let shown = |found| match found {
+        Found::Model(entry) => entry.name().to_string(),
+        Found::Unreadable { why, .. } => format!("! {why}"),
+    };
+    library.entries().unwrap().into_iter().map(shown).collect()
+}
+
+#[test]
+fn a_model_appears_is_found_and_goes() {
+    let Place { library, .. } = &place();
+    assert!(names(library).is_empty() && library.unfinished().unwrap().is_empty());
+    let staging = library.stage(&name("org/m:Q4_0")).unwrap();
+    fs::write(staging.place(&"a/m.gguf".parse().unwrap()).unwrap(), "abc").unwrap();
+    assert_eq!(library.unfinished().unwrap(), [(name("org/m:Q4_0"), 3)]);
+    assert!(names(library).is_empty());
+    let made = staging.publish(&manifest("org/m:Q4_0", &[("a/m.gguf", b"abc")])).unwrap();
+    assert_eq!(library.find(made.name()).unwrap().as_ref(), Some(&made));
+    assert_eq!(fs::read(made.to_open()).unwrap(), b"abc");
+    make(library, "mine", &[("x", b"")]).unwrap();
+    assert_eq!(names(library), ["mine", "org/m:Q4_0"]);
+    assert!(library.unfinished().unwrap().is_empty());
+    assert!(library.remove(made.name()).unwrap() && !library.remove(made.name()).unwrap());
+    assert_eq!(names(library), ["mine"]);
+    // Not even an empty folder of its publisher stays.
+    assert!(!library.root().join("org").exists());
+}
+
+#[test]
+fn what_is_unfinished_goes_by_the_same_word() {
+    let Place { library, .. } = &place();
+    let staging = library.stage(&name("org/m")).unwrap();
+    fs::write(staging.place(&"m.gguf".parse().unwrap()).unwrap(), "ab").unwrap();
+    assert!(matches!(library.remove(&name("org/m")), Err(Error::Busy { .. })));
+    drop(staging);
+    assert!(library.remove(&name("org/m")).unwrap());
+    assert!(library.unfinished().unwrap().is_empty());
+}
+
+#[test]
+fn a_manifest_must_be_that_of_its_folder() {
+    let Place { library, .. } = &place();
+    let staging = library.stage(&name("a")).unwrap();
+    let error = staging.publish(&manifest("b", &[])).unwrap_err();
+    assert!(matches!(error, Error::OtherName { .. }), "{error}");
+    let made = make(library, "a", &[("x", b"1")]).unwrap();
+    fs::create_dir_all(library.root().join("local/b")).unwrap();
+    fs::rename(&made.folder, library.root().join("local/b/default")).unwrap();
+    fs::create_dir_all(library.root().join("local/c d/default")).unwrap();
+    fs::create_dir_all(library.root().join("local/e/default")).unwrap();
+    let told = names(library);
+    assert!(told[0].contains("is the manifest of `a`, expected `b`"), "{told:?}");
+    assert!(told[1].ends_with("is no place of a model"), "{told:?}");
+    assert!(told[2].ends_with("holds no `manifest.json`"), "{told:?}");
+}
+
+/// On a disk that ignores case, they would be one.
+#[test]
+fn t16_names_that_differ_in_case_alone_are_refused() {
+    let Place { library, .. } = &place();
+    make(library, "Org/Model:Q4_0", &[("x", b"1")]).unwrap();
+    for twin in ["org/Model:Q8_0", "Org/model:Q8_0", "Org/Model:q4_0"] {
+        let error = library.stage(&name(twin)).unwrap_err();
+        assert!(matches!(error, Error::Twin { .. }), "{twin}: {error}");
+    }
+    make(library, "Org/Model:Q8_0", &[("x", b"1")]).unwrap();
+    let kept = library.stage(&name("New/m")).unwrap();
+    // Before it is there, the lock of the one is that of the other.
+    assert!(matches!(library.stage(&name("new/M")), Err(Error::Busy { .. })));
+    drop(kept);
+}
+
+#[test]
+fn t16_no_manifest_names_a_file_outside() {
+    let good = manifest("m", &[("x", b"1")]);
+    let text = String::from_utf8(good.to_bytes()).unwrap();
+    assert_eq!(Manifest::read(text.as_bytes()).unwrap(), good);
+    let long = "x".repeat(300);
+    for bad in ["..", "../x", "/etc/x", "C:x", r"\\\\host\\s", r"a\u0000b", "a.", "con", "", &long]
+    {
+        let text = text.replace("\"path\": \"x\"", &format!("\"path\": \"{bad}\""));
+        let text = text.replace("\"main\": \"x\"", &format!("\"main\": \"{bad}\""));
+        let error = Manifest::read(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, Unreadable::Json(_)), "{bad}: {error}");
+    }
+    let twice = manifest("m", &[("x", b"1"), ("X", b"1")]);
+    assert!(matches!(Manifest::read(&twice.to_bytes()), Err(Unreadable::Twice(_))));
+}
+
+#[test]
+fn a_copy_shares_its_bytes() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", b"weights"), ("b/c", b"more")]).unwrap();
+    let copy = library.copy(&made, &name("b")).unwrap();
+    assert_eq!(copy.manifest.files, made.manifest.files);
+    assert!(copy.verify(&on).unwrap().is_empty());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let file = |it: &Entry| fs::metadata(it.to_open()).unwrap().ino();
+        assert_eq!(file(&copy), file(&made));
+    }
+    assert!(matches!(library.copy(&made, &name("b")), Err(Error::Exists { .. })));
+    assert!(library.remove(made.name()).unwrap());
+    assert!(copy.verify(&on).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_the_library_has_is_not_fetched_again() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", b"weights")]).unwrap();
+    let wanted = StoredFile { path: file_name("n.gguf"), ..made.manifest.files[0].clone() };
+    let staging = library.stage(&name("b")).unwrap();
+    assert!(staging.share(&wanted, &on).unwrap());
+    assert_eq!(fs::read(staging.folder().join("n.gguf")).unwrap(), b"weights");
+    // Not where it is damaged.
+    fs::remove_file(staging.folder().join("n.gguf")).unwrap();
+    fs::write(made.to_open(), "weighty").unwrap();
+    assert!(!staging.share(&wanted, &on).unwrap());
+}
+
+/// Reading needs no right to write: nothing is made, not even a lock.
+#[test]
+fn a_library_that_is_read_only_is_read() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", &gguf("llama"))]).unwrap();
+    let disk = Disk::failing(0, ErrorKind::ReadOnlyFilesystem);
+    let still = Library::at(library.root(), disk.clone());
+    let found = still.find(&name("a")).unwrap().unwrap();
+    assert_eq!((names(&still), &found), (vec!["a".to_owned()], &made));
+    found.open(loader::Access::Map, |_| Vec::new()).unwrap();
+    assert!(found.verify(&on).unwrap().is_empty());
+    assert_eq!(disk.changes(), 0);
+    let error = still.remove(&name("a")).unwrap_err();
+    assert!(error.hint().unwrap().contains("read only"), "{error}");
+    library.find(&name("a")).unwrap().unwrap();
+}

@@ -1,0 +1,100 @@
+//! Every change of the disk fails once, and the process dies at every one: models are there whole,
+//! or they are not there, and the same word said again does what it says.
+
+use super::*;
+
+const OLD: &[(&str, &[u8])] = &[("m.gguf", b"the old weights"), ("LICENSE", b"free")];
+const NEW: &[(&str, &[u8])] = &[("m.gguf", b"the new weights"), ("more/t.json", b"{}")];
+
+type Change = fn(&Library) -> Result<(), Error>;
+
+/// Lets the disk fail at each change that `change` makes after `prepare`; how many there were.
+#[track_caller]
+fn check(prepare: Change, change: Change, expected: &[&str]) -> usize {
+    let full = |nth| Disk::failing(nth, ErrorKind::StorageFull);
+    let broken = |nth| Disk::failing(nth, ErrorKind::Other);
+    let troubles: [&dyn Fn(usize) -> Disk; 3] = [&full, &broken, &Disk::dying];
+    let mut tried = 0;
+    for trouble in troubles {
+        for nth in 0.. {
+            let Place { library, .. } = &place();
+            prepare(library).unwrap();
+            let disk = trouble(nth);
+            let result = change(&Library::at(library.root(), disk.clone()));
+            let all_were_made = disk.changes() <= nth;
+            assert!(result.is_ok() || !all_were_made, "{nth}: {result:?}");
+            whole(library, nth);
+            change(library).unwrap_or_else(|error| panic!("{nth}: again: {error}"));
+            whole(library, nth);
+            assert_eq!(names(library), expected, "{nth}");
+            let left = fs::read_dir(library.root().join(PARTIAL).join(REMOVED));
+            assert_eq!(left.map_or(0, Iterator::count), 0, "{nth}");
+            if all_were_made {
+                break;
+            }
+            tried += 1;
+        }
+    }
+    tried
+}
+
+/// Every model is one, to its last byte.
+fn whole(library: &Library, nth: usize) {
+    for found in library.entries().unwrap() {
+        match found {
+            Found::Model(entry) => assert!(entry.verify(&on).unwrap().is_empty(), "{nth}"),
+            Found::Unreadable { why, .. } => panic!("{nth}: {why}"),
+        }
+    }
+}
+
+fn nothing(_: &Library) -> Result<(), Error> {
+    Ok(())
+}
+
+fn one(library: &Library) -> Result<(), Error> {
+    make(library, "org/a:Q4_0", OLD).map(drop)
+}
+
+fn two(library: &Library) -> Result<(), Error> {
+    one(library).and_then(|()| make(library, "org/b:Q4_0", OLD)).map(drop)
+}
+
+fn put(library: &Library) -> Result<(), Error> {
+    make(library, "org/a:Q4_0", NEW).map(drop)
+}
+
+fn copy(library: &Library) -> Result<(), Error> {
+    if library.find(&name("c"))?.is_some() {
+        return Ok(());
+    }
+    let from = library.find(&name("org/a:Q4_0"))?.expect("it was prepared");
+    library.copy(&from, &name("c")).map(drop)
+}
+
+fn remove(library: &Library) -> Result<(), Error> {
+    library.remove(&name("org/a:Q4_0")).map(drop)
+}
+
+fn mark(library: &Library) -> Result<(), Error> {
+    let entry = library.find(&name("org/a:Q4_0"))?.expect("it was prepared");
+    library.mark_verified(&entry, entry.look()?, "2026-11-29T12:00:00Z")
+}
+
+#[test]
+fn a_model_is_there_whole_or_not_at_all_whatever_fails() {
+    let tried = [
+        ("publish", check(nothing, put, &["org/a:Q4_0"])),
+        ("replace", check(one, put, &["org/a:Q4_0"])),
+        ("copy", check(one, copy, &["c", "org/a:Q4_0"])),
+        ("remove", check(two, remove, &["org/b:Q4_0"])),
+        ("mark", check(one, mark, &["org/a:Q4_0"])),
+    ];
+    for (what, n) in tried {
+        assert!(n >= 9, "{what}: {n} changes were let fail");
+        #[expect(clippy::print_stdout, reason = "the number is written down in tests/README.md")]
+        {
+            println!("{what}: {n} changes were let fail, the model was whole or absent each time");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which model a reference means.
+
+use super::*;
+
+/// A library of models with names, names in the catalogue, and formats.
+fn shelf() -> Place {
+    let place = place();
+    for (called, catalogue, format) in [
+        ("bartowski/Llama-3.2-3B-GGUF:Q4_K_M", Some("llama3.2:3b"), Some("Q4_K_M")),
+        ("bartowski/Llama-3.2-3B-GGUF:Q8_0", Some("llama3.2:3b"), Some("Q8_0")),
+        ("Qwen/Qwen3-8B:safetensors", Some("qwen3:8b"), Some("BF16")),
+        ("mine", None, None),
+        ("phi4-mini:latest", None, Some("Q4_K_M")),
+    ] {
+        let mut manifest = manifest(called, &[("x", b"1")]);
+        manifest.facts.catalogue = catalogue.map(str::to_owned);
+        manifest.facts.format = format.map(str::to_owned);
+        manifest.origin = Origin::Hub {
+            endpoint: "https://huggingface.co".to_owned(),
+            repository: "a/b".parse().unwrap(),
+            revision: "main".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+        };
+        publish(&place.library, manifest, &[("x", b"1")]).unwrap();
+    }
+    place
+}
+
+#[test]
+fn what_is_meant() {
+    let Place { library, .. } = &shelf();
+    let found = |text: &str| match library.resolve(&text.parse().unwrap()).unwrap() {
+        Resolved::Model(entry) => entry.name().to_string(),
+        Resolved::Several(all) => format!("{} of them", all.len()),
+        Resolved::Absent => "-".to_owned(),
+    };
+    for (text, meant) in [
+        ("bartowski/Llama-3.2-3B-GGUF:Q4_K_M", "bartowski/Llama-3.2-3B-GGUF:Q4_K_M"),
+        ("hf.co/bartowski/llama-3.2-3b-gguf:q8_0", "bartowski/Llama-3.2-3B-GGUF:Q8_0"),
+        ("bartowski/Llama-3.2-3B-GGUF", "2 of them"),
+        ("bartowski/Llama-3.2-3B-GGUF:Q2_K", "-"),
+        ("llama3.2:3b", "2 of them"),
+        ("llama3.2:3b-q8_0", "bartowski/Llama-3.2-3B-GGUF:Q8_0"),
+        ("llama3.2", "2 of them"),
+        ("llama3.2:1b", "-"),
+        ("qwen3:8b", "Qwen/Qwen3-8B:safetensors"),
+        ("qwen3:8b-bf16", "Qwen/Qwen3-8B:safetensors"),
+        ("Qwen3", "Qwen/Qwen3-8B:safetensors"),
+        ("Qwen/Qwen3-8B@main", "Qwen/Qwen3-8B:safetensors"),
+        ("Qwen/Qwen3-8B@v2", "-"),
+        ("Qwen/Qwen3-8B@0123456789abcdef0123456789abcdef01234567", "Qwen/Qwen3-8B:safetensors"),
+        ("mine", "mine"),
+        ("MINE", "mine"),
+        ("yours", "-"),
+        ("phi4-mini", "phi4-mini:latest"),
+        ("phi4-mini:latest", "phi4-mini:latest"),
+    ] {
+        assert_eq!(found(text), meant, "{text}");
+    }
+}
+
+/// A manifest that cannot be read is in nobody's way but that of its own model.
+#[test]
+fn what_cannot_be_read_is_told_where_it_is_meant() {
+    let Place { library, .. } = &shelf();
+    let mine = library.find(&name("mine")).unwrap().unwrap();
+    fs::write(mine.folder.join(MANIFEST), r#"{"version": 99}"#).unwrap();
+    let error = library.resolve(&"mine".parse().unwrap()).unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("a newer `ingle` reads it"));
+    assert!(matches!(library.resolve(&"qwen3".parse().unwrap()), Ok(Resolved::Model(_))));
+}
