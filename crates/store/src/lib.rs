@@ -5,6 +5,7 @@
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
 #![forbid(unsafe_code)]
 
+pub mod adopt;
 pub mod catalogue;
 mod chats;
 pub mod digest;

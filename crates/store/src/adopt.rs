@@ -1,0 +1,301 @@
+//! Models that other programs of this machine already have, used where they lie.
+//!
+//! ```text
+//! Ollama        models/manifests/registry.ollama.ai/library/llama3.2/3b  →  models/blobs/sha256-…
+//! LM Studio     models/publisher/model/*.gguf, or a folder of safetensors
+//! llama.cpp     org_repo_file.gguf in one folder
+//! Hugging Face  models--org--repo/snapshots/COMMIT/*  →  ../../blobs/…
+//! ```
+//!
+//! [`survey`] reads no more than names, sizes and small manifests. [`Candidate::adopt`] hashes the
+//! files and writes a manifest that points to them; nothing of the other program's is changed or
+//! copied. Templates of Ollama are shown, not run: the model file's own is used.
+
+mod hugging_face;
+mod llama_cpp;
+mod lm_studio;
+mod ollama;
+mod places;
+mod sets;
+
+use std::{
+    collections::HashSet,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+use loader::{Access, SafeRelPath};
+
+use crate::{
+    digest::Sha256Hex,
+    library::{
+        self, Entry, Facts, FileName, Library, Look, Manifest, Origin, StoredFile, VERSION, Watch,
+    },
+    name::Name,
+    reference::quant_in,
+};
+pub use ollama::{Foreign, foreign};
+pub use places::Places;
+
+/// A program that keeps models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Ollama.
+    Ollama,
+    /// LM Studio.
+    LmStudio,
+    /// The cache of llama.cpp's programs.
+    LlamaCpp,
+    /// The cache of `huggingface_hub` and everything that is built on it.
+    HuggingFace,
+}
+
+/// A model of another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Whose.
+    pub program: Program,
+    /// What it is called there.
+    pub called: String,
+    /// What it is going to be called here.
+    pub name: Name,
+    /// The folder that its files lie in.
+    pub root: PathBuf,
+    /// What is opened; nothing where the whole folder is the model.
+    pub main: Option<FileName>,
+    /// Its files.
+    pub files: Vec<Piece>,
+}
+
+/// A file of a [`Candidate`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it lies below the folder.
+    pub path: FileName,
+    /// In bytes.
+    pub size: u64,
+    /// What the other program calls it by, where that is its digest.
+    pub promised: Option<Sha256Hex>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Models.
+    pub candidates: Vec<Candidate>,
+    /// What looks like one and cannot be used.
+    pub passed: Vec<Passed>,
+}
+
+/// What cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Where.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a model of another program cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The library refuses.
+    #[error(transparent)]
+    Library(#[from] library::Error),
+    /// A file is not what the other program says.
+    #[error("`{}` has the SHA-256 {found}, {program} says {expected}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Of its bytes.
+        found: Sha256Hex,
+        /// What it is called by.
+        expected: Sha256Hex,
+        /// Who says so.
+        program: Program,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Library(error) => error.hint(),
+            Self::Damaged { program, .. } => Some(format!("get it again with {program}")),
+        }
+    }
+}
+
+/// Looks at all places; a model that two programs have under one name is two.
+pub fn survey(places: &Places) -> Survey {
+    let mut survey = Survey::default();
+    places.ollama.iter().for_each(|it| ollama::survey(it, &mut survey));
+    places.lm_studio.iter().for_each(|it| lm_studio::survey(it, &mut survey));
+    places.llama_cpp.iter().for_each(|it| llama_cpp::survey(it, &mut survey));
+    places.hugging_face.iter().for_each(|it| hugging_face::survey(it, &mut survey));
+    let mut taken = HashSet::new();
+    survey.candidates.retain_mut(|it| {
+        let program = it.program.to_string();
+        // The second of two is told apart by its program; a third by the same is the same.
+        taken.insert(it.name.fold_key())
+            || match it.name.with_variant(&format!("{}-{program}", it.name.variant())) {
+                Ok(name) => {
+                    it.name = name;
+                    taken.insert(it.name.fold_key())
+                }
+                Err(_) => false,
+            }
+    });
+    survey.candidates.sort_by(|a, b| a.name.cmp(&b.name));
+    survey
+}
+
+impl Candidate {
+    /// Bytes of its files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|it| it.size).sum()
+    }
+
+    /// Whether `entry` is this, adopted.
+    pub fn is(&self, entry: &Entry) -> bool {
+        let same = matches!(&entry.manifest.origin, Origin::Adopted { program, called }
+            if *program == self.program.to_string() && *called == self.called);
+        same && entry.manifest.root.as_ref() == Some(&self.root)
+    }
+
+    /// Makes it a model of the library, whose files stay where they are; `arrived` now, RFC 3339 in
+    /// UTC.
+    ///
+    /// # Errors
+    ///
+    /// If there is a model of that name, a file is not what the other program says, the loader
+    /// refuses it, `watch` asks to stop, or the system refuses.
+    pub fn adopt(
+        &self,
+        library: &Library,
+        arrived: &str,
+        watch: Watch<'_>,
+    ) -> Result<Entry, Error> {
+        let staging = library.stage(&self.name)?;
+        let read = match library.find(&self.name)? {
+            Some(_) => Err(library::Error::Exists { name: self.name.clone() }.into()),
+            None => self.read(staging.folder(), arrived, watch),
+        };
+        let (manifest, before) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = staging.abandon();
+                return Err(error);
+            }
+        };
+        let entry = staging.publish(&manifest)?;
+        // Without the mark, the first load hashes it again.
+        let _ = library.mark_verified(&entry, before, arrived);
+        Ok(entry)
+    }
+
+    /// Its manifest, and what its files looked like before they were read.
+    fn read(
+        &self,
+        folder: &Path,
+        arrived: &str,
+        watch: Watch<'_>,
+    ) -> Result<(Manifest, Look), Error> {
+        let mut entry = Entry { manifest: self.manifest(arrived), folder: folder.to_owned() };
+        let before = entry.look()?;
+        for (piece, stored) in self.files.iter().zip(&mut entry.manifest.files) {
+            let path = piece.path.0.below(&self.root);
+            let (found, size) = library::digest_of(&path, watch)?;
+            if let Some(expected) = piece.promised.filter(|it| *it != found) {
+                return Err(Error::Damaged { path, found, expected, program: self.program });
+            }
+            (stored.sha256, stored.size) = (found, size);
+        }
+        let file = entry.open(Access::Map, |_| Vec::new())?;
+        entry.manifest.facts.architecture = Some(file.architecture().to_owned());
+        Ok((entry.manifest, before))
+    }
+
+    /// Its manifest, before anything was hashed.
+    fn manifest(&self, arrived: &str) -> Manifest {
+        let unread = Sha256Hex::from([0; 32]);
+        let stored =
+            |it: &Piece| StoredFile { path: it.path.clone(), size: it.size, sha256: unread };
+        let file = self.main.as_ref().and_then(|it| it.0.as_str().rsplit('/').next());
+        let format = file.and_then(quant_in).or_else(|| quant_in(self.name.variant()));
+        Manifest {
+            version: VERSION,
+            name: self.name.clone(),
+            main: self.main.clone(),
+            files: self.files.iter().map(stored).collect(),
+            origin: Origin::Adopted {
+                program: self.program.to_string(),
+                called: self.called.clone(),
+            },
+            arrived: arrived.to_owned(),
+            facts: Facts { format: format.map(str::to_ascii_uppercase), ..Facts::default() },
+            root: Some(self.root.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ollama => "ollama",
+            Self::LmStudio => "lm-studio",
+            Self::LlamaCpp => "llama.cpp",
+            Self::HuggingFace => "hugging-face",
+        })
+    }
+}
+
+impl Survey {
+    /// Notes what cannot be used.
+    fn pass(&mut self, path: impl Into<PathBuf>, why: impl Into<String>) {
+        self.passed.push(Passed { path: path.into(), why: why.into() });
+    }
+}
+
+/// Names in a folder of another program, sorted; a place that is not there holds none, and one that
+/// cannot be read is noted.
+fn names_in(folder: &Path, survey: &mut Survey) -> Vec<String> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) => {
+            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+                survey.pass(folder, error.to_string());
+            }
+            return Vec::new();
+        }
+    };
+    let names = entries.flatten().filter_map(|it| it.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|it| !it.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+/// The files in a folder that may be of a model; folders in it are not looked at.
+fn pieces_in(folder: &Path, survey: &mut Survey) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for name in names_in(folder, survey) {
+        let path = folder.join(&name);
+        let Some(found) = path.metadata().ok().filter(fs::Metadata::is_file) else { continue };
+        match name.parse::<SafeRelPath>() {
+            Ok(name) => {
+                pieces.push(Piece { path: FileName(name), size: found.len(), promised: None });
+            }
+            Err(error) if name.ends_with(".gguf") || name.ends_with(".safetensors") => {
+                survey.pass(path, error.to_string());
+            }
+            // Nothing of a model that is called otherwise.
+            Err(_) => {}
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;
