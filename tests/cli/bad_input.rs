@@ -44,9 +44,9 @@ fn files_that_are_not_there() {
         expect![[r#"
         exit 1
         -- stderr
-        error: there is no file `llama3.2:3b`
+        error: `llama3.2:3b` is not on this machine
 
-        hint: this version downloads nothing: name a `.gguf` file or a Hugging Face folder
+        hint: `ingle pull llama3.2:3b` fetches it
     "#]],
     );
     check(

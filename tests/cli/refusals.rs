@@ -61,7 +61,7 @@ fn commands_that_make_no_sense() {
             -- stderr
             error: no model is named
 
-            hint: name a `.gguf` file, a Hugging Face folder, or the built-in `ember`
+            hint: name a `.gguf` file, a model that `ingle list` has, or the built-in `ember`
         "#]],
     );
     check(
@@ -205,9 +205,9 @@ fn first_words_that_are_no_verbs() {
     ] {
         assert_eq!(place.run(&[word]), format!("exit 2\n-- stderr\nerror: {told}"));
     }
-    let address = "exit 1\n-- stderr\nerror: `https://x/m.gguf` is an address; this version opens \
-                   files and fetches nothing\n\nhint: fetch it with another program, then `ingle \
-                   run FILE.gguf`\n";
+    let address = "exit 1\n-- stderr\nerror: `https://x/m.gguf` is an address, and none of a \
+                   model's repository\n\nhint: name a repository, such as `org/repo`, or fetch the \
+                   file and `ingle run FILE.gguf`\n";
     assert_eq!(place.run(&["https://x/m.gguf"]), address);
     assert_eq!(place.run(&["run", "https://x/m.gguf", "hi"]), address);
     assert_eq!(place.run(&["help"]), place.run(&["--help"]));

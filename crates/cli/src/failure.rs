@@ -54,6 +54,7 @@ fn exit(error: &anyhow::Error) -> u8 {
         it.is::<engine::sample::Error>()
             || it.is::<kernels::cpu::ConfigError>()
             || matches!(it.downcast_ref(), Some(engine::Error::Sampling(_)))
+            || it.is::<store::reference::ReferenceError>()
             || matches!(it.downcast_ref(), Some(store::Error::ChatName { .. }))
     };
     // The first finds a failure that was given as context, too.
@@ -87,6 +88,9 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let mut hint = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
     hint = hint.or_else(|| error.downcast_ref::<store::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::library::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::adopt::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::reference::ReferenceError>()?.hint());
     hint = hint.or_else(|| of_file(error.downcast_ref()?));
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());

@@ -13,6 +13,7 @@ mod commands;
 mod device;
 mod encode;
 mod failure;
+mod library;
 mod memory;
 mod model;
 mod numbers;
@@ -46,6 +47,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         None => commands::welcome::welcome(),
         Some(Command::Run(args)) => commands::run::run(*args),
         Some(Command::Show(args)) => commands::show::run(args),
+        Some(Command::List(args)) => commands::list::run(args),
+        Some(Command::Remove(args)) => commands::remove::run(args),
+        Some(Command::Copy(args)) => commands::copy::run(args),
+        Some(Command::Verify(args)) => commands::verify::run(args),
+        Some(Command::Adopt(args)) => commands::adopt::run(args),
         Some(Command::Bench(args)) => commands::bench::run(args),
         Some(Command::Logits(args)) => commands::logits::run(args),
         Some(Command::Perplexity(args)) => commands::perplexity::run(args),

@@ -1,4 +1,5 @@
-//! From the name of a model to its file. The device that it is loaded onto is in `device`.
+//! From the name of a model to its file, wherever that lies. The device that it is loaded onto is in
+//! `device`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +8,17 @@ use loader::{
     Access, ModelFile, Override,
     safetensors::{SKIPPED_PARTS, UNREAD_KEYS},
 };
-use store::Correction;
+use store::{
+    Correction,
+    library::{Entry, Library},
+    reference::Reference,
+};
 
 use crate::{
     args::{Load, Lora, Model},
     device, encode,
     failure::Failure,
+    library,
     terminal::tell,
     written,
 };
@@ -31,9 +37,9 @@ pub(crate) fn named(
     let name = model.model.or_else(|| words.next()).or_else(|| usual.map(str::to_owned));
     let hint = match BUILT_IN {
         Some(name) => {
-            format!("name a `.gguf` file, a Hugging Face folder, or the built-in `{name}`")
+            format!("name a `.gguf` file, a model that `ingle list` has, or the built-in `{name}`")
         }
-        None => "name a `.gguf` file or a Hugging Face folder".to_owned(),
+        None => "name a `.gguf` file or a model that `ingle list` has".to_owned(),
     };
     let name = name.ok_or_else(|| Failure::usage("no model is named").hint(hint))?;
     Ok((name, words.collect()))
@@ -117,18 +123,62 @@ pub(crate) fn open_corrected(
         let bytes = loader::Bytes::new(bytes);
         return Ok((ModelFile::from_bytes(name, bytes, overrides)?, Vec::new()));
     }
-    let path = Path::new(name);
-    if !path.exists() {
-        return Err(absent(name, path).into());
-    }
     let mut corrections = Vec::new();
-    let file = ModelFile::open_choosing(path, access, |file| {
+    let choose = |file: &ModelFile| {
         corrections = store::corrections(file);
         corrections.retain(|it| overrides.iter().all(|ours| ours.key != it.set.key));
         corrections.iter().map(|it| &it.set).chain(overrides).cloned().collect()
-    });
-    let file = file.with_context(|| format!("cannot load `{name}`"))?;
+    };
+    let file = match find(name)? {
+        Place::Path(path) => ModelFile::open_choosing(&path, access, choose)
+            .with_context(|| format!("cannot load `{name}`"))?,
+        Place::Library(library, entry) => library::open(&library, &entry, access, choose)?,
+    };
     Ok((file, corrections))
+}
+
+/// Where a model is.
+pub(crate) enum Place {
+    Path(PathBuf),
+    Library(Library, Box<Entry>),
+}
+
+/// The file or folder of this name; if there is none, the model of the library.
+///
+/// # Errors
+///
+/// If there is neither.
+pub(crate) fn find(name: &str) -> anyhow::Result<Place> {
+    let path = Path::new(name);
+    if path.exists() {
+        return Ok(Place::Path(path.to_owned()));
+    }
+    let is_reference = name.parse::<Reference>().is_ok();
+    if name.contains("://") && !is_reference {
+        return Err(address(name).into());
+    }
+    let is_file = name.ends_with(".gguf") || name.ends_with(".safetensors");
+    if !is_reference || (is_file && !name.contains("://")) || name.starts_with(['.', '/']) {
+        return Err(absent(name, path).into());
+    }
+    let library = library::library()?;
+    let entry = library::entry(&library, name)?;
+    Ok(Place::Library(library, Box::new(entry)))
+}
+
+/// The model of the library that this name opens, if it is one of it.
+///
+/// # Errors
+///
+/// As [`find`].
+pub(crate) fn kept(name: &str) -> anyhow::Result<Option<Entry>> {
+    if built_in(name).is_some() {
+        return Ok(None);
+    }
+    Ok(match find(name)? {
+        Place::Path(_) => None,
+        Place::Library(_, entry) => Some(*entry),
+    })
 }
 
 /// The same as `load` asks for it: with other overrides, read instead of mapped, in other formats.
@@ -197,22 +247,15 @@ fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
 
 /// Why nothing is found under an address.
 pub(crate) fn address(name: &str) -> Failure {
-    let message = format!("`{name}` is an address; this version opens files and fetches nothing");
-    Failure::new(message).hint("fetch it with another program, then `ingle run FILE.gguf`")
+    let message = format!("`{name}` is an address, and none of a model's repository");
+    let hint = "name a repository, such as `org/repo`, or fetch the file and `ingle run FILE.gguf`";
+    Failure::new(message).hint(hint)
 }
 
 fn absent(name: &str, path: &Path) -> Failure {
-    if name.contains("://") {
-        return address(name);
-    }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let looks_like_path = name.ends_with(".gguf") || name.ends_with(".safetensors");
     let failure = Failure::new(format!("there is no file `{name}`"));
-    if !looks_like_path && !name.starts_with(['.', '/']) {
-        let hint = "this version downloads nothing: name a `.gguf` file or a Hugging Face folder";
-        return failure.hint(hint);
-    }
     if !folder.is_dir() {
         return failure.hint(format!("the folder `{}` does not exist, either", folder.display()));
     }

@@ -7,15 +7,13 @@ use std::{
 };
 
 use clap::CommandFactory;
+use store::reference::Reference;
 
 use super::Cli;
 use crate::{failure::Failure, model};
 
 /// Verbs that people know from elsewhere, or that are planned.
-const LATER: &[&str] = &[
-    "serve", "pull", "list", "ls", "rm", "cp", "verify", "export", "import", "adopt", "policy",
-    "fit", "doctor",
-];
+const LATER: &[&str] = &["serve", "pull", "export", "import", "policy", "fit", "doctor"];
 
 /// The words with llama.cpp's `-sys` as `--system` and `help VERB` as `VERB --help`.
 pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
@@ -44,10 +42,12 @@ pub(super) fn refusal(word: &OsStr) -> Option<Failure> {
         let failure = Failure::usage(format!("`{name}` is not in this version"));
         return Some(failure.hint("`ingle --help` lists what is"));
     }
-    if name.contains("://") {
+    let is_reference = name.contains(['/', ':']) && name.parse::<Reference>().is_ok();
+    if name.contains("://") && !is_reference {
         return Some(model::address(name));
     }
     let is_model = model::BUILT_IN == Some(name)
+        || is_reference
         || name.ends_with(".gguf")
         || name.ends_with(".safetensors")
         || Path::new(word).exists();
@@ -84,9 +84,10 @@ mod tests {
         for later in LATER {
             assert_eq!(said(later), Some(format!("`{later}` is not in this version")));
         }
-        assert_eq!(said("m.gguf"), Some("`m.gguf` is no command".to_owned()));
-        let address = "`https://x/m.gguf` is an address; this version opens files and fetches \
-                       nothing";
+        let address = "`https://x/m.gguf` is an address, and none of a model's repository";
         assert_eq!(said("https://x/m.gguf").as_deref(), Some(address));
+        for model in ["m.gguf", "llama3.2:3b", "org/repo", "https://huggingface.co/org/repo"] {
+            assert_eq!(said(model), Some(format!("`{model}` is no command")));
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod chat;
 mod first;
+mod library;
 mod load;
 pub(crate) mod number;
 mod sampling;
@@ -18,6 +19,7 @@ use loader::quantise::Mix;
 
 use crate::failure::Failure;
 pub(crate) use chat::{Chat, Predict, Think};
+pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use sampling::Sampling;
 
@@ -27,7 +29,7 @@ pub(crate) use sampling::Sampling;
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = "\
 Environment:
-  INGLE_HOME       One folder for the settings file, saved chats and the line history
+  INGLE_HOME       One folder for the settings file, models, saved chats and the line history
   INGLE_THREADS    As `--threads`
   INGLE_PRECISION  As `--precision`
   INGLE_ISA        The instruction set of the kernels, to compare; `ingle -V` names the present one
@@ -90,6 +92,19 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Say what a model file is: architecture, formats, tokenizer, licence, bytes by part
     Show(Show),
+    /// List the models of the library
+    #[command(alias = "ls")]
+    List(List),
+    /// Remove models from the library
+    #[command(name = "rm", alias = "remove")]
+    Remove(Remove),
+    /// Give a model of the library a second name
+    #[command(name = "cp", alias = "copy")]
+    Copy(Copy),
+    /// Check that every byte of a model is what it was when it came
+    Verify(Verify),
+    /// Use models that Ollama, LM Studio, llama.cpp or the Hugging Face cache have, in place
+    Adopt(Adopt),
     /// Measure tokens a second
     Bench(Bench),
     /// Write the logits of every position, to compare with a reference
@@ -112,8 +127,8 @@ pub(crate) enum Command {
 /// The model to load.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Model {
-    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`, which
-    /// is built in
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, a model of the
+    /// library, or `ember`, which is built in
     #[arg(value_name = "MODEL")]
     pub(crate) word: Option<String>,
     /// The model, in the place of the first word
@@ -287,7 +302,8 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 #[command(after_help = mixes())]
 pub(crate) struct Quantize {
-    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, a model of the
+    /// library, or `ember`
     #[arg(value_name = "IN")]
     pub(crate) input: String,
     /// The GGUF file to write; it gets this name when it is complete
@@ -306,7 +322,8 @@ pub(crate) struct Quantize {
 #[derive(Debug, Args)]
 #[command(after_help = mixes())]
 pub(crate) struct Merge {
-    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, or `ember`
+    /// A `.gguf` file (any shard), a `.safetensors` file, a Hugging Face folder, a model of the
+    /// library, or `ember`
     #[arg(value_name = "MODEL")]
     pub(crate) input: String,
     /// The GGUF file to write; it gets this name when it is complete

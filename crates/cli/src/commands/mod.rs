@@ -1,14 +1,19 @@
 //! One file a command. Each takes its arguments and the flags of every command.
 
+pub(crate) mod adopt;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod copy;
+pub(crate) mod list;
 pub(crate) mod logits;
 pub(crate) mod perplexity;
 pub(crate) mod quantize;
+pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod tokenize;
+pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod welcome;
 

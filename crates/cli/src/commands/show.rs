@@ -1,12 +1,14 @@
-//! `ingle show`: what a model file is, from its header alone.
+//! `ingle show`: what a model file is, from its header alone; of a model of the library, also where
+//! it came from.
 
 mod facts;
+mod kept;
 
 use loader::Access;
 
 use crate::{
     args::Show,
-    model,
+    library, model,
     numbers::{count, grouped, size},
     settings::Site,
     terminal::harmless,
@@ -21,10 +23,16 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map)?;
     model::tell_warnings(&file)?;
     let facts = Facts::of(&file, &overrides, corrections)?;
-    match args.json.on {
-        true => super::print_json(&serde_json::to_value(&facts)?),
-        false => super::print(&harmless(&page(&facts))),
+    let kept = model::kept(&name)?;
+    if args.json.on {
+        let mut told = serde_json::to_value(&facts)?;
+        if let Some(entry) = &kept {
+            told["library"] = library::json(entry);
+        }
+        return super::print_json(&told);
     }
+    let kept = kept.as_ref().map(kept::page).unwrap_or_default();
+    super::print(&harmless(&(page(&facts) + &kept)))
 }
 
 /// For people.

@@ -1,0 +1,72 @@
+//! `ingle list`: the models of the library.
+
+use serde_json::json;
+use store::library::{Entry, Found};
+
+use crate::{
+    args::List,
+    library::{self, came_from},
+    numbers::size,
+    terminal::{harmless, tell},
+};
+
+/// Prints them; what is there and is no model is told.
+pub(crate) fn run(args: List) -> anyhow::Result<()> {
+    let library = library::library()?;
+    let (mut models, mut unreadable) = (Vec::new(), Vec::new());
+    for found in library.entries()? {
+        match found {
+            Found::Model(entry) => models.push(entry),
+            Found::Unreadable { folder, why } => {
+                unreadable.push((folder, anyhow::Error::from(why)))
+            }
+        }
+    }
+    let unfinished = library.unfinished()?;
+    for (_, why) in &unreadable {
+        tell(format_args!("warning: {why:#}"));
+    }
+    if args.json.on {
+        let unreadable = unreadable.iter();
+        let unreadable =
+            unreadable.map(|(it, why)| json!({"folder": it, "why": format!("{why:#}")}));
+        let unfinished = unfinished.iter().map(|(it, bytes)| json!({"name": it, "bytes": bytes}));
+        return super::print_json(&json!({
+            "folder": library.root(),
+            "models": models.iter().map(library::json).collect::<Vec<_>>(),
+            "unfinished": unfinished.collect::<Vec<_>>(),
+            "unreadable": unreadable.collect::<Vec<_>>(),
+        }));
+    }
+    for (name, bytes) in &unfinished {
+        tell(format_args!(
+            "note: `{name}` is not complete, {} so far: `ingle pull {name}` goes on, `ingle rm {name}` \
+             gives it up",
+            size(*bytes)
+        ));
+    }
+    if models.is_empty() {
+        tell(format_args!(
+            "No model is in `{}` yet.\n  \
+             ingle pull llama3.2:3b      fetch one\n  \
+             ingle adopt                 use what other programs have\n  \
+             ingle run MODEL.gguf        run a file where it lies",
+            library.root().display()
+        ));
+        return Ok(());
+    }
+    super::print(&harmless(&table(&models)))
+}
+
+fn table(models: &[Entry]) -> String {
+    let names: Vec<String> = models.iter().map(|it| it.name().to_string()).collect();
+    let width = names.iter().map(String::len).max().unwrap_or_default().max("name".len());
+    let mut table = format!("{:<width$}  {:>10}  {:<10}  from\n", "name", "size", "arrived");
+    for (name, entry) in names.iter().zip(models) {
+        let manifest = &entry.manifest;
+        let day: String = manifest.arrived.chars().take("2026-11-29".len()).collect();
+        let (bytes, from) = (size(manifest.size()), came_from(&manifest.origin));
+        table += &format!("{name:<width$}  {bytes:>10}  {day:<10}  {from}\n");
+    }
+    table
+}

@@ -1,0 +1,88 @@
+//! `ingle rm`: takes models out of the library.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Context;
+use serde_json::json;
+use store::{
+    library::{Entry, Library},
+    name::Name,
+};
+
+use crate::{args::Remove, failure::Failure, library, numbers::size, terminal::tell};
+
+/// What is to be removed.
+struct Target {
+    name: Name,
+    bytes: u64,
+    /// The program that keeps the files.
+    keeper: Option<String>,
+}
+
+/// Removes them, after a question; nothing, if one of them is not there.
+pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
+    let library = library::library()?;
+    let targets = args.models.iter().map(|it| target(&library, it));
+    let targets = targets.collect::<anyhow::Result<Vec<Target>>>()?;
+    if !args.yes {
+        confirm(&targets)?;
+    }
+    let mut removed = Vec::new();
+    for Target { name, bytes, keeper } in targets {
+        library.remove(&name)?;
+        match &keeper {
+            Some(keeper) => tell(format_args!("`{name}` is forgotten; {keeper} keeps its files")),
+            None => tell(format_args!("`{name}` is removed, {}", size(bytes))),
+        }
+        removed.push(json!({"name": name, "bytes": bytes, "kept_by": keeper}));
+    }
+    match args.json.on {
+        true => super::print_json(&json!({ "removed": removed })),
+        false => Ok(()),
+    }
+}
+
+/// A model, one that is not complete, or one whose manifest cannot be read.
+fn target(library: &Library, text: &str) -> anyhow::Result<Target> {
+    let name = text.parse::<Name>().ok();
+    let unfinished = library.unfinished()?.into_iter().find(|it| name.as_ref() == Some(&it.0));
+    match (library::entry(library, text), name, unfinished) {
+        (Ok(entry), ..) => Ok(Target {
+            name: entry.name().clone(),
+            bytes: entry.manifest.size(),
+            keeper: keeper(&entry),
+        }),
+        (Err(_), _, Some((name, bytes))) => Ok(Target { name, bytes, keeper: None }),
+        // It is there, whatever is wrong with it.
+        (Err(_), Some(name), None) if library.root().join(name.path()).is_dir() => {
+            Ok(Target { name, bytes: 0, keeper: None })
+        }
+        (Err(error), ..) => Err(error),
+    }
+}
+
+fn keeper(entry: &Entry) -> Option<String> {
+    use store::library::Origin::Adopted;
+    match &entry.manifest.origin {
+        Adopted { program, .. } if entry.is_adopted() => Some(program.clone()),
+        _ => None,
+    }
+}
+
+fn confirm(targets: &[Target]) -> anyhow::Result<()> {
+    let names: Vec<_> = targets.iter().map(|it| format!("`{}`", it.name)).collect();
+    let bytes = targets.iter().filter(|it| it.keeper.is_none()).map(|it| it.bytes).sum();
+    let names = names.join(", ");
+    let not_removed =
+        || Failure::new(format!("{names} stays")).hint("`-y` removes without a question");
+    if !io::stdin().is_terminal() {
+        return Err(not_removed().into());
+    }
+    tell(format_args!("remove {names}, {}? [y/N]", size(bytes)));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(not_removed().into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! What the library knows of a model that its file does not say.
+
+use store::{
+    adopt::foreign,
+    library::{Entry, Facts},
+};
+
+use crate::{library::came_from, numbers::size};
+
+/// For people: where it is, where it came from, its files, and what Ollama gave it.
+pub(super) fn page(entry: &Entry) -> String {
+    let manifest = &entry.manifest;
+    let mut page = String::from("\n");
+    let mut row = |name: &str, text: Option<String>| {
+        if let Some(text) = text {
+            page += &format!("{name:<15}{text}\n");
+        }
+    };
+    row("library", Some(entry.name().to_string()));
+    row("folder", Some(entry.files().display().to_string()));
+    row("from", Some(came_from(&manifest.origin)));
+    if let Some((revision, commit)) = manifest.origin.hub() {
+        row("commit", Some(format!("{commit} ({revision})")));
+    }
+    row("arrived", Some(manifest.arrived.clone()));
+    let verified = entry.verified().unwrap_or_else(|| "not since it came or changed".to_owned());
+    row("verified", Some(verified));
+    let Facts { catalogue, creator, country, licence, lineage, .. } = &manifest.facts;
+    row("catalogue", catalogue.clone());
+    row("creator", creator.clone());
+    row("country", country.clone());
+    row("licence", licence.clone());
+    row("made from", (!lineage.is_empty()).then(|| lineage.join(", ")));
+    page + &files(entry) + &of_ollama(entry)
+}
+
+fn files(entry: &Entry) -> String {
+    let mut text = format!("\n{:<66}{:>10}  file\n", "sha256", "size");
+    for file in &entry.manifest.files {
+        let (digest, bytes) = (file.sha256.to_string(), size(file.size));
+        text += &format!("{digest:<66}{bytes:>10}  {}\n", file.path.0);
+    }
+    text
+}
+
+/// The template of the model file is the one that is run.
+fn of_ollama(entry: &Entry) -> String {
+    let Some(foreign) = foreign(entry) else { return String::new() };
+    let parts = [
+        ("template", foreign.template),
+        ("parameters", foreign.parameters),
+        ("system prompt", foreign.system),
+    ];
+    let told = parts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    told.map(|(name, text)| {
+        format!("\nOllama's {name}, which Ingle does not use:\n{}\n", text.trim_end())
+    })
+    .collect()
+}

@@ -1,0 +1,139 @@
+//! `ingle verify`: whether every byte is what it was when the model came.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use store::{
+    digest::Sha256Hex,
+    library::{Entry, Error, Fault, Found, Library, digest_of},
+};
+
+use crate::{
+    args::Verify,
+    failure::Failure,
+    library::{self, Hashing},
+    numbers::size,
+    terminal::{harmless, tell},
+};
+
+/// Verifies and prints; fails if a byte differs.
+pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
+    if let [path] = args.models.as_slice()
+        && Path::new(path).is_file()
+    {
+        return file(Path::new(path), args.sha256, args.json.on);
+    }
+    if args.sha256.is_some() {
+        let failure = Failure::usage("`--sha256` is the digest of one file, expected its path");
+        return Err(failure.hint("a model of the library is held against its manifest").into());
+    }
+    let library = library::library()?;
+    let (entries, mut damaged) = match args.all {
+        true => everything(&library)?,
+        false => {
+            let entries = args.models.iter().map(|it| library::entry(&library, it));
+            (entries.collect::<anyhow::Result<Vec<Entry>>>()?, 0)
+        }
+    };
+    let all = entries.len() + damaged;
+    let mut told = Vec::new();
+    for entry in &entries {
+        let faults = verify(&library, entry)?;
+        damaged += usize::from(!faults.is_empty());
+        match args.json.on {
+            true => told.push(as_json(entry, &faults)),
+            false => super::print(&harmless(&page(entry, &faults)))?,
+        }
+    }
+    if args.json.on {
+        super::print_json(&json!({"models": told, "damaged": damaged}))?;
+    }
+    match damaged {
+        0 => Ok(()),
+        n => {
+            let failure = Failure::new(format!("{n} of {all} models differ from their manifests"));
+            Err(failure.hint("remove what differs with `ingle rm`, and get it again").into())
+        }
+    }
+}
+
+/// All models, and how many there are that cannot be read.
+fn everything(library: &Library) -> Result<(Vec<Entry>, usize), Error> {
+    let (mut entries, mut unreadable) = (Vec::new(), 0);
+    for found in library.entries()? {
+        match found {
+            Found::Model(entry) => entries.push(entry),
+            Found::Unreadable { why, .. } => {
+                tell(format_args!("warning: {:#}", anyhow::Error::from(why)));
+                unreadable += 1;
+            }
+        }
+    }
+    Ok((entries, unreadable))
+}
+
+fn verify(library: &Library, entry: &Entry) -> anyhow::Result<Vec<Fault>> {
+    let before = entry.look();
+    let hashing = Hashing::of(entry);
+    let faults = entry.verify(&hashing.watch())?;
+    drop(hashing);
+    if let (true, Ok(before)) = (faults.is_empty(), before) {
+        library::note(library, entry, before);
+    }
+    Ok(faults)
+}
+
+fn page(entry: &Entry, faults: &[Fault]) -> String {
+    let (name, files) = (entry.name(), entry.manifest.files.len());
+    let s = if files == 1 { "" } else { "s" };
+    let verdict = if faults.is_empty() { "ok" } else { "FAILED" };
+    let bytes = size(entry.manifest.size());
+    let mut page = format!("{verdict:<6}  {name}: {files} file{s}, {bytes}\n");
+    for fault in faults {
+        page += &format!("        {fault}\n");
+    }
+    page
+}
+
+fn as_json(entry: &Entry, faults: &[Fault]) -> Value {
+    let fault = |it: &Fault| json!({"path": it.path, "flaw": it.flaw.to_string()});
+    json!({
+        "name": entry.name(),
+        "ok": faults.is_empty(),
+        "files": entry.manifest.files.len(),
+        "bytes": entry.manifest.size(),
+        "faults": faults.iter().map(fault).collect::<Vec<_>>(),
+    })
+}
+
+/// A file that is in no library.
+fn file(path: &Path, expected: Option<Sha256Hex>, is_json: bool) -> anyhow::Result<()> {
+    let Some(expected) = expected else {
+        let failure = Failure::usage(format!("nothing says what `{}` should be", path.display()));
+        return Err(failure.hint("give its digest with `--sha256 HEX`").into());
+    };
+    let hashing =
+        Hashing::new(path.metadata().map_or(0, |it| it.len()), &path.display().to_string());
+    let (found, bytes) = digest_of(path, &hashing.watch())?;
+    drop(hashing);
+    let ok = found == expected;
+    match is_json {
+        true => super::print_json(&json!({
+            "path": path, "bytes": bytes, "sha256": found, "expected": expected, "ok": ok,
+        }))?,
+        false if ok => {
+            super::print(&harmless(&format!("ok      {}: {}\n", path.display(), size(bytes))))?;
+        }
+        false => {}
+    }
+    match ok {
+        true => Ok(()),
+        false => {
+            let path = path.display();
+            let message = format!("the SHA-256 of `{path}` is {found}, expected {expected}");
+            Err(Failure::new(message)
+                .hint("get the file again, or ask whoever gave the digest")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The library as commands use it: which model a name means, and its bytes held against its
+//! manifest, with a bar that says how far that is.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use chrono::{SecondsFormat, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use loader::{Access, ModelFile, Override};
+use serde_json::json;
+use store::{
+    Home,
+    disk::Disk,
+    library::{Entry, Error, Fault, Flaw, Found, Library, Look, Origin, Resolved},
+    reference::Reference,
+};
+
+use crate::{
+    failure::Failure,
+    model::distance,
+    terminal::{Interrupts, tell},
+};
+
+/// The library of this user.
+///
+/// # Errors
+///
+/// If there is no home folder.
+pub(crate) fn library() -> Result<Library, store::Error> {
+    Ok(Library::at(Home::find()?.models(), Disk::default()))
+}
+
+/// Now, as manifests have it.
+pub(crate) fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The model of the library that `name` means.
+///
+/// # Errors
+///
+/// If there is none, or it is not said which of several; if the library cannot be read.
+pub(crate) fn entry(library: &Library, name: &str) -> anyhow::Result<Entry> {
+    let reference: Reference = name.parse()?;
+    match library.resolve(&reference)? {
+        Resolved::Model(entry) => Ok(entry),
+        Resolved::Several(all) => {
+            let names: Vec<_> = all.iter().map(|it| format!("`{}`", it.name())).collect();
+            let failure = Failure::usage(format!("`{name}` is {} models", names.len()));
+            Err(failure.hint(format!("name one of {}", names.join(", "))).into())
+        }
+        Resolved::Absent => Err(absent(library, name).into()),
+    }
+}
+
+/// Why a model that is not there is not found, and what is near.
+fn absent(library: &Library, name: &str) -> Failure {
+    let failure = Failure::new(format!("`{name}` is not on this machine"));
+    let pull = format!("`ingle pull {name}` fetches it");
+    // What cannot be read has been told, or is told by `list`.
+    let entries = library.entries().unwrap_or_default().into_iter().filter_map(Found::model);
+    let mut names: Vec<String> = entries.map(|it| it.name().to_string()).collect();
+    let wanted = name.to_lowercase();
+    names.sort_by_key(|it| (distance(&wanted, &it.to_lowercase()), it.clone()));
+    names.truncate(3);
+    match names.as_slice() {
+        [] => failure.hint(pull),
+        names => {
+            let near: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
+            failure.hint(format!("{pull}; the library has {}", near.join(", ")))
+        }
+    }
+}
+
+/// Opens a model of the library. What was not verified since it came or changed is verified now, in
+/// the bytes that are used from here on.
+///
+/// # Errors
+///
+/// If it is not what its manifest says, or the loader refuses it; if Ctrl-C was pressed.
+pub(crate) fn open(
+    library: &Library,
+    entry: &Entry,
+    access: Access,
+    choose: impl FnOnce(&ModelFile) -> Vec<Override>,
+) -> anyhow::Result<ModelFile> {
+    if entry.verified().is_some() {
+        return Ok(entry.open(access, choose)?);
+    }
+    let before = entry.look();
+    let hashing = Hashing::of(entry);
+    let file = match entry.open(access, choose) {
+        Err(error @ Error::Load { .. }) => {
+            // The loader stumbles over damage at the place where it shows.
+            refuse(entry, entry.verify(&hashing.watch())?)?;
+            return Err(error.into());
+        }
+        file => file?,
+    };
+    refuse(entry, entry.verify_opened(&file, &hashing.watch())?)?;
+    drop(hashing);
+    note(library, entry, before?);
+    Ok(file)
+}
+
+/// An error if the model is damaged. Files that its manifest does not name are not read, so that a
+/// warning will do.
+fn refuse(entry: &Entry, faults: Vec<Fault>) -> Result<(), Error> {
+    let is_stray = |it: &Fault| matches!(it.flaw, Flaw::Unnamed);
+    let (stray, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(is_stray);
+    stray.iter().for_each(|it| tell(format_args!("warning: {it}; it is not read")));
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Damaged { name: entry.name().clone(), faults }),
+    }
+}
+
+/// Notes that a model was verified; a library that is read only is no failure.
+pub(crate) fn note(library: &Library, entry: &Entry, before: Look) {
+    if let Err(error) = library.mark_verified(entry, before, &now()) {
+        let name = entry.name();
+        tell(format_args!(
+            "note: `{name}` was verified, and will be again when it is next loaded: {error}"
+        ));
+    }
+}
+
+/// Bytes that are hashed, on a bar that goes with this; Ctrl-C stops it.
+pub(crate) struct Hashing {
+    bar: ProgressBar,
+    interrupts: Interrupts,
+}
+
+impl Hashing {
+    /// All bytes of a model.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self::new(entry.manifest.size(), &entry.name().to_string())
+    }
+
+    /// So many bytes of what is called so.
+    pub(crate) fn new(bytes: u64, what: &str) -> Self {
+        let style =
+            "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  verifying {msg}";
+        let style = ProgressStyle::with_template(style);
+        let bar = ProgressBar::new(bytes)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_message(what.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, interrupts: Interrupts::watch() }
+    }
+
+    /// To be told of bytes.
+    pub(crate) fn watch(&self) -> impl Fn(u64) -> ControlFlow<()> + Sync {
+        |n| {
+            self.bar.inc(n);
+            match self.interrupts.asked() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+}
+
+impl Drop for Hashing {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Where a model came from, in a few words.
+pub(crate) fn came_from(origin: &Origin) -> String {
+    match origin {
+        Origin::Hub { endpoint, repository, .. } => {
+            format!("{}/{repository}", endpoint.trim_start_matches("https://"))
+        }
+        Origin::File { path } => path.display().to_string(),
+        Origin::Adopted { program, called } => format!("{program}: {called}, in place"),
+        Origin::Bundle { before, .. } => format!("a bundle; before, {}", came_from(before)),
+    }
+}
+
+/// A model of the library, for programs.
+pub(crate) fn json(entry: &Entry) -> serde_json::Value {
+    let manifest = &entry.manifest;
+    json!({
+        "name": manifest.name,
+        "path": entry.to_open(),
+        "folder": entry.folder,
+        "bytes": manifest.size(),
+        "adopted": entry.is_adopted(),
+        "arrived": manifest.arrived,
+        "verified": entry.verified(),
+        "origin": manifest.origin,
+        "facts": manifest.facts,
+        "files": manifest.files,
+    })
+}

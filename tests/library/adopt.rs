@@ -1,0 +1,124 @@
+//! What other programs have is used where it lies.
+
+use std::{fs, path::PathBuf};
+
+use super::*;
+
+/// A place where Ollama has the scripted model as `parrot:latest`, with a template of its own.
+struct Shared {
+    place: Place,
+    blob: PathBuf,
+}
+
+fn shared() -> Shared {
+    let place = Place::new();
+    let layer = |kind: &str, bytes: &[u8]| {
+        let digest = Sha256Hex::of(bytes);
+        let path = place.file(&format!("ollama/blobs/sha256-{digest}"), bytes);
+        let kind = format!("application/vnd.ollama.image.{kind}");
+        let digest = format!("sha256:{digest}");
+        (path, serde_json::json!({"mediaType": kind, "digest": digest, "size": bytes.len()}))
+    };
+    let (blob, weights) = layer("model", &parrot::file());
+    let (_, template) = layer("template", b"{{ .Prompt }}");
+    let manifest = serde_json::json!({"layers": [weights, template]}).to_string();
+    place.file("ollama/manifests/registry.ollama.ai/library/parrot/latest", manifest);
+    place.file("ollama/manifests/registry.ollama.ai/library/empty/1b", r#"{"layers": []}"#);
+    Shared { place, blob }
+}
+
+impl Shared {
+    fn run(&self, args: &[&str]) -> String {
+        let home = self.place.path().join("home").display().to_string();
+        let ollama = self.place.path().join("ollama").display().to_string();
+        let none = self.place.path().join("none").display().to_string();
+        let variables = [
+            ("HOME", home.as_str()),
+            ("OLLAMA_MODELS", &ollama),
+            ("LLAMA_CACHE", &none),
+            ("HF_HUB_CACHE", &none),
+        ];
+        self.place.run_with(args, b"", &variables)
+    }
+}
+
+#[test]
+fn a_model_of_ollama_is_used_in_place() {
+    let shared = shared();
+    let told = shared.run(&["adopt"]);
+    let row = told.lines().find(|it| it.starts_with("parrot:latest  "));
+    assert!(row.is_some_and(|it| it.ends_with("KiB  ollama")), "{told}");
+    assert!(told.contains(" is passed over: its weights are not one GGUF file\n"), "{told}");
+    expect![[r#"
+        exit 1
+        -- stderr
+        note: `[DIR]/ollama/manifests/registry.ollama.ai/library/empty/1b` is passed over: its weights are not one GGUF file
+        error: no other program was found to have `parot`
+
+        hint: `ingle adopt` lists what they have, such as `parrot:latest`
+    "#]].assert_eq(&shared.run(&["adopt", "parot"]));
+    expect![[r#"
+        exit 0
+        -- stderr
+        note: `[DIR]/ollama/manifests/registry.ollama.ai/library/empty/1b` is passed over: its weights are not one GGUF file
+        `parrot:latest` is adopted from ollama; `ingle run parrot:latest` runs it
+    "#]].assert_eq(&shared.run(&["adopt", "parrot:latest"]));
+    expect![[r#"
+        exit 1
+        -- stderr
+        note: `[DIR]/ollama/manifests/registry.ollama.ai/library/empty/1b` is passed over: its weights are not one GGUF file
+        error: there is a model `parrot:latest` already
+
+        hint: `ingle rm parrot:latest` removes it
+    "#]].assert_eq(&shared.run(&["adopt", "parrot:latest"]));
+    expect![[r#"
+        exit 0
+        -- stderr
+        note: `[DIR]/ollama/manifests/registry.ollama.ai/library/empty/1b` is passed over: its weights are not one GGUF file
+        Nothing was found that is not in the library.
+    "#]].assert_eq(&shared.run(&["adopt", "--all"]));
+    let told = shared.run(&["run", "parrot", "--no-save", "hi"]);
+    assert!(told.contains("Hello there, friend!"), "{told}");
+    let told = shared.run(&["show", "parrot"]);
+    assert!(
+        told.ends_with("Ollama's template, which Ingle does not use:\n{{ .Prompt }}\n"),
+        "{told}"
+    );
+    expect![[r#"
+        exit 0
+        -- stderr
+        `parrot:latest` is forgotten; ollama keeps its files
+    "#]]
+    .assert_eq(&shared.run(&["rm", "-y", "parrot"]));
+    assert!(shared.blob.is_file());
+}
+
+#[test]
+fn what_its_owner_removed_is_told() {
+    let shared = shared();
+    assert!(shared.run(&["adopt", "--all"]).starts_with("exit 0"));
+    fs::remove_file(&shared.blob).unwrap();
+    let told = shared.run(&["run", "parrot", "--no-save", "hi"]);
+    let blob = shared.blob.file_name().unwrap().to_str().unwrap();
+    let missing =
+        format!("error: `[DIR]/ollama/blobs/{blob}` has no bytes: it is missing, expected ");
+    assert!(told.contains(&missing), "{told}");
+    assert!(told.ends_with("hint: what keeps it may have removed it, or its disk is not there\n"));
+}
+
+#[test]
+fn where_no_other_program_is() {
+    let place = Place::new();
+    let none = place.path().display().to_string();
+    let variables = [
+        ("HOME", none.as_str()),
+        ("OLLAMA_MODELS", &none),
+        ("LLAMA_CACHE", &none),
+        ("HF_HUB_CACHE", &none),
+    ];
+    expect![[r#"
+        exit 0
+        -- stderr
+        No other program was found to have models; `ingle adopt --help` says where they are looked for.
+    "#]].assert_eq(&place.run_with(&["adopt"], b"", &variables));
+}

@@ -1,0 +1,120 @@
+//! A model of the library is named wherever a file is.
+
+use super::*;
+
+#[test]
+fn a_name_works_wherever_a_path_does() {
+    let place = place();
+    let model = "someone/parrots:F32";
+    for (args, told) in [
+        (&["run", model, "--no-save", "hi"][..], "Hello there, friend!"),
+        (&["run", "-m", "someone/parrots", "--no-save", "hi"], "Hello there, friend!"),
+        (&["run", "hf.co/someone/parrots:f32", "--no-save", "hi"], "Hello there, friend!"),
+        (&["run", "parrots", "--no-save", "hi"], "Hello there, friend!"),
+        (&["bench", model, "-p", "8", "-n", "0", "-r", "1"], "pp8"),
+        (&["tokenize", model, "a"], "\"a\""),
+        (&["show", model], "Parrot"),
+        (&["quantize", model, "out.gguf", "f16"], "out.gguf"),
+    ] {
+        let found = place.run(args);
+        assert!(found.starts_with("exit 0") && found.contains(told), "{args:?}\n{found}");
+    }
+    // A file of that name wins.
+    place.file("parrots", "no model");
+    assert!(place.run(&["show", "parrots"]).starts_with("exit 1"));
+}
+
+#[test]
+fn what_is_shown_of_a_model_of_the_library() {
+    let place = place();
+    let told = place.run(&["show", "someone/parrots"]);
+    let free = Sha256Hex::of(b"free\n");
+    for line in [
+        "library        someone/parrots:F32",
+        "folder         [DIR]/ingle-home/models/someone/parrots/F32",
+        "from           huggingface.co/someone/parrots",
+        "commit         0123456789abcdef0123456789abcdef01234567 (main)",
+        "arrived        2026-11-29T12:00:00Z",
+        "verified       not since it came or changed",
+        "licence        MIT",
+        &format!("{free}         5 B  LICENSE"),
+    ] {
+        assert!(told.lines().any(|it| it == line), "{line}\n{told}");
+    }
+    let told = place.output(&["show", "someone/parrots", "--json"], b"", &[]);
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(told["library"]["name"], "someone/parrots:F32");
+    assert_eq!(told["library"]["verified"], serde_json::Value::Null);
+}
+
+#[test]
+fn names_that_mean_nothing_here() {
+    let place = place();
+    put(&place, "someone/parrots:Q8_0", &[("p.gguf", b"x")]);
+    check(
+        &place,
+        &["run", "llama3.2:3b", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `llama3.2:3b` is not on this machine
+
+        hint: `ingle pull llama3.2:3b` fetches it; the library has `someone/parrots:F32`, `someone/parrots:Q8_0`
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "someone/parrot", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `someone/parrot` is not on this machine
+
+        hint: `ingle pull someone/parrot` fetches it; the library has `someone/parrots:F32`, `someone/parrots:Q8_0`
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "someone/parrots", "hi"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `someone/parrots` is 2 models
+
+        hint: name one of `someone/parrots:F32`, `someone/parrots:Q8_0`
+    "#]],
+    );
+    check(
+        &place,
+        &["run", "a b", "hi"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is no file `a b`
+
+        hint: no model file is in `.`
+    "#]],
+    );
+    check(
+        &place,
+        &["rm", "https://example.org/x"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `https://example.org/x` names no model: it is an address, expected one below https://huggingface.co/
+
+        hint: a model is named `org/repo`, `llama3.2:3b`, or by the path of its file
+    "#]],
+    );
+    check(
+        &place,
+        &["llama3.2:3b"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `llama3.2:3b` is no command
+
+        hint: `ingle run llama3.2:3b`
+    "#]],
+    );
+}
