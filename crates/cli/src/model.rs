@@ -99,13 +99,22 @@ pub(crate) fn open(
 }
 
 fn open_telling(name: &str, overrides: &[Override], access: Access) -> anyhow::Result<Opened> {
-    let (file, corrections) = open_corrected(name, overrides, access)?;
+    let (file, corrections) = open_corrected(name, overrides, access, Use::Weights)?;
     let mut said = tell_warnings(&file)?;
     if let Some(note) = written::note(&corrections) {
         tell(format_args!("note: {note}"));
         said.push(note);
     }
     Ok(Opened { file, said })
+}
+
+/// What a model is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Its weights: what the library did not verify yet is verified.
+    Weights,
+    /// Its header, to be shown: nothing else is read.
+    Header,
 }
 
 /// The same without a word, and what the catalogue corrected; what the user overrides stays as they
@@ -118,6 +127,7 @@ pub(crate) fn open_corrected(
     name: &str,
     overrides: &[Override],
     access: Access,
+    purpose: Use,
 ) -> anyhow::Result<(ModelFile, Vec<Correction>)> {
     if let Some(bytes) = built_in(name) {
         let bytes = loader::Bytes::new(bytes);
@@ -132,6 +142,7 @@ pub(crate) fn open_corrected(
     let file = match find(name)? {
         Place::Path(path) => ModelFile::open_choosing(&path, access, choose)
             .with_context(|| format!("cannot load `{name}`"))?,
+        Place::Library(_, entry) if purpose == Use::Header => entry.open(access, choose)?,
         Place::Library(library, entry) => library::open(&library, &entry, access, choose)?,
     };
     Ok((file, corrections))

@@ -8,7 +8,8 @@ use loader::Access;
 
 use crate::{
     args::Show,
-    library, model,
+    library,
+    model::{self, Use},
     numbers::{count, grouped, size},
     settings::Site,
     terminal::harmless,
@@ -20,7 +21,7 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
-    let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map)?;
+    let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
     model::tell_warnings(&file)?;
     let facts = Facts::of(&file, &overrides, corrections)?;
     let kept = model::kept(&name)?;
