@@ -1,5 +1,6 @@
 //! What Ingle keeps on disk: where that is, settings, saved chats, line history, the library of
-//! models; and the catalogue, which knows models by name and what their files lack. No network.
+//! models, the site's policy; and the catalogue, which knows models by name and what their files
+//! lack. No network.
 //!
 //! Only the chats folder and the line history hold what people wrote; both are private to the
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
@@ -14,6 +15,7 @@ mod error;
 mod home;
 pub mod library;
 pub mod name;
+pub mod policy;
 mod private;
 pub mod reference;
 mod settings;

@@ -1,0 +1,298 @@
+//! The site's policy: which models may be fetched, imported, loaded and served on this machine.
+//!
+//! ```text
+//! version = 1
+//! contact = "it-security@example.org"     whom to ask; in every refusal
+//! default = "allow"                       what no rule decides: `allow` or `deny`
+//! require-sandbox = true                  optional: no model is loaded outside a whole sandbox
+//! require-audit = true                    optional: the audit log cannot be switched off
+//!
+//! [[rule]]                                the first rule that applies decides
+//! name = "…"                              in every refusal
+//! action = "deny"                         or `allow`
+//! why = "…"                               optional
+//! at = ["load", "serve"]                  optional; without it: fetch, import, load and serve
+//! country = ["AA", "unknown"]             what it applies to; see `rule`
+//! ```
+//!
+//! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
+//! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where
+//! policies lie, and which of them is in force, is in [`Places`]; a signature makes it one that
+//! nobody but the holder of the key can change.
+
+mod error;
+pub mod examples;
+mod place;
+mod rule;
+mod signature;
+mod subject;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{Error, RuleFlaw};
+pub use place::{Places, Signed};
+pub use rule::{Action, Finding, Rule};
+pub use signature::{KEY, PublicKey, SIGNATURE, sign};
+pub use subject::{Provenance, Subject};
+
+use crate::{Home, digest::Sha256Hex};
+
+/// The version of policies that this program knows.
+const VERSION: u32 = 1;
+
+/// The name of what decides where no rule does.
+pub const DEFAULT: &str = "default";
+
+/// A policy that was read whole and understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    path: PathBuf,
+    sha256: Sha256Hex,
+    signed: Signed,
+    passed_over: Vec<PathBuf>,
+    text: Text,
+}
+
+/// When a model is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum At {
+    /// Before it is downloaded.
+    Fetch,
+    /// Before it comes in from a bundle, a file or another program.
+    Import,
+    /// Before its weights are used.
+    Load,
+    /// Before it answers over a network.
+    Serve,
+}
+
+/// What a policy says of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be used.
+    Allowed {
+        /// The rule that says so; [`DEFAULT`] where none does.
+        rule: String,
+    },
+    /// It may not.
+    Denied {
+        /// The rule that says so; [`DEFAULT`] where none does.
+        rule: String,
+        /// Why there is such a rule.
+        why: Option<String>,
+        /// Whom to ask.
+        contact: Option<String>,
+        /// The file that the rule is in.
+        policy: PathBuf,
+    },
+}
+
+/// What one rule says of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The rule.
+    pub rule: String,
+    /// What it does where it applies.
+    pub action: Action,
+    /// Whether it applies to the model, then.
+    pub applies: bool,
+    /// Whether it is the first that does, which decides.
+    pub decides: bool,
+    /// What it looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// What is written in the file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Text {
+    version: u32,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    contact: Option<String>,
+    default: Action,
+    #[serde(default)]
+    require_sandbox: bool,
+    #[serde(default)]
+    require_audit: bool,
+    #[serde(default, rename = "rule")]
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// The policy that is in force here; none where this machine has none.
+    ///
+    /// # Errors
+    ///
+    /// If there is one that cannot be read or understood, or is not signed as it must be. Nothing
+    /// may then be fetched, imported, loaded or served.
+    pub fn in_force(home: &Home) -> Result<Option<Self>, Error> {
+        Places::of(home).in_force()
+    }
+
+    /// From the text of a file at `path`, whose signature is somebody else's affair.
+    ///
+    /// # Errors
+    ///
+    /// If it is no policy, or one that cannot mean what it says.
+    pub fn read(path: &Path, text: &str) -> Result<Self, Error> {
+        /// What must be known before the rest can be read.
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let toml = |error: toml::de::Error| {
+            let before = text.get(..error.span().map_or(0, |it| it.start)).unwrap_or("");
+            let line = 1 + before.matches('\n').count();
+            Error::Toml { path: path.to_owned(), line, reason: error.message().to_owned() }
+        };
+        let Version { version } = toml::from_str(text).map_err(toml)?;
+        if version != VERSION {
+            return Err(Error::Version { path: path.to_owned(), found: version, known: VERSION });
+        }
+        let written: Text = toml::from_str(text).map_err(toml)?;
+        rule::check(&written.rules).map_err(|(rule, flaw)| Error::Rule {
+            path: path.to_owned(),
+            rule,
+            flaw,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            sha256: Sha256Hex::of(text.as_bytes()),
+            signed: Signed::No,
+            passed_over: Vec::new(),
+            text: written,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Of the file's bytes.
+    pub fn sha256(&self) -> Sha256Hex {
+        self.sha256
+    }
+
+    /// Who vouches for it.
+    pub fn signed(&self) -> &Signed {
+        &self.signed
+    }
+
+    /// Policies that are there, too, and are not in force because this one is.
+    pub fn passed_over(&self) -> &[PathBuf] {
+        &self.passed_over
+    }
+
+    /// What it calls itself.
+    pub fn title(&self) -> Option<&str> {
+        self.text.title.as_deref()
+    }
+
+    /// Whom to ask.
+    pub fn contact(&self) -> Option<&str> {
+        self.text.contact.as_deref()
+    }
+
+    /// What no rule decides.
+    pub fn default_action(&self) -> Action {
+        self.text.default
+    }
+
+    /// The rules, in the order in which they are asked.
+    pub fn rules(&self) -> &[Rule] {
+        &self.text.rules
+    }
+
+    /// Whether a model may be loaded only where the sandbox confines all that it should.
+    pub fn requires_sandbox(&self) -> bool {
+        self.text.require_sandbox
+    }
+
+    /// Whether what is loaded must be noted in the audit log.
+    pub fn requires_audit(&self) -> bool {
+        self.text.require_audit
+    }
+
+    /// Whether a rule asks for the digests of weights, so that they must be known to judge.
+    pub fn asks_for_digests(&self) -> bool {
+        self.rules().iter().any(Rule::asks_for_digests)
+    }
+
+    /// What it says of `subject`.
+    pub fn judge(&self, subject: &Subject, at: At) -> Verdict {
+        let first = self.rules().iter().find(|it| it.applies(subject, at));
+        let action = first.map_or(self.text.default, Rule::action);
+        let rule = first.map_or(DEFAULT, Rule::name).to_owned();
+        match action {
+            Action::Allow => Verdict::Allowed { rule },
+            Action::Deny => Verdict::Denied {
+                rule,
+                why: first.and_then(Rule::why).map(str::to_owned),
+                contact: self.text.contact.clone(),
+                policy: self.path.clone(),
+            },
+        }
+    }
+
+    /// The same, for those who only want to know that it may be used; the rule that says so.
+    ///
+    /// # Errors
+    ///
+    /// If it may not.
+    pub fn permit(&self, subject: &Subject, at: At) -> Result<String, Error> {
+        match self.judge(subject, at) {
+            Verdict::Allowed { rule } => Ok(rule),
+            Verdict::Denied { rule, why, contact, policy } => {
+                let model = subject.name.clone();
+                Err(Error::Denied { model, at, rule, why, contact, policy })
+            }
+        }
+    }
+
+    /// What every rule says of `subject`, in their order.
+    pub fn explain(&self, subject: &Subject, at: At) -> Vec<Outcome> {
+        let mut decided = false;
+        let outcome = |rule: &Rule| {
+            let findings = rule.findings(subject, at);
+            let applies = findings.iter().all(|it| it.fits);
+            let decides = applies && !decided;
+            decided |= applies;
+            let (rule, action) = (rule.name().to_owned(), rule.action());
+            Outcome { rule, action, applies, decides, findings }
+        };
+        self.rules().iter().map(outcome).collect()
+    }
+}
+
+impl At {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Fetch, Self::Import, Self::Load, Self::Serve];
+
+    /// What is not done where a model is denied.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Import => "import",
+            Self::Load => "load",
+            Self::Serve => "serve",
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Why a policy cannot be used, or forbids something.
+
+use std::{io, path::PathBuf};
+
+use super::At;
+use crate::digest::Sha256Hex;
+
+/// What went wrong with a policy, or what it forbids.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model may not be used.
+    #[error(
+        "this site's policy does not allow to {at} `{model}`: rule `{rule}`{}",
+        why.as_ref().map_or(String::new(), |it| format!(" ({it})"))
+    )]
+    Denied {
+        /// What it is called.
+        model: String,
+        /// What was to be done with it.
+        at: At,
+        /// The rule that says so.
+        rule: String,
+        /// Why there is such a rule.
+        why: Option<String>,
+        /// Whom to ask.
+        contact: Option<String>,
+        /// The file that the rule is in.
+        policy: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not the TOML that it should be.
+    #[error("policy `{}`, line {line}: {reason}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the TOML reader says of it.
+        reason: String,
+    },
+    /// Of a version that this program does not know.
+    #[error("`{}` is a policy of version {found}, expected {known}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The one that this program knows.
+        known: u32,
+    },
+    /// A rule cannot mean what it says.
+    #[error("policy `{}`: rule `{rule}` {flaw}", path.display())]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// The rule's name.
+        rule: String,
+        /// What is wrong with it.
+        flaw: RuleFlaw,
+    },
+    /// The policy that the environment names is not there.
+    #[error("`INGLE_POLICY` names `{}`, which is not there", path.display())]
+    NotThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is pinned, and there is no policy for it to vouch for.
+    #[error("the key `{}` is pinned on this machine, but there is no policy", key.display())]
+    NoPolicy {
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// A key is pinned, and the policy has no signature.
+    #[error("`{}` is not signed, expected `{}`", policy.display(), signature.display())]
+    NotSigned {
+        /// The policy.
+        policy: PathBuf,
+        /// Where its signature should be.
+        signature: PathBuf,
+    },
+    /// A signature is not that of the policy with the pinned key.
+    #[error(
+        "`{}` is not the signature of `{}` with the key {key}", signature.display(),
+        policy.display()
+    )]
+    Forged {
+        /// The policy.
+        policy: PathBuf,
+        /// Its signature.
+        signature: PathBuf,
+        /// The fingerprint of the pinned key.
+        key: Sha256Hex,
+    },
+    /// A key is of another kind, or none.
+    #[error("`{}` is no {kind}, expected a PEM text of a P-256 key", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Which half of a key it should be.
+        kind: &'static str,
+    },
+}
+
+/// What is wrong with a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFlaw {
+    /// Another has its name.
+    #[error("has the name of another rule")]
+    Twice,
+    /// Nothing to call it by.
+    #[error("needs a name of one line, expected 1 to 200 characters")]
+    Unnamed,
+    /// It would apply to everything.
+    #[error(
+        "names nothing that it applies to, expected at least one of publisher, creator, lineage, \
+         country, licence, format, sha256, signer, provenance-below"
+    )]
+    Empty,
+    /// A list that nothing can be in.
+    #[error("has an empty list `{key}`")]
+    EmptyList {
+        /// The list.
+        key: &'static str,
+    },
+    /// A word that cannot be met.
+    #[error("has `{found}` in `{key}`, expected {expected}")]
+    Word {
+        /// The list.
+        key: &'static str,
+        /// The word.
+        found: String,
+        /// What could be.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Denied { model, contact, policy, .. } => {
+                let whom = match contact {
+                    Some(contact) => format!("ask {contact}"),
+                    None => format!("ask who keeps `{}`", policy.display()),
+                };
+                Some(format!("{whom}; `ingle policy check {model}` explains each rule"))
+            }
+            Self::Toml { .. } | Self::Rule { .. } => {
+                Some("`ingle policy example` prints one that is right".to_owned())
+            }
+            Self::Version { .. } => Some("a newer `ingle` may read it".to_owned()),
+            Self::NotThere { .. } => Some("name another file, or unset `INGLE_POLICY`".to_owned()),
+            Self::NoPolicy { .. } | Self::NotSigned { .. } | Self::Forged { .. } => {
+                Some("ask who keeps this machine's policy for the signed one".to_owned())
+            }
+            Self::Key { .. } => Some(
+                "`openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes a key, \
+                 `openssl ec -in key.pem -pubout` its public half"
+                    .to_owned(),
+            ),
+            Self::Io { .. } => None,
+        }
+    }
+
+    /// For `map_err`: `action` on `path` was refused.
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
