@@ -1,12 +1,13 @@
 //! What Ingle keeps on disk: where that is, settings, saved chats, line history, the library of
-//! models, the site's policy; and the catalogue, which knows models by name and what their files
-//! lack. No network.
+//! models, the site's policy, the audit log; and the catalogue, which knows models by name and what
+//! their files lack. No network.
 //!
 //! Only the chats folder and the line history hold what people wrote; both are private to the
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
 #![forbid(unsafe_code)]
 
 pub mod adopt;
+pub mod audit;
 pub mod catalogue;
 mod chats;
 pub mod digest;

@@ -1,0 +1,253 @@
+//! The audit log: what was loaded and answered, by whom and when, and nothing of what was said.
+//!
+//! ```text
+//! INGLE_HOME/audit/
+//!   2026-11.jsonl     a file a month, in UTC; a line an entry
+//!   head              number and digest of the last entry
+//!   lock              held while an entry is written
+//! ```
+//!
+//! Each line ends with its own digest and holds that of the line before it, across the files, so a
+//! line that was changed, removed or put elsewhere shows ([`verify`]). Whoever can write all of the
+//! folder can also write all of it anew: a site that must rule that out notes the last digest
+//! somewhere else from time to time, and asks for it later.
+
+mod error;
+mod line;
+mod verify;
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+pub use error::{Error, Flaw};
+pub use line::{Answer, Decision, Entry, Event};
+pub use verify::{Checked, verify, verify_file};
+
+use crate::{digest::Sha256Hex, disk::Disk, private};
+use line::Line;
+
+/// The least that entries can be kept for, in months, and what they are kept for where nobody says.
+pub const MONTHS: u32 = 6;
+
+/// Number and digest of the last entry.
+const HEAD: &str = "head";
+/// Bytes that are enough for the longest line.
+const LONGEST: u64 = 1 << 13;
+
+/// A log that entries are added to.
+#[derive(Clone, Debug)]
+pub struct Log {
+    folder: PathBuf,
+    months: u32,
+    disk: Disk,
+}
+
+/// The end of a file of the log.
+struct End {
+    /// The last whole line.
+    last: Option<Line>,
+    /// Bytes of the file up to the end of that.
+    whole: u64,
+    /// Bytes after that: of an entry whose writer died.
+    torn: u64,
+}
+
+impl Log {
+    /// The log in `folder`, which need not exist yet; entries are kept for at least `months`.
+    ///
+    /// # Errors
+    ///
+    /// If that is less than [`MONTHS`].
+    pub fn at(folder: impl Into<PathBuf>, months: u32, disk: Disk) -> Result<Self, Error> {
+        match months < MONTHS {
+            true => Err(Error::Retention { found: months }),
+            false => Ok(Self { folder: folder.into(), months, disk }),
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder and the lock, so that a process may give up the right to make them.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn prepare(&self) -> Result<(), Error> {
+        let made = private::folder(&self.folder);
+        made.map_err(|error| Error::Folder { source: Box::new(error) })?;
+        self.lock().map(drop)
+    }
+
+    /// Adds an entry, brings it to the disk, and removes files that are older than they need be;
+    /// the entry's digest.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or the log is not as it was left: then nothing is added, and whoever
+    /// asked should not go on.
+    pub fn append(&self, entry: Entry) -> Result<Sha256Hex, Error> {
+        self.prepare()?;
+        let _lock = self.lock()?;
+        let month = line::month(&entry.time).ok_or_else(|| Error::Time(entry.time.clone()))?;
+        let files = months(&self.folder)?;
+        // A clock that was set back must not change the order of the files.
+        let month = files.last().map_or(month, |it| month.max(it.0));
+        let mut end = End { last: None, whole: 0, torn: 0 };
+        let path = self.folder.join(file_name(month));
+        if let Some((_, latest)) = files.last() {
+            end = End::of(latest)?;
+            if end.last.is_none() && files.len() > 1 {
+                let before = End::of(&files[files.len() - 2].1)?;
+                end = End { last: before.last, ..end };
+            }
+            if end.torn > 0 {
+                self.cut(latest, end.whole)?;
+            }
+        }
+        self.check_head(end.last.as_ref())?;
+        let mut last = end.last.map(|it| (it.nth, it.digest));
+        if end.torn > 0 {
+            let torn = Entry { event: Event::Torn { bytes: end.torn }, ..entry.clone() };
+            last = Some(self.add(&path, last, torn)?);
+        }
+        let (_, digest) = self.add(&path, last, entry)?;
+        self.prune(&files, month)?;
+        Ok(digest)
+    }
+
+    /// Writes one line and the head; number and digest of the line.
+    fn add(
+        &self,
+        path: &Path,
+        last: Option<(u64, Sha256Hex)>,
+        entry: Entry,
+    ) -> Result<(u64, Sha256Hex), Error> {
+        let (nth, previous) = last.map_or((1, None), |(nth, digest)| (nth + 1, Some(digest)));
+        let (text, digest) = Line::write(nth, previous, &entry);
+        let is_new = !path.exists();
+        let written = (|| {
+            let mut file = self.disk.reopen(path)?;
+            file.seek(SeekFrom::End(0))?;
+            file.write_all(text.as_bytes())?;
+            file.sync()?;
+            if is_new { self.disk.sync_folder(&self.folder) } else { Ok(()) }
+        })();
+        written.map_err(Error::io("write", path))?;
+        self.set_head(nth, digest)?;
+        Ok((nth, digest))
+    }
+
+    fn set_head(&self, nth: u64, digest: Sha256Hex) -> Result<(), Error> {
+        let (head, new) = (self.folder.join(HEAD), self.folder.join("head.new"));
+        let written = (|| {
+            let mut file = self.disk.reopen(&new)?;
+            // Always as long as before: nothing of what a writer that died had begun stays.
+            file.write_all(format!("{nth:020} {digest}\n").as_bytes())?;
+            file.sync()?;
+            self.disk.rename(&new, &head)
+        })();
+        written.map_err(Error::io("write", &head))
+    }
+
+    /// Takes away what a writer that died had begun.
+    fn cut(&self, path: &Path, whole: u64) -> Result<(), Error> {
+        let cut = self.disk.reopen(path).and_then(|file| file.set_len(whole));
+        cut.map_err(Error::io("write", path))
+    }
+
+    /// Whether the last lines are still there. A writer that died before it wrote the head leaves
+    /// one that is too old, which is no harm.
+    fn check_head(&self, last: Option<&Line>) -> Result<(), Error> {
+        match head(&self.folder)? {
+            Some((nth, _)) if nth > last.map_or(0, |it| it.nth) => {
+                let found = last.map_or(0, |it| it.nth);
+                Err(Error::Cut { folder: self.folder.clone(), found, expected: nth })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn prune(&self, files: &[(u32, PathBuf)], month: u32) -> Result<(), Error> {
+        let old = files.iter().filter(|(it, _)| it + self.months < month);
+        old.map(|it| &it.1)
+            .try_for_each(|path| self.disk.remove_file(path).map_err(Error::io("remove", path)))
+    }
+
+    /// Held by one process at a time, until it is dropped.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.folder.join("lock");
+        let file = self.disk.reopen(&path).map_err(Error::io("write", &path))?;
+        let file = file.file().try_clone().map_err(Error::io("write", &path))?;
+        file.lock().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+}
+
+impl End {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let io = || Error::io("read", path);
+        let mut file = File::open(path).map_err(io())?;
+        let len = file.metadata().map_err(io())?.len();
+        // Of the last line, and of a torn one after it.
+        let from = len.saturating_sub(2 * LONGEST);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(from)).map_err(io())?;
+        file.read_to_end(&mut bytes).map_err(io())?;
+        let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1);
+        let torn = (bytes.len() - whole) as u64;
+        if torn > LONGEST {
+            return Err(Error::Unreadable { path: path.to_owned(), flaw: Flaw::NoEntry });
+        }
+        let last = match bytes[..whole].split_last() {
+            None => None,
+            Some((_, lines)) => {
+                let begin = lines.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1);
+                let line = Line::read(&lines[begin..]);
+                Some(line.map_err(|flaw| Error::Unreadable { path: path.to_owned(), flaw })?)
+            }
+        };
+        Ok(Self { last, whole: from + whole as u64, torn })
+    }
+}
+
+/// The files of the log, with their months, oldest first.
+fn months(folder: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io("read", folder))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read", folder))?;
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|it| it.strip_suffix(".jsonl"));
+        found.extend(name.and_then(line::month).map(|month| (month, entry.path())));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn file_name(month: u32) -> String {
+    format!("{:04}-{:02}.jsonl", month / 12, month % 12 + 1)
+}
+
+/// Number and digest of the entry that was written last, as far as the head knows.
+fn head(folder: &Path) -> Result<Option<(u64, Sha256Hex)>, Error> {
+    let path = folder.join(HEAD);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(Error::io("read", &path))?,
+    };
+    let parts = text.trim_end().split_once(' ');
+    let parsed = parts.and_then(|(nth, digest)| Some((nth.parse().ok()?, digest.parse().ok()?)));
+    parsed.map(Some).ok_or(Error::Unreadable { path, flaw: Flaw::NoEntry })
+}
+
+#[cfg(test)]
+mod tests;
