@@ -5,7 +5,7 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
-use crate::terminal::tell;
+use crate::{sandbox, terminal::tell};
 
 /// Something that this program found itself.
 #[derive(Debug)]
@@ -78,11 +78,16 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
         }
         above = cause;
     }
-    let own = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
-    if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
+    if let Some(hint) = hint_of(error) {
         lines += &format!("\nhint: {hint}\n");
     }
     lines
+}
+
+/// What the user can do about it.
+pub(crate) fn hint_of(error: &anyhow::Error) -> Option<String> {
+    let own = error.downcast_ref::<Failure>().and_then(|it| it.hint.clone());
+    own.or_else(|| error.chain().find_map(hint))
 }
 
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
@@ -95,7 +100,15 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<kernels::cpu::ConfigError>()?.hint());
-    hint
+    hint = hint.or_else(|| error.downcast_ref::<store::policy::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::audit::Error>()?.hint());
+    hint.or_else(|| of_sandbox(error.downcast_ref()?))
+}
+
+/// What the system refuses to a process that gave up files.
+fn of_sandbox(error: &io::Error) -> Option<String> {
+    let refused = error.kind() == io::ErrorKind::PermissionDenied && sandbox::confines_files();
+    refused.then(|| sandbox::HINT.to_owned())
 }
 
 /// What to do about a file that breaks the rules of its format is always the same, unless the

@@ -7,6 +7,7 @@
 // `terminal::tell` takes out what could command a terminal.
 #![warn(clippy::print_stderr)]
 
+mod admission;
 mod args;
 mod chat;
 mod commands;
@@ -17,6 +18,7 @@ mod library;
 mod memory;
 mod model;
 mod numbers;
+mod sandbox;
 mod settings;
 mod terminal;
 mod utf8;
@@ -38,7 +40,14 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     listen()?;
-    Interrupts::install()?;
+    // What gives up its rights does so before there are threads, and the attendant has a handler of
+    // its own.
+    if !matches!(
+        cli.command,
+        Some(Command::Run(_) | Command::Bench(_) | Command::Attend(_) | Command::TrySandbox(_))
+    ) {
+        Interrupts::install()?;
+    }
     match cli.command {
         _ if cli.version => commands::version::run(cli.json),
         None if cli.json.on => Err(Failure::usage("`--json` alone has nothing to print")
@@ -59,7 +68,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Merge(args)) => commands::quantize::merge(args),
         Some(Command::Check(args)) => commands::check::run(args),
         Some(Command::Tokenize(args)) => commands::tokenize::run(args),
+        Some(Command::Policy(args)) => commands::policy::run(args),
+        Some(Command::Audit(args)) => commands::audit::run(args),
+        Some(Command::Doctor(args)) => commands::doctor::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args),
+        Some(Command::Attend(args)) => sandbox::attendant::attend(&args.folder),
+        Some(Command::TrySandbox(args)) => sandbox::trial::run(&args.folder),
     }
 }
 

@@ -10,11 +10,12 @@ use loader::{
 };
 use store::{
     Correction,
-    library::{Entry, Library},
+    library::{Entry, Library, Manifest},
     reference::Reference,
 };
 
 use crate::{
+    admission::{self, Admitted},
     args::{Load, Lora, Model},
     device, encode,
     failure::Failure,
@@ -79,17 +80,18 @@ fn built_in(name: &str) -> Option<&'static [u8]> {
     (BUILT_IN == Some(name)).then_some(bytes)
 }
 
-/// A model file, and what was said of it on standard error.
+/// A model file, what was said of it on standard error, and that it may be used.
 pub(crate) struct Opened {
     pub(crate) file: ModelFile,
     pub(crate) said: Vec<String>,
+    pub(crate) admitted: Admitted,
 }
 
 /// Opens the model file of this name, or the built-in one, corrected as the catalogue says.
 ///
 /// # Errors
 ///
-/// If there is none, or it is not sound.
+/// If there is none, it is not sound, or this site's policy denies it.
 pub(crate) fn open(
     name: &str,
     overrides: &[Override],
@@ -99,13 +101,24 @@ pub(crate) fn open(
 }
 
 fn open_telling(name: &str, overrides: &[Override], access: Access) -> anyhow::Result<Opened> {
-    let (file, corrections) = open_corrected(name, overrides, access, Use::Weights)?;
+    let Read { file, corrections, manifest } =
+        open_corrected(name, overrides, access, Use::Weights)?;
+    let admitted = admission::at_load(name, &file, manifest.as_ref())?;
     let mut said = tell_warnings(&file)?;
     if let Some(note) = written::note(&corrections) {
         tell(format_args!("note: {note}"));
         said.push(note);
     }
-    Ok(Opened { file, said })
+    Ok(Opened { file, said, admitted })
+}
+
+/// A model file as it is to be read, and why.
+pub(crate) struct Read {
+    pub(crate) file: ModelFile,
+    /// What the catalogue corrected.
+    pub(crate) corrections: Vec<Correction>,
+    /// What the library knows of it, if it is a model of the library.
+    pub(crate) manifest: Option<Manifest>,
 }
 
 /// What a model is opened for.
@@ -117,8 +130,8 @@ pub(crate) enum Use {
     Header,
 }
 
-/// The same without a word, and what the catalogue corrected; what the user overrides stays as they
-/// say.
+/// The same without a word and whatever the policy says, to look at it. What the user overrides
+/// stays as they say.
 ///
 /// # Errors
 ///
@@ -128,10 +141,10 @@ pub(crate) fn open_corrected(
     overrides: &[Override],
     access: Access,
     purpose: Use,
-) -> anyhow::Result<(ModelFile, Vec<Correction>)> {
+) -> anyhow::Result<Read> {
     if let Some(bytes) = built_in(name) {
-        let bytes = loader::Bytes::new(bytes);
-        return Ok((ModelFile::from_bytes(name, bytes, overrides)?, Vec::new()));
+        let file = ModelFile::from_bytes(name, loader::Bytes::new(bytes), overrides)?;
+        return Ok(Read { file, corrections: Vec::new(), manifest: None });
     }
     let mut corrections = Vec::new();
     let choose = |file: &ModelFile| {
@@ -139,13 +152,20 @@ pub(crate) fn open_corrected(
         corrections.retain(|it| overrides.iter().all(|ours| ours.key != it.set.key));
         corrections.iter().map(|it| &it.set).chain(overrides).cloned().collect()
     };
-    let file = match find(name)? {
-        Place::Path(path) => ModelFile::open_choosing(&path, access, choose)
-            .with_context(|| format!("cannot load `{name}`"))?,
-        Place::Library(_, entry) if purpose == Use::Header => entry.open(access, choose)?,
-        Place::Library(library, entry) => library::open(&library, &entry, access, choose)?,
+    let (file, manifest) = match find(name)? {
+        Place::Path(path) => {
+            let file = ModelFile::open_choosing(&path, access, choose);
+            (file.with_context(|| format!("cannot load `{name}`"))?, None)
+        }
+        Place::Library(library, entry) => {
+            let file = match purpose {
+                Use::Header => entry.open(access, choose)?,
+                Use::Weights => library::open(&library, &entry, access, choose)?,
+            };
+            (file, Some(entry.manifest))
+        }
     };
-    Ok((file, corrections))
+    Ok(Read { file, corrections, manifest })
 }
 
 /// Where a model is.

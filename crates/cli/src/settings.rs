@@ -7,7 +7,7 @@ use clap::{Args, Command};
 use store::Home;
 
 use crate::{
-    args::{Chat, Load, Sampling, Settings},
+    args::{Chat, Confine, Load, Sampling, Settings},
     failure::Failure,
 };
 
@@ -16,13 +16,24 @@ pub(crate) struct Site {
     pub(crate) home: Home,
     /// The model to use where none is named.
     pub(crate) model: Option<String>,
+    /// Whether there is to be an audit log.
+    pub(crate) audit: Option<bool>,
+    /// How long that is kept.
+    pub(crate) audit_months: Option<u32>,
+    /// What a process with a model gives up.
+    pub(crate) confine: Confine,
     file: Settings,
 }
 
+/// Keys that are no flags of every chat.
+const OTHER: [&str; 5] = ["model", "audit", "audit-months", "sandbox", "allow-read"];
+
 #[derive(Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct Other {
     model: Option<String>,
+    audit: Option<bool>,
+    audit_months: Option<u32>,
 }
 
 impl Site {
@@ -38,12 +49,14 @@ impl Site {
         let text = store::Settings::read(&home.settings())?;
         let flags = Settings::augment_args(Command::new("settings"));
         let mut names: Vec<_> = flags.get_arguments().filter_map(|it| it.get_long()).collect();
-        names.push("model");
+        names.extend(OTHER);
         text.check_keys(&names)?;
-        let Other { model } = text.part()?;
+        let Other { model, audit, audit_months } = text.part()?;
+        let confine: Confine = text.part()?;
         let chat: Chat = text.part()?;
         let (load, sampling): (Load, Sampling) = (text.part()?, text.part()?);
-        Ok(Self { home, model, file: Settings { chat, sampling, load } })
+        let file = Settings { chat, sampling, load };
+        Ok(Self { home, model, audit, audit_months, confine, file })
     }
 
     /// `flags`, and where they say nothing, the environment, and then the file.

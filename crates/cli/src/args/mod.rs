@@ -9,6 +9,7 @@ mod first;
 mod library;
 mod load;
 pub(crate) mod number;
+mod policy;
 mod sampling;
 mod text;
 
@@ -17,10 +18,16 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loader::quantise::Mix;
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    sandbox::{Mode, attendant, trial},
+};
 pub(crate) use chat::{Chat, Predict, Think};
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
+pub(crate) use policy::{
+    Audit, AuditVerb, CheckPolicy, Confine, Doctor, Policy, PolicyVerb, SignPolicy, VerifyAudit,
+};
 pub(crate) use sampling::Sampling;
 
 /// Runs open-weights language models on this machine.
@@ -34,6 +41,8 @@ Environment:
   INGLE_PRECISION  As `--precision`
   INGLE_ISA        The instruction set of the kernels, to compare; `ingle -V` names the present one
   INGLE_SAVE       0 saves neither chats nor the line history
+  INGLE_POLICY     The policy file, where neither the machine nor a key says which
+  INGLE_AUDIT      1 keeps an audit log, without content
   INGLE_LOG        What to log to standard error, such as `debug`
   VISUAL, EDITOR   The editor of Ctrl-G and `/edit` in a chat
   NO_COLOR         Not empty: no styles on the terminal
@@ -120,8 +129,27 @@ pub(crate) enum Command {
     Check(Check),
     /// Print the token ids and pieces of a text
     Tokenize(Tokenize),
+    /// Show, explain and sign what this site allows
+    Policy(Policy),
+    /// Verify the log of who loaded what
+    Audit(Audit),
+    /// Say what keeps this program from a network
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// This program starts it for itself; see `sandbox::attendant`
+    #[command(hide = true, name = attendant::VERB)]
+    Attend(Inner),
+    /// This program starts it for itself; see `sandbox::trial`
+    #[command(hide = true, name = trial::VERB)]
+    TrySandbox(Inner),
+}
+
+/// Of what this program starts for itself.
+#[derive(Debug, Args)]
+pub(crate) struct Inner {
+    /// A private folder
+    pub(crate) folder: PathBuf,
 }
 
 /// The model to load.
@@ -162,6 +190,8 @@ pub(crate) struct Run {
     pub(crate) json: Json,
     #[command(flatten)]
     pub(crate) settings: Settings,
+    #[command(flatten, next_help_heading = "Sandbox")]
+    pub(crate) confine: Confine,
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +229,9 @@ pub(crate) struct Bench {
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,
+    /// What is given up once the model is open: `off`, `best` or `required`, as `run` does
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) sandbox: Option<Mode>,
     #[command(flatten)]
     pub(crate) json: Json,
     #[command(flatten, next_help_heading = "Loading")]

@@ -11,13 +11,7 @@ use super::{
     set::beside,
     slash::{Form, HELP, Slash},
 };
-use crate::{
-    args::Think,
-    commands::print,
-    failure::Failure,
-    terminal::{edit, tell},
-    utf8,
-};
+use crate::{args::Think, commands::print, failure::Failure, sandbox, terminal::tell, utf8};
 
 impl Talk {
     /// Does it.
@@ -35,11 +29,8 @@ impl Talk {
                 self.keeper.begin_anew();
                 tell("(a new conversation)");
             }
-            Slash::Regen => return self.again(Ok),
-            Slash::Edit => {
-                let folder = self.folder.clone();
-                return self.again(move |text| edit(&text, &folder));
-            }
+            Slash::Regen => return self.again(|_, text| Ok(text)),
+            Slash::Edit => return self.again(|talk, text| talk.edited(&text)),
             Slash::Undo => self.undo()?,
             Slash::System(text) => self.system(text),
             Slash::Set(None) => self.list()?,
@@ -72,13 +63,13 @@ impl Talk {
     /// Answers the last message again, changed by `change`; keeps the old answer if none is made.
     fn again(
         &mut self,
-        change: impl FnOnce(String) -> anyhow::Result<String>,
+        change: impl FnOnce(&mut Self, String) -> anyhow::Result<String>,
     ) -> anyhow::Result<Next> {
         let before = self.session.messages.clone();
         let text = self.session.undo().ok_or_else(nothing_said)?;
         let kept = self.session.messages.len();
         self.session.retries += 1;
-        let done = change(text).and_then(|text| self.say(text));
+        let done = change(self, text).and_then(|text| self.say(text));
         if self.session.messages.len() == kept {
             self.session.messages = before;
         }
@@ -200,10 +191,13 @@ impl Talk {
         let text = export::text(&self.session.chat(), form);
         let Some(path) = path else { return print(&text) };
         let path = Path::new(&path);
-        if path.exists() && !self.may_replace(path)? {
+        if let Some(attendant) = self.attendant.as_mut().filter(|_| sandbox::confines_files()) {
+            attendant.write(path, text)?;
+        } else if path.exists() && !self.may_replace(path)? {
             return Err(Failure::new("not exported").into());
+        } else {
+            fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
         }
-        fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
         tell(format_args!("(written to `{}`)", path.display()));
         Ok(())
     }

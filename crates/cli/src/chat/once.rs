@@ -33,6 +33,7 @@ pub(crate) fn once(
     if form.verbose {
         tell(session.summary());
         tell(format_args!("loaded in {:.2} s", session.loaded_in.as_secs_f64()));
+        tell(session.level);
     }
     session.warn_of_settings();
     let answer = session.say(prompt, &mut screen)?;

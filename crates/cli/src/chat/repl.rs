@@ -14,6 +14,7 @@ use super::{
 use crate::{
     failure, model,
     numbers::grouped,
+    sandbox::attendant::Attendant,
     terminal::{Input, Line, Quiet, Screen, edit, tell},
 };
 
@@ -28,7 +29,9 @@ pub(super) struct Talk {
     /// Typed already when the next line is read.
     pub(super) begun: String,
     /// For the editor's file.
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
+    /// Does outside the sandbox what this process cannot.
+    pub(super) attendant: Option<Attendant>,
     pub(super) verbose: bool,
     /// Questions need no answer.
     pub(super) yes: bool,
@@ -52,6 +55,8 @@ pub(crate) struct Places {
     pub(crate) history: Option<PathBuf>,
     /// A private folder.
     pub(crate) folder: PathBuf,
+    /// Whoever was started before the sandbox.
+    pub(crate) attendant: Option<Attendant>,
 }
 
 /// How the prompt behaves.
@@ -82,6 +87,7 @@ pub(crate) fn talk(
         attached: String::new(),
         begun: String::new(),
         folder: places.folder,
+        attendant: places.attendant,
         verbose: manner.verbose,
         yes: manner.yes,
         session,
@@ -100,6 +106,7 @@ impl Talk {
         tell(self.session.summary());
         if self.verbose {
             tell(format_args!("loaded in {:.2} s", self.session.loaded_in.as_secs_f64()));
+            tell(self.session.level);
         }
         self.session.warn_of_settings();
         if model::BUILT_IN == Some(&self.session.name) {
@@ -122,7 +129,8 @@ impl Talk {
                 Ok(Next::Interrupted)
             }
             Line::Edit(text) => {
-                self.begun = self.told(edit(&text, &self.folder)).unwrap_or(text);
+                let edited = self.edited(&text);
+                self.begun = self.told(edited).unwrap_or(text);
                 Ok(Next::GoOn)
             }
             Line::Quoted(text) if !text.trim().is_empty() => {
@@ -178,6 +186,14 @@ impl Talk {
                 Ok(Next::GoOn)
             }
             Finish::StopToken(_) | Finish::StopString(_) => Ok(Next::GoOn),
+        }
+    }
+
+    /// What `text` becomes in the person's editor.
+    pub(super) fn edited(&mut self, text: &str) -> anyhow::Result<String> {
+        match &mut self.attendant {
+            Some(attendant) => attendant.edit(text),
+            None => edit(text, &self.folder),
         }
     }
 

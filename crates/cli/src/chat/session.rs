@@ -12,11 +12,13 @@ use super::{
     report::Report,
 };
 use crate::{
+    admission::Admitted,
     args::{Sampling, Settings},
     device,
     failure::Failure,
     memory,
     model::{self, Opened},
+    sandbox::{Level, Plan},
     utf8,
 };
 
@@ -32,6 +34,10 @@ pub(crate) struct Session {
     pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(super) file: ModelFile,
+    pub(super) admitted: Admitted,
+    /// What this process keeps; what it gave up is said with `--verbose`.
+    plan: Plan,
+    pub(super) level: &'static Level,
     pub(crate) engine: Engine,
     pub(super) style: Style,
     pub(super) loaded_in: Duration,
@@ -48,20 +54,22 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads the model of this name.
+    /// Loads the model of this name; when it is open, this process keeps only what is in `plan`.
     ///
     /// # Errors
     ///
-    /// If it cannot be loaded, or a setting does not fit it.
-    pub(crate) fn load(name: &str, settings: Settings) -> anyhow::Result<Self> {
+    /// If it cannot be loaded, a setting does not fit it, or the sandbox is required and is not to be
+    /// had.
+    pub(crate) fn load(name: &str, settings: Settings, plan: Plan) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let Opened { mut file, said: warnings } = model::open_for(name, &settings.load)?;
+        let Opened { mut file, said: warnings, admitted } = model::open_for(name, &settings.load)?;
         let template = settings.chat.chat_template.as_ref();
         let template = template.filter(|_| settings.chat.raw != Some(true));
         if let Some(path) = template {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(utf8::read_file(path)?));
         }
+        let level = plan.enter(&file.path)?;
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
             free_memory: memory::free(),
@@ -77,6 +85,9 @@ impl Session {
         let session = Self {
             name: name.to_owned(),
             file,
+            admitted,
+            plan,
+            level,
             engine,
             style,
             settings,
@@ -99,7 +110,7 @@ impl Session {
     /// As [`load`](Self::load); this session is then as it was.
     pub(super) fn switch(&mut self, name: &str) -> anyhow::Result<()> {
         let (messages, is_chat) = (self.messages.clone(), self.is_chat);
-        *self = Self::load(name, self.settings.clone())?;
+        *self = Self::load(name, self.settings.clone(), self.plan.clone())?;
         (self.messages, self.is_chat) = (messages, is_chat);
         Ok(())
     }

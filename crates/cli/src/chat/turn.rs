@@ -77,7 +77,9 @@ impl Session {
             Ok(answer) if !answer.text.is_empty() || answer.finish != Finish::Cancelled => {
                 let (content, reasoning) = (answer.text.clone(), answer.reasoning.clone());
                 self.messages.push(Message { role: Role::Assistant, content, reasoning });
+                let (read, written) = (answer.report.prompt_tokens, answer.report.generated_tokens);
                 self.last = Some(answer.report.clone());
+                self.admitted.answered(read, written)?;
                 ended?;
                 Ok(answer)
             }

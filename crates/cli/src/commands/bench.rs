@@ -16,8 +16,9 @@ use crate::{
     failure::Failure,
     model,
     numbers::grouped,
+    sandbox::Plan,
     settings::Site,
-    terminal::tell,
+    terminal::{Interrupts, tell},
 };
 use measure::{Rig, Test};
 use table::{Row, Subject};
@@ -41,6 +42,10 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
     })?;
+    let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
+    let plan = Plan::without_files(asked)?;
+    plan.enter(&file.path)?;
+    Interrupts::install()?;
     let mut rig = Rig::load(&name, &file, &load, needed)?;
     warn_of_context(rig.info());
     let threads = match load.device.unwrap_or_default() {

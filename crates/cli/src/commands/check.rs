@@ -34,7 +34,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     };
     // Both precisions are checked.
     let load = Load { precision: None, ..site.under_load(asked)? };
-    let Opened { file, said } = model::open_for(&name, &load)?;
+    let Opened { file, said, .. } = model::open_for(&name, &load)?;
     can_be_loaded(&name, &file, &load)?;
     let machine = machine(&load)?;
     let how = How { machine, free_memory: memory::free(), full: args.full };

@@ -1,13 +1,16 @@
 //! One file a command. Each takes its arguments and the flags of every command.
 
 pub(crate) mod adopt;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod copy;
+pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod logits;
 pub(crate) mod perplexity;
+pub(crate) mod policy;
 pub(crate) mod quantize;
 pub(crate) mod remove;
 pub(crate) mod run;

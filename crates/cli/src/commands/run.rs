@@ -1,7 +1,11 @@
 //! `ingle run`: a chat at the terminal, or one answer to a prompt, a file or piped text.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+};
 
+use anyhow::Context;
 use store::ChatName;
 
 use crate::{
@@ -9,14 +13,16 @@ use crate::{
     chat::{Form, Keeper, Keeps, Manner, Places, Session, once, talk},
     failure::Failure,
     model,
+    sandbox::{Plan, attendant::Attendant},
     settings::Site,
+    terminal::Interrupts,
     utf8,
 };
 
 /// Runs it.
 pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let Run { words, model, prompt, file, resume, verbose, yes, json, settings } = args;
+    let Run { words, model, prompt, file, resume, verbose, yes, json, settings, confine } = args;
     let chats = site.home.chats();
     let resumed: Option<ChatName> = match resume {
         None => None,
@@ -47,7 +53,11 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let flag = settings.chat.no_save;
     let settings = site.under(settings)?;
     let keeps = keeps(flag, settings.chat.no_save)?;
-    let mut session = Session::load(&name, settings)?;
+    let kept = kept(&site, keeps, prompt.is_none());
+    let plan = Plan::of(confine.or(site.confine.clone()), &site.home, &settings, kept)?;
+    let attendant = if prompt.is_none() { attendant(&site, &plan)? } else { None };
+    let mut session = Session::load(&name, settings, plan)?;
+    Interrupts::install()?;
     if let Some(chat) = chat {
         session.resume(chat);
     }
@@ -56,10 +66,36 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
         Some(prompt) => once(session, keeper, prompt, Form { json: json.on, verbose }),
         None => {
             let history = (keeps == Keeps::Everything).then(|| site.home.history());
-            let places = Places { history, folder: site.home.data().to_owned() };
+            let places = Places { history, folder: site.home.data().to_owned(), attendant };
             talk(session, keeper, places, Manner { verbose, yes })
         }
     }
+}
+
+/// Whoever does for a chat what the sandbox does not let it; started before a model is open.
+fn attendant(site: &Site, plan: &Plan) -> anyhow::Result<Option<Attendant>> {
+    let started = plan.confines().then(|| Attendant::start(site.home.data())).transpose();
+    started.with_context(|| {
+        let failure = Failure::new("cannot start the process that runs the editor");
+        failure.hint("`--sandbox off` does without")
+    })
+}
+
+/// The chats folder and the line history, made ready, as far as they are kept. What cannot be made is
+/// told when it is to be written.
+fn kept(site: &Site, keeps: Keeps, is_chat: bool) -> Vec<PathBuf> {
+    let chats = site.home.chats().folder().to_owned();
+    // Without them, `/save` still works where there is a folder already.
+    if keeps == Keeps::Nothing {
+        return vec![chats];
+    }
+    let _ = store::folder(&chats);
+    if !is_chat {
+        return vec![chats];
+    }
+    let history = site.home.history();
+    let _ = store::touch(&history);
+    vec![chats, history]
 }
 
 /// What the flag `--no-save` says, else `INGLE_SAVE`, else the file: `no_save` is the flag over the

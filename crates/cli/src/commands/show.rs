@@ -21,7 +21,8 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
-    let (file, corrections) = model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
+    let model::Read { file, corrections, .. } =
+        model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
     model::tell_warnings(&file)?;
     let facts = Facts::of(&file, &overrides, corrections)?;
     let kept = model::kept(&name)?;

@@ -1,8 +1,9 @@
 //! Edits a text in the user's editor.
 
 use std::{
-    env, fs,
-    io::Write,
+    env,
+    fs::{self, OpenOptions},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,10 +33,11 @@ pub(crate) fn edit(text: &str, folder: &Path) -> anyhow::Result<String> {
     let program = words.next().unwrap_or("vi");
     // Ctrl-C is for the editor: the text must not stay behind.
     let watch = Interrupts::watch();
-    let status =
-        Command::new(program).args(words).arg(&path).status().with_context(|| {
-            Failure::new(format!("cannot run the editor `{editor}`")).hint(HINT)
-        })?;
+    let mut command = Command::new(program);
+    command.args(words).arg(&path);
+    let status = at_terminal(&mut command)
+        .and_then(Command::status)
+        .with_context(|| Failure::new(format!("cannot run the editor `{editor}`")).hint(HINT))?;
     drop(watch);
     if !status.success() {
         let message = format!("the editor `{editor}` ended with {status}");
@@ -43,6 +45,15 @@ pub(crate) fn edit(text: &str, folder: &Path) -> anyhow::Result<String> {
     }
     let edited = fs::read_to_string(&path).context("cannot read what the editor wrote")?;
     Ok(edited.trim_end_matches('\n').to_owned())
+}
+
+/// Gives the editor the terminal, where this process has something else as its input.
+fn at_terminal(command: &mut Command) -> io::Result<&mut Command> {
+    if cfg!(not(unix)) || io::stdin().is_terminal() {
+        return Ok(command);
+    }
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    Ok(command.stdin(terminal.try_clone()?).stdout(terminal))
 }
 
 const HINT: &str = "`$VISUAL` or `$EDITOR` names the editor to use";

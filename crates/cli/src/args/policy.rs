@@ -1,0 +1,133 @@
+//! What proves and limits what is done here: the site's policy, the audit log, the sandbox.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use store::{digest::Sha256Hex, policy::At};
+
+use super::{Json, Model, text};
+use crate::sandbox::Mode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A policy is a TOML file of rules about models, by publisher, creator, lineage, country, licence,
+format, digest, signer and provenance. In force is the first of these:
+  /etc/ingle/policy.toml        the machine's, which nobody overrides
+  policy.toml in INGLE_HOME     with `policy.pub`, a public key, beside it
+  the file that INGLE_POLICY names
+  policy.toml in INGLE_HOME
+A key at /etc/ingle/policy.pub must have signed whatever is in force. Ingle has no rule of its own.")]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) verb: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Say which policy is in force, who vouches for it, and what its rules are
+    Show {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say what each rule says of a model; exit code 1 if it is denied
+    Check(CheckPolicy),
+    /// Sign a policy: writes FILE.sig, as `openssl dgst -sha256 -sign KEY` does
+    Sign(SignPolicy),
+    /// Print an example to begin from; without a name, list them
+    Example {
+        /// `origin` or `licence`
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckPolicy {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// What is to be done with it: `fetch`, `import`, `load` or `serve`
+    #[arg(long, value_name = "WHAT", default_value = "load", value_parser = time)]
+    pub(crate) at: At,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignPolicy {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A private key of P-256, as PEM
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The log says who loaded which model when, what the policy said, and how many tokens were read and
+written; never what. INGLE_AUDIT=1, or `audit = true` in the settings file, begins it, in the folder
+`audit` beside the chats; `audit-months` says how long it is kept (6, and not less).")]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Find a line that was changed, removed or moved; exit code 1 if there is one
+    Verify(VerifyAudit),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyAudit {
+    /// One file of a log [default: the whole log of this user]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Also require the entry with this digest, which was noted elsewhere
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) head: Option<Sha256Hex>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// What keeps this program from a network: the build, the sandbox (tried), sockets, policy, audit
+    /// log
+    #[arg(long)]
+    pub(crate) airgap: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// What a process with a model gives up, and keeps.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Confine {
+    /// What is given up once the model is open: `off` nothing, `best` what the system can hold a
+    /// process to (on Linux sockets, other programs, other files), `required` that or nothing is
+    /// done [default: best]
+    #[arg(long, value_name = "LEVEL")]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) sandbox: Option<Mode>,
+    /// Let the sandbox read below this folder, too; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_read: Vec<PathBuf>,
+}
+
+impl Confine {
+    /// These, and where they say nothing, those of `file`.
+    pub(crate) fn or(self, file: Self) -> Self {
+        let allow_read = [file.allow_read, self.allow_read].concat();
+        Self { sandbox: self.sandbox.or(file.sandbox), allow_read }
+    }
+}
+
+/// Reads what is to be done with a model.
+fn time(text: &str) -> Result<At, String> {
+    let found = At::ALL.into_iter().find(|it| it.verb() == text);
+    found.ok_or_else(|| "expected `fetch`, `import`, `load` or `serve`".to_owned())
+}

@@ -1,0 +1,42 @@
+//! `ingle audit`: whether the log of who loaded what is as it was written.
+
+use serde_json::json;
+use store::audit;
+
+use crate::{
+    args::{Audit, AuditVerb, VerifyAudit},
+    settings::Site,
+};
+
+/// Does what the verb after `audit` says.
+pub(crate) fn run(args: Audit) -> anyhow::Result<()> {
+    match args.verb {
+        AuditVerb::Verify(args) => verify(args),
+    }
+}
+
+fn verify(args: VerifyAudit) -> anyhow::Result<()> {
+    let VerifyAudit { file, head, json } = args;
+    let place = match &file {
+        Some(file) => file.clone(),
+        None => Site::find()?.home.data().join("audit"),
+    };
+    let checked = match place.is_dir() || file.is_none() {
+        true => audit::verify(&place, head)?,
+        false => audit::verify_file(&place, head)?,
+    };
+    if json.on {
+        return super::print_json(
+            &json!({"log": place.display().to_string(), "whole": true, "checked": checked}),
+        );
+    }
+    let audit::Checked { entries, first, from, to, last } = checked;
+    let older = match first {
+        1 => String::new(),
+        n => format!("entries before {n} are not here\n"),
+    };
+    super::print(&format!(
+        "{}: {entries} entries, unbroken, from {from} to {to}\n{older}head {last}\n",
+        place.display()
+    ))
+}

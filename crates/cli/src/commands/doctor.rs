@@ -1,0 +1,212 @@
+//! `ingle doctor --airgap`: what keeps this program from a network, for whoever has to file it.
+//!
+//! What can be tried is tried: another process enters the sandbox and then does what it must not.
+
+use std::env::consts::{ARCH, OS};
+
+use serde_json::{Value, json};
+use store::{
+    audit,
+    policy::{Places, Policy},
+};
+
+use super::{policy, version};
+use crate::{
+    admission,
+    args::Doctor,
+    failure::Failure,
+    sandbox::{sockets, trial},
+    settings::Site,
+    terminal::harmless,
+};
+
+/// Features of this build, by their names.
+const FEATURES: &[(&str, bool)] = &[("ember", cfg!(feature = "ember"))];
+
+/// Whether a client of HTTP is linked into this binary.
+const HAS_NETWORK_CODE: bool = false;
+
+/// What was found.
+struct Findings {
+    trial: anyhow::Result<trial::Report>,
+    policy: Result<Option<Policy>, store::policy::Error>,
+    pinned: bool,
+    audit: anyhow::Result<Option<Log>>,
+    sockets: usize,
+}
+
+/// The audit log, and whether it is whole.
+struct Log {
+    is_on: bool,
+    checked: Result<audit::Checked, audit::Error>,
+}
+
+/// Prints the report; fails if something is not as it should be.
+pub(crate) fn run(args: &Doctor) -> anyhow::Result<()> {
+    if !args.airgap {
+        let failure =
+            Failure::usage("`ingle doctor` has one report so far, and none was asked for");
+        return Err(failure.hint("`ingle doctor --airgap`").into());
+    }
+    let site = Site::find()?;
+    let findings = Findings::make(&site);
+    match args.json.on {
+        true => super::print_json(&findings.as_json())?,
+        false => super::print(&harmless(&findings.page()))?,
+    }
+    match findings.faults() {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure::new(faults.join("; ")).into()),
+    }
+}
+
+impl Findings {
+    fn make(site: &Site) -> Self {
+        let policy = Policy::in_force(&site.home);
+        let in_force = policy.as_ref().ok().and_then(Option::as_ref);
+        let places = Places::of(&site.home);
+        Self {
+            trial: trial::report(),
+            audit: log(site, in_force),
+            pinned: places.system().join(store::policy::KEY).exists(),
+            policy,
+            sockets: sockets::open(),
+        }
+    }
+
+    /// What a security officer should not overlook.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        match &self.trial {
+            Err(error) => faults.push(format!("{error:#}")),
+            Ok(report) => {
+                faults.extend(
+                    report.level.open().map(|it| format!("the sandbox is not whole: {it}")),
+                );
+                let wrong = report.tries.iter().filter(|it| it.worked != it.expected);
+                faults.extend(wrong.map(|it| match it.worked {
+                    true => format!("in the sandbox a process can {}", it.what),
+                    false => format!("in the sandbox a process cannot {}", it.what),
+                }));
+            }
+        }
+        faults.extend((self.sockets > 0).then(|| format!("{} sockets are open", self.sockets)));
+        faults.extend(self.policy.as_ref().err().map(|it| format!("policy: {it}")));
+        match &self.audit {
+            Err(error) => faults.push(format!("audit log: {error:#}")),
+            Ok(Some(Log { checked: Err(error), .. })) if !is_empty(error) => {
+                faults.push(format!("audit log: {error}"));
+            }
+            Ok(_) => {}
+        }
+        faults
+    }
+
+    fn as_json(&self) -> Value {
+        let features = FEATURES.iter().filter(|it| it.1).map(|it| it.0).collect::<Vec<_>>();
+        json!({
+            "version": version::VERSION, "commit": version::commit(), "arch": ARCH, "os": OS,
+            "build": {"features": features, "network_code": HAS_NETWORK_CODE},
+            "sandbox": match &self.trial {
+                Ok(report) => json!({"holds": report.holds(), "report": report}),
+                Err(error) => json!({"holds": false, "error": format!("{error:#}")}),
+            },
+            "sockets": {"open": self.sockets},
+            "policy": match &self.policy {
+                Ok(policy) => policy.as_ref().map_or(Value::Null, policy::as_json),
+                Err(error) => json!({"error": error.to_string()}),
+            },
+            "policy_key_pinned": self.pinned,
+            "audit": match &self.audit {
+                Ok(None) => Value::Null,
+                Ok(Some(Log { is_on, checked: Ok(checked) })) => {
+                    json!({"on": is_on, "whole": true, "checked": checked})
+                }
+                Ok(Some(Log { is_on, checked: Err(error) })) => {
+                    json!({"on": is_on, "whole": is_empty(error), "error": error.to_string()})
+                }
+                Err(error) => json!({"error": format!("{error:#}")}),
+            },
+            "faults": self.faults(),
+        })
+    }
+
+    fn page(&self) -> String {
+        let features: Vec<_> = FEATURES.iter().filter(|it| it.1).map(|it| it.0).collect();
+        let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+        let network = if HAS_NETWORK_CODE { "linked" } else { "none" };
+        let mut page =
+            format!("ingle {} ({}) on {ARCH}-{OS}\n", version::VERSION, version::commit());
+        page += &format!("\nbuild\n  features         {features}\n  network code     {network}\n");
+        page += "\nsandbox\n";
+        page += &match &self.trial {
+            Ok(report) => tried(report),
+            Err(error) => format!("  {error:#}\n"),
+        };
+        page += &format!("\nsockets\n  open now         {}\n", self.sockets);
+        page += &format!("\npolicy\n{}", self.policy_page());
+        page += &format!("\naudit log\n{}", self.audit_page());
+        page
+    }
+
+    fn policy_page(&self) -> String {
+        let pinned = if self.pinned { "yes" } else { "no" };
+        let told = match &self.policy {
+            Err(error) => format!("  {error}\n"),
+            Ok(None) => "  in force         none: every model is allowed\n".to_owned(),
+            Ok(Some(it)) => format!(
+                "  in force         {}\n  sha256           {}\n  signature        {}\n  rules            \
+                 {}, otherwise {}\n",
+                it.path().display(),
+                it.sha256(),
+                policy::signed(it),
+                it.rules().len(),
+                it.default_action()
+            ),
+        };
+        format!("{told}  key pinned       {pinned}\n")
+    }
+
+    fn audit_page(&self) -> String {
+        match &self.audit {
+            Err(error) => format!("  {error:#}\n"),
+            Ok(None) => "  kept             no\n".to_owned(),
+            Ok(Some(Log { is_on, checked })) => {
+                let kept = if *is_on { "yes" } else { "no, but there is one" };
+                let told = match checked {
+                    Ok(it) => {
+                        format!("{} entries, unbroken\n  head             {}", it.entries, it.last)
+                    }
+                    Err(error) if is_empty(error) => "empty".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                format!("  kept             {kept}\n  state            {told}\n")
+            }
+        }
+    }
+}
+
+fn log(site: &Site, policy: Option<&Policy>) -> anyhow::Result<Option<Log>> {
+    let is_on = admission::log(site, policy)?.is_some();
+    let checked = audit::verify(&site.home.data().join("audit"), None);
+    let has_none = checked.as_ref().is_err_and(is_empty);
+    Ok((is_on || !has_none).then_some(Log { is_on, checked }))
+}
+
+fn is_empty(error: &audit::Error) -> bool {
+    matches!(error, audit::Error::Empty(_))
+}
+
+fn tried(report: &trial::Report) -> String {
+    let mut page = format!("  {}\n", report.level);
+    for it in &report.tries {
+        let (mark, told) = match (it.worked == it.expected, it.worked) {
+            (true, true) => ("ok", "works".to_owned()),
+            (true, false) => ("ok", format!("refused: {}", it.said)),
+            (false, true) => ("NOT", "works".to_owned()),
+            (false, false) => ("NOT", format!("fails: {}", it.said)),
+        };
+        page += &format!("  {mark:<4} {:<32} {told}\n", it.what);
+    }
+    page + &format!("  sockets held after all that: {}\n", report.sockets)
+}

@@ -1,0 +1,190 @@
+//! `ingle policy`: what this site allows, and why.
+
+use std::path::Path;
+
+use loader::Access;
+use serde_json::{Value, json};
+use store::policy::{Outcome, Policy, Signed, Subject, Verdict, examples, sign};
+
+use crate::{
+    admission,
+    args::{self, CheckPolicy, PolicyVerb, SignPolicy},
+    failure::Failure,
+    model,
+    settings::Site,
+    terminal::harmless,
+};
+
+/// Does what the verb after `policy` says.
+pub(crate) fn run(args: args::Policy) -> anyhow::Result<()> {
+    match args.verb {
+        PolicyVerb::Show { json } => show(json),
+        PolicyVerb::Check(args) => check(args),
+        PolicyVerb::Sign(args) => sign_file(&args),
+        PolicyVerb::Example { name } => example(name.as_deref()),
+    }
+}
+
+fn show(json: args::Json) -> anyhow::Result<()> {
+    let policy = Policy::in_force(&Site::find()?.home)?;
+    match (json.on, policy) {
+        (true, policy) => super::print_json(&policy.as_ref().map_or(Value::Null, as_json)),
+        (false, Some(policy)) => super::print(&harmless(&page(&policy))),
+        (false, None) => super::print(
+            "no policy is in force: every model is allowed\n\
+             `ingle policy example` lists some to begin from\n",
+        ),
+    }
+}
+
+/// The policy for programs; of `show` and of `doctor`.
+pub(super) fn as_json(policy: &Policy) -> Value {
+    let rules = policy
+        .rules()
+        .iter()
+        .map(|it| json!({"name": it.name(), "action": it.action(), "why": it.why()}));
+    json!({
+        "path": shown(policy.path()),
+        "sha256": policy.sha256(),
+        "title": policy.title(),
+        "contact": policy.contact(),
+        "default": policy.default_action(),
+        "require_sandbox": policy.requires_sandbox(),
+        "require_audit": policy.requires_audit(),
+        "signed_by": match policy.signed() {
+            Signed::By(key) => Some(key),
+            Signed::No | Signed::Unchecked => None,
+        },
+        "passed_over": policy.passed_over().iter().map(|it| shown(it)).collect::<Vec<_>>(),
+        "rules": rules.collect::<Vec<_>>(),
+    })
+}
+
+/// A path may be no text, and JSON is.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Who vouches for it, for people.
+pub(super) fn signed(policy: &Policy) -> String {
+    match policy.signed() {
+        Signed::By(key) => format!("signed, and checked with the key {key}"),
+        Signed::Unchecked => "signed, and not checked: no `policy.pub` is beside it".to_owned(),
+        Signed::No => "not signed".to_owned(),
+    }
+}
+
+fn page(policy: &Policy) -> String {
+    let mut page = format!("policy   {}\n", policy.path().display());
+    let mut row = |name: &str, text: &str| page += &format!("{name:<9}{text}\n");
+    policy.title().into_iter().for_each(|it| row("title", it));
+    policy.contact().into_iter().for_each(|it| row("contact", it));
+    row("sha256", &policy.sha256().to_string());
+    row("signed", &signed(policy));
+    for path in policy.passed_over() {
+        row("not", &format!("{} (this one is in force instead)", path.display()));
+    }
+    for (name, required) in
+        [("sandbox", policy.requires_sandbox()), ("audit", policy.requires_audit())]
+    {
+        if required {
+            row(name, "required");
+        }
+    }
+    row("default", &policy.default_action().to_string());
+    for rule in policy.rules() {
+        let why = rule.why().map_or_else(String::new, |it| format!(": {it}"));
+        row(&rule.action().to_string(), &format!("`{}`{why}", rule.name()));
+    }
+    page
+}
+
+fn check(args: CheckPolicy) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let policy = Policy::in_force(&site.home)?;
+    let name = model::alone(args.model, site.model.as_deref())?;
+    let model::Read { file, manifest, .. } =
+        model::open_corrected(&name, &[], Access::Map, model::Use::Header)?;
+    let mut subject = admission::subject(&name, &file, manifest.as_ref());
+    let Some(policy) = policy else {
+        return match args.json.on {
+            true => super::print_json(&json!({"model": subject, "policy": null, "allowed": true})),
+            false => super::print(&format!("allowed: no policy is in force for `{name}`\n")),
+        };
+    };
+    if policy.asks_for_digests() {
+        subject = subject.with_weights(admission::digests(&file)?);
+    }
+    let outcomes = policy.explain(&subject, args.at);
+    let verdict = policy.judge(&subject, args.at);
+    let (allowed, rule) = match &verdict {
+        Verdict::Allowed { rule } => (true, rule),
+        Verdict::Denied { rule, .. } => (false, rule),
+    };
+    match args.json.on {
+        true => super::print_json(&json!({
+            "model": subject, "policy": shown(policy.path()), "at": args.at, "allowed": allowed,
+            "rule": rule, "rules": outcomes,
+        }))?,
+        false => super::print(&harmless(&explained(&subject, &outcomes, allowed, rule)))?,
+    }
+    policy.permit(&subject, args.at)?;
+    Ok(())
+}
+
+fn explained(subject: &Subject, outcomes: &[Outcome], allowed: bool, rule: &str) -> String {
+    let one = |it: &Option<String>| it.clone().unwrap_or_else(|| "unknown".to_owned());
+    let all = |it: &[String]| if it.is_empty() { one(&None) } else { it.join(", ") };
+    let mut page = String::new();
+    for (name, text) in [
+        ("model", subject.name.clone()),
+        ("publisher", one(&subject.publisher)),
+        ("creator", one(&subject.creator)),
+        ("lineage", all(&subject.lineage)),
+        ("country", one(&subject.country)),
+        ("licence", one(&subject.licence)),
+        ("format", all(&subject.formats)),
+        ("provenance", subject.provenance.to_string()),
+    ] {
+        page += &format!("{name:<12}{text}\n");
+    }
+    for outcome in outcomes {
+        let Outcome { rule, action, applies, decides, findings } = outcome;
+        let told = match (applies, decides) {
+            (_, true) => "applies, and decides",
+            (true, false) => "applies; an earlier rule decides",
+            (false, _) => "does not apply",
+        };
+        page += &format!("\n{action} `{rule}`: {told}\n");
+        for finding in findings {
+            let fits = if finding.fits { "fits" } else { "does not fit" };
+            page += &format!("  {:<18}{} {fits}\n", finding.key, finding.found);
+        }
+    }
+    page + &format!("\n{} by `{rule}`\n", if allowed { "allowed" } else { "denied" })
+}
+
+fn sign_file(args: &SignPolicy) -> anyhow::Result<()> {
+    let (signature, key) = sign(&args.file, &args.key)?;
+    let key = key.fingerprint();
+    match args.json.on {
+        true => super::print_json(&json!({"signature": shown(&signature), "key": key})),
+        false => super::print(&format!(
+            "{}\nkey {key}; put its public half beside the policy as `policy.pub`, or into \
+             `/etc/ingle` to pin it\n",
+            signature.display()
+        )),
+    }
+}
+
+fn example(name: Option<&str>) -> anyhow::Result<()> {
+    let Some(name) = name else {
+        let lines = examples::ALL.iter().map(|(name, about, _)| format!("{name:<10}{about}\n"));
+        return super::print(&lines.collect::<String>());
+    };
+    let names = || examples::ALL.iter().map(|it| format!("`{}`", it.0)).collect::<Vec<_>>();
+    let text = examples::named(name).ok_or_else(|| {
+        Failure::usage(format!("no example is called `{name}`, there are {}", names().join(", ")))
+    })?;
+    super::print(text)
+}

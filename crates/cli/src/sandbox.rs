@@ -1,0 +1,251 @@
+//! What this process gives up once the model is open: sockets, other programs, and files that it has
+//! no business with.
+//!
+//! `files` is about files (Landlock), `calls` about system calls (seccomp); both are Linux's, and
+//! elsewhere nothing is given up. `attendant` is a process that is started before and does outside
+//! what the person at a chat asks for: the editor, and the file of an export. `trial` tries whether
+//! all that is given up is gone.
+//!
+//! A thread is bound by Landlock only if it is started after, so [`Plan::enter`] comes before the
+//! backend makes its threads, and a process that has others already is not fully confined.
+
+pub(crate) mod attendant;
+#[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
+mod files;
+pub(crate) mod sockets;
+pub(crate) mod trial;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::OnceLock,
+};
+
+use serde::{Deserialize, Serialize};
+use store::Home;
+
+use crate::{
+    admission,
+    args::{Confine, Settings},
+    failure::Failure,
+};
+
+/// How much is to be given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing.
+    Off,
+    /// What this system can hold a process to.
+    #[default]
+    Best,
+    /// All of it, or the command is not done.
+    Required,
+}
+
+/// What is given up, and what is kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) mode: Mode,
+    /// Files and folders that are read, besides the model's.
+    pub(crate) read: Vec<PathBuf>,
+    /// Folders, and files that are there, that are read and written.
+    pub(crate) write: Vec<PathBuf>,
+}
+
+/// What was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Level {
+    /// Files but those of the plan.
+    pub(crate) files: Part,
+    /// Sockets, and running other programs.
+    pub(crate) calls: Part,
+}
+
+/// One half of a level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    /// The system holds this process to it; by what.
+    Confined(String),
+    /// It does, but for something; what.
+    Partly(String),
+    /// It does not; why.
+    Open(String),
+}
+
+/// What this process gave up; it cannot be taken back, and happens once.
+static REACHED: OnceLock<Level> = OnceLock::new();
+
+/// What to do where the sandbox is in the way.
+pub(crate) const HINT: &str = "the sandbox reads the folders of the model, of the library, that \
+                               `ingle` was started in, and of `--allow-read DIR`; `--sandbox off` \
+                               does without";
+
+impl Plan {
+    /// What a conversation keeps: files to read below the working folder, those of the library and
+    /// those of `settings`; `kept` to write.
+    ///
+    /// # Errors
+    ///
+    /// If the policy or the audit log is not as it should be.
+    pub(crate) fn of(
+        confine: Confine,
+        home: &Home,
+        settings: &Settings,
+        kept: Vec<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let mut plan = Self::without_files(confine.sandbox.unwrap_or_default())?;
+        plan.read = confine.allow_read;
+        plan.read.extend([PathBuf::from("."), home.models()]);
+        // `/model` reads them again.
+        plan.read.extend(settings.load.lora.iter().map(|it| it.path.clone()));
+        plan.read.extend(settings.chat.chat_template.clone());
+        plan.write.extend(kept);
+        Ok(plan)
+    }
+
+    /// What a process keeps that reads nothing after the model is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of).
+    pub(crate) fn without_files(asked: Mode) -> anyhow::Result<Self> {
+        let mode = match admission::requires_sandbox()? {
+            true if asked == Mode::Off => {
+                let message = "this site's policy requires the sandbox, found `--sandbox off`";
+                return Err(Failure::new(message).hint("leave it out").into());
+            }
+            true => Mode::Required,
+            false => asked,
+        };
+        Ok(Self { mode, read: Vec::new(), write: admission::log_folder()?.into_iter().collect() })
+    }
+
+    /// Whether anything can be given up here, and shall be.
+    pub(crate) fn confines(&self) -> bool {
+        cfg!(target_os = "linux") && self.mode != Mode::Off
+    }
+
+    /// Gives up what the plan does not keep; `model` is the file or folder that is open. What was
+    /// given up before stays so.
+    ///
+    /// # Errors
+    ///
+    /// If all of it is required, and this system or this process cannot be held to it.
+    pub(crate) fn enter(&self, model: &Path) -> anyhow::Result<&'static Level> {
+        if let Some(level) = REACHED.get() {
+            return Ok(level);
+        }
+        let level = match self.mode {
+            Mode::Off => Level::off(),
+            Mode::Best | Mode::Required => self.confine(model),
+        };
+        match (self.mode, level.open()) {
+            (Mode::Required, Some(why)) => {
+                let message = format!("`--sandbox required` cannot be kept: {why}");
+                Err(Failure::new(message).hint("`--sandbox best` gives up what it can").into())
+            }
+            _ => Ok(REACHED.get_or_init(|| level)),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn confine(&self, model: &Path) -> Level {
+        // Files first: making rules about files is among the calls that are refused later.
+        let files = files::confine(self, model);
+        let calls = match (calls::confine(calls::Which::Chat), sockets::open()) {
+            (Part::Confined(_), n @ 1..) => {
+                Part::Partly(format!("{n} sockets were handed to this process, expected none"))
+            }
+            (part, _) => part,
+        };
+        Level { files, calls }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn confine(&self, _: &Path) -> Level {
+        let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
+        Level { files: why(), calls: why() }
+    }
+}
+
+/// Whether this process gave up files, so that the system refuses what a person asks for.
+pub(crate) fn confines_files() -> bool {
+    REACHED.get().is_some_and(|it| !matches!(it.files, Part::Open(_)))
+}
+
+impl Level {
+    fn off() -> Self {
+        let why = || Part::Open("`--sandbox off`".to_owned());
+        Self { files: why(), calls: why() }
+    }
+
+    /// Why it is not all; nothing if it is.
+    pub(crate) fn open(&self) -> Option<String> {
+        let whys = [&self.files, &self.calls].into_iter().filter_map(|it| match it {
+            Part::Confined(_) => None,
+            Part::Partly(why) | Part::Open(why) => Some(why.as_str()),
+        });
+        let mut whys: Vec<_> = whys.collect();
+        whys.dedup();
+        (!whys.is_empty()).then(|| whys.join("; "))
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |name: &str, part: &Part| match part {
+            Part::Confined(how) => format!("{name} confined ({how})"),
+            Part::Partly(why) => format!("{name} partly confined ({why})"),
+            Part::Open(why) => format!("{name} open ({why})"),
+        };
+        let (files, calls) =
+            (part("files", &self.files), part("sockets and programs", &self.calls));
+        write!(f, "sandbox: {files}, {calls}")
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "off" => Ok(Self::Off),
+            "best" => Ok(Self::Best),
+            "required" => Ok(Self::Required),
+            _ => Err(format!("expected `off`, `best` or `required`, found `{name}`")),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Best => "best",
+            Self::Required => "required",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_says_what_is_open_and_why() {
+        let confined = |it: &str| Part::Confined(it.to_owned());
+        let open = |it: &str| Part::Open(it.to_owned());
+        let full = Level { files: confined("Landlock ABI 7"), calls: confined("seccomp") };
+        assert_eq!(full.open(), None);
+        let told =
+            "sandbox: files confined (Landlock ABI 7), sockets and programs confined (seccomp)";
+        assert_eq!(full.to_string(), told);
+        let half = Level { files: open("no Landlock"), ..full };
+        assert_eq!(half.open().as_deref(), Some("no Landlock"));
+        assert_eq!(Level::off().open().as_deref(), Some("`--sandbox off`"));
+    }
+}

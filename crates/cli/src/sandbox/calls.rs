@@ -1,0 +1,122 @@
+//! System calls: a process that can open no socket and run no program (seccomp).
+//!
+//! What is refused fails with `EPERM`; all other calls go on as they did. A list of what is refused
+//! and not of what is allowed: which calls a C library makes of a Rust program changes with each
+//! of its versions, while those below are all ways to a socket, to another program, or out of
+//! the sandbox.
+
+use std::{collections::BTreeMap, env::consts::ARCH};
+
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
+};
+
+use super::Part;
+
+/// Who is confined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// A process with a model: no sockets, no programs.
+    Chat,
+    /// The attendant and the editor that it runs: no sockets but those of this machine.
+    Attendant,
+}
+
+/// Ways out that nobody here needs. `io_uring` does what other calls do, past any filter;
+/// `pidfd_getfd` takes the sockets of other processes.
+const OUT: &[libc::c_long] = &[
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_bpf,
+    libc::SYS_setns,
+];
+
+/// More that a process with a model does not need.
+const MORE: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_unshare,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+];
+
+/// Numbers of x32, the third way to call the kernel of x86-64, have this bit.
+const X32: i64 = 0x4000_0000;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Gives up the calls, on every thread.
+pub(super) fn confine(which: Which) -> Part {
+    let applied = filter(which).map_err(seccompiler::Error::from);
+    match applied.and_then(|it| apply_filter_all_threads(&it)) {
+        Ok(()) => Part::Confined("seccomp".to_owned()),
+        Err(error) => Part::Open(format!("seccomp: {error}")),
+    }
+}
+
+fn filter(which: Which) -> Result<BpfProgram, BackendError> {
+    let mut rules = Rules::new();
+    OUT.iter().for_each(|call| refuse(&mut rules, *call, Vec::new()));
+    match which {
+        Which::Chat => {
+            MORE.iter().for_each(|call| refuse(&mut rules, *call, Vec::new()));
+            // To an address; without one it writes to a pair that was made before.
+            let address = when(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
+            refuse(&mut rules, libc::SYS_sendto, vec![address]);
+            // What the terminal would take for typed, after this process has ended.
+            let typed = [libc::TIOCSTI as u64, libc::TIOCLINUX as u64]
+                .map(|request| when(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request));
+            let typed = typed.into_iter().collect::<Result<_, _>>()?;
+            refuse(&mut rules, libc::SYS_ioctl, typed);
+        }
+        Which::Attendant => {
+            let local = libc::AF_UNIX as u64;
+            let foreign = when(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, local)?;
+            refuse(&mut rules, libc::SYS_socket, vec![foreign]);
+        }
+    }
+    let arch: TargetArch = ARCH.try_into()?;
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    SeccompFilter::new(rules, SeccompAction::Allow, refused, arch)?.try_into()
+}
+
+/// Refuses `call`, where one of `when` holds; always without any.
+fn refuse(rules: &mut Rules, call: libc::c_long, when: Vec<SeccompRule>) {
+    #[expect(clippy::useless_conversion, reason = "a long has 32 bits on some platforms")]
+    let number = i64::from(call);
+    if cfg!(target_arch = "x86_64") {
+        rules.insert(number | X32, when.clone());
+    }
+    rules.insert(number, when);
+}
+
+fn when(
+    argument: u8,
+    length: SeccompCmpArgLen,
+    comparison: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, length, comparison, value)?])
+}
