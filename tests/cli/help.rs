@@ -26,9 +26,14 @@ fn help_of_every_verb() {
         "check",
         "logits",
         "tokenize",
+        "policy",
+        "policy check",
+        "policy sign",
+        "audit verify",
+        "doctor",
         "completions",
     ] {
-        let args: Vec<&str> = [verb, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
+        let args: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
         let told = place.run_with(&args, b"", &[("INGLE_THREADS", ""), ("COLUMNS", "100")]);
         let help = told.strip_prefix("exit 0\n-- stdout\n").unwrap_or(&told);
         // Writing to a string cannot fail.

@@ -4,6 +4,7 @@
 //! of `parrot`: every answer is known.
 #![cfg(unix)]
 
+mod sandbox;
 mod screen;
 
 use std::fs;

@@ -1,0 +1,27 @@
+//! What a site that trusts nobody asks for: its policy is obeyed, its audit log is whole, and a
+//! process with a model can do nothing but answer.
+#![cfg(unix)]
+
+mod audit;
+mod policy;
+mod sandbox;
+
+use ingle_tests::{binary::Place, parrot};
+
+/// A folder with the scripted model as `parrot.gguf`.
+fn place() -> Place {
+    let place = Place::new();
+    place.file("parrot.gguf", parrot::file());
+    place
+}
+
+/// What `ingle` prints as JSON, with these variables.
+///
+/// # Panics
+///
+/// If that is none.
+fn json(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> serde_json::Value {
+    let output = place.output(args, b"", environment);
+    let told = || String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", told()))
+}

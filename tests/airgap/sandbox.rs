@@ -1,0 +1,74 @@
+//! The sandbox: what must fail in it fails, and a chat still works.
+
+use serde_json::Value;
+
+/// What `ingle doctor --airgap` found; nothing, and that is printed, where this kernel cannot confine
+/// a process.
+fn doctor() -> Option<Value> {
+    let told = crate::json(&crate::place(), &["doctor", "--airgap", "--json"], &[]);
+    let level = &told["sandbox"]["report"]["level"];
+    let open = ["files", "calls"].iter().find_map(|it| {
+        let part = &level[*it];
+        part["open"].as_str().or(part["partly"].as_str())
+    });
+    let Some(open) = open else { return Some(told) };
+    let required = std::env::var("INGLE_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|it| it == "sandbox"), "no sandbox: {open}");
+    // Any other reason is a fault of ours.
+    assert!(["this kernel", "only Linux"].iter().any(|it| open.starts_with(it)), "{told}");
+    #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
+    {
+        println!("skipped: {open}");
+    }
+    None
+}
+
+#[test]
+fn what_must_fail_fails_and_what_must_work_works() {
+    let Some(told) = doctor() else { return };
+    let report = &told["sandbox"]["report"];
+    let tries = report["tries"].as_array().unwrap();
+    assert!(tries.len() >= 14, "{report}");
+    for one in tries {
+        assert_eq!(one["worked"], one["expected"], "{one}");
+    }
+    // Refused by the sandbox, not for another reason.
+    for one in tries.iter().filter(|it| it["expected"] == false) {
+        let said = one["said"].as_str().unwrap();
+        let denied = ["Operation not permitted", "Permission denied"];
+        assert!(denied.iter().any(|it| said.contains(it)), "{one}");
+    }
+    assert_eq!((&report["sockets"], &told["sockets"]["open"]), (&0.into(), &0.into()));
+    assert_eq!(told["faults"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
+    if doctor().is_none() {
+        return;
+    }
+    let place = crate::place();
+    for args in [
+        &["run", "parrot.gguf", "--sandbox", "required", "--verbose", "smile"][..],
+        &["run", "ember", "--sandbox", "required", "--verbose", "smile"],
+    ] {
+        let told = place.run(args);
+        assert!(told.starts_with("exit 0"), "{told}");
+        assert!(told.contains("sandbox: files confined (Landlock ABI"), "{told}");
+        assert!(told.contains("sockets and programs confined (seccomp)"), "{told}");
+    }
+    let saved = std::fs::read_dir(place.path().join("ingle-home/chats")).unwrap().count();
+    assert_eq!(saved, 2);
+    let bench = ["bench", "parrot.gguf", "-p", "4", "-n", "2", "-r", "1", "--sandbox", "required"];
+    assert!(place.run(&bench).starts_with("exit 0"), "{}", place.run(&bench));
+}
+
+#[test]
+fn levels_that_are_none_are_refused() {
+    let place = crate::place();
+    let told = place.run(&["run", "parrot.gguf", "--sandbox", "some", "hi"]);
+    assert!(told.contains("expected `off`, `best` or `required`, found `some`"), "{told}");
+    place.file("ingle-home/settings.toml", "sandbox = \"off\"\n");
+    let told = place.run(&["run", "parrot.gguf", "--no-save", "--verbose", "hi"]);
+    assert!(told.contains("sandbox: files open (`--sandbox off`)"), "{told}");
+}

@@ -1,0 +1,101 @@
+//! A chat that gave up its rights: what the person asks for still works, and no more.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use ingle_tests::binary::Place;
+
+use crate::{CTRL_G, screen::Terminal};
+
+/// A chat in a whole sandbox; nothing, and that is printed, where this kernel has none.
+fn chat(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Option<Terminal> {
+    let begin = ["run", "parrot.gguf", "--sandbox", "required"];
+    let once = [&begin[..], &["--no-save", "hi"]].concat();
+    let told = place.run(&once);
+    let cannot = |why: &str| told.contains(&format!("`--sandbox required` cannot be kept: {why}"));
+    if cannot("this kernel") || cannot("only Linux") {
+        #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
+        {
+            println!("skipped: {told}");
+        }
+        return None;
+    }
+    let terminal = Terminal::start(place, &[&begin[..], args].concat(), environment);
+    terminal.wait_for_prompt();
+    Some(terminal)
+}
+
+#[test]
+fn files_are_read_below_the_folder_and_where_that_was_allowed() {
+    let (place, allowed, outside) = (crate::place(), Place::new(), Place::new());
+    place.file("sub/page.txt", "smile\n");
+    let page = allowed.file("page.txt", "smile\n").display().to_string();
+    let secret = outside.file("secret.txt", "smile\n").display().to_string();
+    let allow = allowed.path().display().to_string();
+    let Some(mut terminal) = chat(&place, &["--no-save", "--allow-read", &allow], &[]) else {
+        return;
+    };
+    for path in ["sub/page.txt", &page] {
+        terminal.say(&format!("/file {path}"));
+        terminal.wait_for("goes before your next message)");
+        terminal.wait_for_prompt();
+        terminal.clear();
+    }
+    terminal.say(&format!("/file {secret}"));
+    terminal.wait_for("hint: the sandbox reads the folders of the model, of the library");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.say("what is that?");
+    terminal.wait_for("Look🙂 yes");
+    terminal.leave();
+}
+
+#[test]
+fn a_chat_is_saved_and_exported_but_nothing_is_replaced() {
+    let place = crate::place();
+    place.file("old.md", "old");
+    let Some(mut terminal) = chat(&place, &[], &[]) else { return };
+    let mut ask = |line: &str, answer: &str| {
+        terminal.say(line);
+        terminal.wait_for(answer);
+        terminal.wait_for_prompt();
+        terminal.clear();
+    };
+    ask("hi", "(saved as `");
+    ask("/save notes", "(saved as `");
+    ask("/export md new.md", "(written to `new.md`)");
+    ask("/export md old.md", "it is there, and no file is replaced");
+    ask("/export md ../new.md", "it is not below the folder that `ingle` was started in");
+    ask("/export md run.sh", "it writes documents, `.md` and `.json`");
+    ask("/load notes", "(notes: 2 messages)");
+    ask("/model parrot.gguf", "Parrot, context");
+    ask("hi", "Hello there, friend!");
+    terminal.leave();
+    assert!(fs::read_to_string(place.path().join("new.md")).unwrap().contains("## You\n\nhi\n"));
+    assert_eq!(fs::read_to_string(place.path().join("old.md")).unwrap(), "old");
+    let history = fs::read_to_string(place.path().join("ingle-home/history")).unwrap();
+    assert!(history.contains("/export md run.sh"), "{history}");
+}
+
+/// The editor runs outside, on the same terminal, and has no network.
+#[test]
+fn the_editor_has_the_terminal_and_no_network() {
+    let place = crate::place();
+    let script = "#!/bin/bash\n\
+                  (exec 3<>/dev/tcp/127.0.0.1/9) 2> \"$(dirname \"$0\")/said\"\n\
+                  test -t 0 && test -t 1 && printf 'please smile' > \"$1\"\n";
+    let editor = place.file("editor", script);
+    fs::set_permissions(&editor, PermissionsExt::from_mode(0o755)).unwrap();
+    let editor = editor.display().to_string();
+    let Some(mut terminal) = chat(&place, &["--no-save"], &[("EDITOR", &editor)]) else { return };
+    for _ in 0..2 {
+        terminal.send(CTRL_G);
+        terminal.wait_for_line("> please smile");
+        terminal.send("\r");
+        terminal.wait_for("Look🙂 yes");
+        terminal.wait_for_prompt();
+        terminal.clear();
+    }
+    terminal.leave();
+    let said = fs::read_to_string(place.path().join("said")).unwrap();
+    assert!(said.contains("Operation not permitted"), "{said}");
+}
