@@ -62,6 +62,9 @@ const MORE: &[libc::c_long] = &[
     libc::SYS_keyctl,
 ];
 
+/// `TIOCSTI` and `TIOCLINUX`, whose type is another with each C library.
+const TYPED: [u64; 2] = [0x5412, 0x541c];
+
 /// Numbers of x32, the third way to call the kernel of x86-64, have this bit.
 const X32: i64 = 0x4000_0000;
 
@@ -86,8 +89,8 @@ fn filter(which: Which) -> Result<BpfProgram, BackendError> {
             let address = when(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
             refuse(&mut rules, libc::SYS_sendto, vec![address]);
             // What the terminal would take for typed, after this process has ended.
-            let typed = [libc::TIOCSTI as u64, libc::TIOCLINUX as u64]
-                .map(|request| when(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request));
+            let typed =
+                TYPED.map(|request| when(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request));
             let typed = typed.into_iter().collect::<Result<_, _>>()?;
             refuse(&mut rules, libc::SYS_ioctl, typed);
         }
