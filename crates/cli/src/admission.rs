@@ -74,7 +74,8 @@ pub(crate) fn at_load(
     }
     let mut subject = subject(name, file, manifest);
     let asks = gate.policy.as_ref().is_some_and(Policy::asks_for_digests);
-    if asks || (gate.log.is_some() && subject.weights.is_empty()) {
+    let has_files = !file.mappings.is_empty();
+    if has_files && (asks || (gate.log.is_some() && subject.weights.is_empty())) {
         subject = subject.with_weights(digests(file)?);
     }
     let permitted = gate.policy.as_ref().map(|it| it.permit(&subject, At::Load)).transpose();
@@ -93,7 +94,7 @@ pub(crate) fn at_load(
 pub(crate) fn subject(name: &str, file: &ModelFile, manifest: Option<&Manifest>) -> Subject {
     let beside = manifest.is_none().then(|| manifest_beside(&file.path)).flatten();
     let subject = match manifest.or(beside.as_ref()) {
-        _ if model::BUILT_IN == Some(name) => built_in(name),
+        _ if model::BUILT_IN == Some(name) => return built_in(name),
         Some(manifest) => Subject { name: name.to_owned(), ..Subject::of_manifest(manifest) },
         None => Subject::unknown(name),
     };
@@ -201,13 +202,15 @@ fn entry(
 
 /// The model inside this binary.
 fn built_in(name: &str) -> Subject {
-    Subject {
+    let weights = model::built_in(name).map(Sha256Hex::of).into_iter().collect();
+    let subject = Subject {
         publisher: Some("ingle".to_owned()),
         creator: Some("Ingle".to_owned()),
         licence: Some(env!("CARGO_PKG_LICENSE").to_owned()),
         provenance: store::policy::Provenance::Pinned,
         ..Subject::unknown(name)
-    }
+    };
+    subject.in_format("gguf").with_weights(weights)
 }
 
 /// What the library says of a file of its, where that was named by its path.

@@ -72,7 +72,7 @@ pub(crate) const BUILT_IN: Option<&str> = {
 };
 
 /// The bytes of the built-in model, if this is its name. A file called so is `./ember`.
-fn built_in(name: &str) -> Option<&'static [u8]> {
+pub(crate) fn built_in(name: &str) -> Option<&'static [u8]> {
     #[cfg(feature = "ember")]
     let bytes = ember::GGUF;
     #[cfg(not(feature = "ember"))]

@@ -112,7 +112,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
             false => super::print(&format!("allowed: no policy is in force for `{name}`\n")),
         };
     };
-    if policy.asks_for_digests() {
+    if policy.asks_for_digests() && !file.mappings.is_empty() {
         subject = subject.with_weights(admission::digests(&file)?);
     }
     let outcomes = policy.explain(&subject, args.at);
