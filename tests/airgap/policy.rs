@@ -3,16 +3,16 @@
 use expect_test::expect;
 use ingle_tests::binary::Place;
 
-const NO_UNKNOWN: &str = "\
+const ONLY_KNOWN: &str = "\
 version = 1
 contact = \"security@site.example\"
 default = \"allow\"
 
 [[rule]]
-name = \"known licence\"
+name = \"known country\"
 action = \"deny\"
 why = \"assessment 7\"
-licence = [\"unknown\"]
+country = [\"unknown\"]
 ";
 
 fn with_policy(text: &str) -> Place {
@@ -23,12 +23,12 @@ fn with_policy(text: &str) -> Place {
 
 #[test]
 fn a_denied_model_is_not_loaded_by_any_verb() {
-    let place = with_policy(NO_UNKNOWN);
+    let place = with_policy(ONLY_KNOWN);
     place.file("page.txt", "a page\n".repeat(99));
     expect![[r#"
         exit 1
         -- stderr
-        error: this site's policy does not allow to load `parrot.gguf`: rule `known licence` (assessment 7)
+        error: this site's policy does not allow to load `parrot.gguf`: rule `known country` (assessment 7)
 
         hint: ask security@site.example; `ingle policy check parrot.gguf` explains each rule
     "#]]
@@ -42,7 +42,7 @@ fn a_denied_model_is_not_loaded_by_any_verb() {
         &["perplexity", "parrot.gguf", "--text", "page.txt"],
     ] {
         let told = place.run(args);
-        assert!(told.starts_with("exit 1") && told.contains("rule `known licence`"), "{told}");
+        assert!(told.starts_with("exit 1") && told.contains("rule `known country`"), "{told}");
     }
     for out in ["out.safetensors", "out.gguf"] {
         assert!(!place.path().join(out).exists(), "{out}");
@@ -52,7 +52,7 @@ fn a_denied_model_is_not_loaded_by_any_verb() {
 
 #[test]
 fn each_rule_is_explained() {
-    let place = with_policy(NO_UNKNOWN);
+    let place = with_policy(ONLY_KNOWN);
     expect![[r#"
         exit 1
         -- stdout
@@ -61,22 +61,22 @@ fn each_rule_is_explained() {
         creator     unknown
         lineage     unknown
         country     unknown
-        licence     unknown
+        licence     mit
         format      gguf
         provenance  unknown
 
-        deny `known licence`: applies, and decides
-          licence           unknown fits
+        deny `known country`: applies, and decides
+          country           unknown fits
 
-        denied by `known licence`
+        denied by `known country`
         -- stderr
-        error: this site's policy does not allow to load `parrot.gguf`: rule `known licence` (assessment 7)
+        error: this site's policy does not allow to load `parrot.gguf`: rule `known country` (assessment 7)
 
         hint: ask security@site.example; `ingle policy check parrot.gguf` explains each rule
     "#]]
     .assert_eq(&place.run(&["policy", "check", "parrot.gguf"]));
     let told = crate::json(&place, &["policy", "check", "parrot.gguf", "--json"], &[]);
-    assert_eq!((&told["allowed"], &told["rule"]), (&false.into(), &"known licence".into()));
+    assert_eq!((&told["allowed"], &told["rule"]), (&false.into(), &"known country".into()));
     expect![[r#"
         exit 0
         -- stdout
@@ -113,7 +113,7 @@ fn a_policy_that_cannot_be_read_allows_nothing() {
     expect![[r#"
         exit 1
         -- stderr
-        error: policy `[DIR]/ingle-home/policy.toml`, line 2: missing field `default`
+        error: policy `[DIR]/ingle-home/policy.toml`, line 1: missing field `default`
 
         hint: `ingle policy example` prints one that is right
     "#]]
@@ -131,7 +131,7 @@ fn a_policy_that_cannot_be_read_allows_nothing() {
 
 #[test]
 fn a_signed_policy_is_not_overridden() {
-    let place = with_policy(NO_UNKNOWN);
+    let place = with_policy(ONLY_KNOWN);
     place.file("allow.toml", "version = 1\ndefault = \"allow\"\n");
     place.file("key.pem", KEY);
     place.file("ingle-home/policy.pub", PUBLIC);
@@ -142,8 +142,8 @@ fn a_signed_policy_is_not_overridden() {
     assert!(place.run(&sign).starts_with("exit 0"), "{}", place.run(&sign));
     let told = run();
     assert!(told.contains("note: the policy `allow.toml` is not in force"), "{told}");
-    assert!(told.contains("rule `known licence`"), "{told}");
-    place.file("ingle-home/policy.toml", format!("{NO_UNKNOWN}# changed\n"));
+    assert!(told.contains("rule `known country`"), "{told}");
+    place.file("ingle-home/policy.toml", format!("{ONLY_KNOWN}# changed\n"));
     assert!(run().contains("is not the signature of"), "{}", run());
 }
 
@@ -153,8 +153,9 @@ fn flags_do_not_switch_off_what_the_policy_requires() {
     let text = "version = 1\ndefault = \"allow\"\nrequire-sandbox = true\nrequire-audit = true\n";
     let place = with_policy(text);
     let off = ["run", "parrot.gguf", "--no-save", "--sandbox", "off", "hi"];
-    let told = place.run_with(&off, b"", &[("INGLE_AUDIT", "0")]);
+    let told = place.run(&off);
     assert!(told.contains("error: this site's policy requires the sandbox"), "{told}");
+    place.run_with(&["tokenize", "parrot.gguf", "hi"], b"", &[("INGLE_AUDIT", "0")]);
     assert!(place.path().join("ingle-home/audit").is_dir());
 }
 
