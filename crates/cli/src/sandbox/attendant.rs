@@ -194,7 +194,7 @@ mod tests {
     #[track_caller]
     fn check(path: &str, expected: Result<(), &str>) {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("root");
+        let root = dir.path().join("here");
         fs::create_dir_all(root.join("sub")).unwrap();
         fs::write(root.join("old.md"), "old").unwrap();
         #[cfg(unix)]
@@ -218,7 +218,7 @@ mod tests {
     fn only_new_documents_below_the_folder_are_written() {
         check("chat.md", Ok(()));
         check("sub/chat.json", Ok(()));
-        check("[DIR]/root/chat.md", Ok(()));
+        check("[DIR]/here/chat.md", Ok(()));
         check("old.md", Err("no file is replaced"));
         check("../chat.md", Err("not below the folder"));
         check("[DIR]/chat.md", Err("not below the folder"));
