@@ -41,10 +41,12 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     listen()?;
     // What gives up its rights does so before there are threads, and the attendant has a handler of
-    // its own.
+    // its own. Without a verb it is a chat, or nothing.
     if !matches!(
         cli.command,
-        Some(Command::Run(_) | Command::Bench(_) | Command::Attend(_) | Command::TrySandbox(_))
+        None | Some(
+            Command::Run(_) | Command::Bench(_) | Command::Attend(_) | Command::TrySandbox(_)
+        )
     ) {
         Interrupts::install()?;
     }
