@@ -19,12 +19,12 @@ mod places;
 mod sets;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use loader::{Access, SafeRelPath};
+use loader::{Access, ModelFile, SafeRelPath};
 
 use crate::{
     digest::Sha256Hex,
@@ -214,7 +214,9 @@ impl Candidate {
             (stored.sha256, stored.size) = (found, size);
         }
         let file = entry.open(Access::Map, |_| Vec::new())?;
-        entry.manifest.facts.architecture = Some(file.architecture().to_owned());
+        let facts = &mut entry.manifest.facts;
+        facts.architecture = Some(file.architecture().to_owned());
+        facts.format = facts.format.take().or_else(|| most_of(&file));
         Ok((entry.manifest, before))
     }
 
@@ -239,6 +241,16 @@ impl Candidate {
             root: Some(self.root.clone()),
         }
     }
+}
+
+/// The weight format of most of its bytes.
+fn most_of(file: &ModelFile) -> Option<String> {
+    let mut formats: BTreeMap<&str, usize> = BTreeMap::new();
+    for tensor in file.tensors.values() {
+        let bytes: usize = tensor.parts.iter().map(|it| it.len()).sum();
+        *formats.entry(tensor.format.layout().name).or_default() += bytes;
+    }
+    formats.into_iter().max_by_key(|it| it.1).map(|it| it.0.to_owned())
 }
 
 impl fmt::Display for Program {

@@ -244,6 +244,7 @@ fn the_hub_keeps_links_to_blobs() {
     assert!(adopted.verify(&on).unwrap().is_empty());
     let file = adopted.open(Access::Map, |_| Vec::new()).unwrap();
     assert_eq!(file.architecture(), "llama");
+    assert_eq!(adopted.manifest.facts.format.as_deref(), Some("BF16"));
     let program = "hugging-face".to_owned();
     let called = format!("org/small@{COMMIT}");
     assert_eq!(adopted.manifest.origin, Origin::Adopted { program, called });
