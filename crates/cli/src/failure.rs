@@ -97,6 +97,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| error.downcast_ref::<store::adopt::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::reference::ReferenceError>()?.hint());
     hint = hint.or_else(|| of_file(error.downcast_ref()?));
+    hint = hint.or_else(|| of_file(error.downcast_ref::<Box<loader::Error>>()?));
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<kernels::cpu::ConfigError>()?.hint());

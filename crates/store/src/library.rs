@@ -102,7 +102,10 @@ impl Library {
             Manifest::read(&text).map_err(|why| Error::Manifest { path: path.clone(), why })?;
         match manifest.name == *name {
             true => Ok(Some(Entry { manifest, folder })),
-            false => Err(Error::OtherName { path, found: manifest.name, expected: name.clone() }),
+            false => {
+                let (found, expected) = (Box::new(manifest.name), Box::new(name.clone()));
+                Err(Error::OtherName { path, found, expected })
+            }
         }
     }
 

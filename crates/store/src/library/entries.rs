@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// What is in the place of a model.
+#[expect(clippy::large_enum_variant, reason = "few are made, and most are models")]
 #[derive(Debug)]
 pub enum Found {
     /// A model.
@@ -23,6 +24,7 @@ pub enum Found {
 }
 
 /// What a reference means in the library.
+#[expect(clippy::large_enum_variant, reason = "few are made, and most are models")]
 #[derive(Debug)]
 pub enum Resolved {
     /// This model.

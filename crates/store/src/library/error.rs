@@ -34,9 +34,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The name in it.
-        found: Name,
+        found: Box<Name>,
         /// The name of its folder.
-        expected: Name,
+        expected: Box<Name>,
     },
     /// Another process is at it.
     #[error("another `ingle` is getting or removing `{name}`")]
@@ -126,7 +126,7 @@ pub enum Error {
         /// Which model.
         name: Name,
         /// Why.
-        source: loader::Error,
+        source: Box<loader::Error>,
     },
     /// Somebody asked to stop.
     #[error("stopped before it was done")]
@@ -162,6 +162,11 @@ impl Error {
             Self::Load { source, .. } => source.hint()?,
             Self::Unnamed { .. } | Self::NotAFile { .. } | Self::Stopped => return None,
         })
+    }
+
+    /// For `map_err`: the loader refused the model `name`.
+    pub(super) fn load(name: &Name) -> impl Fn(loader::Error) -> Self {
+        |source| Self::Load { name: name.clone(), source: Box::new(source) }
     }
 
     /// For `map_err`: `action` on `path` was refused.

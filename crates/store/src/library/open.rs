@@ -21,7 +21,7 @@ impl Entry {
         choose: impl FnOnce(&ModelFile) -> Vec<Override>,
     ) -> Result<ModelFile, Error> {
         self.check_sizes()?;
-        let load = |source| Error::Load { name: self.name().clone(), source };
+        let load = Error::load(self.name());
         if self.manifest.main.is_none() {
             return self.open_folder(access, choose).map_err(load);
         }

@@ -113,7 +113,7 @@ impl Staging {
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
         let path = self.folder.join(MANIFEST);
         if manifest.name != self.name {
-            let (found, expected) = (manifest.name.clone(), self.name);
+            let (found, expected) = (Box::new(manifest.name.clone()), Box::new(self.name));
             return Err(Error::OtherName { path, found, expected });
         }
         self.check(manifest)?;

@@ -104,7 +104,7 @@ impl Entry {
     pub fn verify_opened(&self, file: &ModelFile, watch: Watch<'_>) -> Result<Vec<Fault>, Error> {
         let opened = file.mappings.iter().map(|it| (it.path().to_owned(), it)).collect();
         let faults = self.hold(&opened, watch)?;
-        file.check_intact().map_err(|source| Error::Load { name: self.name().clone(), source })?;
+        file.check_intact().map_err(Error::load(self.name()))?;
         Ok(faults)
     }
 
