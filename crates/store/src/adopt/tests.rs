@@ -107,8 +107,9 @@ fn ollama_keeps_manifests_and_blobs() {
     ];
     let layers = [weights.clone(), licence, template, parameters];
     place.manifest("registry.ollama.ai/library/llama3.2/3b", &layers);
-    place.manifest("registry.ollama.ai/someone/mine/latest", &[weights.clone()]);
-    place.manifest("hf.co/org/repo/Q4_K_M", &[weights.clone()]);
+    let alone = std::slice::from_ref(&weights);
+    place.manifest("registry.ollama.ai/someone/mine/latest", alone);
+    place.manifest("hf.co/org/repo/Q4_K_M", alone);
     place.manifest(
         "registry.ollama.ai/library/tuned/1b",
         &[weights.clone(), place.layer("adapter", b"x")],
