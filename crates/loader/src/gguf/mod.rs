@@ -21,6 +21,7 @@
 mod cursor;
 mod error;
 mod header;
+mod passing;
 mod split;
 mod stream;
 mod value;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use error::Error;
+pub use passing::copy_header;
 pub use stream::{Announced, Stream};
 pub use write::Writer;
 
