@@ -73,6 +73,12 @@ impl From<[u8; 32]> for Sha256Hex {
     }
 }
 
+impl From<[u8; 20]> for CommitHex {
+    fn from(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl FromStr for Sha256Hex {
     type Err = DigestError;
 
