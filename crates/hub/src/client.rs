@@ -1,0 +1,181 @@
+//! One request: which way it goes, who is told the token, what the answer may be.
+//!
+//! Redirects are followed here and not by the transport, so that each hop can be named, the token
+//! stays with the hub, and what the hub says on the way to a file's store is seen.
+
+mod answer;
+
+use serde::de::DeserializeOwned;
+use store::name::RepoId;
+use ureq::{
+    Agent, Body,
+    http::{Response, StatusCode, header},
+    tls::{RootCerts, TlsConfig},
+};
+
+use crate::{
+    Endpoint, Error, Settings, Url, Visitor, certificates, hop,
+    hop::Way,
+    proxy::{Proxies, Route},
+};
+use answer::text;
+pub(crate) use answer::{Answer, Said};
+
+/// As browsers do it.
+const MAX_REDIRECTS: usize = 10;
+/// Longest answer of the API that is read.
+const MAX_JSON: u64 = 32 << 20;
+/// As much of a reason is shown.
+const MAX_REASON: usize = 200;
+
+/// What sends requests.
+pub(crate) struct Client {
+    direct: Agent,
+    secure: Option<Agent>,
+    plain: Option<Agent>,
+    proxies: Proxies,
+    bearer: Option<String>,
+}
+
+impl Client {
+    /// Makes it; connects to nobody.
+    ///
+    /// # Errors
+    ///
+    /// If there are no certificates and a hub is to be told by one.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        let trusted = certificates::trusted(settings.ca_file.as_deref())?;
+        if trusted.is_empty() && settings.endpoints.iter().any(|it| it.url().is_secure()) {
+            let why = "there are none".to_owned();
+            return Err(Error::Certificates { path: None, why });
+        }
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::from(trusted))
+            .unversioned_rustls_crypto_provider(rustls::crypto::ring::default_provider().into())
+            .build();
+        let agent = |proxy| agent(settings, tls.clone(), proxy);
+        let proxies = settings.proxies.clone();
+        Ok(Self {
+            direct: agent(None),
+            secure: proxies.secure.clone().map(|it| agent(Some(it))),
+            plain: proxies.plain.clone().map(|it| agent(Some(it))),
+            proxies,
+            bearer: settings.token.as_ref().map(crate::Token::bearer),
+        })
+    }
+
+    /// Whether it says who we are.
+    pub(crate) fn visitor(&self) -> Visitor {
+        if self.bearer.is_some() { Visitor::Known } else { Visitor::Unknown }
+    }
+
+    /// Asks for `url`, on behalf of `endpoint`, which alone is told the token; `bytes` of it, the
+    /// end not included.
+    ///
+    /// # Errors
+    ///
+    /// If a server cannot be reached, or sends us where we do not go.
+    pub(crate) fn get(
+        &self,
+        endpoint: &Endpoint,
+        url: &Url,
+        bytes: Option<(u64, u64)>,
+    ) -> Result<Answer, Error> {
+        let (mut url, mut said, mut from) = (url.clone(), Said::default(), None);
+        for _ in 0..=MAX_REDIRECTS {
+            let at_home = url.shares_origin(endpoint.url());
+            let route = self.proxies.route(&url);
+            let via = Way { proxy: self.proxies.name(route), from: from.clone() };
+            let response = self
+                .send(route, &url, at_home, bytes)
+                .map_err(|it| hop::unanswered(it, &url, &via))?;
+            let (parts, body) = response.into_parts();
+            if at_home {
+                said.hear(&parts.headers);
+            }
+            if !is_redirect(parts.status) {
+                let (status, headers) = (parts.status.as_u16(), parts.headers);
+                return Ok(Answer { status, headers, body, url, said, via });
+            }
+            let location = text(&parts.headers, "location").unwrap_or_default();
+            let to = url.redirected(&location).ok_or_else(|| Error::Redirect {
+                host: url.authority(),
+                to: location.chars().take(MAX_REASON).collect(),
+                why: "no address, or not encrypted",
+            })?;
+            if !to.shares_origin(&url) {
+                from = Some(url.authority());
+            }
+            url = to;
+        }
+        let (host, to) = (endpoint.url().authority(), url.authority());
+        Err(Error::Redirect { host, to, why: "one redirect too many" })
+    }
+
+    fn send(
+        &self,
+        route: Route,
+        url: &Url,
+        at_home: bool,
+        bytes: Option<(u64, u64)>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let agent = match route {
+            Route::Direct => Some(&self.direct),
+            Route::Secure => self.secure.as_ref(),
+            Route::Plain => self.plain.as_ref(),
+        };
+        let mut request = agent.unwrap_or(&self.direct).get(url.to_string());
+        if let Some(bearer) = self.bearer.as_ref().filter(|_| at_home) {
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        if let Some((begin, end)) = bytes {
+            request = request.header(header::RANGE, format!("bytes={begin}-{}", end - 1));
+        }
+        request.call()
+    }
+
+    /// Asks the API of `endpoint` for `what`, and for the header `Link` beside it.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer with that; `absent` names what a 404 speaks of.
+    pub(crate) fn json<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        url: &Url,
+        (repository, what, absent): (&RepoId, &'static str, &str),
+    ) -> Result<(T, Option<String>), Error> {
+        let answer = self.get(endpoint, url, None)?;
+        let answer = answer.granted(endpoint, repository, absent, self.visitor())?;
+        let link = text(&answer.headers, "link");
+        let host = answer.url.authority();
+        let bytes = answer.bytes(what, MAX_JSON)?;
+        let value = serde_json::from_slice(&bytes).map_err(|source| Error::Answer {
+            host,
+            what,
+            source: source.into(),
+        })?;
+        Ok((value, link))
+    }
+}
+
+fn agent(settings: &Settings, tls: TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
+    let patience = &settings.patience;
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .tls_config(tls)
+        .proxy(proxy)
+        .user_agent(concat!("ingle/", env!("CARGO_PKG_VERSION")))
+        .accept_encoding("identity")
+        .timeout_resolve(Some(patience.connect))
+        .timeout_connect(Some(patience.connect))
+        .timeout_per_read(Some(patience.silence))
+        .timeout_per_write(Some(patience.silence))
+        .max_idle_connections_per_host(settings.connections.get());
+    config.build().new_agent()
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}

@@ -1,0 +1,123 @@
+//! All files of a model, in parts and over several connections, into a [`Staging`] of the library.
+//!
+//! ```text
+//! workers  take the next part, ask for its bytes by Range, write them where they belong
+//! checker  follows them through each file, hashes what is there, and brings it to the disk
+//! journal  beside each file: its size and digest, and a line for each part that is whole
+//! ```
+//!
+//! The checker reads back what was written, for three reasons: parts come in any order, what was
+//! there before a kill has to be hashed too, and a byte that is wrong on the way to the disk is
+//! seen. Its bytes are still in memory, and it runs beside the workers, so it costs no time of its
+//! own. So nothing rests on a journal: one that lies, after a power cut, costs a second download.
+
+mod board;
+mod checker;
+mod job;
+mod journal;
+mod room;
+mod source;
+mod worker;
+
+use std::thread;
+
+use store::library::{FileName, Library, Staging, StoredFile};
+
+use crate::{Error, Hub, RemoteFile, Snapshot, Watch, rate::Rate};
+use board::Board;
+use checker::Verdict;
+use job::Job;
+
+pub(crate) use source::{Request, open};
+
+/// What all threads of a download share.
+struct Download<'a> {
+    hub: &'a Hub,
+    snapshot: &'a Snapshot,
+    library: &'a Library,
+    watch: &'a dyn Watch,
+    rate: Rate,
+}
+
+/// Fetches `files`, or what is missing of them, and checks all of each.
+pub(crate) fn fetch(
+    hub: &Hub,
+    snapshot: &Snapshot,
+    files: &[RemoteFile],
+    (library, staging): (&Library, &Staging),
+    watch: &dyn Watch,
+) -> Result<Vec<StoredFile>, Error> {
+    let download =
+        Download { hub, snapshot, library, watch, rate: Rate::new(hub.settings().limit_rate) };
+    job::sweep(library.disk(), staging, files)?;
+    let part = hub.settings().part;
+    let open = |file: &RemoteFile| Job::open(library.disk(), staging, file, part);
+    let mut jobs = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let total: u64 = files.iter().map(|it| it.size).sum();
+    let had: u64 = jobs.iter().map(Job::had).sum();
+    room::check(staging.folder(), total - had)?;
+    watch.begin(total, had);
+    let mut stored = Vec::new();
+    for round in 0.. {
+        let verdicts = download.round(&jobs, round)?;
+        let mut again = Vec::new();
+        for (job, verdict) in jobs.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Right(sha256) => {
+                    let (path, size) = (FileName(job.file.path.clone()), job.file.size);
+                    stored.push(StoredFile { path, size, sha256 });
+                }
+                Verdict::Wrong(error) => again.push(download.retake(job, round, error)?),
+            }
+        }
+        if again.is_empty() {
+            break;
+        }
+        jobs = again;
+    }
+    job::forget_journals(library.disk(), staging, files)?;
+    stored.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(stored)
+}
+
+impl Download<'_> {
+    /// Fetches what is missing of `jobs`; what the checker says of each.
+    fn round(&self, jobs: &[Job], round: usize) -> Result<Vec<Verdict>, Error> {
+        let board = Board::new(jobs);
+        let workers = self.hub.settings().connections.get().min(board.parts());
+        let verdicts = thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    if let Err(error) = self.work(jobs, &board, round) {
+                        board.fail(error);
+                    }
+                });
+            }
+            let verdicts = self.check(jobs, &board);
+            if verdicts.is_err() {
+                board.give_up();
+            }
+            verdicts
+        });
+        match (verdicts, board.into_failure()) {
+            // The checker stops because a worker failed, and workers because it did.
+            (Err(Error::Stopped) | Ok(_), Some(error)) => Err(error),
+            (verdicts, _) => verdicts,
+        }
+    }
+
+    /// A file whose bytes were wrong, to be fetched from its beginning, if that may help: if some of
+    /// it was there before, or another mirror is left.
+    fn retake(&self, job: Job, round: usize, error: Error) -> Result<Job, Error> {
+        let mirrors = self.hub.settings().endpoints.len();
+        let chances = mirrors + usize::from(job.resumed);
+        self.watch.rewind(job.file.size);
+        let job = job.begin_anew(self.library.disk())?;
+        if round + 1 >= chances {
+            job.remove(self.library.disk())?;
+            return Err(error);
+        }
+        self.watch.note(&format!("{error}; fetching it anew"));
+        Ok(job)
+    }
+}

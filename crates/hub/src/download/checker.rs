@@ -1,0 +1,99 @@
+//! Follows the workers through each file: hashes what is there, and brings it to the disk.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use store::digest::{CommitHex, Sha256Hex};
+
+use super::{Download, board::Board, job::Job};
+use crate::{Error, Expected};
+
+/// As much is read at a time.
+const PIECE: usize = 1 << 20;
+
+/// What a file turned out to be.
+pub(super) enum Verdict {
+    /// What the hub announced.
+    Right(Sha256Hex),
+    /// Something else.
+    Wrong(Error),
+}
+
+/// The digests of a file that grows.
+struct Hashes {
+    sha256: Sha256,
+    /// Where the hub announces no other.
+    git: Option<Sha1>,
+}
+
+impl Download<'_> {
+    /// Checks all files, each as far as it is there; `Stopped` where a worker failed.
+    pub(super) fn check(&self, jobs: &[Job], board: &Board) -> Result<Vec<Verdict>, Error> {
+        let one = |(nth, job): (usize, &Job)| self.check_file(job, |part| board.wait(nth, part));
+        jobs.iter().enumerate().map(one).collect()
+    }
+
+    fn check_file(&self, job: &Job, wait: impl Fn(usize) -> bool) -> Result<Verdict, Error> {
+        let mut file = File::open(&job.place).map_err(Error::io("read", &job.place))?;
+        let mut hashes = Hashes::new(job);
+        let mut piece = vec![0; PIECE];
+        for part in 0..job.had.len() {
+            if !wait(part) || self.watch.stop() {
+                return Err(Error::Stopped);
+            }
+            let (begin, end) = job.range(part);
+            let hashed = hashes.add(&mut file, end - begin, &mut piece);
+            hashed.map_err(Error::io("read", &job.place))?;
+        }
+        let verdict = hashes.verdict(job);
+        if let Verdict::Right(_) = verdict {
+            let synced = self.library.disk().reopen(&job.place).and_then(|it| it.sync());
+            synced.map_err(Error::io("write", &job.place))?;
+        }
+        Ok(verdict)
+    }
+}
+
+impl Hashes {
+    fn new(job: &Job) -> Self {
+        let git = || {
+            let mut git = Sha1::new();
+            git.update(format!("blob {}\0", job.file.size));
+            git
+        };
+        let announced = matches!(job.file.digest, Expected::Sha256(_));
+        Self { sha256: Sha256::new(), git: (!announced).then(git) }
+    }
+
+    fn add(&mut self, from: &mut impl Read, mut len: u64, piece: &mut [u8]) -> io::Result<()> {
+        while len > 0 {
+            let most = (piece.len() as u64).min(len) as usize;
+            from.read_exact(&mut piece[..most])?;
+            self.sha256.update(&piece[..most]);
+            if let Some(git) = &mut self.git {
+                git.update(&piece[..most]);
+            }
+            len -= most as u64;
+        }
+        Ok(())
+    }
+
+    fn verdict(self, job: &Job) -> Verdict {
+        let sha256 = Sha256Hex::from(<[u8; 32]>::from(self.sha256.finalize()));
+        let git = self.git.map(|it| CommitHex::from(<[u8; 20]>::from(it.finalize())));
+        let (kind, found) = match (job.file.digest, git) {
+            (Expected::Sha256(expected), _) if expected == sha256 => return Verdict::Right(sha256),
+            (Expected::GitBlob(expected), Some(git)) if expected == git => {
+                return Verdict::Right(sha256);
+            }
+            (Expected::GitBlob(_), Some(git)) => ("git sha1", git.to_string()),
+            _ => ("sha256", sha256.to_string()),
+        };
+        let (path, expected) = (job.file.path.to_string(), job.file.digest.to_string());
+        Verdict::Wrong(Error::Digest { path, kind, found, expected })
+    }
+}

@@ -1,0 +1,127 @@
+//! Asks for bytes of a file of a repository, and holds what the hub says of it against what it said
+//! before.
+
+use store::digest::{CommitHex, Sha256Hex};
+
+use crate::{
+    Endpoint, Error, Expected, RemoteFile, Snapshot, Url,
+    client::{Answer, Client, Said},
+};
+
+/// Bytes of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) file: &'a RemoteFile,
+    pub(crate) begin: u64,
+    /// After the last; more than `begin`.
+    pub(crate) end: u64,
+}
+
+/// Asks `endpoint` for them; the answer's body begins with them.
+///
+/// # Errors
+///
+/// If they cannot be had, or what the headers say is not of this file at this commit.
+pub(crate) fn open(
+    client: &Client,
+    endpoint: &Endpoint,
+    request: &Request<'_>,
+) -> Result<Answer, Error> {
+    let Snapshot { repository, commit, .. } = request.snapshot;
+    let commit = commit.to_string();
+    let base = [repository.organisation(), repository.name(), "resolve", &commit];
+    let url = endpoint.at(base.into_iter().chain(request.file.path.as_str().split('/')));
+    request.send(client, endpoint, &url)
+}
+
+/// The same where `endpoint` said before that the file is at `url`.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(super) fn open_at(
+    client: &Client,
+    endpoint: &Endpoint,
+    url: &Url,
+    request: &Request<'_>,
+) -> Result<Answer, Error> {
+    request.send(client, endpoint, url)
+}
+
+impl Request<'_> {
+    fn send(&self, client: &Client, endpoint: &Endpoint, url: &Url) -> Result<Answer, Error> {
+        let Self { snapshot, file, begin, end } = *self;
+        let is_whole = begin == 0 && end == file.size;
+        let answer = client.get(endpoint, url, (!is_whole).then_some((begin, end)))?;
+        let absent = format!("file `{}` in `{}`", file.path, snapshot.repository);
+        let answer = answer.granted(endpoint, &snapshot.repository, &absent, client.visitor())?;
+        self.check_said(endpoint, &answer.said)?;
+        match answer.status {
+            206 => self.check_range(&answer)?,
+            _ if is_whole => self.check_length(&answer)?,
+            _ => {
+                let (host, path) = (answer.url.authority(), file.path.to_string());
+                return Err(Error::NoParts { host, path, begin, end });
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What the hub itself says of the file.
+    fn check_said(&self, endpoint: &Endpoint, said: &Said) -> Result<(), Error> {
+        let contradiction = |what: &str, found: &str, expected: String| Error::Contradiction {
+            host: endpoint.url().authority(),
+            what: format!("{what} of `{}`", self.file.path),
+            found: found.chars().take(100).collect(),
+            expected,
+        };
+        let commit = self.snapshot.commit;
+        if let Some(found) = &said.commit
+            && found.parse::<CommitHex>() != Ok(commit)
+        {
+            return Err(contradiction("the commit", found, commit.to_string()));
+        }
+        if let (Some(found), Expected::Sha256(expected)) = (&said.etag, self.file.digest) {
+            let bare = found.strip_prefix("W/").unwrap_or(found).trim_matches('"');
+            if bare.parse::<Sha256Hex>() != Ok(expected) {
+                return Err(contradiction("the sha256", found, expected.to_string()));
+            }
+        }
+        match &said.size {
+            Some(found) if found.parse::<u64>() != Ok(self.file.size) => {
+                Err(contradiction("the size", found, self.file.size.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `bytes 0-99/1000` must be what was asked for.
+    fn check_range(&self, answer: &Answer) -> Result<(), Error> {
+        let found = answer.header("content-range").unwrap_or_default();
+        let range = format!("bytes {}-{}/", self.begin, self.end - 1);
+        let size = self.file.size.to_string();
+        match found.strip_prefix(&range) {
+            Some(total) if total == size || total == "*" => Ok(()),
+            _ => Err(Error::Contradiction {
+                host: answer.url.authority(),
+                what: format!("the range of `{}`", self.file.path),
+                found,
+                expected: range + &size,
+            }),
+        }
+    }
+
+    fn check_length(&self, answer: &Answer) -> Result<(), Error> {
+        let (found, expected) = (answer.header("content-length"), self.file.size.to_string());
+        match found {
+            Some(found) if found != expected => Err(Error::Contradiction {
+                host: answer.url.authority(),
+                what: format!("the length of `{}`", self.file.path),
+                found,
+                expected,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What a model is, before it is fetched: the headers of its weights alone, in files that are as
+//! long as the real ones and have holes where the weights would be. The loader opens them as it
+//! opens any model.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use loader::gguf;
+
+use crate::{
+    Choice, Error, Hub, Kind, RemoteFile, Snapshot, Watch,
+    download::{self, Request},
+    tries::Tries,
+};
+
+/// Longest small file that is fetched whole.
+const MAX_SMALL: u64 = 64 << 20;
+/// Longest header of a safetensors file.
+const MAX_HEADER: u64 = 100_000_000;
+
+impl Hub {
+    /// Fetches the headers of `choice` into the empty folder `folder`, and returns what to open
+    /// there. Whoever reads weights from it reads zeros.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be had, or is no model, or the disk refuses.
+    pub fn headers(
+        &self,
+        snapshot: &Snapshot,
+        choice: &Choice,
+        folder: &Path,
+        watch: &dyn Watch,
+    ) -> Result<PathBuf, Error> {
+        let shards: Vec<_> = choice.shards().cloned().collect();
+        for file in &shards {
+            self.header(snapshot, file, (choice.kind, folder), watch)?;
+        }
+        if choice.kind == Kind::Safetensors {
+            let is_small = |it: &&RemoteFile| it.size <= MAX_SMALL && !shards.contains(it);
+            for file in choice.files.iter().filter(is_small) {
+                let bytes = self.whole(snapshot, file, MAX_SMALL, watch)?;
+                let path = file.path.below(folder);
+                let mut to = create(&path)?;
+                to.write_all(&bytes).map_err(Error::io("write", path))?;
+            }
+        }
+        Ok(choice.main.as_ref().map_or_else(|| folder.to_owned(), |it| it.below(folder)))
+    }
+
+    fn header(
+        &self,
+        snapshot: &Snapshot,
+        file: &RemoteFile,
+        (kind, folder): (Kind, &Path),
+        watch: &dyn Watch,
+    ) -> Result<(), Error> {
+        let path = file.path.below(folder);
+        let mut tries = Tries::new(self.settings(), watch, 0);
+        loop {
+            let to = create(&path)?;
+            let request = Request { snapshot, file, begin: 0, end: file.size };
+            let copied =
+                download::open(self.client(), tries.endpoint(), &request).and_then(|answer| {
+                    let (from, broken) = answer.reader();
+                    match copy(kind, from, &to) {
+                        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                            Err(Error::File {
+                                path: file.path.to_string(),
+                                what: "model that can be read",
+                                source: error.into(),
+                            })
+                        }
+                        copied => copied.map_err(broken),
+                    }
+                });
+            match copied {
+                Ok(()) => {
+                    return to
+                        .set_len(file.size)
+                        .map_err(Error::io("make a file as long as", path));
+                }
+                Err(error) => tries.after(error)?,
+            }
+        }
+    }
+}
+
+fn copy(kind: Kind, from: impl Read, mut to: &File) -> io::Result<()> {
+    let mut from = io::BufReader::new(from);
+    match kind {
+        Kind::Gguf => {
+            let mut to = io::BufWriter::new(to);
+            gguf::copy_header(from, &mut to)?;
+            to.flush()
+        }
+        Kind::Safetensors => {
+            let mut len = [0; 8];
+            from.read_exact(&mut len)?;
+            to.write_all(&len)?;
+            let len = u64::from_le_bytes(len);
+            if len > MAX_HEADER {
+                let why = format!("its header has {len} bytes, at most {MAX_HEADER} are read");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+            match io::copy(&mut from.take(len), &mut to)? == len {
+                true => Ok(()),
+                false => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    }
+}
+
+/// A file in a folder of its own, which this makes; what was there is dropped.
+fn create(path: &Path) -> Result<File, Error> {
+    let above = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(above).map_err(Error::io("make the folder", above))?;
+    File::create(path).map_err(Error::io("write", path))
+}

@@ -1,0 +1,50 @@
+//! Fetches models from a hub, the Hugging Face Hub or a mirror of it, into the library. The only
+//! code of Ingle that opens an outbound connection; what is on disk belongs to `store`.
+//!
+//! ```text
+//! Online        the permission to connect: there is none with `--offline`
+//! Hub::look     a repository at one commit: its files by name, size and digest
+//! Hub::choose   which of them make up the model that was asked for
+//! Hub::headers  their first bytes alone, to see what the model is
+//! Hub::download all of them, checked, into a `Staging` of the library
+//! ```
+//!
+//! Nothing that a server says is believed: names, commits and digests pass through checked types,
+//! bytes are hashed before a model becomes visible, and the token goes to the hub's own address
+//! and to no other. The crate `hf-hub` is not used: its addresses are behind its own transport,
+//! which checks neither digests nor names.
+#![forbid(unsafe_code)]
+
+mod certificates;
+mod choose;
+mod client;
+mod download;
+mod error;
+mod headers;
+mod hop;
+mod hub;
+mod label;
+mod licence;
+mod online;
+mod proxy;
+mod rate;
+mod repository;
+mod safetensors;
+mod settings;
+mod snapshot;
+mod token;
+mod tries;
+mod url;
+mod watch;
+
+pub use choose::{Choice, Kind, Offer};
+pub use error::{Error, Visitor};
+pub use hop::{Hop, Step};
+pub use hub::Hub;
+pub use online::Online;
+pub use proxy::Proxies;
+pub use settings::{Patience, Settings};
+pub use snapshot::{Card, Expected, RemoteFile, Revision, Snapshot};
+pub use token::Token;
+pub use url::{Endpoint, Url};
+pub use watch::Watch;

@@ -1,0 +1,82 @@
+//! How the hub is reached: addresses, token, proxies, patience.
+
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{Endpoint, Error, Proxies, Token};
+
+/// What a user chooses; the environment says the rest.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The hub and its mirrors, in the order in which they are asked; one at least.
+    pub endpoints: Vec<Endpoint>,
+    /// Who we are, for gated repositories.
+    pub token: Option<Token>,
+    /// What stands between us and the hub.
+    pub proxies: Proxies,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Bytes a second, of all connections together.
+    pub limit_rate: Option<NonZeroU64>,
+    /// Connections at a time.
+    pub connections: NonZeroUsize,
+    /// Bytes that are asked for at once; what a kill can lose, for each connection.
+    pub part: NonZeroU64,
+    /// How long it is tried.
+    pub patience: Patience,
+}
+
+/// How long it is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the next byte.
+    pub silence: Duration,
+    /// How often all mirrors are asked.
+    pub rounds: usize,
+    /// Between the first two rounds; then twice as long each time.
+    pub pause: Duration,
+    /// The longest pause, and the longest that a server may ask for.
+    pub longest_pause: Duration,
+}
+
+impl Settings {
+    /// As the environment says: `HF_ENDPOINT`, `HF_TOKEN` and what `token` and `proxy` read.
+    ///
+    /// # Errors
+    ///
+    /// If a variable says what cannot be.
+    pub fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        const NAME: &str = "HF_ENDPOINT";
+        let mut endpoints = Endpoint::list(NAME, &variable(NAME).unwrap_or_default())?;
+        if endpoints.is_empty() {
+            endpoints.push(Endpoint::usual());
+        }
+        Ok(Self {
+            endpoints,
+            token: Token::find(variable),
+            proxies: Proxies::find(variable)?,
+            ca_file: None,
+            limit_rate: None,
+            connections: const { NonZeroUsize::new(4).expect("it is not 0") },
+            part: const { NonZeroU64::new(16 << 20).expect("it is not 0") },
+            patience: Patience::default(),
+        })
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            silence: Duration::from_secs(30),
+            rounds: 6,
+            pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Addresses: of a hub, of what it sends us to.
+
+use std::{fmt, str::FromStr};
+
+use ureq::http::Uri;
+
+use crate::Error;
+
+/// Where models come from unless somebody says otherwise.
+const USUAL: &str = "https://huggingface.co";
+
+/// An absolute `http` or `https` address without a user and a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    /// Path and query.
+    path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+/// The address of a hub or of a mirror, such as `https://huggingface.co`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+impl Url {
+    /// `host`, and the port where it is not the usual one.
+    pub fn authority(&self) -> String {
+        match self.port == self.scheme.port() {
+            true => self.host.clone(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The name or number of the machine.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether what goes there is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
+    /// Whether both are the same server: scheme, host and port.
+    pub(crate) fn shares_origin(&self, other: &Self) -> bool {
+        (self.scheme, &self.host, self.port) == (other.scheme, &other.host, other.port)
+    }
+
+    /// What a `Location` says, seen from here; `None` where it is no address that we go to.
+    pub(crate) fn redirected(&self, location: &str) -> Option<Self> {
+        let to = match location.starts_with('/') && !location.starts_with("//") {
+            true => format!("{}{location}", self.origin()).parse(),
+            false => location.parse(),
+        };
+        to.ok().filter(|to: &Self| to.is_secure() || !self.is_secure())
+    }
+
+    fn origin(&self) -> String {
+        format!("{}://{}", self.scheme.name(), self.authority())
+    }
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl FromStr for Url {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let uri: Uri = text.parse().map_err(|_| ())?;
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
+            _ => return Err(()),
+        };
+        let authority = uri.authority().ok_or(())?;
+        if authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(());
+        }
+        let port = match &authority.as_str()[authority.host().len()..] {
+            "" => scheme.port(),
+            port => port[1..].parse().map_err(|_| ())?,
+        };
+        let path = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        let host = authority.host().to_ascii_lowercase();
+        Ok(Self { scheme, host, port, path })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin(), self.path)
+    }
+}
+
+impl Endpoint {
+    /// The Hugging Face Hub.
+    pub fn usual() -> Self {
+        Self(USUAL.parse().expect("it is an address"))
+    }
+
+    /// One, or several by commas; `name` is the flag or variable that says so.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no address of a hub.
+    pub fn list(name: &str, text: &str) -> Result<Vec<Self>, Error> {
+        let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+        let one = |it: &str| {
+            it.parse().map_err(|()| Error::Setting {
+                name: name.to_owned(),
+                found: it.to_owned(),
+                expected: "an address such as `https://huggingface.co`",
+            })
+        };
+        parts.map(one).collect()
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The address of `segments`, each of which is encoded, below it.
+    pub(crate) fn at<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut path = self.0.path.trim_end_matches('/').to_owned();
+        for segment in segments {
+            path.push('/');
+            encode(segment, &mut path);
+        }
+        Url { path, ..self.0.clone() }
+    }
+
+    /// The same with a query, which is used as it is.
+    pub(crate) fn at_with<'a>(
+        &self,
+        segments: impl IntoIterator<Item = &'a str>,
+        query: &str,
+    ) -> Url {
+        let url = self.at(segments);
+        Url { path: format!("{}?{query}", url.path), ..url }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let url: Url = text.trim_end_matches('/').parse()?;
+        if url.path.contains('?') { Err(()) } else { Ok(Self(url)) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_string().trim_end_matches('/'))
+    }
+}
+
+/// Writes `text` as one segment of a path.
+fn encode(text: &str, to: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                to.push(byte.into());
+            }
+            _ => *to += &format!("%{byte:02X}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, location: &str, expected: Option<&str>) {
+        let from: Url = from.parse().unwrap();
+        let to = from.redirected(location).map(|it| it.to_string());
+        assert_eq!(to.as_deref(), expected, "{location}");
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_encryption() {
+        check("https://a/x", "/y?z=1", Some("https://a/y?z=1"));
+        check("https://a/x", "https://B:8443/y", Some("https://b:8443/y"));
+        check("http://a/x", "https://b/y", Some("https://b/y"));
+        check("https://a/x", "http://a/x", None);
+        for bad in [
+            "//b/y",
+            "ftp://b/y",
+            "file:///etc/passwd",
+            "https://u:p@b/y",
+            "https://b:99999/",
+            "",
+            "y z",
+        ] {
+            check("https://a/x", bad, None);
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_path_stay_parts() {
+        let hub: Endpoint = "https://m.example/hf/".parse().unwrap();
+        let url = hub.at(["org", "a b/..?#%é"]).to_string();
+        assert_eq!(url, "https://m.example/hf/org/a%20b%2F..%3F%23%25%C3%A9");
+        assert_eq!(Endpoint::usual().to_string(), "https://huggingface.co");
+        assert!(Endpoint::list("--mirror", "https://a, b").is_err());
+        assert_eq!(Endpoint::list("--mirror", "https://a, http://b:1/").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_same_server_has_scheme_host_and_port_in_common() {
+        let a: Url = "https://a/x".parse().unwrap();
+        for (other, same) in [
+            ("https://A:443/y", true),
+            ("https://a:444/x", false),
+            ("http://a/x", false),
+            ("https://b.a/x", false),
+        ] {
+            assert_eq!(a.shares_origin(&other.parse().unwrap()), same, "{other}");
+        }
+    }
+}
