@@ -5,7 +5,7 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
-use crate::{sandbox, terminal::tell};
+use crate::{commands::pull, sandbox, terminal::tell};
 
 /// Something that this program found itself.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ fn exit(error: &anyhow::Error) -> u8 {
             || matches!(it.downcast_ref(), Some(engine::Error::Sampling(_)))
             || it.is::<store::reference::ReferenceError>()
             || matches!(it.downcast_ref(), Some(store::Error::ChatName { .. }))
+            || pull::is_usage(it)
     };
     // The first finds a failure that was given as context, too.
     let own = error.downcast_ref::<Failure>();
@@ -103,6 +104,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| error.downcast_ref::<kernels::cpu::ConfigError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::policy::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::audit::Error>()?.hint());
+    hint = hint.or_else(|| pull::hint(error));
     hint.or_else(|| of_sandbox(error.downcast_ref()?))
 }
 

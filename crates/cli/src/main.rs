@@ -57,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             .into()),
         None => commands::welcome::welcome(),
         Some(Command::Run(args)) => commands::run::run(*args),
+        Some(Command::Pull(args)) => commands::pull::run(args),
         Some(Command::Show(args)) => commands::show::run(args),
         Some(Command::List(args)) => commands::list::run(args),
         Some(Command::Remove(args)) => commands::remove::run(args),

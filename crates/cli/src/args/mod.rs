@@ -10,6 +10,7 @@ mod library;
 mod load;
 pub(crate) mod number;
 mod policy;
+mod pull;
 mod sampling;
 mod text;
 
@@ -28,6 +29,7 @@ pub(crate) use load::{Device, Load, Lora};
 pub(crate) use policy::{
     Audit, AuditVerb, CheckPolicy, Confine, Doctor, Policy, PolicyVerb, SignPolicy, VerifyAudit,
 };
+pub(crate) use pull::{Hub, Pull};
 pub(crate) use sampling::Sampling;
 
 /// Runs open-weights language models on this machine.
@@ -44,6 +46,11 @@ Environment:
   INGLE_POLICY     The policy file, where neither the machine nor a key says which
   INGLE_AUDIT      1 keeps an audit log, without content
   INGLE_LOG        What to log to standard error, such as `debug`
+  INGLE_OFFLINE    1 forbids to open a connection; so does HF_HUB_OFFLINE
+  HF_ENDPOINT      The hub, or several by commas, asked in this order
+  HF_TOKEN         Who you are to the hub, else the file that `hf auth login` writes
+  HTTPS_PROXY      The proxy on the way to the hub; NO_PROXY names hosts that need none
+  SSL_CERT_FILE    The certificates to trust, in the place of the system's
   VISUAL, EDITOR   The editor of Ctrl-G and `/edit` in a chat
   NO_COLOR         Not empty: no styles on the terminal
 
@@ -99,6 +106,8 @@ pub(crate) enum Command {
     /// Chat in the terminal; with a prompt or piped text: answer once and exit
     #[command(alias = "chat")]
     Run(Box<Run>),
+    /// Fetch a model from the Hugging Face Hub, once; everything else runs offline
+    Pull(Pull),
     /// Say what a model file is: architecture, formats, tokenizer, licence, bytes by part
     Show(Show),
     /// List the models of the library
@@ -203,6 +212,9 @@ pub(crate) struct Show {
     pub(crate) override_kv: Vec<loader::Override>,
     #[command(flatten)]
     pub(crate) json: Json,
+    /// How a model that is not on this machine is looked at.
+    #[command(flatten, next_help_heading = "Hub")]
+    pub(crate) hub: Hub,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ pub(crate) mod list;
 pub(crate) mod logits;
 pub(crate) mod perplexity;
 pub(crate) mod policy;
+pub(crate) mod pull;
 pub(crate) mod quantize;
 pub(crate) mod remove;
 pub(crate) mod run;

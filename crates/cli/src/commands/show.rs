@@ -3,11 +3,14 @@
 
 mod facts;
 mod kept;
+#[cfg(feature = "hub")]
+mod remote;
 
-use loader::Access;
+use loader::{Access, ModelFile, Override};
+use store::{Correction, library::Entry};
 
 use crate::{
-    args::Show,
+    args::{Json, Show},
     library,
     model::{self, Use},
     numbers::{count, grouped, size},
@@ -21,12 +24,27 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
+    #[cfg(feature = "hub")]
+    if let Some(reference) = remote::meant(&name)? {
+        let remote = remote::Remote::open(&reference, &args.hub, &overrides)?;
+        return print(&remote.file, &overrides, remote.corrections, (None, args.json));
+    }
     let model::Read { file, corrections, .. } =
         model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
-    model::tell_warnings(&file)?;
-    let facts = Facts::of(&file, &overrides, corrections)?;
     let kept = model::kept(&name)?;
-    if args.json.on {
+    print(&file, &overrides, corrections, (kept, args.json))
+}
+
+/// Prints what there is to say of it.
+fn print(
+    file: &ModelFile,
+    overrides: &[Override],
+    corrections: Vec<Correction>,
+    (kept, json): (Option<Entry>, Json),
+) -> anyhow::Result<()> {
+    model::tell_warnings(file)?;
+    let facts = Facts::of(file, overrides, corrections)?;
+    if json.on {
         let mut told = serde_json::to_value(&facts)?;
         if let Some(entry) = &kept {
             told["library"] = library::json(entry);

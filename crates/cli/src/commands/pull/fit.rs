@@ -1,0 +1,95 @@
+//! Whether a model will fit the memory: its exact bytes, from its headers alone.
+
+use std::path::Path;
+
+use engine::{Engine, Info, Options};
+use kernels::cpu::{Config, Cpu};
+use loader::{Access, ModelFile};
+
+use crate::{
+    memory,
+    numbers::{grouped, size},
+};
+
+/// What a model takes, or why it cannot be run.
+#[derive(Debug)]
+pub(super) struct Fit {
+    /// As its file calls it.
+    pub(super) architecture: Option<String>,
+    takes: Result<Info, String>,
+    free: Option<u64>,
+}
+
+impl Fit {
+    /// Of the headers at `path`. No weight is read: there are none.
+    pub(super) fn of(path: &Path) -> Self {
+        let free = memory::free();
+        let file = match ModelFile::open_with(path, &[], Access::Map) {
+            Ok(file) => file,
+            Err(error) => {
+                let takes = Err(chain(&error));
+                return Self { architecture: None, takes, free };
+            }
+        };
+        let architecture = Some(file.architecture().to_owned());
+        let options = Options { free_memory: free, ..Options::default() };
+        let mut config = Config::detect();
+        config.threads = 1;
+        let loaded = Cpu::new(config).map_err(|it| chain(&it)).and_then(|cpu| {
+            Engine::load_ids_only(&file, Box::new(cpu), &options).map_err(|it| chain(&it))
+        });
+        Self { architecture, takes: loaded.map(|it| it.info().clone()), free }
+    }
+
+    /// What speaks against it.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let free = self.free?;
+        match &self.takes {
+            Err(why) => Some(format!("this version cannot run it: {why}")),
+            Ok(info) if total(info) > free => Some(format!(
+                "it needs {} of memory, {} are free here",
+                size(total(info)),
+                size(free)
+            )),
+            Ok(_) => None,
+        }
+    }
+
+    /// For people: what it takes, and of how much.
+    pub(super) fn text(&self) -> Option<String> {
+        let info = self.takes.as_ref().ok()?;
+        let free = self.free.map(|it| format!(", {} are free here", size(it)));
+        Some(format!(
+            "{}: weights {}, cache of {} tokens {}, scratch {}{}",
+            size(total(info)),
+            size(info.weight_bytes),
+            grouped(info.context as u64),
+            size(info.cache_bytes),
+            size(info.scratch_bytes),
+            free.unwrap_or_default()
+        ))
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match &self.takes {
+            Err(why) => serde_json::json!({ "runs": false, "why": why }),
+            Ok(info) => serde_json::json!({
+                "runs": true,
+                "weights": info.weight_bytes,
+                "cache": info.cache_bytes,
+                "scratch": info.scratch_bytes,
+                "context": info.context,
+                "free": self.free,
+            }),
+        }
+    }
+}
+
+fn total(info: &Info) -> u64 {
+    info.weight_bytes + info.cache_bytes + info.scratch_bytes
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

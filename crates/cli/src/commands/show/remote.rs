@@ -1,0 +1,64 @@
+//! A model of the hub, from its header alone: nothing else of it is fetched.
+
+use std::path::Path;
+
+use anyhow::Context;
+use hub::Revision;
+use loader::{Access, ModelFile, Override};
+use store::{
+    Correction,
+    reference::{Reference, Wanted},
+};
+use tempfile::TempDir;
+
+use crate::{
+    args,
+    commands::pull::{progress::Progress, source},
+    model,
+};
+
+/// The header of a model, in a folder that goes with it.
+pub(super) struct Remote {
+    pub(super) file: ModelFile,
+    pub(super) corrections: Vec<Correction>,
+    _folder: TempDir,
+}
+
+/// The repository that `name` means, if it means one and cannot be meant for a path: a path that is
+/// misspelt stays on this machine.
+pub(super) fn meant(name: &str) -> Option<Reference> {
+    let reference: Reference = name.parse().ok()?;
+    let above = Path::new(name).parent().filter(|it| !it.as_os_str().is_empty());
+    let is_path = [".gguf", ".safetensors"].iter().any(|it| name.ends_with(it))
+        || Path::new(name).exists()
+        || above.is_some_and(Path::exists);
+    (matches!(reference.wanted, Wanted::Repository(_)) && !is_path).then_some(reference)
+}
+
+impl Remote {
+    /// Fetches the header of what `reference` means.
+    ///
+    /// # Errors
+    ///
+    /// If the hub cannot be reached or has no such model, or it is not sound.
+    pub(super) fn open(
+        reference: &Reference,
+        flags: &args::Hub,
+        overrides: &[Override],
+    ) -> anyhow::Result<Self> {
+        let progress = Progress::new();
+        let hub = source::open(flags, None)?;
+        let revision = reference.revision.as_ref().map(|it| it.parse::<Revision>());
+        let revision = revision.transpose()?.unwrap_or_default();
+        let repositories = source::repositories(reference)?;
+        let (hub, snapshot) = source::look(hub, &repositories, &revision, &progress)?;
+        let choice = hub.choose(&snapshot, reference.quant.as_deref(), &progress)?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let path = hub.headers(&snapshot, &choice, folder.path(), &progress)?;
+        let path = path.to_str().context("the temporary folder has a name that is no UTF-8")?;
+        let (mut file, corrections) = model::open_corrected(path, overrides, Access::Map)?;
+        let shown = choice.main.as_ref().map_or_else(String::new, |it| format!("/{it}"));
+        file.path = format!("{}/{}{shown}", snapshot.endpoint, snapshot.repository).into();
+        Ok(Self { file, corrections, _folder: folder })
+    }
+}
