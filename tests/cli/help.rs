@@ -13,6 +13,7 @@ fn help_of_every_verb() {
     for verb in [
         "",
         "run",
+        "pull",
         "show",
         "list",
         "rm",

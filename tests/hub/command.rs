@@ -1,0 +1,148 @@
+//! `ingle pull` and `ingle show` as they are typed.
+
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use expect_test::{Expect, expect};
+use ingle_tests::{
+    binary::{Place, ingle},
+    parrot,
+};
+
+use crate::{
+    fake::{COMMIT, Fake, Repository},
+    scene::{NAME, files_below, noise},
+    trouble::Trouble,
+};
+
+struct Stage {
+    fake: Fake,
+    place: Place,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let fake = Fake::new();
+        let files = [
+            ("LICENSE", b"do what you like\n".to_vec()),
+            ("m-F16.gguf", noise(1, 5000)),
+            ("m-Q4_K_M.gguf", parrot::file()),
+        ];
+        fake.add(NAME, Repository::new(files));
+        Self { fake, place: Place::new() }
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let home = self.place.path().join("no-token").display().to_string();
+        let mut all = self.place.environment();
+        for (name, value) in [
+            ("HF_ENDPOINT", self.fake.hub.as_str()),
+            ("HF_HOME", &home),
+            ("HF_TOKEN", ""),
+            ("HTTP_PROXY", ""),
+            ("http_proxy", ""),
+            ("ALL_PROXY", ""),
+            ("all_proxy", ""),
+        ] {
+            all.retain(|it| it.0 != name);
+            all.push((name.to_owned(), value.to_owned()));
+        }
+        all
+    }
+
+    /// What it says, without what differs from run to run.
+    fn run(&self, args: &[&str]) -> String {
+        let environment = self.environment();
+        let environment: Vec<_> =
+            environment.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let told = self.place.run_with(args, b"", &environment);
+        let told = told.replace(&self.fake.hub, "[HUB]").replace(&self.fake.hub[7..], "[HUB]");
+        let steady = |line: &str| match line.strip_suffix(" are free here") {
+            Some(rest) => rest.rsplit_once(", ").map_or(rest, |it| it.0).to_owned() + "\n",
+            None => line.to_owned() + "\n",
+        };
+        told.lines().map(steady).collect()
+    }
+
+    #[track_caller]
+    fn check(&self, args: &[&str], expected: Expect) {
+        expected.assert_eq(&self.run(args));
+    }
+}
+
+#[test]
+fn a_pull_and_what_comes_after_it() {
+    let stage = Stage::new();
+    stage.check(&["pull", NAME], expect![[r#""#]]);
+    stage.check(&["pull", NAME], expect![[r#""#]]);
+}
+
+#[test]
+fn what_is_refused() {
+    let stage = Stage::new();
+    stage.check(&["pull", NAME, "--offline"], expect![[r#""#]]);
+    stage.check(&["pull", "org/none"], expect![[r#""#]]);
+    stage.check(&["pull", "org/model:Q2_K"], expect![[r#""#]]);
+    stage.check(&["pull", NAME, "--quant", "F16"], expect![[r#""#]]);
+    stage.check(&["pull", NAME, "--mirror", "ftp://x"], expect![[r#""#]]);
+    stage.check(&["pull", NAME, "--limit-rate", "fast"], expect![[r#""#]]);
+    stage.fake.trouble("/revision/", usize::MAX, Trouble::Status(401));
+    stage.check(&["pull", NAME], expect![[r#""#]]);
+}
+
+#[test]
+fn json_is_for_programs() {
+    let stage = Stage::new();
+    let told = stage.run(&["pull", NAME, "--json"]);
+    let json = told.split("-- stdout\n").nth(1).unwrap().split("-- stderr\n").next().unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["name"], "org/model:Q4_K_M");
+    assert_eq!(json["manifest"]["origin"]["commit"], COMMIT);
+    assert_eq!(json["manifest"]["facts"]["licence"], "Apache-2.0");
+    assert_eq!(json["memory"]["runs"], true);
+    let open = json["open"].as_str().unwrap();
+    assert!(open.ends_with("models/org/model/Q4_K_M/m-Q4_K_M.gguf"), "{open}");
+}
+
+#[test]
+fn a_model_of_the_hub_is_shown_like_a_file() {
+    let stage = Stage::new();
+    stage.place.file("m-Q4_K_M.gguf", parrot::file());
+    let here = stage.run(&["show", "m-Q4_K_M.gguf"]);
+    let there = stage.run(&["show", NAME]);
+    let path = "[HUB]/org/model/m-Q4_K_M.gguf";
+    assert_eq!(there.replace(path, "m-Q4_K_M.gguf"), here);
+    assert!(files_below(&stage.place.path().join("ingle-home")).is_empty());
+    let offline = stage.run(&["show", NAME, "--offline"]);
+    assert!(offline.contains("`--offline` forbids to open a connection"), "{offline}");
+}
+
+/// `kill -9` while bytes come; then the same command again.
+#[cfg(unix)]
+#[test]
+fn a_killed_pull_goes_on() {
+    let stage = Stage::new();
+    stage.fake.trouble("signature", usize::MAX, Trouble::Stall(Duration::from_millis(200)));
+    let mut pull = Command::new(ingle());
+    pull.args(["pull", NAME, "--quant", "m-Q4_K_M.gguf"]).current_dir(stage.place.path());
+    pull.env_clear().envs(stage.environment()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut pull = pull.spawn().unwrap();
+    let partial = stage.place.path().join("ingle-home/models/.partial");
+    let begin = Instant::now();
+    let grows = || files_below(&partial).iter().any(|it| it.ends_with("m-Q4_K_M.gguf"));
+    while !grows() && begin.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    pull.kill().unwrap();
+    pull.wait().unwrap();
+    let models = stage.place.path().join("ingle-home/models");
+    let visible = files_below(&models).into_iter().filter(|it| !it.starts_with(&partial));
+    assert_eq!(visible.count(), 0);
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.starts_with("exit 0\n"), "{told}");
+    let found = std::fs::read(models.join("org/model/Q4_K_M/m-Q4_K_M.gguf")).unwrap();
+    assert!(found == parrot::file());
+}

@@ -1,0 +1,213 @@
+//! A hub, a mirror or a proxy that means harm: nothing is written outside of the library, and nothing
+//! that is wrong becomes visible in it.
+
+use serde_json::json;
+
+use crate::{
+    fake::{COMMIT, Repository},
+    scene::{NAME, Scene, model, noise, told},
+    trouble::Trouble,
+};
+
+/// Names that leave a folder, or that systems read differently.
+const NAMES: &[&str] = &[
+    "../evil-Q4_K_M.gguf",
+    "../../../../../evil-Q4_K_M.gguf",
+    "a/../../evil-Q4_K_M.gguf",
+    "/tmp/evil-Q4_K_M.gguf",
+    "C:evil-Q4_K_M.gguf",
+    "C:\\evil-Q4_K_M.gguf",
+    "\\\\host\\share\\evil-Q4_K_M.gguf",
+    "..\\evil-Q4_K_M.gguf",
+    "evil\u{0}-Q4_K_M.gguf",
+    "evil\n-Q4_K_M.gguf",
+    "CON.gguf",
+    "nul.Q4_K_M.gguf",
+    "e\u{301}vil-Q4_K_M.gguf",
+    "a//evil-Q4_K_M.gguf",
+    "./evil-Q4_K_M.gguf",
+    "evil-Q4_K_M.gguf.",
+    ".. /evil-Q4_K_M.gguf",
+];
+
+/// Values of headers that become parts of a path elsewhere.
+const VALUES: &[&str] = &[
+    "../../../../evil",
+    "/tmp/evil",
+    "C:\\evil",
+    "",
+    "..",
+    "0123456789abcdef0123456789abcdef01234568",
+    "0123456789ABCDEF0123456789ABCDEF01234567",
+    "\"../../evil\"",
+];
+
+/// The pull fails, and nothing is there that was not.
+#[track_caller]
+fn refused(scene: &Scene, what: &str) -> String {
+    let error = scene.pull(Some("Q4_K_M")).err();
+    let error = error.unwrap_or_else(|| panic!("{what} was accepted"));
+    scene.assert_nothing_visible();
+    told(&error)
+}
+
+#[test]
+fn f1_headers_are_no_paths() {
+    let mut tried = 0;
+    for value in VALUES {
+        for name in ["x-repo-commit", "x-linked-etag", "x-linked-size"] {
+            let scene = Scene::new();
+            let header = Trouble::Header(name, (*value).to_owned());
+            scene.fake.trouble("/resolve/", usize::MAX, header);
+            refused(&scene, &format!("{name}: {value}"));
+            tried += 1;
+        }
+        // The tag of a small file and of the store are looked at by nobody.
+        let scene = Scene::new();
+        scene.fake.trouble("", usize::MAX, Trouble::Header("etag", (*value).to_owned()));
+        let entry = scene.pull(None).unwrap();
+        scene.assert_whole(&entry, &model());
+        tried += 1;
+    }
+    say(&format!("hostile headers tried: {tried}"));
+}
+
+#[test]
+fn f1_a_commit_of_the_api_is_no_path() {
+    for value in VALUES {
+        let scene = Scene::new();
+        let body = json!({ "sha": value }).to_string();
+        scene.fake.trouble("/revision/", usize::MAX, Trouble::Body(body));
+        refused(&scene, value);
+    }
+}
+
+#[test]
+fn f2_names_of_the_tree_are_no_paths() {
+    for name in NAMES {
+        let scene = Scene::new();
+        scene.fake.add(NAME, Repository::new([(*name, noise(9, 5000))]));
+        refused(&scene, name);
+        assert!(scene.fake.seen().iter().all(|it| !it.path.contains("/resolve/")), "{name}");
+    }
+    say(&format!("hostile names tried: {}", 2 * NAMES.len()));
+}
+
+#[test]
+fn f2_names_of_an_index_are_no_paths() {
+    for name in NAMES {
+        let name = name.replace(".gguf", ".safetensors");
+        let index = json!({ "weight_map": { "w": name } }).to_string();
+        let files =
+            [("config.json", b"{}".to_vec()), ("model.safetensors.index.json", index.into_bytes())];
+        let scene = Scene::new();
+        scene.fake.add(NAME, Repository::new(files));
+        let error = scene.pull(None).unwrap_err();
+        scene.assert_nothing_visible();
+        assert!(told(&error).contains("cannot be stored"), "{}", told(&error));
+    }
+}
+
+#[test]
+fn a_digest_that_is_none() {
+    for value in VALUES {
+        let scene = Scene::new();
+        let node = json!([{ "type": "file", "path": "m-Q4_K_M.gguf", "size": 1, "oid": COMMIT,
+                            "lfs": { "oid": value, "size": 25_000 } }]);
+        scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(node.to_string()));
+        refused(&scene, value);
+    }
+}
+
+#[test]
+fn f3_a_wrong_body_is_not_kept() {
+    for path in ["signature", "/resolve/"] {
+        let scene = Scene::new();
+        // What is small comes from the hub itself.
+        let name = if path == "signature" { path } else { "LICENSE" };
+        scene.fake.trouble(name, usize::MAX, Trouble::Wrong);
+        let text = refused(&scene, path);
+        assert!(text.contains("the hub says"), "{text}");
+        let partial = scene.folder.path().join("models/.partial/org/model/Q4_K_M");
+        let wrong = if path == "signature" { "m-Q4_K_M.gguf" } else { "LICENSE" };
+        assert!(!partial.join(wrong).exists());
+    }
+}
+
+#[test]
+fn f3_a_short_body_is_an_error() {
+    for (path, trouble) in [
+        ("signature", Trouble::Cut(0)),
+        ("signature", Trouble::Short(0)),
+        ("LICENSE", Trouble::Cut(5)),
+        ("LICENSE", Trouble::Short(5)),
+    ] {
+        let scene = Scene::new();
+        scene.fake.trouble(path, usize::MAX, trouble.clone());
+        refused(&scene, &format!("{trouble:?} of {path}"));
+    }
+}
+
+#[test]
+fn ranges_that_are_others() {
+    for range in ["bytes 0-4095/9", "bytes 1-4096/25000", "bytes 0-0/25000", "x", ""] {
+        let scene = Scene::new();
+        scene.fake.trouble("signature", usize::MAX, Trouble::Header("content-range", range.into()));
+        refused(&scene, range);
+    }
+    let scene = Scene::new();
+    scene.fake.trouble("signature", usize::MAX, Trouble::NoRange);
+    let text = refused(&scene, "no ranges");
+    assert!(text.contains("does not send parts of files"), "{text}");
+}
+
+#[test]
+fn redirects_that_lead_nowhere() {
+    for to in ["file:///etc/passwd", "ftp://127.0.0.1/x", "//evil", "", "http://u:p@127.0.0.1/"] {
+        let scene = Scene::new();
+        scene.fake.trouble("/resolve/", usize::MAX, Trouble::Redirect(to.to_owned()));
+        let text = refused(&scene, to);
+        assert!(text.contains("sends us to"), "{text}");
+    }
+    let scene = Scene::new();
+    scene.fake.trouble("/", usize::MAX, Trouble::Redirect(format!("{}/again", scene.fake.hub)));
+    assert!(refused(&scene, "a loop").contains("one redirect too many"));
+}
+
+#[test]
+fn answers_that_are_none() {
+    for body in ["", "{}", "[]", "null", "<html>", "{\"sha\": 7}", &"[".repeat(100_000)] {
+        let scene = Scene::new();
+        scene.fake.trouble("/revision/", usize::MAX, Trouble::Body(body.to_owned()));
+        refused(&scene, &body[..body.len().min(20)]);
+        let scene = Scene::new();
+        scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(body.to_owned()));
+        refused(&scene, &body[..body.len().min(20)]);
+    }
+}
+
+/// Whoever has a file of ours under the name of a part of the model cannot have it overwritten.
+#[cfg(unix)]
+#[test]
+fn t17_a_link_that_was_laid_is_not_followed() {
+    let scene = Scene::new();
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("victim");
+    std::fs::write(&victim, "kept").unwrap();
+    let place = scene.folder.path().join("models/.partial/org/model/Q4_K_M");
+    std::fs::create_dir_all(&place).unwrap();
+    for name in ["m-Q4_K_M.gguf", "LICENSE.parts"] {
+        let link = place.join(name);
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(scene.pull(None).is_err(), "{name}");
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept", "{name}");
+        std::fs::remove_file(link).unwrap();
+    }
+}
+
+fn say(what: &str) {
+    #[expect(clippy::print_stdout, reason = "figures for the README of the tests")]
+    {
+        println!("{what}");
+    }
+}

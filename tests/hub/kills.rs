@@ -1,0 +1,53 @@
+//! Every change of the disk, one after the other, is the last one, or fails: what is left is a whole
+//! model or none, and the same command brings the right bytes.
+
+use std::io::ErrorKind;
+
+use store::disk::Disk;
+
+use crate::scene::{Scene, Watcher, model};
+
+/// Lets the `nth` change go wrong on a disk that `disk` makes; `false` once there are not so many.
+#[track_caller]
+fn check(nth: usize, disk: fn(usize) -> Disk) -> bool {
+    let mut scene = Scene::new();
+    // One after the other, so that a number always means the same change.
+    scene.connections = 1;
+    let disk = disk(nth);
+    let library = scene.library_on(disk.clone());
+    let first = scene.pull_into(&library, None);
+    drop(library);
+    let done = disk.changes() <= nth;
+    match (&first, scene.library().find(&"org/model:Q4_K_M".parse().unwrap()).unwrap()) {
+        (Ok(entry), _) => scene.assert_whole(entry, &model()),
+        // It was there, and only then something went wrong.
+        (Err(_), Some(entry)) => scene.assert_whole(&entry, &model()),
+        (Err(_), None) => scene.assert_nothing_visible(),
+    }
+    scene.watch = Watcher::new();
+    let entry = scene.pull(None).unwrap_or_else(|it| panic!("after {nth}: {it}"));
+    scene.assert_whole(&entry, &model());
+    !done
+}
+
+#[test]
+fn a_death_at_every_change() {
+    let points = (0..).take_while(|&nth| check(nth, Disk::dying)).count();
+    say(&format!("kill points of a pull: {points}"));
+    assert!(points > 20, "{points}");
+}
+
+#[test]
+fn a_full_disk_at_every_change() {
+    let full: fn(usize) -> Disk = |nth| Disk::failing(nth, ErrorKind::StorageFull);
+    let points = (0..).take_while(|&nth| check(nth, full)).count();
+    say(&format!("full disks in a pull: {points}"));
+    assert!(points > 20, "{points}");
+}
+
+fn say(what: &str) {
+    #[expect(clippy::print_stdout, reason = "figures for the README of the tests")]
+    {
+        println!("{what}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Fetching from a hub: against a hub of our own on loopback, which speaks the real one's API and
+//! does whatever can go wrong.
+//!
+//! `fake` is the hub and the store that it sends us to, `scene` a hub, a library and who watches.
+
+mod chosen;
+mod command;
+mod denied;
+mod fake;
+mod hops;
+mod hostile;
+mod kills;
+mod mirrors;
+mod resumed;
+mod scene;
+mod trouble;
+mod whole;
