@@ -5,7 +5,6 @@ use chrono::{SecondsFormat, Utc};
 use hub::{Choice, Hub, Revision, Snapshot};
 use serde_json::{Value, json};
 use store::{
-    Home,
     disk::Disk,
     library::{Entry, Facts, FileName, Library, Manifest, Origin, StoredFile, VERSION},
     name::Name,
@@ -13,13 +12,13 @@ use store::{
 };
 
 use super::{fit::Fit, known, plan, progress::Progress, source};
-use crate::{args::Pull, commands::print_json, terminal::tell};
+use crate::{args::Pull, commands::print_json, settings::Site, terminal::tell};
 
 /// Fetches it, and says what to type next.
 pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
     let reference: Reference = args.reference.parse()?;
     let hub = source::open(&args.hub, args.limit_rate)?;
-    let library = Library::at(Home::find()?.models(), Disk::default());
+    let library = Library::at(Site::find()?.home.models(), Disk::default());
     let (entry, fit) = pull(hub, &reference, &library, &args)?;
     let name = &entry.manifest.name;
     match args.json.on {

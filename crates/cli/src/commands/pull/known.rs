@@ -4,26 +4,34 @@
 use anyhow::Result;
 use hub::{Choice, Kind, Snapshot};
 use store::{
+    catalogue,
     library::{Facts, FileName},
     name::RepoId,
 };
 
-/// The repositories of a name of the catalogue, those of `quant` first.
-pub(super) fn repositories(_called: &str, _quant: Option<&str>) -> Vec<RepoId> {
-    Vec::new()
+/// The repositories of a name of the catalogue, the likeliest to have `quant` first.
+pub(super) fn repositories(called: &str, quant: Option<&str>) -> Vec<RepoId> {
+    let Some(listed) = catalogue::listed(called) else { return Vec::new() };
+    let is_folder = quant.is_some_and(|it| it.eq_ignore_ascii_case("safetensors"));
+    match is_folder {
+        true => listed.safetensors,
+        false => [listed.gguf, listed.safetensors].concat(),
+    }
 }
 
-/// What is said of the model.
+/// What is said of the model; where the catalogue says something, that, and not what the hub says.
 pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&str>) -> Facts {
     let card = &snapshot.card;
-    let architecture = architecture.map(str::to_owned).or_else(|| card.architecture.clone());
+    let listed = catalogue::by_repository(&snapshot.repository);
+    let known = listed.map(|it| it.facts()).unwrap_or_default();
+    let architecture = architecture.map(str::to_owned);
     Facts {
-        licence: card.licence.clone(),
+        licence: known.licence.or_else(|| card.licence.clone()),
         licence_file: choice.licence.clone().map(FileName),
-        lineage: card.base_models.clone(),
-        architecture,
+        lineage: if known.lineage.is_empty() { card.base_models.clone() } else { known.lineage },
+        architecture: architecture.or(known.architecture).or_else(|| card.architecture.clone()),
         format: (choice.kind == Kind::Gguf).then(|| choice.variant.clone()),
-        ..Facts::default()
+        ..known
     }
 }
 
