@@ -164,15 +164,21 @@ fn git_oid(bytes: &[u8]) -> String {
     CommitHex::from(<[u8; 20]>::from(hash.finalize())).to_string()
 }
 
+impl Seen {
+    fn of(at: &'static str, request: &Request) -> Self {
+        let text = |name: HeaderName| {
+            request.headers().get(name).map(|it| it.to_str().unwrap_or_default().to_owned())
+        };
+        let path = request.uri().path_and_query().map_or("", |it| it.as_str()).to_owned();
+        let (range, token) = (text(header::RANGE), text(header::AUTHORIZATION));
+        Self { at, path, range, token }
+    }
+}
+
 async fn answer(State(server): State<Server>, request: Request) -> Response {
-    let path = request.uri().path_and_query().map_or("", |it| it.as_str()).to_owned();
-    let text = |name: HeaderName| {
-        request.headers().get(name).map(|it| it.to_str().unwrap_or_default().to_owned())
-    };
-    let (range, token) = (text(header::RANGE), text(header::AUTHORIZATION));
-    let seen = Seen { at: server.at, path: path.clone(), range, token };
+    let seen = Seen::of(server.at, &request);
     lock(&server.shared.seen).push(seen.clone());
-    let trouble = server.shared.trouble_for(&path);
+    let trouble = server.shared.trouble_for(&seen.path);
     if let Some(Trouble::Silent(time)) = &trouble {
         tokio::time::sleep(*time).await;
     }
