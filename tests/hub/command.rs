@@ -76,21 +76,79 @@ impl Stage {
 #[test]
 fn a_pull_and_what_comes_after_it() {
     let stage = Stage::new();
-    stage.check(&["pull", NAME], expect![[r#""#]]);
-    stage.check(&["pull", NAME], expect![[r#""#]]);
+    stage.check(&["pull", NAME], expect![[r#"
+        exit 0
+        -- stderr
+        repository  org/model at 0123456789ab
+        from        [HUB]
+        format      Q4_K_M, by default; there are also F16 4.9 KiB
+        size        786.2 KiB in 2 files
+        licence     Apache-2.0
+        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.4 MiB
+         30%  256.0 KiB of 786.2 KiB
+         60%  512.0 KiB of 786.2 KiB
+         90%  768.0 KiB of 786.2 KiB
+        100%  786.2 KiB of 786.2 KiB
+        `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
+    "#]]);
+    stage.check(&["pull", NAME], expect![[r#"
+        exit 0
+        -- stderr
+        `org/model:Q4_K_M` is what the hub has now: nothing to fetch
+        `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
+    "#]]);
 }
 
 #[test]
 fn what_is_refused() {
     let stage = Stage::new();
-    stage.check(&["pull", NAME, "--offline"], expect![[r#""#]]);
-    stage.check(&["pull", "org/none"], expect![[r#""#]]);
-    stage.check(&["pull", "org/model:Q2_K"], expect![[r#""#]]);
-    stage.check(&["pull", NAME, "--quant", "F16"], expect![[r#""#]]);
-    stage.check(&["pull", NAME, "--mirror", "ftp://x"], expect![[r#""#]]);
-    stage.check(&["pull", NAME, "--limit-rate", "fast"], expect![[r#""#]]);
+    stage.check(&["pull", NAME, "--offline"], expect![[r#"
+        exit 1
+        -- stderr
+        error: `--offline` forbids to open a connection
+
+        hint: leave it out, or carry the model here: `ingle export` on another machine, `ingle import` on this one
+    "#]]);
+    stage.check(&["pull", "org/none"], expect![[r#"
+        exit 1
+        -- stderr
+        error: `[HUB]` has no repository `org/none`
+
+        hint: look for the name in the hub's search
+    "#]]);
+    stage.check(&["pull", "org/model:Q2_K"], expect![[r#"
+        exit 2
+        -- stderr
+        error: `org/model` has no `Q2_K`
+
+        hint: `--quant` takes one of Q4_K_M, F16
+    "#]]);
+    stage.check(&["pull", NAME, "--quant", "F16"], expect![[r#"
+        exit 1
+        -- stderr
+        error: `m-F16.gguf` of the hub is no model that can be read
+          cause: it does not start with `GGUF`
+    "#]]);
+    stage.check(&["pull", NAME, "--mirror", "ftp://x"], expect![[r#"
+        exit 2
+        -- stderr
+        error: `--mirror` is `ftp://x`, expected an address such as `https://huggingface.co`
+    "#]]);
+    stage.check(&["pull", NAME, "--limit-rate", "fast"], expect![[r#"
+        exit 2
+        -- stderr
+        error: invalid value 'fast' for '--limit-rate <RATE>': expected a rate such as `500K` or `2M`, found `fast`
+
+        For more information, try '--help'.
+    "#]]);
     stage.fake.trouble("/revision/", usize::MAX, Trouble::Status(401));
-    stage.check(&["pull", NAME], expect![[r#""#]]);
+    stage.check(&["pull", NAME], expect![[r#"
+        exit 1
+        -- stderr
+        error: `[HUB]` does not open `org/model` to visitors without a token (status 401)
+
+        hint: if it exists, accept its licence at [HUB]/org/model and set HF_TOKEN to a token of that account
+    "#]]);
 }
 
 #[test]
