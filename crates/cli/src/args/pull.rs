@@ -14,7 +14,6 @@ Names:
   org/repo@REVISION                 at a branch, a tag or a commit
 Without a format, Q4_K_M is taken where there is one, else the next best. Whatever stops a pull, the
 same command goes on from there; nothing shows up as a model before all of it was checked.")]
-#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "this build refuses the verb"))]
 pub(crate) struct Pull {
     /// The model
     #[arg(value_name = "MODEL")]
@@ -40,7 +39,6 @@ pub(crate) struct Pull {
 
 /// How the hub is reached.
 #[derive(Clone, Debug, Default, Args)]
-#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "this build reaches none"))]
 pub(crate) struct Hub {
     /// Ask this hub [default: HF_ENDPOINT, else https://huggingface.co]; several are asked in this
     /// order
