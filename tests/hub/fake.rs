@@ -253,13 +253,13 @@ impl Shared {
             return Answer::new(status, "no").with("x-error-code", "GatedRepo");
         }
         match rest {
-            ["revision", "main" | COMMIT] => json_of(&json!({
+            [] | ["revision", "main" | COMMIT] => json_of(&json!({
                 "id": name, "sha": COMMIT, "cardData": repository.card,
                 "gated": if repository.is_gated { json!("manual") } else { json!(false) },
             })),
             ["revision", _] => absent("RevisionNotFound"),
-            ["tree", COMMIT] => self.page(&repository, path, query),
-            ["resolve", COMMIT, path @ ..] => {
+            ["tree", "main" | COMMIT] => self.page(&repository, path, query),
+            ["resolve", "main" | COMMIT, path @ ..] => {
                 let path = path.join("/").replace("%20", " ");
                 match repository.files.get(&path) {
                     None => absent("EntryNotFound"),
