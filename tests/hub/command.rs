@@ -76,7 +76,9 @@ impl Stage {
 #[test]
 fn a_pull_and_what_comes_after_it() {
     let stage = Stage::new();
-    stage.check(&["pull", NAME], expect![[r#"
+    stage.check(
+        &["pull", NAME],
+        expect![[r#"
         exit 0
         -- stderr
         repository  org/model at 0123456789ab
@@ -90,13 +92,17 @@ fn a_pull_and_what_comes_after_it() {
          90%  768.0 KiB of 786.2 KiB
         100%  786.2 KiB of 786.2 KiB
         `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
-    "#]]);
-    stage.check(&["pull", NAME], expect![[r#"
+    "#]],
+    );
+    stage.check(
+        &["pull", NAME],
+        expect![[r#"
         exit 0
         -- stderr
         `org/model:Q4_K_M` is what the hub has now: nothing to fetch
         `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -109,31 +115,43 @@ fn what_is_refused() {
 
         hint: leave it out, or carry the model here: `ingle export` on another machine, `ingle import` on this one
     "#]]);
-    stage.check(&["pull", "org/none"], expect![[r#"
+    stage.check(
+        &["pull", "org/none"],
+        expect![[r#"
         exit 1
         -- stderr
         error: `[HUB]` has no repository `org/none`
 
         hint: look for the name in the hub's search
-    "#]]);
-    stage.check(&["pull", "org/model:Q2_K"], expect![[r#"
+    "#]],
+    );
+    stage.check(
+        &["pull", "org/model:Q2_K"],
+        expect![[r#"
         exit 2
         -- stderr
         error: `org/model` has no `Q2_K`
 
         hint: `--quant` takes one of Q4_K_M, F16
-    "#]]);
-    stage.check(&["pull", NAME, "--quant", "F16"], expect![[r#"
+    "#]],
+    );
+    stage.check(
+        &["pull", NAME, "--quant", "F16"],
+        expect![[r#"
         exit 1
         -- stderr
         error: `m-F16.gguf` of the hub is no model that can be read
           cause: it does not start with `GGUF`
-    "#]]);
-    stage.check(&["pull", NAME, "--mirror", "ftp://x"], expect![[r#"
+    "#]],
+    );
+    stage.check(
+        &["pull", NAME, "--mirror", "ftp://x"],
+        expect![[r#"
         exit 2
         -- stderr
         error: `--mirror` is `ftp://x`, expected an address such as `https://huggingface.co`
-    "#]]);
+    "#]],
+    );
     stage.check(&["pull", NAME, "--limit-rate", "fast"], expect![[r#"
         exit 2
         -- stderr
