@@ -90,6 +90,18 @@ pub(crate) fn at_load(
     Ok(Admitted { noted })
 }
 
+/// Asks the policy about a model that is not here yet.
+///
+/// # Errors
+///
+/// If it may not come in, or the policy is not as it should be: then nothing may.
+pub(crate) fn before(subject: &Subject, at: At) -> anyhow::Result<()> {
+    if let Some(policy) = &gate()?.policy {
+        policy.permit(subject, at)?;
+    }
+    Ok(())
+}
+
 /// What is known of a model that is open.
 pub(crate) fn subject(name: &str, file: &ModelFile, manifest: Option<&Manifest>) -> Subject {
     let beside = manifest.is_none().then(|| manifest_beside(&file.path)).flatten();

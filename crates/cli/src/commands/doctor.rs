@@ -21,10 +21,14 @@ use crate::{
 };
 
 /// Features of this build, by their names.
-const FEATURES: &[(&str, bool)] = &[("ember", cfg!(feature = "ember"))];
+const FEATURES: &[(&str, bool)] = &[
+    ("ember", cfg!(feature = "ember")),
+    ("hub", cfg!(feature = "hub")),
+    ("airgap", cfg!(feature = "airgap")),
+];
 
 /// Whether a client of HTTP is linked into this binary.
-const HAS_NETWORK_CODE: bool = false;
+const HAS_NETWORK_CODE: bool = cfg!(feature = "hub");
 
 /// What was found.
 struct Findings {

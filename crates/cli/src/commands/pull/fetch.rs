@@ -1,24 +1,24 @@
 //! The pull itself: look, choose, show, fetch, check, publish.
 
 use anyhow::Context;
-use chrono::{SecondsFormat, Utc};
 use hub::{Choice, Hub, Revision, Snapshot};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{
-    disk::Disk,
     library::{Entry, Facts, FileName, Library, Manifest, Origin, StoredFile, VERSION},
     name::Name,
     reference::Reference,
 };
 
 use super::{fit::Fit, known, plan, progress::Progress, source};
-use crate::{args::Pull, commands::print_json, settings::Site, terminal::tell};
+use crate::{args::Pull, commands::print_json, library, settings::Site, terminal::tell};
 
 /// Fetches it, and says what to type next.
 pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
     let reference: Reference = args.reference.parse()?;
     let hub = source::open(&args.hub, args.limit_rate)?;
-    let library = Library::at(Site::find()?.home.models(), Disk::default());
+    // Reads the user's own catalogue, too.
+    Site::find()?;
+    let library = library::library()?;
     let (entry, fit) = pull(hub, &reference, &library, &args)?;
     let name = &entry.manifest.name;
     match args.json.on {
@@ -55,7 +55,7 @@ fn pull(
     let fit = Fit::of(&hub.headers(&snapshot, &choice, folder.path(), &progress)?);
     drop(folder);
     let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
-    known::allowed(&snapshot, &facts)?;
+    known::allowed(&name, &snapshot, &choice, &facts)?;
     plan::show(&snapshot, &choice, &facts, &fit);
     if let Some(doubt) = fit.doubt() {
         tell(format_args!("warning: {doubt}"));
@@ -66,6 +66,7 @@ fn pull(
     let staging = library.stage(&name)?;
     let files = hub.download(&snapshot, &choice, (library, &staging), &progress)?;
     let entry = staging.publish(&manifest(name, &snapshot, choice, (files, facts)))?;
+    library::note(library, &entry, entry.look()?);
     Ok((entry, Some(fit)))
 }
 
@@ -95,20 +96,15 @@ fn manifest(
             revision: snapshot.revision.to_string(),
             commit: snapshot.commit,
         },
-        arrived: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        arrived: library::now(),
         facts,
         root: None,
     }
 }
 
 fn json(entry: &Entry, fit: Option<&Fit>) -> Value {
-    json!({
-        "name": entry.manifest.name.to_string(),
-        "folder": entry.folder.display().to_string(),
-        "open": entry.to_open().display().to_string(),
-        "size": entry.manifest.size(),
-        "fetched": fit.is_some(),
-        "memory": fit.map(Fit::json),
-        "manifest": entry.manifest,
-    })
+    let mut told = library::json(entry);
+    told["fetched"] = fit.is_some().into();
+    told["memory"] = fit.map(Fit::json).into();
+    told
 }

@@ -2,12 +2,15 @@
 //! this site allows it.
 
 use anyhow::Result;
-use hub::{Choice, Kind, Snapshot};
+use hub::{Choice, Expected, Kind, RemoteFile, Snapshot};
 use store::{
     catalogue,
     library::{Facts, FileName},
-    name::RepoId,
+    name::{Name, RepoId},
+    policy::{At, Subject},
 };
+
+use crate::admission;
 
 /// The repositories of a name of the catalogue, the likeliest to have `quant` first.
 pub(super) fn repositories(called: &str, quant: Option<&str>) -> Vec<RepoId> {
@@ -40,6 +43,27 @@ pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&
 /// # Errors
 ///
 /// If a rule forbids it.
-pub(super) fn allowed(_snapshot: &Snapshot, _facts: &Facts) -> Result<()> {
-    Ok(())
+pub(super) fn allowed(
+    name: &Name,
+    snapshot: &Snapshot,
+    choice: &Choice,
+    facts: &Facts,
+) -> Result<()> {
+    let container = match choice.kind {
+        Kind::Gguf => "gguf",
+        Kind::Safetensors => "safetensors",
+    };
+    let mut files: Vec<_> = choice.files.iter().filter(|it| is_weights(it.path.as_str())).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let digest = |it: &RemoteFile| match it.digest {
+        Expected::Sha256(digest) => Some(digest),
+        Expected::GitBlob(_) => None,
+    };
+    let weights = files.into_iter().filter_map(digest).collect();
+    let subject = Subject::of_repository(name.to_string(), &snapshot.repository, facts);
+    admission::before(&subject.in_format(container).with_weights(weights), At::Fetch)
+}
+
+fn is_weights(path: &str) -> bool {
+    path.ends_with(".gguf") || path.ends_with(".safetensors")
 }

@@ -7,6 +7,7 @@ use hub::Revision;
 use loader::{Access, ModelFile, Override};
 use store::{
     Correction,
+    library::Resolved,
     reference::{Reference, Wanted},
 };
 use tempfile::TempDir;
@@ -14,7 +15,8 @@ use tempfile::TempDir;
 use crate::{
     args,
     commands::pull::{progress::Progress, source},
-    model,
+    library,
+    model::{self, Read, Use},
 };
 
 /// The header of a model, in a folder that goes with it.
@@ -24,15 +26,23 @@ pub(super) struct Remote {
     _folder: TempDir,
 }
 
-/// The repository that `name` means, if it means one and cannot be meant for a path: a path that is
-/// misspelt stays on this machine.
-pub(super) fn meant(name: &str) -> Option<Reference> {
-    let reference: Reference = name.parse().ok()?;
+/// The repository that `name` means, if the library has no model of it and it cannot be meant for a
+/// path: a path that is misspelt stays on this machine.
+///
+/// # Errors
+///
+/// If the library cannot be read.
+pub(super) fn meant(name: &str) -> anyhow::Result<Option<Reference>> {
     let above = Path::new(name).parent().filter(|it| !it.as_os_str().is_empty());
     let is_path = [".gguf", ".safetensors"].iter().any(|it| name.ends_with(it))
         || Path::new(name).exists()
         || above.is_some_and(Path::exists);
-    (matches!(reference.wanted, Wanted::Repository(_)) && !is_path).then_some(reference)
+    let Ok(reference) = name.parse::<Reference>() else { return Ok(None) };
+    if is_path || !matches!(reference.wanted, Wanted::Repository(_)) {
+        return Ok(None);
+    }
+    let is_here = !matches!(library::library()?.resolve(&reference)?, Resolved::Absent);
+    Ok((!is_here).then_some(reference))
 }
 
 impl Remote {
@@ -56,7 +66,8 @@ impl Remote {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let path = hub.headers(&snapshot, &choice, folder.path(), &progress)?;
         let path = path.to_str().context("the temporary folder has a name that is no UTF-8")?;
-        let (mut file, corrections) = model::open_corrected(path, overrides, Access::Map)?;
+        let Read { mut file, corrections, .. } =
+            model::open_corrected(path, overrides, Access::Map, Use::Header)?;
         let shown = choice.main.as_ref().map_or_else(String::new, |it| format!("/{it}"));
         file.path = format!("{}/{}{shown}", snapshot.endpoint, snapshot.repository).into();
         Ok(Self { file, corrections, _folder: folder })
