@@ -1,6 +1,6 @@
 //! What Ingle keeps on disk: where that is, settings, saved chats, line history, the library of
-//! models, the site's policy, the audit log; and the catalogue, which knows models by name and what
-//! their files lack. No network.
+//! models, the bundles that carry them and the signatures on them, the site's policy, the audit log;
+//! and the catalogue, which knows models by name and what their files lack. No network.
 //!
 //! Only the chats folder and the line history hold what people wrote; both are private to the
 //! user. Everything is written whole or not at all. What the settings *mean* is for `cli` to say.
@@ -20,6 +20,7 @@ pub mod policy;
 mod private;
 pub mod reference;
 mod settings;
+pub mod signing;
 
 pub use catalogue::{Correction, corrections, corrections_of};
 pub use chats::{Chat, ChatName, Chats, Message, Role};

@@ -1,0 +1,186 @@
+//! Certificates that lead from who signed to whom is trusted (X.509, RFC 5280, as far as these
+//! signatures need it).
+//!
+//! Nobody witnesses when a signature was made, so all certificates are held against the second from
+//! which the signing one is valid, as other programs for these signatures do: an old signature
+//! stays good. What is not understood and says that it must be is refused; there is no revocation.
+
+use x509_cert::{
+    Certificate,
+    der::{Decode as _, Encode as _, oid::ObjectIdentifier},
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
+    time::Time,
+};
+
+use super::{CertificateFlaw as Flaw, Error, PublicKey, authority};
+
+/// Authorities between who signed and whom is trusted.
+const MAX_DEPTH: usize = 8;
+const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+/// Extensions that are looked at, or that restrict nothing here.
+const KNOWN: [ObjectIdentifier; 6] = [
+    ObjectIdentifier::new_unwrap("2.5.29.14"), // subject key identifier
+    ObjectIdentifier::new_unwrap("2.5.29.15"), // key usage
+    ObjectIdentifier::new_unwrap("2.5.29.17"), // subject alternative name
+    ObjectIdentifier::new_unwrap("2.5.29.19"), // basic constraints
+    ObjectIdentifier::new_unwrap("2.5.29.35"), // authority key identifier
+    ObjectIdentifier::new_unwrap("2.5.29.37"), // extended key usage
+];
+
+/// One certificate at least. Of a signer, its own comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain(Vec<Certificate>);
+
+impl Chain {
+    /// From PEM: one `-----BEGIN CERTIFICATE-----` after the other.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one cannot be read.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        match Certificate::load_pem_chain(text.trim_end().as_bytes()) {
+            Ok(chain) if !chain.is_empty() => Ok(Self(chain)),
+            _ => Err(Error::NoCertificate),
+        }
+    }
+
+    pub(super) fn from_der<'a>(all: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Error> {
+        let read = |bytes| {
+            let unreadable = Error::Certificate { subject: "?".to_owned(), why: Flaw::Unreadable };
+            Certificate::from_der(bytes).map_err(|_| unreadable)
+        };
+        let chain = all.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if chain.is_empty() { Err(Error::NoCertificate) } else { Ok(Self(chain)) }
+    }
+
+    pub(super) fn to_der(&self) -> Vec<Vec<u8>> {
+        let bytes = |it: &Certificate| it.to_der().expect("a certificate that was read has a form");
+        self.0.iter().map(bytes).collect()
+    }
+
+    /// Whom the first certificate is of.
+    pub fn subject(&self) -> String {
+        subject(self.leaf())
+    }
+
+    /// The key of the first certificate.
+    ///
+    /// # Errors
+    ///
+    /// If it is on no known curve.
+    pub fn key(&self) -> Result<PublicKey, Error> {
+        key(self.leaf()).map_err(flawed(self.leaf()))
+    }
+
+    fn leaf(&self) -> &Certificate {
+        self.0.first().expect("one certificate at least")
+    }
+
+    /// The key of the first certificate, if it may sign and `trusted` answers for it.
+    pub(super) fn check(&self, trusted: &Self) -> Result<PublicKey, Error> {
+        let leaf = self.leaf();
+        let when = leaf.tbs_certificate().validity().not_before;
+        may_sign(leaf).and_then(|()| understood(leaf)).map_err(flawed(leaf))?;
+        if trusted.0.contains(leaf) {
+            return self.key();
+        }
+        let mut below = leaf;
+        for depth in 0..MAX_DEPTH {
+            let found = trusted.0.iter().find(|it| issued(it, below));
+            let above =
+                found.or_else(|| self.0[1..].iter().find(|it| *it != below && issued(it, below)));
+            let above = above.ok_or_else(|| {
+                flawed(below)(Flaw::Untrusted {
+                    issuer: below.tbs_certificate().issuer().to_string(),
+                })
+            })?;
+            let sound = may_issue(above, depth).and_then(|()| in_time(above, when));
+            sound.and_then(|()| understood(above)).map_err(flawed(above))?;
+            if found.is_some() {
+                return self.key();
+            }
+            below = above;
+        }
+        Err(flawed(below)(Flaw::TooDeep { found: MAX_DEPTH, limit: MAX_DEPTH - 1 }))
+    }
+}
+
+fn subject(it: &Certificate) -> String {
+    it.tbs_certificate().subject().to_string()
+}
+
+fn flawed(it: &Certificate) -> impl FnOnce(Flaw) -> Error {
+    let subject = subject(it);
+    move |why| Error::Certificate { subject, why }
+}
+
+fn key(it: &Certificate) -> Result<PublicKey, Flaw> {
+    let info = it.tbs_certificate().subject_public_key_info();
+    let key = info.to_der().ok().and_then(|it| PublicKey::from_der(&it));
+    key.ok_or_else(|| Flaw::Algorithm { found: info.algorithm.oid.to_string() })
+}
+
+/// Whether `below` names `above` as its issuer, and was signed with its key.
+fn issued(above: &Certificate, below: &Certificate) -> bool {
+    let body = below.tbs_certificate();
+    if above.tbs_certificate().subject() != body.issuer()
+        || below.signature_algorithm() != body.signature()
+    {
+        return false;
+    }
+    let key = above.tbs_certificate().subject_public_key_info().to_der();
+    match (key, body.to_der(), below.signature().as_bytes()) {
+        (Ok(key), Ok(signed), Some(signature)) => {
+            authority::accepts(&key, below.signature_algorithm().oid, &signed, signature)
+        }
+        _ => false,
+    }
+}
+
+fn may_sign(it: &Certificate) -> Result<(), Flaw> {
+    let usage = extension::<KeyUsage>(it)?.is_some_and(|it| it.digital_signature());
+    let code = extension::<ExtendedKeyUsage>(it)?.is_some_and(|it| it.0.contains(&CODE_SIGNING));
+    if usage || code { Ok(()) } else { Err(Flaw::NotForSigning) }
+}
+
+/// Whether it may answer for another, `depth` authorities below it.
+fn may_issue(it: &Certificate, depth: usize) -> Result<(), Flaw> {
+    let constraints = extension::<BasicConstraints>(it)?.filter(|it| it.ca);
+    let usage = extension::<KeyUsage>(it)?.is_none_or(|it| it.key_cert_sign());
+    let (Some(constraints), true) = (constraints, usage) else {
+        return Err(Flaw::NotAnAuthority);
+    };
+    match constraints.path_len_constraint.map(usize::from) {
+        Some(limit) if depth > limit => Err(Flaw::TooDeep { found: depth, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn in_time(it: &Certificate, when: Time) -> Result<(), Flaw> {
+    let validity = it.tbs_certificate().validity();
+    let (from, to) = (validity.not_before, validity.not_after);
+    let within =
+        (from.to_unix_duration()..=to.to_unix_duration()).contains(&when.to_unix_duration());
+    let told = |it: Time| it.to_string();
+    if within {
+        Ok(())
+    } else {
+        Err(Flaw::Time { from: told(from), to: told(to), when: told(when) })
+    }
+}
+
+fn understood(it: &Certificate) -> Result<(), Flaw> {
+    let all = it.tbs_certificate().extensions().map_or(&[][..], |it| it.as_slice());
+    match all.iter().find(|it| it.critical && !KNOWN.contains(&it.extn_id)) {
+        Some(unknown) => Err(Flaw::Extension { found: unknown.extn_id.to_string() }),
+        None => Ok(()),
+    }
+}
+
+fn extension<'a, T>(it: &'a Certificate) -> Result<Option<T>, Flaw>
+where
+    T: x509_cert::der::Decode<'a> + x509_cert::der::oid::AssociatedOid,
+{
+    let found = it.tbs_certificate().get_extension::<T>().map_err(|_| Flaw::Unreadable)?;
+    Ok(found.map(|(_, it)| it))
+}

@@ -1,0 +1,248 @@
+//! Why a signature cannot be made, or is not believed.
+
+use std::{io, path::PathBuf};
+
+use crate::digest::Sha256Hex;
+
+/// What is wrong with a signature, a key, or what was signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Something in the folder of a model that cannot be signed.
+    #[error("`{}` is a link or a device, expected a plain file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Not a key that signatures are made with.
+    #[error("it is no {expected} key on P-256, P-384 or P-521 in PEM")]
+    NoKey {
+        /// `private` or `public`.
+        expected: &'static str,
+    },
+    /// A private key that a password protects.
+    #[error("the private key is encrypted")]
+    Encrypted,
+    /// Not certificates.
+    #[error("it holds no certificate in PEM")]
+    NoCertificate,
+    /// The certificate of another key.
+    #[error("the certificate of `{subject}` is of another key")]
+    OtherCertificate {
+        /// Whose it is.
+        subject: String,
+    },
+    /// Not the JSON that a signature file is.
+    #[error("it is no signature of a model")]
+    Json(#[source] serde_json::Error),
+    /// A field that is to be base64.
+    #[error("`{field}` is not base64")]
+    Base64 {
+        /// Which.
+        field: &'static str,
+    },
+    /// A field that has another value.
+    #[error("`{field}` is `{}`, expected `{expected}`", found.escape_debug())]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What this version of the format has there.
+        expected: &'static str,
+    },
+    /// Not the one that there should be.
+    #[error("there are {found} `{field}`, expected 1")]
+    Count {
+        /// Of what.
+        field: &'static str,
+        /// How many.
+        found: usize,
+    },
+    /// Made in another way than what is trusted is for.
+    #[error("it was made with {found}, expected {expected}")]
+    Material {
+        /// `a key`, `a certificate`, or what else there is.
+        found: &'static str,
+        /// What is trusted.
+        expected: &'static str,
+    },
+    /// Made with another key.
+    #[error("it was made with the key {found}, expected {expected}")]
+    OtherKey {
+        /// What it says of its key.
+        found: String,
+        /// The digest of the trusted key.
+        expected: String,
+    },
+    /// The mathematics say no.
+    #[error("it was not made with this key, or what it says was changed afterwards")]
+    Invalid,
+    /// A certificate that does not lead to a trusted one.
+    #[error("the certificate of `{subject}`: {why}")]
+    Certificate {
+        /// Whose it is.
+        subject: String,
+        /// Why not.
+        why: CertificateFlaw,
+    },
+    /// A resource whose name is none.
+    #[error("`{}` is no name of a signed {expected}", found.escape_debug())]
+    Resource {
+        /// The name.
+        found: String,
+        /// What it should name.
+        expected: &'static str,
+    },
+    /// A resource that is there twice.
+    #[error("`{name}` is signed twice")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
+    /// The digest of all does not belong to the digests.
+    #[error("its digests together have {found}, it says {expected}")]
+    Root {
+        /// What they have.
+        found: Sha256Hex,
+        /// What the statement says.
+        expected: Sha256Hex,
+    },
+    /// A file that nobody signed.
+    #[error("`{path}` is not signed")]
+    Unsigned {
+        /// The file.
+        path: String,
+    },
+    /// A file that is signed and not there.
+    #[error("`{path}` is signed and missing")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// A file that is not as it was signed.
+    #[error("sha256 of `{path}` is {found}, signed was {expected}")]
+    Differs {
+        /// The file, or the piece of it.
+        path: String,
+        /// Of its bytes.
+        found: Sha256Hex,
+        /// What the signature says.
+        expected: Sha256Hex,
+    },
+    /// Pieces that are not the whole file.
+    #[error("the signed pieces of `{path}` end or have a gap at byte {at}, it has {size} bytes")]
+    Gap {
+        /// The file.
+        path: String,
+        /// Where a piece should begin.
+        at: u64,
+        /// Bytes of the file.
+        size: u64,
+    },
+}
+
+/// Why a certificate is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFlaw {
+    /// Nobody who is trusted answers for it.
+    #[error("its issuer `{issuer}` is not among the trusted certificates")]
+    Untrusted {
+        /// Who made it out.
+        issuer: String,
+    },
+    /// It may not make out certificates.
+    #[error("it may not issue certificates")]
+    NotAnAuthority,
+    /// More certificates below it than it allows, or than are followed.
+    #[error("it is followed by {found} more authorities, allowed are {limit}")]
+    TooDeep {
+        /// How many.
+        found: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// It may not sign.
+    #[error("it may be used neither for digital signatures nor to sign code")]
+    NotForSigning,
+    /// It was not valid when the signing certificate began to be.
+    #[error("it is valid from {from} to {to}, expected {when} to be within")]
+    Time {
+        /// The first second.
+        from: String,
+        /// The last.
+        to: String,
+        /// When it should be valid.
+        when: String,
+    },
+    /// A key that signs no models.
+    #[error("its key is of the kind {found}, expected one on P-256, P-384 or P-521")]
+    Algorithm {
+        /// The object identifier.
+        found: String,
+    },
+    /// An extension that must be understood and is not.
+    #[error("it has the critical extension {found}, which is not known")]
+    Extension {
+        /// The object identifier.
+        found: String,
+    },
+    /// Not the bytes of a certificate.
+    #[error("it cannot be read")]
+    Unreadable,
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoKey { expected: "private" } => {
+                "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one"
+            }
+            Self::NoKey { .. } => {
+                "`openssl pkey -in key.pem -pubout -out key.pub` takes it out of a private key"
+            }
+            Self::Encrypted => {
+                "`openssl pkey -in key.pem -out plain.pem` writes it without the password"
+            }
+            Self::Material { expected: "a key", .. } => {
+                "name the trusted certificates with `--certificate-chain`"
+            }
+            Self::Material { .. } => "name the public key with `--key`",
+            Self::Unsigned { .. } => "take the file away, or have the model signed with it",
+            Self::Differs { .. } | Self::Missing { .. } => {
+                "get the model again from whoever signed it"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Error {
+    /// For `map_err`: `path` could not be read.
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Whether a field has the value that it must have.
+pub(super) fn expect(
+    field: &'static str,
+    found: String,
+    expected: &'static str,
+) -> Result<(), Error> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::Field { field, found: found.chars().take(80).collect(), expected }),
+    }
+}
