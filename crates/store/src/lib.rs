@@ -8,6 +8,7 @@
 
 pub mod adopt;
 pub mod audit;
+pub mod bundle;
 pub mod catalogue;
 mod chats;
 pub mod digest;

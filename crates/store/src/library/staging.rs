@@ -101,6 +101,22 @@ impl Staging {
         taken.map_err(Error::io("write", place))
     }
 
+    /// Removes what an earlier writer left here that `manifest` does not name.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn keep_only(&self, manifest: &Manifest) -> Result<(), Error> {
+        let mut found = Vec::new();
+        files_below(&self.folder, &mut found).map_err(Error::io("read", &self.folder))?;
+        let wanted: Vec<_> =
+            manifest.files.iter().map(|it| it.path.0.below(&self.folder)).collect();
+        for (path, _) in found.into_iter().filter(|(path, _)| !wanted.contains(path)) {
+            self.library.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
     /// Makes it a model of the library. The caller has checked every file against its digest and
     /// brought it to the disk; here their names and the manifest follow, and then the whole
     /// appears at once. What was there under this name is replaced.

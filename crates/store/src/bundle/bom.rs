@@ -1,0 +1,90 @@
+//! The bill of materials of a model: CycloneDX 1.6, the form for models (ML-BOM).
+//!
+//! It says what the catalogue and the manifest say, and nothing that they do not know. There is no
+//! field for the country of who made a model; it goes to their address, and a property says that it
+//! is a claim.
+
+use serde_json::{Map, Value, json};
+
+use super::Packed;
+use crate::library::{Facts, Origin, StoredFile};
+
+/// The list of `model`, as JSON that a person can read; the same bytes every time.
+pub fn bom(model: &Packed) -> Vec<u8> {
+    let files: Vec<_> = model.files().map(file).collect();
+    let list = json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "tools": {"components": [{"type": "application", "name": "ingle"}]},
+            "component": component(model),
+        },
+        "components": files,
+    });
+    let mut bytes = serde_json::to_vec_pretty(&list).expect("names of keys are texts");
+    bytes.push(b'\n');
+    bytes
+}
+
+fn component(model: &Packed) -> Value {
+    let Facts { creator, country, licence, lineage, architecture, format, catalogue, .. } =
+        &model.facts;
+    let mut all = Map::new();
+    let mut put = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
+    put("type", "machine-learning-model".into());
+    put("bom-ref", model.name.to_string().into());
+    if let Some(creator) = creator {
+        let address = country.as_ref().map(|it| json!({"country": it}));
+        let named = json!({"name": creator});
+        let with = |address| json!({"name": creator, "address": address});
+        put("manufacturer", address.map_or(named, with));
+    }
+    put("group", model.name.publisher().into());
+    put("name", model.name.model().into());
+    put("version", model.name.variant().into());
+    if let Some(licence) = licence {
+        put("licenses", json!([{"expression": licence}]));
+    }
+    if !lineage.is_empty() {
+        let ancestor = |it: &String| json!({"type": "machine-learning-model", "name": it});
+        let ancestors: Vec<_> = lineage.iter().map(ancestor).collect();
+        put("pedigree", json!({"ancestors": ancestors}));
+    }
+    if let Origin::Hub { endpoint, repository, commit, .. } = &model.origin {
+        let url = format!("{}/{repository}", endpoint.trim_end_matches('/'));
+        let comment = format!("commit {commit}");
+        put(
+            "externalReferences",
+            json!([{"type": "distribution", "url": url, "comment": comment}]),
+        );
+    }
+    if let Some(architecture) = architecture {
+        put("modelCard", json!({"modelParameters": {"modelArchitecture": architecture}}));
+    }
+    let claimed = country.as_ref().map(|_| "as claimed, see the catalogue".to_owned());
+    let known = [
+        ("ingle:catalogue", catalogue.clone()),
+        ("ingle:weight-format", format.clone()),
+        ("ingle:country", claimed),
+    ];
+    let property = |(name, value): (&str, Option<String>)| {
+        value.map(|value| json!({"name": name, "value": value}))
+    };
+    let properties: Vec<_> = known.into_iter().filter_map(property).collect();
+    if !properties.is_empty() {
+        put("properties", properties.into());
+    }
+    all.into()
+}
+
+fn file(it: &StoredFile) -> Value {
+    json!({
+        "type": "file",
+        "bom-ref": it.path.0.as_str(),
+        "name": it.path.0.as_str(),
+        "hashes": [{"alg": "SHA-256", "content": it.sha256}],
+        "properties": [{"name": "ingle:size", "value": it.size.to_string()}],
+    })
+}

@@ -1,0 +1,192 @@
+//! Why a bundle cannot be written, or is not taken.
+
+use std::{io, path::PathBuf};
+
+use super::{BadContent, Flaw};
+use crate::{
+    digest::Sha256Hex,
+    library,
+    name::{Name, NameError},
+    signing,
+};
+
+/// What went wrong with a bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The library refused.
+    #[error(transparent)]
+    Library(#[from] library::Error),
+    /// Not the tar that a bundle is.
+    #[error("`{}` is no bundle, or was damaged: at byte {at}, {why}", path.display())]
+    Damaged {
+        /// The bundle.
+        path: PathBuf,
+        /// Where, from the beginning of the first part.
+        at: u64,
+        /// What is wrong there.
+        why: Flaw,
+    },
+    /// A tar in which something is not as it should be.
+    #[error("`{what}` in `{}` cannot be used", path.display())]
+    Content {
+        /// The bundle.
+        path: PathBuf,
+        /// The entry in it, or the model.
+        what: String,
+        /// Why.
+        #[source]
+        why: BadContent,
+    },
+    /// There is something of this name already.
+    #[error("`{}` is there already", path.display())]
+    There {
+        /// The name.
+        path: PathBuf,
+    },
+    /// The first part of a split bundle is not there.
+    #[error("there is no `{}`, the first part", path.display())]
+    NoFirstPart {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// So small pieces that their numbers do not fit.
+    #[error("{bytes} bytes in parts of {split} are {parts} parts, at most {limit} are possible")]
+    Parts {
+        /// Bytes of the bundle.
+        bytes: u64,
+        /// Of a part.
+        split: u64,
+        /// How many that are.
+        parts: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// A file is not what its manifest says, or changed while it was read.
+    #[error("sha256 of `{}` is {found}, its manifest says {expected}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Of the bytes that were read.
+        found: Sha256Hex,
+        /// What it should be.
+        expected: Sha256Hex,
+    },
+    /// A file got shorter or longer while it was read.
+    #[error("`{}` has {found} bytes, expected {expected}", path.display())]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were there.
+        found: u64,
+        /// Bytes that it had.
+        expected: u64,
+    },
+    /// A model file that is none.
+    #[error("`{}` cannot be packed", path.display())]
+    Model {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: Box<loader::Error>,
+    },
+    /// A file or folder whose name is no name of a model.
+    #[error("`{}` needs another name in the bundle", path.display())]
+    NoName {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: NameError,
+    },
+    /// A folder or file that cannot be packed.
+    #[error("`{}` cannot be packed: {why}", path.display())]
+    Unfit {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A name that is none on other systems.
+    #[error("`{}` cannot be packed", path.display())]
+    FileName {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its name.
+        source: loader::path::PathError,
+    },
+    /// Another model has this name.
+    #[error("`{name}` is in the library, and its files are others")]
+    Taken {
+        /// The name.
+        name: Name,
+    },
+    /// A model that is to be signed is not.
+    #[error("`{name}` in the bundle has no signature")]
+    NotSigned {
+        /// Which model.
+        name: Name,
+    },
+    /// A signature that is not believed.
+    #[error("the signature of `{name}` is not accepted")]
+    Signature {
+        /// Of which model.
+        name: Name,
+        /// Why.
+        source: signing::Error,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Library(error) => return error.hint(),
+            Self::Signature { source, .. } => return source.hint(),
+            Self::There { .. } => "`-y` replaces it",
+            Self::Taken { .. } => {
+                "`-y` replaces it; `ingle cp` keeps the old one under another name"
+            }
+            Self::Damaged { why: Flaw::Truncated { .. }, .. } => {
+                "it was not copied to its end; of a split bundle, all parts must lie side by side"
+            }
+            Self::Damaged { .. } => {
+                "copy it again from where it was made; `ingle export` makes bundles"
+            }
+            Self::Content { why: BadContent::Newer { .. }, .. } => "a newer `ingle` reads it",
+            Self::Content { why: BadContent::Digest { .. }, .. } => {
+                "it was damaged or changed on the way; copy it again from where it was made"
+            }
+            Self::NoFirstPart { .. } => "all parts of a split bundle must lie side by side",
+            Self::Model { source, .. } => return source.hint(),
+            Self::NoName { .. } => "`--name` gives it one",
+            Self::Parts { .. } => "choose larger parts",
+            Self::Changed { .. } => {
+                "the file was damaged or changed; pull or import the model again"
+            }
+            Self::NotSigned { .. } => {
+                "`ingle export --key` signs; without `--key` the bundle is imported unsigned"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// For `map_err`: `action` on `path` was refused.
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

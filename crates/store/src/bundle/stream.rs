@@ -1,0 +1,134 @@
+//! Copies and hashes at once: one thread reads and hashes while the other writes.
+
+use std::{
+    io::{self, Read, Write},
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::digest::Sha256Hex;
+
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 20;
+/// Pieces that are read before the first is written.
+const AHEAD: usize = 4;
+
+/// Which side failed.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+/// Copies all of `from`; the digest and how many bytes that were. `each` hears of every piece.
+pub(super) fn copy(
+    mut from: impl Read + Send,
+    to: &mut impl Write,
+    each: &mut dyn FnMut(u64),
+) -> Result<(Sha256Hex, u64), CopyError> {
+    let (filled, pieces) = mpsc::sync_channel(AHEAD);
+    let (empty, buffers) = mpsc::channel();
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || read(&mut from, &filled, &buffers));
+        let written = pieces.iter().try_for_each(|piece: Vec<u8>| -> io::Result<()> {
+            to.write_all(&piece)?;
+            each(piece.len() as u64);
+            // The reader may be done, and then nobody needs the buffer.
+            let _ = empty.send(piece);
+            Ok(())
+        });
+        // So that a reader that waits for room ends, too.
+        drop(pieces);
+        let read = reader.join().expect("reading and hashing do not panic");
+        written.map_err(CopyError::Write)?;
+        read.map_err(CopyError::Read)
+    })
+}
+
+fn read(
+    from: &mut impl Read,
+    filled: &SyncSender<Vec<u8>>,
+    buffers: &Receiver<Vec<u8>>,
+) -> io::Result<(Sha256Hex, u64)> {
+    let (mut hash, mut size) = (Sha256::new(), 0);
+    loop {
+        let mut piece = buffers.try_recv().unwrap_or_default();
+        piece.resize(PIECE, 0);
+        let n = fill(from, &mut piece)?;
+        piece.truncate(n);
+        hash.update(&piece);
+        size += n as u64;
+        if n == 0 || filled.send(piece).is_err() {
+            return Ok((Sha256Hex::from(<[u8; 32]>::from(hash.finalize())), size));
+        }
+    }
+}
+
+/// As many bytes as there are and fit.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match from.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes `0` bytes and then no more.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn check(size: usize) {
+        let bytes: Vec<u8> = (0..size).map(|it| it as u8).collect();
+        let (mut copied, mut heard) = (Vec::new(), 0);
+        let found = copy(&bytes[..], &mut copied, &mut |n| heard += n).unwrap();
+        assert_eq!(found, (Sha256Hex::of(&bytes), size as u64));
+        assert_eq!((copied == bytes, heard), (true, size as u64));
+    }
+
+    #[test]
+    fn every_byte_is_copied_and_hashed() {
+        for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 7 * PIECE + 3] {
+            check(size);
+        }
+    }
+
+    #[test]
+    fn a_side_that_fails_ends_both() {
+        let bytes = vec![0; 20 * PIECE];
+        let error = copy(&bytes[..], &mut Full(2 * PIECE), &mut |_| {}).unwrap_err();
+        assert!(matches!(error, CopyError::Write(_)), "{error:?}");
+        let broken = (&bytes[..PIECE]).chain(Broken);
+        let error = copy(broken, &mut Vec::new(), &mut |_| {}).unwrap_err();
+        assert!(matches!(error, CopyError::Read(_)), "{error:?}");
+    }
+
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}

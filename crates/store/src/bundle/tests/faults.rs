@@ -1,0 +1,141 @@
+//! Every change of the disk fails once, or is the last one that is made; every byte is damaged once.
+
+use std::io::ErrorKind;
+
+use super::*;
+
+/// Lets each change of `attempt` fail, in both ways, until one attempt needs no more; `after` looks
+/// at what is left. Gives how many faults that were.
+fn at_every_change(
+    mut attempt: impl FnMut(&Disk) -> Result<(), Error>,
+    mut after: impl FnMut(&str),
+) -> usize {
+    let mut faults = 0;
+    for nth in 0.. {
+        let disks =
+            [("no room", Disk::failing(nth, ErrorKind::StorageFull)), ("dead", Disk::dying(nth))];
+        let mut reached = 0;
+        for (how, disk) in disks {
+            let told = attempt(&disk);
+            if disk.changes() <= nth {
+                continue;
+            }
+            reached += 1;
+            // Only what is swept away anyhow may fail without a word.
+            assert!(told.is_err() || how == "no room", "change {nth}, {how}: nothing was said");
+            after(&format!("change {nth}, {how}"));
+        }
+        faults += reached;
+        if reached == 0 {
+            return faults;
+        }
+    }
+    unreachable!("there are numbers enough")
+}
+
+#[test]
+fn an_import_that_fails_or_dies_anywhere_leaves_nothing_or_all_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&library(&dir.path().join("here")), "a", FILES);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&entry)]);
+    let root = dir.path().join("there");
+    let faults = at_every_change(
+        |disk| unpack(&bundle, &Library::at(&root, disk.clone()), &how()).map(drop),
+        |when| {
+            let library = Library::at(&root, Disk::default());
+            if library.find(&entry.manifest.name).expect(when).is_some() {
+                holds(&library, "a", FILES);
+            }
+            unpack(&bundle, &library, &how()).expect(when);
+            holds(&library, "a", FILES);
+            fs::remove_dir_all(&root).unwrap();
+        },
+    );
+    assert!(faults > 20, "only {faults} faults were tried");
+}
+
+#[test]
+fn an_export_that_fails_or_dies_anywhere_leaves_the_old_bundle_or_the_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let old = Packed::of(&put(&library, "old", FILES));
+    let new = Packed::of(&put(&library, "new", FILES));
+    let target = dir.path().join("b.ingle");
+    let packing =
+        |model: &Packed| Export { existing: Existing::Replace, ..packing(vec![model.clone()]) };
+    let write = |disk: &Disk, model| export(disk, &target, packing(model), &mut |_| {}).map(drop);
+    write(&Disk::default(), &old).unwrap();
+    let faults = at_every_change(
+        |disk| write(disk, &new),
+        |when| {
+            let bundle = Bundle::open(&target).expect(when);
+            let name = bundle.models()[0].name.to_string();
+            assert!(["old", "new"].contains(&name.as_str()), "{when}: {name}");
+            write(&Disk::default(), &old).expect(when);
+        },
+    );
+    assert!(faults > 20, "only {faults} faults were tried");
+}
+
+#[test]
+fn files_that_were_copied_before_a_death_are_not_copied_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = vec![5_u8; 3 << 20];
+    let files: Files<'_> = &[("a.gguf", &large[..]), ("b.gguf", b"b")];
+    let entry = put(&library(&dir.path().join("here")), "a", files);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&entry)]);
+    let changes = |root: &Path, disk: Disk| {
+        let told = unpack(&bundle, &Library::at(root, disk.clone()), &how());
+        (told.is_ok(), disk.changes())
+    };
+    let counting = || Disk::failing(usize::MAX, ErrorKind::Other);
+    let (ok, all) = changes(&dir.path().join("whole"), counting());
+    assert!(ok);
+    let root = dir.path().join("there");
+    // It dies where the second file is made: after the first was written and brought to the disk.
+    let written = (0..all).find(|nth| {
+        let _ = fs::remove_dir_all(&root);
+        changes(&root, Disk::dying(*nth));
+        root.join(".partial/local/a/default/b.gguf").exists()
+    });
+    assert!(written.is_some());
+    let (ok, rest) = changes(&root, counting());
+    assert!(ok && rest + 3 <= all, "{rest} changes after it died, {all} at once");
+    holds(&Library::at(&root, Disk::default()), "a", files);
+}
+
+#[test]
+fn a_byte_that_is_changed_anywhere_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&library(&dir.path().join("here")), "a", FILES);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&entry)]);
+    let good = fs::read(&bundle).unwrap();
+    let library = library(&dir.path().join("there"));
+    // 7 divides no length that tar or SHA-256 knows: every place of a header has its turn.
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&bundle, &bad).unwrap();
+        let error = unpack(&bundle, &library, &how());
+        assert!(error.is_err(), "byte {at}");
+        assert_eq!(library.find(&entry.manifest.name).unwrap(), None, "byte {at}");
+    }
+}
+
+#[test]
+fn a_bundle_that_is_cut_anywhere_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&library(&dir.path().join("here")), "a", FILES);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&entry)]);
+    let good = fs::read(&bundle).unwrap();
+    for len in (0..good.len()).step_by(97).chain([good.len() - 1, good.len() - 512]) {
+        fs::write(&bundle, &good[..len]).unwrap();
+        let error = Bundle::open(&bundle).unwrap_err();
+        let truncated = matches!(&error, Error::Damaged { why: Flaw::Truncated { .. }, .. });
+        assert!(truncated, "{len} bytes: {error}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What is packed comes back, byte for byte, and the same models give the same bundle.
+
+use super::*;
+use crate::signing::{PrivateKey, Signer, Trust};
+
+#[test]
+fn a_model_comes_back_and_gives_the_same_bundle_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (here, there) = (library(&dir.path().join("here")), library(&dir.path().join("there")));
+    let entry = put(&here, "org/model:Q4_K_M", FILES);
+    let first = dir.path().join("first.ingle");
+    let written = pack(&first, vec![Packed::of(&entry)]);
+    let imported = unpack(&first, &there, &how()).unwrap();
+    holds(&there, "org/model:Q4_K_M", FILES);
+    let [Imported::New { entry: copy, signer: None }] = &imported[..] else {
+        panic!("{imported:?}")
+    };
+    let before = Box::new(entry.manifest.origin.clone());
+    assert_eq!(copy.manifest.origin, Origin::Bundle { index: written.index, before });
+    assert_eq!(copy.manifest.facts, entry.manifest.facts);
+    let second = dir.path().join("second.ingle");
+    pack(&second, vec![Packed::of(copy)]);
+    assert!(fs::read(&first).unwrap() == fs::read(&second).unwrap());
+    let again = unpack(&first, &there, &how()).unwrap();
+    assert!(matches!(again[..], [Imported::There { .. }]), "{again:?}");
+}
+
+#[test]
+fn order_and_splitting_do_not_change_the_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let shared: &[u8] = &[7; 100_000];
+    let a = Packed::of(&put(&library, "a", &[("a.gguf", b"a"), ("shared.gguf", shared)]));
+    let b = Packed::of(&put(&library, "b", &[("other.gguf", shared)]));
+    let whole = dir.path().join("whole.ingle");
+    let size = pack(&whole, vec![a.clone(), b.clone(), a.clone()]).size;
+    let bytes = fs::read(&whole).unwrap();
+    assert_eq!(bytes.len() as u64, size);
+    assert!(size < 150_000, "what two models share is there twice: {size} bytes");
+    let parts = dir.path().join("parts.ingle");
+    let split = Export { split: Some(40_000), ..packing(vec![b, a]) };
+    let written = export(&Disk::default(), &parts, split, &mut |_| {}).unwrap();
+    let read: Vec<Vec<u8>> = written.parts.iter().map(|it| fs::read(it).unwrap()).collect();
+    assert!(read.len() > 2 && read.iter().all(|it| it.len() <= 40_000));
+    assert!(read.concat() == bytes);
+    for named in [&parts, &written.parts[0], &written.parts[1]] {
+        assert_eq!(Bundle::open(named).unwrap().models().len(), 2, "{}", named.display());
+    }
+    let there = super::library(&dir.path().join("there"));
+    unpack(&parts, &there, &how()).unwrap();
+    holds(&there, "b", &[("other.gguf", shared)]);
+}
+
+#[test]
+fn the_program_goes_along_and_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("program");
+    fs::write(&program, "#!").unwrap();
+    let target = dir.path().join("b.ingle");
+    let export_ = Export { program: Some((&program, "plan9 mips")), ..packing(Vec::new()) };
+    export(&Disk::default(), &target, export_, &mut |_| {}).unwrap();
+    let bundle = Bundle::open(&target).unwrap();
+    assert_eq!(bundle.program().unwrap().unwrap().platform, "plan9 mips");
+    let mut bytes = fs::read(&target).unwrap();
+    let at = bytes.windows(2).rposition(|it| it == b"#!").unwrap();
+    bytes[at] = b'?';
+    fs::write(&target, bytes).unwrap();
+    let error = Bundle::open(&target).unwrap().program().unwrap_err();
+    assert!(matches!(error, Error::Content { why: BadContent::Digest { .. }, .. }), "{error}");
+}
+
+#[test]
+fn what_is_there_stays_unless_it_is_to_be_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let model = Packed::of(&put(&library, "a", FILES));
+    let target = dir.path().join("b.ingle");
+    let split = Export { split: Some(2000), ..packing(vec![model.clone()]) };
+    export(&Disk::default(), &target, split, &mut |_| {}).unwrap();
+    let error = export(&Disk::default(), &target, packing(vec![model.clone()]), &mut |_| {});
+    assert!(matches!(error, Err(Error::There { .. })), "{error:?}");
+    let replacing = Export { existing: Existing::Replace, ..packing(vec![model]) };
+    let written = export(&Disk::default(), &target, replacing, &mut |_| {}).unwrap();
+    assert_eq!(written.parts, std::slice::from_ref(&target));
+    let left: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "parts of the old bundle are left: {left:?}");
+
+    put(&library, "a", &[("a.gguf", b"another")]);
+    let error = unpack(&target, &library, &how()).unwrap_err();
+    assert!(matches!(error, Error::Taken { .. }), "{error}");
+    let replacing = How { existing: Existing::Replace, ..how() };
+    unpack(&target, &library, &replacing).unwrap();
+    holds(&library, "a", FILES);
+}
+
+#[test]
+fn a_file_that_rotted_is_not_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let entry = put(&library, "a", FILES);
+    let target = dir.path().join("b.ingle");
+    for (bytes, changed) in [(&b"GGUF and many more bytez"[..], true), (b"GGUF", false)] {
+        fs::write(entry.folder.join("model.gguf"), bytes).unwrap();
+        let packing = packing(vec![Packed::of(&entry)]);
+        let error = export(&Disk::default(), &target, packing, &mut |_| {}).unwrap_err();
+        assert_eq!(matches!(error, Error::Changed { .. }), changed, "{error}");
+        assert!(changed || matches!(error, Error::Size { .. }), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "something was left");
+    }
+}
+
+#[test]
+fn too_many_parts_are_refused_before_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let packing = Export { split: Some(1), ..packing(Vec::new()) };
+    let error = export(&Disk::default(), &dir.path().join("b.ingle"), packing, &mut |_| {});
+    assert!(matches!(error, Err(Error::Parts { .. })), "{error:?}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_signature_in_a_bundle_is_held_against_the_trusted_key() {
+    let key = |text| PrivateKey::from_pem(text).unwrap();
+    let ours = key(include_str!("../../../fixtures/signing/p256.key"));
+    let trust = Trust::Key(ours.public());
+    let others = Trust::Key(key(include_str!("../../../fixtures/signing/p384.key")).public());
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&library(&dir.path().join("here")), "a", FILES);
+    let (plain, signed) = (dir.path().join("plain.ingle"), dir.path().join("signed.ingle"));
+    let mut packed = Packed::of(&entry);
+    pack(&plain, vec![packed.clone()]);
+    packed.sign(&Signer::new(ours, None).unwrap());
+    packed
+        .sign(&Signer::new(key(include_str!("../../../fixtures/signing/p256.key")), None).unwrap());
+    pack(&signed, vec![packed]);
+
+    let library = library(&dir.path().join("there"));
+    let with = |trust| How { trust: Some(trust), ..how() };
+    let error = unpack(&plain, &library, &with(&trust)).unwrap_err();
+    assert!(matches!(error, Error::NotSigned { .. }), "{error}");
+    let error = unpack(&signed, &library, &with(&others)).unwrap_err();
+    assert!(matches!(error, Error::Signature { .. }), "{error}");
+    assert_eq!(library.find(&entry.manifest.name).unwrap(), None);
+    for _ in 0..2 {
+        let imported = unpack(&signed, &library, &with(&trust)).unwrap();
+        let (Imported::New { signer, .. } | Imported::There { signer, .. }) = &imported[0];
+        assert!(signer.as_ref().is_some_and(|it| it.starts_with("sha256:")), "{signer:?}");
+    }
+    let error = unpack(&signed, &library, &with(&others)).unwrap_err();
+    assert!(matches!(error, Error::Signature { .. }), "{error}");
+}

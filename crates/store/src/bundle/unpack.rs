@@ -1,0 +1,159 @@
+//! Brings a model of a bundle into the library.
+//!
+//! Its files grow where downloads grow, under the same lock. What an interrupted import has already
+//! copied is hashed and stays if it is right; the rest is copied again.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use super::{Bundle, Carried, Error, Existing};
+use crate::{
+    digest::Sha256Hex,
+    library::{Entry, FileName, Library, Manifest, Origin, Staging, StoredFile, VERSION},
+    signing::{self, Trust},
+};
+
+/// How a model is taken.
+#[derive(Clone, Debug)]
+pub struct How<'a> {
+    /// The time now, as RFC 3339 in UTC.
+    pub arrived: &'a str,
+    /// Whose signature it must have, if anybody's.
+    pub trust: Option<&'a Trust>,
+    /// What to do about another model of its name.
+    pub existing: Existing,
+}
+
+/// What became of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Imported {
+    /// It is in the library now; who signed it, if that was asked.
+    New {
+        /// As it is there.
+        entry: Entry,
+        /// Who signed it.
+        signer: Option<String>,
+    },
+    /// The very same files were there already, and stay as they are.
+    There {
+        /// As it is there.
+        entry: Entry,
+        /// Who signed it.
+        signer: Option<String>,
+    },
+}
+
+impl Bundle {
+    /// The manifest that `model` will have.
+    pub fn manifest(&self, model: &Carried, arrived: &str) -> Manifest {
+        Manifest {
+            version: VERSION,
+            name: model.name.clone(),
+            main: model.main.clone(),
+            files: model.files.clone(),
+            origin: Origin::Bundle { index: self.index(), before: Box::new(model.origin.clone()) },
+            arrived: arrived.to_owned(),
+            facts: model.facts.clone(),
+            root: None,
+        }
+    }
+
+    /// Copies `model` into the library and compares every byte; `each` hears of every piece.
+    ///
+    /// # Errors
+    ///
+    /// If another model has its name and is to stay, a byte or the signature is not right, or the
+    /// system refuses. The library is then as it was, and the next try goes on from there.
+    pub fn import(
+        &self,
+        model: &Carried,
+        library: &Library,
+        how: &How<'_>,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<Imported, Error> {
+        if let Some(entry) = library.find(&model.name)? {
+            if same(&entry.manifest.files, &model.files) && entry.manifest.root.is_none() {
+                let signed = |it: &Trust| signed(model, entry.files(), it);
+                let signer = how.trust.map(signed).transpose()?;
+                return Ok(Imported::There { entry, signer });
+            }
+            if how.existing == Existing::Keep {
+                return Err(Error::Taken { name: model.name.clone() });
+            }
+        }
+        let staging = library.stage(&model.name)?;
+        let manifest = self.manifest(model, how.arrived);
+        staging.keep_only(&manifest)?;
+        for file in &model.files {
+            self.bring(file, &staging, library, each)?;
+        }
+        let signer = how.trust.map(|it| signed(model, staging.folder(), it)).transpose()?;
+        let entry = staging.publish(&manifest)?;
+        Ok(Imported::New { entry, signer })
+    }
+
+    fn bring(
+        &self,
+        file: &StoredFile,
+        staging: &Staging,
+        library: &Library,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<(), Error> {
+        let disk = library.disk();
+        let place = staging.place(&file.path.0)?;
+        if is_there(&place, file)? {
+            each(file.size);
+            return Ok(());
+        }
+        if place.symlink_metadata().is_ok() {
+            disk.remove_file(&place).map_err(Error::io("remove", &place))?;
+        }
+        let mut to = disk.create(&place).map_err(Error::io("write", &place))?;
+        let copied = self.copy(file, &mut to, &place, each);
+        if let Err(Error::Content { .. }) = copied {
+            // Wrong bytes are of no use to the next try. If they cannot be removed, it finds that.
+            let _ = disk.remove_file(&place);
+        }
+        copied?;
+        to.sync().map_err(Error::io("write", &place))
+    }
+}
+
+/// Whether the file is at `place` already, by its bytes.
+fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
+    let found = fs::symlink_metadata(place);
+    if !found.is_ok_and(|it| it.is_file() && it.len() == file.size) {
+        return Ok(false);
+    }
+    let there = File::open(place).map_err(Error::io("read", place))?;
+    let hashed = Sha256Hex::of_all(&there, |_| Ok(())).map_err(Error::io("read", place))?;
+    if hashed.0 != file.sha256 {
+        return Ok(false);
+    }
+    // It may not have been brought to the disk before the writer died.
+    there.sync_all().map_err(Error::io("write", place))?;
+    Ok(true)
+}
+
+/// Who signed the files, which were found to have their digests.
+fn signed(model: &Carried, folder: &Path, trust: &Trust) -> Result<String, Error> {
+    let name = || model.name.clone();
+    let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
+    let FileName(path) =
+        file.map(|it| &it.path).ok_or_else(|| Error::NotSigned { name: name() })?;
+    let path = path.below(folder);
+    let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+    let signed = signing::verify(&bytes, trust, folder, &model.files);
+    signed.map(|it| it.signer).map_err(|source| Error::Signature { name: name(), source })
+}
+
+fn same(a: &[StoredFile], b: &[StoredFile]) -> bool {
+    let sorted = |files: &[StoredFile]| {
+        let mut files = files.to_vec();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files
+    };
+    sorted(a) == sorted(b)
+}
