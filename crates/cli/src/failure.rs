@@ -96,6 +96,8 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| error.downcast_ref::<store::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::library::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::adopt::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::bundle::Error>()?.hint());
+    hint = hint.or_else(|| error.downcast_ref::<store::signing::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::reference::ReferenceError>()?.hint());
     hint = hint.or_else(|| of_file(error.downcast_ref()?));
     hint = hint.or_else(|| of_file(error.downcast_ref::<Box<loader::Error>>()?));

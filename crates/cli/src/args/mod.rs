@@ -4,6 +4,7 @@
 //! settings: flags here, keys of the same names in the settings file, and what `/set` takes in a
 //! chat.
 
+mod bundle;
 mod chat;
 mod first;
 mod library;
@@ -23,6 +24,7 @@ use crate::{
     failure::Failure,
     sandbox::{Mode, attendant, trial},
 };
+pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Predict, Think};
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
@@ -136,6 +138,12 @@ pub(crate) enum Command {
     Merge(Merge),
     /// Check that a model is computed right here: recorded logits, tokens and renderings, offline
     Check(Check),
+    /// Pack models into one file, to carry them to a machine without a network
+    Export(Export),
+    /// Take the models of such a file into the library; every byte is verified
+    Import(Import),
+    /// Sign a model, so that others can tell that it is the one you mean
+    Sign(Sign),
     /// Print the token ids and pieces of a text
     Tokenize(Tokenize),
     /// Show, explain and sign what this site allows

@@ -1,0 +1,177 @@
+//! `ingle export`: models in one file that is carried across a gap.
+//!
+//! What a bundle is, is in `store::bundle`.
+
+use std::{
+    env::{
+        self,
+        consts::{ARCH, OS},
+    },
+    num::NonZeroU64,
+    path::Path,
+};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use store::{
+    bundle::{self, Existing, Packed, Written},
+    disk::Disk,
+    library::Library,
+    name::Name,
+};
+
+use super::sign::{self, Named};
+use crate::{args::Export, failure::Failure, numbers::size, settings::Site, terminal::tell};
+
+/// Writes the bundle.
+pub(crate) fn run(args: Export) -> anyhow::Result<()> {
+    let Export { models, output, split, with_binary, name, bom, yes, json, signature } = args;
+    refuse(&models, &output, name.as_ref(), bom)?;
+    let signer = sign::signer(&signature)?;
+    let library = sign::library(&Site::find()?);
+    let packed = models.iter().map(|it| pack(it, name.clone(), &library));
+    let mut packed = packed.collect::<anyhow::Result<Vec<_>>>()?;
+    let notes = notes(&packed);
+    notes.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    if let Some(signer) = &signer {
+        packed.iter_mut().for_each(|it| it.sign(signer));
+    }
+    let existing = if yes { Existing::Replace } else { Existing::Keep };
+    if bom {
+        return write_bom(&packed, &output, existing);
+    }
+    let program = with_binary.then(env::current_exe).transpose();
+    let program = program.context("this program does not know where it lies")?;
+    let platform = format!("{OS} {ARCH}");
+    let bar = bar(packed.iter().map(Packed::size).sum(), "packing");
+    let told: Vec<_> = packed.iter().map(|it| (it.name.clone(), it.size())).collect();
+    let export = bundle::Export {
+        models: packed,
+        program: program.as_deref().map(|it| (it, platform.as_str())),
+        split: split.map(NonZeroU64::get),
+        existing,
+    };
+    let written = bundle::export(&Disk::default(), &output, export, &mut |n| bar.inc(n));
+    bar.finish_and_clear();
+    let written = written?;
+    if json.on {
+        let models: Vec<_> =
+            told.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
+        return super::print_json(&json!({
+            "parts": written.parts, "bytes": written.size, "index": written.index,
+            "models": models, "program": program.is_some().then_some(platform),
+            "warnings": notes,
+        }));
+    }
+    super::print(&page(&written, &told))?;
+    next(&written, program.is_some());
+    Ok(())
+}
+
+/// What makes no sense, before anything is read.
+fn refuse(models: &[String], output: &Path, name: Option<&Name>, bom: bool) -> anyhow::Result<()> {
+    if models.len() > 1 && (name.is_some() || bom) {
+        let flag = if bom { "--bom" } else { "--name" };
+        let failure = Failure::usage(format!("`{flag}` is for one model, found {}", models.len()));
+        return Err(failure.hint("give them one after the other").into());
+    }
+    let folder = output.parent().filter(|it| !it.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|it| !it.is_dir()) {
+        let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
+        return Err(failure.hint("make it, or name another").into());
+    }
+    if output.is_dir() {
+        let message = format!("`{}` is a folder, expected the name of a file", output.display());
+        let hint = format!("`-o {}`", output.join("models.ingle").display());
+        return Err(Failure::usage(message).hint(hint).into());
+    }
+    Ok(())
+}
+
+fn pack(word: &str, name: Option<Name>, library: &Library) -> anyhow::Result<Packed> {
+    match sign::find(word, library)? {
+        Named::Entry(entry) => {
+            let mut packed = Packed::of(&entry);
+            packed.name = name.unwrap_or(packed.name);
+            Ok(packed)
+        }
+        Named::Path(path) => {
+            let bar = bar(0, "hashing");
+            let packed = Packed::from_path(&path, name, &mut |n| bar.inc(n));
+            bar.finish_and_clear();
+            Ok(packed?)
+        }
+    }
+}
+
+/// What the user may not expect.
+fn notes(packed: &[Packed]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for model in packed {
+        if !model.has_licence_text() {
+            notes.push(format!("no text of a licence goes with `{}`", model.name));
+        }
+        if !model.left_out.is_empty() {
+            let names = model.left_out.iter().filter_map(|it| it.file_name());
+            let names = names.map(|it| format!("`{}`", it.display())).collect::<Vec<_>>();
+            notes.push(format!("left out of `{}`: {}", model.name, names.join(", ")));
+        }
+    }
+    notes
+}
+
+fn write_bom(packed: &[Packed], output: &Path, existing: Existing) -> anyhow::Result<()> {
+    if output.exists() && existing == Existing::Keep {
+        return Err(bundle::Error::There { path: output.to_owned() }.into());
+    }
+    let bytes: Vec<u8> = packed.iter().flat_map(bundle::bom).collect();
+    sign::write(output, &bytes).with_context(|| format!("cannot write `{}`", output.display()))?;
+    super::print(&format!("{:<15}{}\n", "file", output.display()))
+}
+
+fn page(written: &Written, models: &[(Name, u64)]) -> String {
+    let mut page = String::new();
+    for part in &written.parts {
+        page += &format!("{:<15}{}\n", "file", part.display());
+    }
+    for (name, bytes) in models {
+        page += &format!("{:<15}{name}, {}\n", "model", size(*bytes));
+    }
+    page + &format!(
+        "{:<15}{}\n{:<15}sha256:{}\n",
+        "size",
+        size(written.size),
+        "index",
+        written.index
+    )
+}
+
+/// What to do on the other side.
+fn next(written: &Written, has_program: bool) {
+    let Some(first) = written.parts.first() else { return };
+    let name = first.file_name().unwrap_or_default().display();
+    tell(format_args!("note: `ingle import {name}` takes it in on the other side"));
+    match (has_program, written.parts.len()) {
+        (false, _) => {}
+        (true, 1) => tell(format_args!("note: `tar -xf {name} ingle` takes the program out there")),
+        (true, _) => {
+            let stem = first.with_extension("");
+            let stem = stem.file_name().unwrap_or_default().display();
+            tell(format_args!(
+                "note: `cat {stem}.* | tar -xf - ingle` takes the program out there"
+            ));
+        }
+    }
+}
+
+/// A bar of bytes; 0 of an unknown number of them.
+pub(super) fn bar(bytes: u64, what: &str) -> ProgressBar {
+    let template = match bytes {
+        0 => "{spinner} {prefix} {bytes}, {bytes_per_sec}",
+        _ => "{prefix} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+    };
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(bytes).with_style(style).with_prefix(what.to_owned())
+}

@@ -1,0 +1,103 @@
+//! `ingle import`: takes the models of a bundle into the library. Needs no network and no rights
+//! but those of the library's folder.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::json;
+use store::{
+    bundle::{self, Bundle, Carried, Existing, How, Imported, Program},
+    library::Library,
+};
+
+use super::{
+    export::bar,
+    sign::{library, trust},
+};
+use crate::{args::Import, numbers::size, settings::Site, terminal::tell};
+
+/// Takes them in.
+pub(crate) fn run(args: Import) -> anyhow::Result<()> {
+    let Import { files, yes, json, trusted } = args;
+    let trust = trust(&trusted)?;
+    let library = library(&Site::find()?);
+    let arrived = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let existing = if yes { Existing::Replace } else { Existing::Keep };
+    let how = How { arrived: &arrived, trust: trust.as_ref(), existing };
+    let mut told = Vec::new();
+    for path in bundles(&files) {
+        let bundle = Bundle::open(&path)?;
+        // The program first: if it was changed, nothing of the bundle is to be believed.
+        let program = bundle.program()?;
+        let mut models = Vec::new();
+        for model in bundle.models() {
+            let imported = one(&bundle, model, &library, &how)?;
+            if !json.on {
+                super::print(&line(model, &imported))?;
+            }
+            models.push(as_json(model, &imported));
+        }
+        if !json.on {
+            next(&path, bundle.models(), program);
+        }
+        told.push(json!({
+            "bundle": path, "index": bundle.index(), "models": models,
+            "program": program.map(|it| json!({"sha256": it.sha256, "platform": it.platform})),
+        }));
+    }
+    if json.on { super::print_json(&json!({"bundles": told})) } else { Ok(()) }
+}
+
+/// Each bundle once, whichever and however many of its parts are named.
+fn bundles(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for first in files.iter().map(|it| bundle::first_part(it)) {
+        if !all.contains(&first) {
+            all.push(first);
+        }
+    }
+    all
+}
+
+fn one(
+    bundle: &Bundle,
+    model: &Carried,
+    library: &Library,
+    how: &How<'_>,
+) -> anyhow::Result<Imported> {
+    let bar = bar(model.size(), "importing");
+    let imported = bundle.import(model, library, how, &mut |n| bar.inc(n));
+    bar.finish_and_clear();
+    Ok(imported?)
+}
+
+fn line(model: &Carried, imported: &Imported) -> String {
+    let (state, signer) = match imported {
+        Imported::New { signer, .. } => (format!("imported, {}", size(model.size())), signer),
+        Imported::There { signer, .. } => ("was there already, the same files".to_owned(), signer),
+    };
+    let by = signer.as_ref().map_or_else(String::new, |it| format!(", signed by {it}"));
+    format!("{}: {state}{by}\n", model.name)
+}
+
+fn as_json(model: &Carried, imported: &Imported) -> serde_json::Value {
+    let (state, entry, signer) = match imported {
+        Imported::New { entry, signer } => ("imported", entry, signer),
+        Imported::There { entry, signer } => ("there", entry, signer),
+    };
+    json!({
+        "name": model.name, "state": state, "bytes": model.size(), "folder": entry.folder,
+        "signer": signer,
+    })
+}
+
+fn next(path: &Path, models: &[Carried], program: Option<&Program>) {
+    if let Some(program) = program {
+        let (name, platform) = (path.display(), &program.platform);
+        tell(format_args!("note: `{name}` also has the program for {platform}, which stays there"));
+    }
+    match models {
+        [] => tell(format_args!("note: no model is in `{}`", path.display())),
+        [first, ..] => tell(format_args!("note: `ingle run {}` runs it", first.name)),
+    }
+}

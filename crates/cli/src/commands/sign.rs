@@ -1,0 +1,254 @@
+//! `ingle sign`: a signature that others can check; and checking one, for `verify` and `import`.
+//!
+//! What a signature is, is in `store::signing`.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use serde_json::json;
+use store::{
+    bundle,
+    digest::Sha256Hex,
+    disk::Disk,
+    library::{Entry, Library, StoredFile},
+    name::Name,
+    signing::{self, Chain, PrivateKey, PublicKey, Signed, Signer, Trust},
+};
+
+use super::export::bar;
+use crate::{
+    args::{Checking, Making, Sign, Trusted},
+    failure::Failure,
+    model,
+    settings::Site,
+};
+
+/// A model that is carried or signed.
+pub(crate) enum Named {
+    /// A file or folder.
+    Path(PathBuf),
+    /// One of the library.
+    Entry(Box<Entry>),
+}
+
+/// Signs a model.
+pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
+    let Sign { model, output, yes, json, signature } = args;
+    let signer = signer(&signature)?.ok_or_else(|| {
+        Failure::usage("no key is named to sign with").hint("`--key KEY.pem` names it")
+    })?;
+    let named = find(&model, &library(&Site::find()?))?;
+    let output = output.unwrap_or_else(|| match &named {
+        Named::Path(path) => usual_place(path),
+        Named::Entry(_) => signing::FILE.into(),
+    });
+    if output.exists() && !yes {
+        let failure = Failure::new(format!("`{}` is there already", output.display()));
+        return Err(failure.hint("`-y` replaces it").into());
+    }
+    let files = files(&named, &output)?;
+    let bytes = match &named {
+        Named::Path(path) if path.is_dir() => {
+            signer.sign_folder(&called(path), &files, &[signing::FILE])
+        }
+        Named::Path(path) => {
+            let [file] = &files[..] else { unreachable!("a file is one file") };
+            signer.sign_file(&called(path), file.sha256)
+        }
+        Named::Entry(entry) => {
+            signer.sign_folder(&entry.manifest.name.to_string(), &files, &signing::BESIDE)
+        }
+    };
+    write(&output, &bytes).with_context(|| format!("cannot write `{}`", output.display()))?;
+    let hint = signer.key.public().hint();
+    let subject = signer.chain.as_ref().map(Chain::subject);
+    if json.on {
+        return super::print_json(&json!({
+            "signature": output, "files": files.len(), "key": hint, "certificate": subject,
+        }));
+    }
+    let by = subject.unwrap_or_else(|| format!("sha256:{hint}"));
+    let page = format!(
+        "{:<15}{}\n{:<15}{}\n{:<15}{by}\n",
+        "signature",
+        output.display(),
+        "files",
+        files.len(),
+        "signer"
+    );
+    super::print(&page)
+}
+
+/// Whether the model that `word` names is as somebody trusted signed it; who that is.
+///
+/// # Errors
+///
+/// If it is not, or a file, key or signature cannot be read.
+#[expect(dead_code, reason = "`verify` calls it")]
+pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Result<Signed> {
+    let trust = trust(&checking.trusted)?.ok_or_else(|| {
+        Failure::usage("nobody is named whose signature is to be believed")
+            .hint("`--key KEY.pub` or `--certificate-chain CA.pem` names them")
+    })?;
+    let named = find(word, &library(&Site::find()?))?;
+    let (folder, usual) = match &named {
+        Named::Path(path) if path.is_dir() => (path.clone(), usual_place(path)),
+        Named::Path(path) => (path.with_file_name(""), usual_place(path)),
+        Named::Entry(entry) => (entry.files().to_owned(), entry.files().join(signing::FILE)),
+    };
+    let place = checking.signature.as_deref().unwrap_or(&usual);
+    let signature = read(place)?;
+    // Before hours of hashing.
+    let refused = || format!("the signature `{}` of `{word}` is not accepted", place.display());
+    signing::open(&signature, &trust).with_context(refused)?;
+    let files = files(&named, place)?;
+    signing::verify(&signature, &trust, &folder, &files).with_context(refused)
+}
+
+/// The folder of models.
+pub(super) fn library(site: &Site) -> Library {
+    Library::at(site.home.models(), Disk::default())
+}
+
+/// The file, folder or model of the library that this names.
+///
+/// # Errors
+///
+/// If there is none.
+pub(super) fn find(word: &str, library: &Library) -> anyhow::Result<Named> {
+    if model::BUILT_IN == Some(word) {
+        let failure = Failure::usage(format!("`{word}` is built into every `ingle`"));
+        return Err(failure.hint("there is nothing to carry or to sign").into());
+    }
+    let path = Path::new(word);
+    if path.exists() {
+        return Ok(Named::Path(path.to_owned()));
+    }
+    let name: Option<Name> = word.parse().ok();
+    let entry = name.map(|it| library.find(&it)).transpose()?.flatten();
+    entry.map(|it| Named::Entry(Box::new(it))).ok_or_else(|| {
+        let failure = Failure::new(format!("there is neither a file nor a model `{word}`"));
+        failure.hint("`ingle list` names the models of the library").into()
+    })
+}
+
+/// Who signs, if anybody.
+///
+/// # Errors
+///
+/// If the key or the certificate is none, or they do not belong together.
+pub(super) fn signer(making: &Making) -> anyhow::Result<Option<Signer>> {
+    let Some(key) = &making.key else { return Ok(None) };
+    let private = parsed(key, PrivateKey::from_pem)?;
+    let chain = making.certificate.as_deref().map(|it| parsed(it, Chain::from_pem)).transpose()?;
+    let signer = Signer::new(private, chain);
+    signer.map(Some).with_context(|| format!("cannot sign with `{}`", key.display()))
+}
+
+/// Who is believed, if that was said.
+///
+/// # Errors
+///
+/// If the key or the certificates are none.
+pub(super) fn trust(trusted: &Trusted) -> anyhow::Result<Option<Trust>> {
+    Ok(match (&trusted.key, &trusted.certificate_chain) {
+        (Some(key), _) => Some(Trust::Key(parsed(key, PublicKey::from_pem)?)),
+        (None, Some(chain)) => Some(Trust::Certificates(parsed(chain, Chain::from_pem)?)),
+        (None, None) => None,
+    })
+}
+
+/// The files of the model as they are now, with their digests.
+fn files(named: &Named, signature: &Path) -> anyhow::Result<Vec<StoredFile>> {
+    match named {
+        Named::Path(path) => {
+            let bar = bar(size_of(path), "hashing");
+            let files = signing::files_of(path, signature, &mut |n| bar.inc(n))?;
+            bar.finish_and_clear();
+            Ok(files)
+        }
+        Named::Entry(entry) => {
+            let bar = bar(entry.manifest.size(), "hashing");
+            let files = &entry.manifest.files;
+            files.iter().try_for_each(|it| as_stored(entry, it, &mut |n| bar.inc(n)))?;
+            bar.finish_and_clear();
+            Ok(files.iter().filter(|it| it.path.0.as_str() != signing::FILE).cloned().collect())
+        }
+    }
+}
+
+/// An error unless the file is what the manifest says.
+fn as_stored(
+    entry: &Entry,
+    file: &StoredFile,
+    each: &mut dyn FnMut(u64),
+) -> Result<(), bundle::Error> {
+    let path = file.path.0.below(entry.files());
+    let hashed = File::open(&path).and_then(|it| {
+        Sha256Hex::of_all(it, |n| {
+            each(n as u64);
+            Ok(())
+        })
+    });
+    let (found, expected) = match hashed {
+        Ok((found, _)) => (found, file.sha256),
+        Err(source) => return Err(bundle::Error::Io { action: "read", path, source }),
+    };
+    match found == expected {
+        true => Ok(()),
+        false => Err(bundle::Error::Changed { path, found, expected }),
+    }
+}
+
+/// Where the signature of a file or folder lies.
+fn usual_place(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.join(signing::FILE);
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+/// What a file or folder is called, wherever it is.
+fn called(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    full.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Bytes of a file, or about those of a folder: its bar may run over.
+fn size_of(path: &Path) -> u64 {
+    let Ok(entries) = path.read_dir() else { return path.metadata().map_or(0, |it| it.len()) };
+    entries.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+}
+
+fn parsed<T>(path: &Path, parse: fn(&str) -> Result<T, signing::Error>) -> anyhow::Result<T> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    parse(&text).with_context(|| format!("cannot use `{}`", path.display()))
+}
+
+/// All of a small file.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|it| it.take(signing::MAX_BYTES).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(bytes)
+}
+
+/// The file gets its name when it is complete.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".ingle-").suffix(".tmp");
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    let mut file = temporary.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|it| it.error)?;
+    Ok(())
+}
