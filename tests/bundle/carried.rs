@@ -9,10 +9,41 @@ use super::*;
 #[test]
 fn a_file_is_carried_into_another_library() {
     let place = place();
-    check(&place.run(&["export", "parrot.gguf", "-o", "parrot.ingle"]), expect![[""]]);
-    check(&run_there(&place, &["import", "parrot.ingle"]), expect![[""]]);
+    check(
+        &place.run(&["export", "parrot.gguf", "-o", "parrot.ingle"]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        file           parrot.ingle
+        model          parrot, 786.2 KiB
+        size           795.5 KiB
+        index          sha256:bd36e4d11ab6e35f6b5078f06dba3d3f17226365502c380c6738a615f2833938
+        -- stderr
+        warning: no text of a licence goes with `parrot`
+        note: `ingle import parrot.ingle` takes it in on the other side
+    "#]],
+    );
+    check(
+        &run_there(&place, &["import", "parrot.ingle"]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        parrot: imported, 786.2 KiB
+        -- stderr
+        note: `ingle run parrot` runs it
+    "#]],
+    );
     assert!(holds(Path::new(&there(&place)), "parrot"));
-    check(&run_there(&place, &["import", "parrot.ingle"]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "parrot.ingle"]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        parrot: was there already, the same files
+        -- stderr
+        note: `ingle run parrot` runs it
+    "#]],
+    );
     // From that library, under its name there, it is the same bundle again.
     let told = run_there(&place, &["export", "parrot", "-o", "again.ingle"]);
     assert!(told.starts_with("exit 0"), "{told}");
@@ -30,7 +61,17 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
     place.file("folder/pytorch_model.bin", "pickle");
     check(
         &place.run(&["export", "folder", "-o", "f.ingle", "--name", "mine/small:f32"]),
-        expect![[""]],
+        expect![[r#"
+            exit 0
+            -- stdout
+            file           f.ingle
+            model          mine/small:f32, 347 B
+            size           12.5 KiB
+            index          sha256:0adcc8ca66ec39a9db90414b967d56b2a12d2bd71dc5871caea63d86fa20f119
+            -- stderr
+            warning: left out of `mine/small:f32`: `pytorch_model.bin`
+            note: `ingle import f.ingle` takes it in on the other side
+        "#]],
     );
     let told = run_there(&place, &["import", "f.ingle"]);
     assert!(told.starts_with("exit 0"), "{told}");
@@ -45,11 +86,13 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
 
 /// The least that is a Hugging Face folder.
 fn safetensors() -> [(&'static str, Vec<u8>); 2] {
-    let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let header = br#"{"model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let mut weights = (header.len() as u64).to_le_bytes().to_vec();
     weights.extend(header);
     weights.extend([0; 4]);
-    let config = br#"{"model_type":"llama","architectures":["LlamaForCausalLM"]}"#;
+    let config = br#"{"model_type":"llama","architectures":["LlamaForCausalLM"],"hidden_size":1,
+        "num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":1,"vocab_size":1,
+        "tie_word_embeddings":true,"max_position_embeddings":8,"rms_norm_eps":1e-5}"#;
     [("config.json", config.to_vec()), ("model.safetensors", weights)]
 }
 
@@ -93,5 +136,61 @@ fn the_bill_of_materials_is_written_alone() {
     let told = place.run(&["export", "parrot.gguf", "-o", "bom.json", "--bom"]);
     assert!(told.starts_with("exit 0"), "{told}");
     let text = fs::read_to_string(place.path().join("bom.json")).expect("it is there");
-    check(&text, expect![[""]]);
+    check(
+        &text,
+        expect![[r#"
+        {
+          "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+          "bomFormat": "CycloneDX",
+          "specVersion": "1.6",
+          "version": 1,
+          "metadata": {
+            "tools": {
+              "components": [
+                {
+                  "type": "application",
+                  "name": "ingle"
+                }
+              ]
+            },
+            "component": {
+              "type": "machine-learning-model",
+              "bom-ref": "parrot",
+              "group": "local",
+              "name": "parrot",
+              "version": "default",
+              "licenses": [
+                {
+                  "expression": "mit"
+                }
+              ],
+              "modelCard": {
+                "modelParameters": {
+                  "modelArchitecture": "llama"
+                }
+              }
+            }
+          },
+          "components": [
+            {
+              "type": "file",
+              "bom-ref": "parrot.gguf",
+              "name": "parrot.gguf",
+              "hashes": [
+                {
+                  "alg": "SHA-256",
+                  "content": "7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059"
+                }
+              ],
+              "properties": [
+                {
+                  "name": "ingle:size",
+                  "value": "805024"
+                }
+              ]
+            }
+          ]
+        }
+    "#]],
+    );
 }

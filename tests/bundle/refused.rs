@@ -21,26 +21,90 @@ fn damage_and_cuts_are_told() {
     let middle = bad.len() / 2;
     bad[middle] ^= 1;
     place.file("parrot.ingle", &bad);
-    check(&run_there(&place, &["import", "parrot.ingle"]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "parrot.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `blobs/sha256/7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059` in `parrot.ingle` cannot be used
+          cause: its sha256 is c03e644fb3f6f80afd7289a633b18195da874acff7a98bdb5a26d8675d96e281, expected 7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059
+
+        hint: it was damaged or changed on the way; copy it again from where it was made
+    "#]],
+    );
     place.file("parrot.ingle", &good[..good.len() / 2]);
-    check(&run_there(&place, &["import", "parrot.ingle"]), expect![[""]]);
-    check(&run_there(&place, &["import", "parrot.gguf"]), expect![[""]]);
-    check(&run_there(&place, &["import", "absent.ingle"]), expect![[""]]);
-    check(&run_there(&place, &["import", "absent.ingle.002"]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "parrot.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `parrot.ingle` is no bundle, or was damaged: at byte 8192, it ends, and 405920 more bytes should follow
+
+        hint: it was not copied to its end; of a split bundle, all parts must lie side by side
+    "#]],
+    );
+    check(
+        &run_there(&place, &["import", "parrot.gguf"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `parrot.gguf` is no bundle, or was damaged: at byte 0, there is no header of tar: its checksum is wrong
+
+        hint: copy it again from where it was made; `ingle export` makes bundles
+    "#]],
+    );
+    check(
+        &run_there(&place, &["import", "absent.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot read `absent.ingle`
+          cause: No such file or directory (os error 2)
+    "#]],
+    );
+    check(
+        &run_there(&place, &["import", "absent.ingle.002"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is no `absent.ingle.001`, the first part
+
+        hint: all parts of a split bundle must lie side by side
+    "#]],
+    );
     assert!(!holds(Path::new(&there(&place)), "parrot"));
 }
 
 #[test]
 fn what_is_there_is_not_lost() {
     let place = bundled();
-    check(&place.run(&["export", "parrot.gguf", "-o", "parrot.ingle"]), expect![[""]]);
+    check(
+        &place.run(&["export", "parrot.gguf", "-o", "parrot.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        warning: no text of a licence goes with `parrot`
+        error: `parrot.ingle` is there already
+
+        hint: `-y` replaces it
+    "#]],
+    );
     let told = place.run(&["export", "parrot.gguf", "-o", "parrot.ingle", "-y"]);
     assert!(told.starts_with("exit 0"), "{told}");
     place.file("other.gguf", other());
     let told = place.run(&["export", "other.gguf", "--name", "parrot", "-o", "other.ingle"]);
     assert!(told.starts_with("exit 0"), "{told}");
     assert!(run_there(&place, &["import", "parrot.ingle"]).starts_with("exit 0"));
-    check(&run_there(&place, &["import", "other.ingle"]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "other.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `parrot` is in the library, and its files are others
+
+        hint: `-y` replaces it; `ingle cp` keeps the old one under another name
+    "#]],
+    );
     assert!(holds(Path::new(&there(&place)), "parrot"));
     assert!(run_there(&place, &["import", "other.ingle", "-y"]).starts_with("exit 0"));
     assert!(!holds(Path::new(&there(&place)), "parrot"));
@@ -56,17 +120,80 @@ fn other() -> Vec<u8> {
 #[test]
 fn what_cannot_be_packed_is_told() {
     let place = place();
-    check(&place.run(&["export", "absent", "-o", "a.ingle"]), expect![[""]]);
-    check(&place.run(&["export", "ember", "-o", "a.ingle"]), expect![[""]]);
-    check(&place.run(&["export", "parrot.gguf", "-o", "no/folder/a.ingle"]), expect![[""]]);
-    check(&place.run(&["export", "parrot.gguf", "-o", "a.ingle", "--split", "100"]), expect![[""]]);
+    check(
+        &place.run(&["export", "absent", "-o", "a.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is neither a file nor a model `absent`
+
+        hint: `ingle list` names the models of the library
+    "#]],
+    );
+    check(
+        &place.run(&["export", "ember", "-o", "a.ingle"]),
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `ember` is built into every `ingle`
+
+        hint: there is nothing to carry or to sign
+    "#]],
+    );
+    check(
+        &place.run(&["export", "parrot.gguf", "-o", "no/folder/a.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is no folder `no/folder`
+
+        hint: make it, or name another
+    "#]],
+    );
+    check(
+        &place.run(&["export", "parrot.gguf", "-o", "a.ingle", "--split", "100"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        warning: no text of a licence goes with `parrot`
+        error: 814592 bytes in parts of 100 are 8146 parts, at most 999 are possible
+
+        hint: choose larger parts
+    "#]],
+    );
     check(
         &place.run(&["export", "parrot.gguf", "parrot.gguf", "--name", "a", "-o", "a.ingle"]),
-        expect![[""]],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--name` is for one model, found 2
+
+            hint: give them one after the other
+        "#]],
     );
     place.file("a b.gguf", parrot::file());
-    check(&place.run(&["export", "a b.gguf", "-o", "a.ingle"]), expect![[""]]);
+    check(
+        &place.run(&["export", "a b.gguf", "-o", "a.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `a b.gguf` needs another name in the bundle
+          cause: `a b` is no name of a model: the part `a b` is not 1 to 96 of a-z A-Z 0-9 - _ and inner dots, or is a device of Windows
+
+        hint: `--name` gives it one
+    "#]],
+    );
     place.file("text.gguf", "hello");
-    check(&place.run(&["export", "text.gguf", "-o", "a.ingle"]), expect![[""]]);
+    check(
+        &place.run(&["export", "text.gguf", "-o", "a.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `text.gguf` cannot be packed
+          cause: the file starts with `hell`, expected `GGUF` or a safetensors header
+
+        hint: a model is a `.gguf` file, a `.safetensors` file or a Hugging Face folder
+    "#]],
+    );
     assert!(!place.path().join("a.ingle").exists());
 }

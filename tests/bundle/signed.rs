@@ -16,9 +16,26 @@ fn a_signed_bundle_is_taken_from_the_right_signer_only() {
     let (key, public, other) = (fixture("p256.key"), fixture("p256.pub"), fixture("p384.pub"));
     let export = ["export", "parrot.gguf", "-o", "p.ingle", "--key", &key];
     assert!(place.run(&export).starts_with("exit 0"));
-    check(&run_there(&place, &["import", "p.ingle", "--key", &other]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "p.ingle", "--key", &other]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: the signature of `parrot` is not accepted
+          cause: it was made with the key 449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8, expected ef5bba448e040e010d4b87991cf9dcca569e6692b754f453461beb091a9297c9
+    "#]],
+    );
     assert!(!holds(Path::new(&there(&place)), "parrot"));
-    check(&run_there(&place, &["import", "p.ingle", "--key", &public]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "p.ingle", "--key", &public]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        parrot: imported, 787.2 KiB, signed by sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+        -- stderr
+        note: `ingle run parrot` runs it
+    "#]],
+    );
     assert!(holds(Path::new(&there(&place)), "parrot"));
 }
 
@@ -27,7 +44,16 @@ fn an_unsigned_bundle_is_not_taken_where_a_signer_is_named() {
     let place = place();
     assert!(place.run(&["export", "parrot.gguf", "-o", "p.ingle"]).starts_with("exit 0"));
     let root = fixture("root.pem");
-    check(&run_there(&place, &["import", "p.ingle", "--certificate-chain", &root]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "p.ingle", "--certificate-chain", &root]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `parrot` in the bundle has no signature
+
+        hint: `ingle export --key` signs; without `--key` the bundle is imported unsigned
+    "#]],
+    );
     assert!(!holds(Path::new(&there(&place)), "parrot"));
 }
 
@@ -39,19 +65,86 @@ fn a_certificate_goes_along() {
     let (key, root, other) = (fixture("p256.key"), fixture("root.pem"), fixture("other-root.pem"));
     let export = ["export", "parrot.gguf", "-o", "p.ingle", "--key", &key, "--certificate"];
     assert!(place.run(&[&export[..], &["chain.pem"]].concat()).starts_with("exit 0"));
-    check(&run_there(&place, &["import", "p.ingle", "--certificate-chain", &other]), expect![[""]]);
-    check(&run_there(&place, &["import", "p.ingle", "--certificate-chain", &root]), expect![[""]]);
+    check(
+        &run_there(&place, &["import", "p.ingle", "--certificate-chain", &other]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: the signature of `parrot` is not accepted
+          cause: the certificate of `CN=middle,O=Example`: its issuer `CN=root,O=Example` is not among the trusted certificates
+    "#]],
+    );
+    check(
+        &run_there(&place, &["import", "p.ingle", "--certificate-chain", &root]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        parrot: imported, 788.5 KiB, signed by CN=signer,O=Example
+        -- stderr
+        note: `ingle run parrot` runs it
+    "#]],
+    );
 }
 
 #[test]
 fn a_file_is_signed_beside_itself() {
     let place = place();
     let key = fixture("p256.key");
-    check(&place.run(&["sign", "parrot.gguf", "--key", &key]), expect![[""]]);
-    check(&place.run(&["sign", "parrot.gguf", "--key", &key]), expect![[""]]);
-    check(&place.run(&["sign", "parrot.gguf"]), expect![[""]]);
+    check(
+        &place.run(&["sign", "parrot.gguf", "--key", &key]),
+        expect![[r#"
+        exit 0
+        -- stdout
+        signature      parrot.gguf.sig
+        files          1
+        signer         sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+    "#]],
+    );
+    check(
+        &place.run(&["sign", "parrot.gguf", "--key", &key]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `parrot.gguf.sig` is there already
+
+        hint: `-y` replaces it
+    "#]],
+    );
+    check(
+        &place.run(&["sign", "parrot.gguf"]),
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: no key is named to sign with
+
+        hint: `--key KEY.pem` names it
+    "#]],
+    );
     let (public, encrypted) = (fixture("p256.pub"), fixture("encrypted.key"));
-    for (key, expected) in [(public, expect![[""]]), (encrypted, expect![[""]])] {
+    for (key, expected) in [
+        (
+            public,
+            expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot use `[KEYS]/p256.pub`
+          cause: it is no private key on P-256, P-384 or P-521 in PEM
+
+        hint: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one
+    "#]],
+        ),
+        (
+            encrypted,
+            expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot use `[KEYS]/encrypted.key`
+          cause: the private key is encrypted
+
+        hint: `openssl pkey -in key.pem -out plain.pem` writes it without the password
+    "#]],
+        ),
+    ] {
         let told = place.run(&["sign", "parrot.gguf", "-y", "--key", &key]);
         let folder = root().join("crates/store/fixtures/signing").display().to_string();
         check(&told.replace(&folder, "[KEYS]"), expected);
