@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// The library refused.
     #[error(transparent)]
-    Library(#[from] library::Error),
+    Library(Box<library::Error>),
     /// Not the tar that a bundle is.
     #[error("`{}` is no bundle, or was damaged: at byte {at}, {why}", path.display())]
     Damaged {
@@ -142,8 +142,14 @@ pub enum Error {
         /// Of which model.
         name: Name,
         /// Why.
-        source: signing::Error,
+        source: Box<signing::Error>,
     },
+}
+
+impl From<library::Error> for Error {
+    fn from(error: library::Error) -> Self {
+        Self::Library(Box::new(error))
+    }
 }
 
 impl Error {

@@ -146,7 +146,8 @@ fn signed(model: &Carried, folder: &Path, trust: &Trust) -> Result<String, Error
     let path = path.below(folder);
     let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
     let signed = signing::verify(&bytes, trust, folder, &model.files);
-    signed.map(|it| it.signer).map_err(|source| Error::Signature { name: name(), source })
+    let refused = |source| Error::Signature { name: name(), source: Box::new(source) };
+    signed.map(|it| it.signer).map_err(refused)
 }
 
 fn same(a: &[StoredFile], b: &[StoredFile]) -> bool {
