@@ -16,7 +16,7 @@ use loader::SafeRelPath;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The publisher of what has none.
-const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 /// The variant of what has none.
 const DEFAULT: &str = "default";
 

@@ -108,6 +108,14 @@ pub(crate) struct Checking {
     pub(crate) trusted: Trusted,
 }
 
+impl Checking {
+    /// Whether a signature is to be checked.
+    pub(crate) fn is_asked(&self) -> bool {
+        let Self { signature, trusted } = self;
+        signature.is_some() || trusted.key.is_some() || trusted.certificate_chain.is_some()
+    }
+}
+
 /// Bytes: a number, or one with K, M, G or T (thousands) or Ki, Mi, Gi or Ti (1024s) behind it.
 fn size(text: &str) -> Result<NonZeroU64, String> {
     let wrong = || format!("expected a size such as `4G` or `700Mi`, found `{text}`");

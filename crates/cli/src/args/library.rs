@@ -3,7 +3,7 @@
 use clap::Args;
 use store::{digest::Sha256Hex, name::Name};
 
-use super::Json;
+use super::{Checking, Json};
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
@@ -51,6 +51,8 @@ pub(crate) struct Verify {
     pub(crate) sha256: Option<Sha256Hex>,
     #[command(flatten)]
     pub(crate) json: Json,
+    #[command(flatten, next_help_heading = "Signature")]
+    pub(crate) checking: Checking,
 }
 
 #[derive(Debug, Args)]

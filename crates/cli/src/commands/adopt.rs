@@ -3,10 +3,14 @@
 use serde_json::{Value, json};
 use store::{
     adopt::{Candidate, Passed, Places, Survey, survey},
+    catalogue,
     library::{Entry, Library},
+    name::{LOCAL, Name, RepoId},
+    policy::{At, Provenance, Subject},
 };
 
 use crate::{
+    admission,
     args::Adopt,
     failure::{self, Failure},
     library::{self, Hashing, now},
@@ -90,6 +94,7 @@ fn named<'a>(candidates: &'a [Candidate], text: &str) -> Result<&'a Candidate, F
 }
 
 fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
+    admission::before(&subject(&candidate.name), At::Import)?;
     let hashing = Hashing::new(candidate.size(), &candidate.name.to_string());
     let entry = candidate.adopt(library, &now(), &hashing.watch())?;
     drop(hashing);
@@ -103,6 +108,16 @@ fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
         tell(format_args!("warning: its architecture `{architecture}` is not supported"));
     }
     Ok(entry)
+}
+
+/// What is known of a model before its files are looked at: what its name says.
+fn subject(name: &Name) -> Subject {
+    let repository = format!("{}/{}", name.publisher(), name.model()).parse::<RepoId>();
+    let repository = repository.ok().filter(|_| name.publisher() != LOCAL);
+    let Some(repository) = repository else { return Subject::unknown(name.to_string()) };
+    let facts = catalogue::by_repository(&repository).map(|it| it.facts()).unwrap_or_default();
+    let subject = Subject::of_repository(name.to_string(), &repository, &facts);
+    Subject { provenance: Provenance::Recorded, ..subject }
 }
 
 fn list(

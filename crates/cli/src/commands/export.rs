@@ -22,14 +22,14 @@ use store::{
 };
 
 use super::sign::{self, Named};
-use crate::{args::Export, failure::Failure, numbers::size, settings::Site, terminal::tell};
+use crate::{args::Export, failure::Failure, library, numbers::size, terminal::tell};
 
 /// Writes the bundle.
 pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     let Export { models, output, split, with_binary, name, bom, yes, json, signature } = args;
     refuse(&models, &output, name.as_ref(), bom)?;
     let signer = sign::signer(&signature)?;
-    let library = sign::library(&Site::find()?);
+    let library = library::library()?;
     let packed = models.iter().map(|it| pack(it, name.clone(), &library));
     let mut packed = packed.collect::<anyhow::Result<Vec<_>>>()?;
     let notes = notes(&packed);

@@ -3,25 +3,25 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::json;
 use store::{
     bundle::{self, Bundle, Carried, Existing, How, Imported, Program},
     library::Library,
+    policy::{At, Subject},
+    signing::Trust,
 };
 
-use super::{
-    export::bar,
-    sign::{library, trust},
-};
-use crate::{args::Import, numbers::size, settings::Site, terminal::tell};
+use super::{export::bar, sign::trust};
+use crate::{admission, args::Import, library, numbers::size, settings::Site, terminal::tell};
 
 /// Takes them in.
 pub(crate) fn run(args: Import) -> anyhow::Result<()> {
     let Import { files, yes, json, trusted } = args;
     let trust = trust(&trusted)?;
-    let library = library(&Site::find()?);
-    let arrived = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    // Reads the user's own catalogue, too.
+    Site::find()?;
+    let library = library::library()?;
+    let arrived = library::now();
     let existing = if yes { Existing::Replace } else { Existing::Keep };
     let how = How { arrived: &arrived, trust: trust.as_ref(), existing };
     let mut told = Vec::new();
@@ -65,6 +65,13 @@ fn one(
     library: &Library,
     how: &How<'_>,
 ) -> anyhow::Result<Imported> {
+    let subject = Subject::of_manifest(&bundle.manifest(model, how.arrived));
+    // A bundle without this key's signature is refused below, whatever the policy says.
+    let subject = match how.trust {
+        Some(Trust::Key(key)) => subject.signed_by(key.hint()),
+        _ => subject,
+    };
+    admission::before(&subject, At::Import)?;
     let bar = bar(model.size(), "importing");
     let imported = bundle.import(model, library, how, &mut |n| bar.inc(n));
     bar.finish_and_clear();

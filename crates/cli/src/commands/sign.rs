@@ -13,9 +13,8 @@ use serde_json::json;
 use store::{
     bundle,
     digest::Sha256Hex,
-    disk::Disk,
-    library::{Entry, Library, StoredFile},
-    name::Name,
+    library::{Entry, Library, Resolved, StoredFile},
+    reference::Reference,
     signing::{self, Chain, PrivateKey, PublicKey, Signed, Signer, Trust},
 };
 
@@ -23,8 +22,7 @@ use super::export::bar;
 use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
-    model,
-    settings::Site,
+    library, model,
 };
 
 /// A model that is carried or signed.
@@ -41,7 +39,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
     let signer = signer(&signature)?.ok_or_else(|| {
         Failure::usage("no key is named to sign with").hint("`--key KEY.pem` names it")
     })?;
-    let named = find(&model, &library(&Site::find()?))?;
+    let named = find(&model, &library::library()?)?;
     let output = output.unwrap_or_else(|| match &named {
         Named::Path(path) => usual_place(path),
         Named::Entry(_) => signing::FILE.into(),
@@ -88,13 +86,12 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If it is not, or a file, key or signature cannot be read.
-#[expect(dead_code, reason = "`verify` calls it")]
 pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Result<Signed> {
     let trust = trust(&checking.trusted)?.ok_or_else(|| {
         Failure::usage("nobody is named whose signature is to be believed")
             .hint("`--key KEY.pub` or `--certificate-chain CA.pem` names them")
     })?;
-    let named = find(word, &library(&Site::find()?))?;
+    let named = find(word, &library::library()?)?;
     let (folder, usual) = match &named {
         Named::Path(path) if path.is_dir() => (path.clone(), usual_place(path)),
         Named::Path(path) => (path.with_file_name(""), usual_place(path)),
@@ -107,11 +104,6 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
     signing::open(&signature, &trust).with_context(refused)?;
     let files = files(&named, place)?;
     signing::verify(&signature, &trust, &folder, &files).with_context(refused)
-}
-
-/// The folder of models.
-pub(super) fn library(site: &Site) -> Library {
-    Library::at(site.home.models(), Disk::default())
 }
 
 /// The file, folder or model of the library that this names.
@@ -128,12 +120,13 @@ pub(super) fn find(word: &str, library: &Library) -> anyhow::Result<Named> {
     if path.exists() {
         return Ok(Named::Path(path.to_owned()));
     }
-    let name: Option<Name> = word.parse().ok();
-    let entry = name.map(|it| library.find(&it)).transpose()?.flatten();
-    entry.map(|it| Named::Entry(Box::new(it))).ok_or_else(|| {
-        let failure = Failure::new(format!("there is neither a file nor a model `{word}`"));
-        failure.hint("`ingle list` names the models of the library").into()
-    })
+    if let Ok(reference) = word.parse::<Reference>()
+        && !matches!(library.resolve(&reference)?, Resolved::Absent)
+    {
+        return Ok(Named::Entry(Box::new(library::entry(library, word)?)));
+    }
+    let failure = Failure::new(format!("there is neither a file nor a model `{word}`"));
+    Err(failure.hint("`ingle list` names the models of the library").into())
 }
 
 /// Who signs, if anybody.

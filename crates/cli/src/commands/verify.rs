@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use store::{
     digest::Sha256Hex,
     library::{Entry, Error, Fault, Found, Library, digest_of},
+    signing::Signed,
 };
 
+use super::sign;
 use crate::{
     args::Verify,
     failure::Failure,
@@ -18,6 +20,9 @@ use crate::{
 
 /// Verifies and prints; fails if a byte differs.
 pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
+    if args.checking.is_asked() {
+        return signed(&args);
+    }
     if let [path] = args.models.as_slice()
         && Path::new(path).is_file()
     {
@@ -53,6 +58,27 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         n => {
             let failure = Failure::new(format!("{n} of {all} models differ from their manifests"));
             Err(failure.hint("remove what differs with `ingle rm`, and get it again").into())
+        }
+    }
+}
+
+/// Holds one model against a signature: all its files, and no others, are as they were signed.
+fn signed(args: &Verify) -> anyhow::Result<()> {
+    let ([word], None) = (args.models.as_slice(), args.sha256) else {
+        let failure = Failure::usage("a signature is of one model, expected its name or path");
+        return Err(failure.hint("`ingle verify MODEL --key KEY.pub`").into());
+    };
+    let Signed { statement, signer } = sign::verify_signature(word, &args.checking)?;
+    let files = statement.n_files();
+    match args.json.on {
+        true => super::print_json(&json!({
+            "name": word, "ok": true, "files": files, "signer": signer,
+        })),
+        false => {
+            let s = if files == 1 { "" } else { "s" };
+            super::print(&harmless(&format!(
+                "ok      {word}: {files} file{s}, signed by {signer}\n"
+            )))
         }
     }
 }

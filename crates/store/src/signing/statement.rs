@@ -115,6 +115,11 @@ fn root(resources: &[Resource]) -> Sha256Hex {
 }
 
 impl Statement {
+    /// How many files are signed.
+    pub fn n_files(&self) -> usize {
+        self.files.len()
+    }
+
     /// From JSON.
     ///
     /// # Errors
