@@ -81,10 +81,16 @@ pub(super) fn q5_k(block: &[u8; 176], j: usize) -> __m256i {
 #[target_feature(enable = "avx2")]
 pub(super) fn q6_k(block: &[u8; 210], j: usize) -> __m256i {
     // Half a block is 128 weights: its first 64 in the low nibbles, the others in the high.
-    let (half, j) = (j / 4, j % 4);
-    let low = field(load_32(block, 64 * half + j % 2 * 32), j / 2 * 4, 0xf);
-    let high = field(load_32(block, 128 + 32 * half), 2 * j, 3);
-    _mm256_or_si256(low, _mm256_slli_epi16::<4>(high))
+    let half = j / 4;
+    let (low, high) = (load_32(block, 64 * half + j % 2 * 32), load_32(block, 128 + 32 * half));
+    let (low, high) = match j % 4 {
+        0 => (low, _mm256_slli_epi16::<4>(high)),
+        1 => (low, _mm256_slli_epi16::<2>(high)),
+        2 => (_mm256_srli_epi16::<4>(low), high),
+        _ => (_mm256_srli_epi16::<4>(low), _mm256_srli_epi16::<2>(high)),
+    };
+    let low = _mm256_and_si256(low, _mm256_set1_epi8(0xf));
+    _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)))
 }
 
 /// The levels.
