@@ -240,15 +240,31 @@ macro_rules! decoded_by_avx2 {
 /// The kernels over a format of `avx2::formats` or `avx512::formats`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! packed {
-    ($format:path) => {
+    ($format:path, |$rows:ident, $next:ident, $x:ident| $($once:tt)+) => {
         Kernel::Blocks(Products::BySixteen(Sixteen {
-            once: checked!(|rows, next, x| $format().once(rows, next, x)),
+            once: checked!(|$rows, $next, $x| $format().$($once)+),
             lines: checked!(|cols| $format().lines(cols)),
             unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
             by_one: checked!(|panel, x| $format().multiply(panel, x)),
             by_four: checked!(|panel, x| $format().multiply(panel, x)),
             by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
         }))
+    };
+}
+
+/// A format of `avx2::formats`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_avx2 {
+    ($format:ident) => {
+        packed!(avx2::formats::$format, |rows, _next, x| once(rows, x))
+    };
+}
+
+/// A format of `avx512::formats`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_avx512 {
+    ($format:ident) => {
+        packed!(avx512::formats::$format, |rows, next, x| once(rows, next, x))
     };
 }
 
@@ -282,19 +298,19 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
         (Format::Q4_K, Exact) => decoded_by_avx2!(avx2::exact::q4_k()),
         (Format::Q6_K, Exact) => decoded_by_avx2!(avx2::exact::q6_k()),
-        (Format::Q4_0, Fast) => packed!(avx2::formats::q4_0),
-        (Format::Q4_1, Fast) => packed!(avx2::formats::q4_1),
-        (Format::Q5_0, Fast) => packed!(avx2::formats::q5_0),
-        (Format::Q5_1, Fast) => packed!(avx2::formats::q5_1),
-        (Format::Q8_0, Fast) => packed!(avx2::formats::q8_0),
-        (Format::Q2_K, Fast) => packed!(avx2::formats::q2_k),
-        (Format::Q3_K, Fast) => packed!(avx2::formats::q3_k),
-        (Format::Q4_K, Fast) => packed!(avx2::formats::q4_k),
-        (Format::Q5_K, Fast) => packed!(avx2::formats::q5_k),
-        (Format::Q6_K, Fast) => packed!(avx2::formats::q6_k),
-        (Format::IQ4_NL, Fast) => packed!(avx2::formats::iq4_nl),
-        (Format::IQ4_XS, Fast) => packed!(avx2::formats::iq4_xs),
-        (Format::MXFP4, Fast) => packed!(avx2::formats::mxfp4),
+        (Format::Q4_0, Fast) => by_avx2!(q4_0),
+        (Format::Q4_1, Fast) => by_avx2!(q4_1),
+        (Format::Q5_0, Fast) => by_avx2!(q5_0),
+        (Format::Q5_1, Fast) => by_avx2!(q5_1),
+        (Format::Q8_0, Fast) => by_avx2!(q8_0),
+        (Format::Q2_K, Fast) => by_avx2!(q2_k),
+        (Format::Q3_K, Fast) => by_avx2!(q3_k),
+        (Format::Q4_K, Fast) => by_avx2!(q4_k),
+        (Format::Q5_K, Fast) => by_avx2!(q5_k),
+        (Format::Q6_K, Fast) => by_avx2!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx2!(mxfp4),
     }
 }
 
@@ -303,19 +319,19 @@ fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (_, Exact) => avx2_kernel(format, precision),
-        (Format::Q4_0, Fast) => packed!(avx512::formats::q4_0),
-        (Format::Q4_1, Fast) => packed!(avx512::formats::q4_1),
-        (Format::Q5_0, Fast) => packed!(avx512::formats::q5_0),
-        (Format::Q5_1, Fast) => packed!(avx512::formats::q5_1),
-        (Format::Q8_0, Fast) => packed!(avx512::formats::q8_0),
-        (Format::Q2_K, Fast) => packed!(avx512::formats::q2_k),
-        (Format::Q3_K, Fast) => packed!(avx512::formats::q3_k),
-        (Format::Q4_K, Fast) => packed!(avx512::formats::q4_k),
-        (Format::Q5_K, Fast) => packed!(avx512::formats::q5_k),
-        (Format::Q6_K, Fast) => packed!(avx512::formats::q6_k),
-        (Format::IQ4_NL, Fast) => packed!(avx512::formats::iq4_nl),
-        (Format::IQ4_XS, Fast) => packed!(avx512::formats::iq4_xs),
-        (Format::MXFP4, Fast) => packed!(avx512::formats::mxfp4),
+        (Format::Q4_0, Fast) => by_avx512!(q4_0),
+        (Format::Q4_1, Fast) => by_avx512!(q4_1),
+        (Format::Q5_0, Fast) => by_avx512!(q5_0),
+        (Format::Q5_1, Fast) => by_avx512!(q5_1),
+        (Format::Q8_0, Fast) => by_avx512!(q8_0),
+        (Format::Q2_K, Fast) => by_avx512!(q2_k),
+        (Format::Q3_K, Fast) => by_avx512!(q3_k),
+        (Format::Q4_K, Fast) => by_avx512!(q4_k),
+        (Format::Q5_K, Fast) => by_avx512!(q5_k),
+        (Format::Q6_K, Fast) => by_avx512!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx512!(mxfp4),
         (
             Format::F32
             | Format::F16

@@ -64,8 +64,8 @@ pub(super) fn blocks<const BYTES: usize>(rows: [&[u8]; ROWS], n: usize) -> [&[[u
 /// Block `b` of each row, or whatever rows are divided into.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(super) fn nth<'a, B>(rows: &[&'a [B]; ROWS], b: usize) -> [&'a B; ROWS] {
-    let mut blocks = [&rows[0][b]; ROWS];
+pub(super) fn nth<'a, B, const N: usize>(rows: &[&'a [B]; N], b: usize) -> [&'a B; N] {
+    let mut blocks = [&rows[0][b]; N];
     for (block, row) in blocks.iter_mut().zip(rows) {
         *block = &row[b];
     }

@@ -18,59 +18,53 @@ impl<
     S: Scaled<BYTES, RUNS>,
 > Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
 {
-    /// `sum(rows[r][i] * x[i])`. Meanwhile the rows to be multiplied next are asked for.
+    /// `sum(rows[r][i] * x[i])`, eight rows after the other. On a Zen 3, of sixteen at once and of rows
+    /// that were asked for beforehand less arrived in time.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(in crate::cpu) fn once(
-        &self,
-        rows: [&[u8]; ROWS],
-        next: [&[u8]; ROWS],
-        x: &[Q8Block],
-    ) -> [f32; ROWS] {
+    pub(in crate::cpu) fn once(&self, rows: [&[u8]; ROWS], x: &[Q8Block]) -> [f32; ROWS] {
         let of_block = RUNS / Self::RUNS_OF_32;
         assert!(x.len().is_multiple_of(of_block), "whole blocks");
         let rows = blocks(rows, x.len() / of_block);
-        let (mut fours, mut rest) = ([&[][..]; ROWS], [&[][..]; ROWS]);
-        for (r, row) in rows.into_iter().enumerate() {
-            (fours[r], rest[r]) = row.as_chunks::<4>();
-        }
-        let (x_of_fours, x_of_rest) = x.split_at(4 * of_block * fours[0].len());
         let mut sums = [_mm256_setzero_ps(); 2];
-        for (b, x) in x_of_fours.chunks_exact(4 * of_block).enumerate() {
-            self.add_blocks(nth(&fours, b), x, &mut sums);
-            for row in next {
-                prefetch(row, 4 * b * BYTES, 4 * BYTES);
-            }
-        }
-        for (b, x) in x_of_rest.chunks_exact(of_block).enumerate() {
-            let mut one = [&[[0; BYTES]]; ROWS];
-            for (one, row) in one.iter_mut().zip(rest) {
-                *one = &row.as_chunks().0[b];
-            }
-            self.add_blocks(one, x, &mut sums);
+        for (sum, rows) in sums.iter_mut().zip(rows.as_chunks().0) {
+            *sum = self.once_eight(*rows, x);
         }
         let [sums] = stored([sums]);
         sums
     }
 
-    /// Adds the products of some blocks of sixteen rows.
+    /// Four blocks at a time, so that it is seldom checked whether there are any. Blocks whose scales
+    /// take long are asked for before: of `Q6_K` from memory, 8.1 GB/s instead of 4.7 on that Zen 3.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn add_blocks<const N: usize>(
-        &self,
-        rows: [&[[u8; BYTES]; N]; ROWS],
-        x: &[Q8Block],
-        sums: &mut [__m256; 2],
-    ) {
-        for (b, x) in x.chunks_exact(RUNS / Self::RUNS_OF_32).enumerate() {
-            for (half, sum) in sums.iter_mut().enumerate() {
-                let mut blocks = [&rows[0][b]; EIGHT];
-                for (r, block) in blocks.iter_mut().enumerate() {
-                    *block = &rows[EIGHT * half + r][b];
+    fn once_eight(&self, rows: [&[[u8; BYTES]]; EIGHT], x: &[Q8Block]) -> __m256 {
+        let (mut fours, mut rest) = ([&[][..]; EIGHT], [&[][..]; EIGHT]);
+        for (r, row) in rows.into_iter().enumerate() {
+            (fours[r], rest[r]) = row.as_chunks::<4>();
+        }
+        let of_block = RUNS / Self::RUNS_OF_32;
+        let (x_of_fours, x_of_rest) = x.split_at(4 * of_block * fours[0].len());
+        let mut sums = _mm256_setzero_ps();
+        for (b, x) in x_of_fours.chunks_exact(4 * of_block).enumerate() {
+            let four = nth(&fours, b);
+            for (k, x) in x.chunks_exact(of_block).enumerate() {
+                let mut blocks = [&four[0][k]; EIGHT];
+                for (block, four) in blocks.iter_mut().zip(four) {
+                    *block = &four[k];
                 }
-                *sum = self.add_block(blocks, x, *sum);
+                if RUN == 16 {
+                    for row in rows {
+                        prefetch(row.as_flattened(), (4 * b + k + 2) * BYTES, BYTES);
+                    }
+                }
+                sums = self.add_block(blocks, x, sums);
             }
         }
+        for (b, x) in x_of_rest.chunks_exact(of_block).enumerate() {
+            sums = self.add_block(nth(&rest, b), x, sums);
+        }
+        sums
     }
 
     /// Adds the products of a block of eight rows.
