@@ -2,8 +2,6 @@
 //!
 //! `product` multiplies matrices with them.
 
-use super::quantise::Q8Block;
-
 /// Weight rows at once.
 pub(super) const ROWS: usize = 16;
 
@@ -24,7 +22,7 @@ pub(super) type Once<X> = fn(rows: [&[u8]; ROWS], next: [&[u8]; ROWS], x: &[X]) 
 
 /// The dot products of sixteen weight rows. A sum depends on its own two rows alone: each of these
 /// gives bit for bit the same.
-pub(super) struct Sixteen<X: 'static = Q8Block> {
+pub(super) struct Sixteen<X: 'static> {
     /// With one row of activations, straight from the file. `next` are the rows that come after,
     /// to be asked for in time.
     pub(super) once: Once<X>,
