@@ -18,8 +18,7 @@ impl<
     S: Scaled<BYTES, RUNS>,
 > Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
 {
-    /// `sum(rows[r][i] * x[i])`, eight rows after the other. On a Zen 3, of sixteen at once and of rows
-    /// that were asked for beforehand less arrived in time.
+    /// `sum(rows[r][i] * x[i])`, eight rows after the other: registers hold the sums of no more.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(in crate::cpu) fn once(&self, rows: [&[u8]; ROWS], x: &[Q8Block]) -> [f32; ROWS] {
