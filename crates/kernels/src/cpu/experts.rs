@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use super::{
-    dispatch::{Kernel, Products},
+    dispatch::{Dots, Kernel},
     held::Held,
-    product::Product,
-    room::{Room, grow},
+    room::grow,
     route::{self, OfExperts},
     run::{Rows, Run, each_row, lift},
     share::{Part, Turn},
+    wide::Product,
 };
 use crate::{Act, Error, Linear, Router, Routing, Rows as Height, Tensor, Weigh, Weight};
 
@@ -77,24 +77,63 @@ impl Run<'_> {
             r,
             spread: x.rows == Height::Step,
         };
-        let room = &mut *self.room(turn);
+        let (mut room, cols) = (self.room(turn), y.cols.clone());
+        let room = &mut *room;
         room.order.sort(y.rows.clone(), r.n, |i| experts.expert(i));
-        match self.isa.kernel(l.w.format, self.precision, l.w.cols) {
-            Kernel::Floats(by) => experts.products(&by, self.rows(turn, x), y, room, put),
-            Kernel::Blocks(by) => experts.products(&by, self.blocks(turn, x), y, room, put),
+        let kernel = self.isa.kernel(l.w.format, self.precision);
+        if let Some(sixteen) = kernel.sixteen(x.cols) {
+            let x = self.blocks(turn, x);
+            for expert in 0..r.n {
+                let product = Product {
+                    sixteen,
+                    cols: cols.clone(),
+                    weight: |c| experts.row(expert, c),
+                    x: |i| x.at(experts.source(i)),
+                    panels: &mut room.panels,
+                };
+                product.each(room.order.of(expert), |i, at, sums| {
+                    let (factor, y) = (experts.factor(i), &mut y.row(i)[at.start - cols.start..]);
+                    for ((y, c), sum) in y.iter_mut().zip(at).zip(sums) {
+                        put(y, factor * sum + experts.bias(expert, c));
+                    }
+                });
+            }
+            return;
+        }
+        match kernel {
+            Kernel::Floats(dots) => {
+                experts.products(dots, &room.order, self.rows(turn, x), y, put);
+            }
+            Kernel::Blocks(dots, _) => {
+                experts.products(dots, &room.order, self.blocks(turn, x), y, put);
+            }
         }
     }
 
     pub(super) fn head_linear(&self, turn: &Turn<'_>, x: Tensor, w: Weight) {
-        let (kernel, heads) = (
-            self.isa.kernel(w.format, self.precision, w.cols),
-            Heads { w, held: &self.weights[w.id] },
-        );
+        let kernel = self.isa.kernel(w.format, self.precision);
         while let Some(mut tile) = turn.claim() {
-            let (y, room) = (&mut tile.numbers(), &mut *self.room(turn));
+            let (y, held) = (&mut tile.numbers(), &self.weights[w.id]);
+            if let Some(sixteen) = kernel.sixteen(w.cols) {
+                let (x, all) = (self.blocks(turn, x), y.cols.clone());
+                let mut room = self.room(turn);
+                for h in all.start / w.rows..all.end.div_ceil(w.rows) {
+                    let product = Product {
+                        sixteen,
+                        cols: all.start.max(h * w.rows)..all.end.min((h + 1) * w.rows),
+                        weight: |c| held.row(c),
+                        x: |i| x.part(i, h, w.n),
+                        panels: &mut room.panels,
+                    };
+                    product.each(y.rows.clone(), |i, at, sums| {
+                        y.row(i)[at.start - all.start..][..sums.len()].copy_from_slice(sums);
+                    });
+                }
+                continue;
+            }
             match kernel {
-                Kernel::Floats(by) => heads.products(&by, self.rows(turn, x), y, room),
-                Kernel::Blocks(by) => heads.products(&by, self.blocks(turn, x), y, room),
+                Kernel::Floats(dots) => head_products(dots, self.rows(turn, x), (w, held), y),
+                Kernel::Blocks(dots, _) => head_products(dots, self.blocks(turn, x), (w, held), y),
             }
         }
     }
@@ -159,27 +198,36 @@ struct Experts<'a> {
 impl Experts<'_> {
     fn products<X>(
         &self,
-        by: &Products<X>,
+        dots: Dots<X>,
+        order: &Order,
         x: Rows<'_, X>,
         y: &mut Part<'_, f32>,
-        room: &mut Room,
         put: impl Fn(&mut f32, f32),
     ) {
         let cols = y.cols.clone();
         for expert in 0..self.r.n {
-            let product = Product {
-                cols: cols.clone(),
-                len: self.l.w.cols,
-                weight: |c| self.row(expert, c),
-                x: |i| x.at(self.source(i)),
-                panels: &mut room.panels,
-            };
-            product.each(by, room.order.of(expert), |i, at, sums| {
-                let (factor, y) = (self.factor(i), &mut y.row(i)[at.start - cols.start..]);
-                for ((y, c), sum) in y.iter_mut().zip(at).zip(sums) {
-                    put(y, factor * sum + self.bias(expert, c));
+            let mut rows = order.of(expert);
+            while let Some(first) = rows.next() {
+                let next = [(); 3].map(|()| rows.next());
+                let Some(four) = four(first, next) else {
+                    for i in [Some(first)].into_iter().chain(next).flatten() {
+                        let (x, factor) = (x.at(self.source(i)), self.factor(i));
+                        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
+                            let sum = (dots.one)(self.row(expert, c), x);
+                            put(y, factor * sum + self.bias(expert, c));
+                        }
+                    }
+                    continue;
+                };
+                let (x, factors) =
+                    (four.map(|i| x.at(self.source(i))), four.map(|i| self.factor(i)));
+                for (j, c) in cols.clone().enumerate() {
+                    let (sums, bias) = ((dots.four)(self.row(expert, c), x), self.bias(expert, c));
+                    for (i, (sum, factor)) in four.into_iter().zip(sums.into_iter().zip(factors)) {
+                        put(&mut y.row(i)[j], factor * sum + bias);
+                    }
                 }
-            });
+            }
         }
     }
 
@@ -211,32 +259,32 @@ impl Experts<'_> {
     }
 }
 
-/// The matrices of heads, each for its part of a row.
-struct Heads<'a> {
-    w: Weight,
-    held: &'a Held,
+fn four(first: usize, next: [Option<usize>; 3]) -> Option<[usize; 4]> {
+    let [Some(second), Some(third), Some(fourth)] = next else { return None };
+    Some([first, second, third, fourth])
 }
 
-impl Heads<'_> {
-    fn products<X>(
-        &self,
-        by: &Products<X>,
-        x: Rows<'_, X>,
-        y: &mut Part<'_, f32>,
-        room: &mut Room,
-    ) {
-        let (Weight { n, rows, cols: len, .. }, all) = (self.w, y.cols.clone());
-        for h in all.start / rows..all.end.div_ceil(rows) {
-            let product = Product {
-                cols: all.start.max(h * rows)..all.end.min((h + 1) * rows),
-                len,
-                weight: |c| self.held.row(c),
-                x: |i| x.part(i, h, n),
-                panels: &mut room.panels,
-            };
-            product.each(by, y.rows.clone(), |i, at, sums| {
-                y.row(i)[at.start - all.start..][..sums.len()].copy_from_slice(sums);
-            });
+/// A column of the part belongs to a head, and takes its part of a row of `x`.
+fn head_products<X>(
+    dots: Dots<X>,
+    x: Rows<'_, X>,
+    (w, held): (Weight, &Held),
+    y: &mut Part<'_, f32>,
+) {
+    let (rows, cols) = (y.rows.clone(), y.cols.clone());
+    let part = |i, c| x.part(i, c / w.rows, w.n);
+    let fours = rows.start + rows.len() / 4 * 4;
+    for i in (rows.start..fours).step_by(4) {
+        for (j, c) in cols.clone().enumerate() {
+            let sums = (dots.four)(held.row(c), [0, 1, 2, 3].map(|n| part(i + n, c)));
+            for (n, sum) in sums.into_iter().enumerate() {
+                y.row(i + n)[j] = sum;
+            }
+        }
+    }
+    for i in fours..rows.end {
+        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
+            *y = (dots.one)(held.row(c), part(i, c));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::cpu::{
     avx2::{load_16, load_32, unpack::nibbles},
-    tables::{self, raised},
+    tables,
 };
 
 /// Two blocks: `d` at 0 and 18, nibbles at 2 and 20. A weight is `d * (q - 8)`.
@@ -263,7 +263,16 @@ pub(in crate::cpu) fn mxfp4() -> Packed<34, 32, 2, SIGNED, impl Integers<34>, im
 }
 
 /// The levels of `IQ4_NL`, and 128 more.
-const LEVELS: [u8; 16] = raised(tables::LEVELS, 128);
+const LEVELS: [u8; 16] = raised(tables::LEVELS);
 
 /// Twice the numbers of `MXFP4`, and 128 more.
-const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 128);
+const DOUBLED: [u8; 16] = raised(tables::DOUBLED);
+
+const fn raised(table: [i8; 16]) -> [u8; 16] {
+    let (mut raised, mut i) = ([0; 16], 0);
+    while i < 16 {
+        raised[i] = table[i].cast_unsigned() ^ 128;
+        i += 1;
+    }
+    raised
+}
