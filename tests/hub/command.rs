@@ -176,10 +176,11 @@ fn json_is_for_programs() {
     let json = told.split("-- stdout\n").nth(1).unwrap().split("-- stderr\n").next().unwrap();
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["name"], "org/model:Q4_K_M");
-    assert_eq!(json["manifest"]["origin"]["commit"], COMMIT);
-    assert_eq!(json["manifest"]["facts"]["licence"], "Apache-2.0");
+    assert_eq!(json["origin"]["commit"], COMMIT);
+    assert_eq!(json["facts"]["licence"], "Apache-2.0");
+    assert!(json["verified"].is_string(), "{json}");
     assert_eq!(json["memory"]["runs"], true);
-    let open = json["open"].as_str().unwrap();
+    let open = json["path"].as_str().unwrap();
     assert!(open.ends_with("models/org/model/Q4_K_M/m-Q4_K_M.gguf"), "{open}");
 }
 
