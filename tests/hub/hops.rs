@@ -28,7 +28,7 @@ fn passes(path: &str, times: usize, trouble: Trouble) {
 fn fails(path: &str, trouble: Trouble) -> String {
     let scene = Scene::new();
     scene.fake.trouble(path, usize::MAX, trouble);
-    let error = scene.pull(None).unwrap_err();
+    let error = scene.pull(None).expect_err("it cannot be fetched");
     scene.assert_nothing_visible();
     told(&error).replace(&scene.fake.hub[7..], "HUB").replace(&scene.fake.store[7..], "STORE")
 }
@@ -134,8 +134,8 @@ fn a_proxy_that_is_not_there_is_named() {
 
 /// A proxy that connects whoever asks, and says to whom.
 fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it has one"));
     let (tell, asked) = std::sync::mpsc::channel();
     thread::spawn(move || {
         for near in listener.incoming().flatten() {

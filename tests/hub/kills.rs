@@ -18,7 +18,8 @@ fn check(nth: usize, disk: fn(usize) -> Disk) -> bool {
     let first = scene.pull_into(&library, None);
     drop(library);
     let done = disk.changes() <= nth;
-    match (&first, scene.library().find(&"org/model:Q4_K_M".parse().unwrap()).unwrap()) {
+    let name = "org/model:Q4_K_M".parse().expect("a name");
+    match (&first, scene.library().find(&name).expect("a sound library")) {
         (Ok(entry), _) => scene.assert_whole(entry, &model()),
         // It was there, and only then something went wrong.
         (Err(_), Some(entry)) => scene.assert_whole(&entry, &model()),

@@ -22,7 +22,10 @@ fn check(path: &str, trouble: Trouble) {
     mirror.trouble(path, usize::MAX, trouble.clone());
     let entry = scene.pull(None).unwrap_or_else(|it| panic!("{trouble:?}: {}", told(&it)));
     scene.assert_whole(&entry, &model());
-    assert!(!scene.watch.notes.lock().unwrap().is_empty(), "{trouble:?}: nothing was said");
+    assert!(
+        !scene.watch.notes.lock().expect("no panic").is_empty(),
+        "{trouble:?}: nothing was said"
+    );
 }
 
 #[test]

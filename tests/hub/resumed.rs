@@ -18,7 +18,7 @@ fn check(connections: usize, bytes: u64) {
     scene.assert_nothing_visible();
     let first = scene.watch.come();
     scene.watch = Watcher::new();
-    let entry = scene.pull(None).unwrap();
+    let entry = scene.pull(None).expect("it is fetched");
     scene.assert_whole(&entry, &model());
     let (had, second) = (scene.watch.had.load(Relaxed), scene.watch.come());
     assert_eq!(had + second, entry.manifest.size(), "{bytes}");

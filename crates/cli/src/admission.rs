@@ -78,7 +78,10 @@ pub(crate) fn at_load(
     if has_files && (asks || (gate.log.is_some() && subject.weights.is_empty())) {
         subject = subject.with_weights(digests(file)?);
     }
-    let permitted = gate.policy.as_ref().map(|it| it.permit(&subject, At::Load)).transpose();
+    let permitted = match &gate.policy {
+        Some(policy) => policy.permit(&subject, At::Load).map(Some),
+        None => Ok(None),
+    };
     let noted = gate.log.as_ref().map(|log| {
         let entry = entry(&subject, gate.policy.as_ref(), &permitted);
         Noted { log: log.clone(), entry }
