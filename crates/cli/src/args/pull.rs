@@ -40,7 +40,7 @@ pub(crate) struct Pull {
 /// How the hub is reached.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Hub {
-    /// Ask this hub [default: HF_ENDPOINT, else https://huggingface.co]; several are asked in this
+    /// Ask this hub [default: HF_ENDPOINT, else huggingface.co]; several are asked in this
     /// order
     #[arg(long, value_name = "URL")]
     pub(crate) mirror: Vec<String>,
