@@ -14,9 +14,10 @@ fn nothing_to_do_is_explained() {
         expect![[r#"
             exit 0
             -- stderr
-            Ingle runs language models on this machine; it needs a model file, such as a .gguf.
-              ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
-              ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else
+            Ingle runs language models on this machine; it needs a model.
+              ingle pull llama3.2:3b      fetch one
+              ingle run MODEL             chat with it: a name, a .gguf or a folder of .safetensors
+              ingle show MODEL            say what it is; `ingle --help` lists everything else
             At a terminal, `ingle` alone chats with the demo model that is built in.
         "#]],
     );

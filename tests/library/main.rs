@@ -124,15 +124,15 @@ fn what_is_no_model_or_not_whole_is_told() {
         &place,
         &["list"],
         expect![[r#"
-        exit 0
-        -- stderr
-        warning: `[DIR]/ingle-home/models/a/b/c/manifest.json` cannot be read: it is not a manifest: missing field `version` at line 1 column 2
-        note: `org/half:Q8_0` is not complete, 2 B so far: `ingle pull org/half:Q8_0` goes on, `ingle rm org/half:Q8_0` gives it up
-        No model is in `[DIR]/ingle-home/models` yet.
-          ingle pull llama3.2:3b      fetch one
-          ingle adopt                 use what other programs have
-          ingle run MODEL.gguf        run a file where it lies
-    "#]],
+            exit 0
+            -- stderr
+            warning: `[DIR]/ingle-home/models/a/b/c/manifest.json` cannot be read: it is not a manifest: missing field `version` at line 1 column 2
+            note: `org/half:Q8_0` is not complete, 2 B so far: the command that began it goes on when it is said again, `ingle rm org/half:Q8_0` gives it up
+            No model is in `[DIR]/ingle-home/models` yet.
+              ingle pull llama3.2:3b      fetch one
+              ingle adopt                 use what other programs have
+              ingle run MODEL.gguf        run a file where it lies
+        "#]],
     );
     check(
         &place,

@@ -20,6 +20,12 @@ use crate::{
     terminal::{Interrupts, tell},
 };
 
+/// How a first model comes, in a list of things to type.
+pub(crate) const GET_ONE: &str = match cfg!(feature = "hub") {
+    true => "ingle pull llama3.2:3b      fetch one",
+    false => "ingle import FILE.ingle     take one in from a machine with a network",
+};
+
 /// The library of this user.
 ///
 /// # Errors
@@ -55,7 +61,10 @@ pub(crate) fn entry(library: &Library, name: &str) -> anyhow::Result<Entry> {
 /// Why a model that is not there is not found, and what is near.
 fn absent(library: &Library, name: &str) -> Failure {
     let failure = Failure::new(format!("`{name}` is not on this machine"));
-    let pull = format!("`ingle pull {name}` fetches it");
+    let pull = match cfg!(feature = "hub") {
+        true => format!("`ingle pull {name}` fetches it"),
+        false => "`ingle import FILE.ingle` takes it in from a machine with a network".to_owned(),
+    };
     // What cannot be read has been told, or is told by `list`.
     let entries = library.entries().unwrap_or_default().into_iter().filter_map(Found::model);
     let mut names: Vec<String> = entries.map(|it| it.name().to_string()).collect();

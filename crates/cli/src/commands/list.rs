@@ -5,7 +5,7 @@ use store::library::{Entry, Found};
 
 use crate::{
     args::List,
-    library::{self, came_from},
+    library::{self, GET_ONE, came_from},
     numbers::size,
     terminal::{harmless, tell},
 };
@@ -40,15 +40,15 @@ pub(crate) fn run(args: List) -> anyhow::Result<()> {
     }
     for (name, bytes) in &unfinished {
         tell(format_args!(
-            "note: `{name}` is not complete, {} so far: `ingle pull {name}` goes on, `ingle rm {name}` \
-             gives it up",
+            "note: `{name}` is not complete, {} so far: the command that began it goes on when it is \
+             said again, `ingle rm {name}` gives it up",
             size(*bytes)
         ));
     }
     if models.is_empty() {
         tell(format_args!(
             "No model is in `{}` yet.\n  \
-             ingle pull llama3.2:3b      fetch one\n  \
+             {GET_ONE}\n  \
              ingle adopt                 use what other programs have\n  \
              ingle run MODEL.gguf        run a file where it lies",
             library.root().display()

@@ -4,6 +4,7 @@
 use super::run;
 use crate::{
     args::{Model, Run},
+    library::GET_ONE,
     model,
     settings::Site,
     terminal::tell,
@@ -19,12 +20,13 @@ pub(crate) fn welcome() -> anyhow::Result<()> {
             run::run(Run { model, prompt, ..Run::default() })
         }
         _ => {
-            tell(
+            tell(format_args!(
                 "\
-Ingle runs language models on this machine; it needs a model file, such as a .gguf.
-  ingle run MODEL.gguf             chat with it (a folder of .safetensors works, too)
-  ingle show MODEL.gguf            say what it is; `ingle --help` lists everything else",
-            );
+Ingle runs language models on this machine; it needs a model.
+  {GET_ONE}
+  ingle run MODEL             chat with it: a name, a .gguf or a folder of .safetensors
+  ingle show MODEL            say what it is; `ingle --help` lists everything else",
+            ));
             if model::BUILT_IN.is_some() {
                 tell("At a terminal, `ingle` alone chats with the demo model that is built in.");
             }
