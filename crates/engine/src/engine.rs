@@ -27,6 +27,8 @@ pub struct Engine {
     tokenizer: Option<Tokenizer>,
     /// The logits of a step.
     logits: Vec<f32>,
+    /// The most tokens that a step guesses for a sequence.
+    lookup: usize,
     next_id: u64,
 }
 
@@ -93,9 +95,10 @@ impl Engine {
         Ok(Self {
             scheduler: Scheduler::new(blocks, limits),
             batch: Batch::default(),
-            logits: Vec::with_capacity(options.max_seqs * info.vocab),
+            logits: Vec::with_capacity(options.max_seqs * (options.lookup + 1) * info.vocab),
             mappings: file.mappings.clone(),
             next_id: 0,
+            lookup: options.lookup,
             tokenizer: None,
             runner,
             info,
@@ -143,11 +146,13 @@ impl Engine {
         let sampler = Sampler::new(&request.sampling, self.info.vocab)?;
         let id = SeqId(self.next_id);
         self.next_id += 1;
+        let request = Request { lookup: request.lookup.min(self.lookup), ..request };
         self.scheduler.enqueue(Sequence::new(id, request, sampler, pieces));
         Ok(id)
     }
 
-    /// Runs each sequence a little further: decoding ones by a token, prompts by a chunk.
+    /// Runs each sequence a little further: decoding ones by a token and by those that were guessed
+    /// rightly, prompts by a chunk.
     ///
     /// A sequence that cannot go on has an [`EventKind::Failed`](crate::EventKind::Failed) as its
     /// last. If nothing could be computed, since the device failed or the model file was lost, each
@@ -199,7 +204,8 @@ impl Engine {
         let (runner, vocab) = (&mut self.runner, self.info.vocab);
         let slots = self.scheduler.slots.iter().enumerate();
         let bad = slots.filter(|(_, slot)| {
-            let row = slot.output.map_or(&[][..], |i| &self.logits[i * vocab..][..vocab]);
+            let row = slot.outputs.clone().next();
+            let row = row.map_or(&[][..], |i| &self.logits[i * vocab..][..vocab]);
             row.iter().any(|it| !it.is_finite())
         });
         bad.map(|(i, _)| (i, runner.diagnose(&self.batch, i as u32))).collect()
@@ -208,13 +214,14 @@ impl Engine {
     fn advance(&mut self, mut faults: Vec<(usize, Error)>, events: &mut Vec<Event>) {
         let (vocab, pieces) = (self.info.vocab, Pieces(self.tokenizer.as_ref()));
         for i in 0..self.scheduler.slots.len() {
-            let slot: Slot = self.scheduler.slots[i];
+            let slot: Slot = self.scheduler.slots[i].clone();
             if let Some(at) = faults.iter().position(|(bad, _)| *bad == i) {
-                self.scheduler.fail(slot, faults.swap_remove(at).1, events);
+                self.scheduler.fail(&slot, faults.swap_remove(at).1, events);
                 continue;
             }
-            let logits = slot.output.map(|row| &mut self.logits[row * vocab..][..vocab]);
-            self.scheduler.advance(slot, logits, pieces, events);
+            let rows = slot.outputs.start * vocab..slot.outputs.end * vocab;
+            let logits = self.logits[rows].chunks_exact_mut(vocab);
+            self.scheduler.advance(&slot, logits, pieces, events);
         }
     }
 

@@ -6,6 +6,7 @@ mod cache;
 mod engine;
 mod error;
 mod layers;
+mod lookup;
 mod options;
 pub mod output;
 mod prompt;

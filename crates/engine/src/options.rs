@@ -33,12 +33,21 @@ pub struct Options {
     pub chunk: usize,
     /// How keys and values are stored. Absent: as the backend prefers.
     pub cache_format: Option<CacheFormat>,
+    /// The most that [`Request::lookup`](crate::Request::lookup) can have.
+    pub lookup: usize,
 }
 
 impl Default for Options {
     /// One sequence.
     fn default() -> Self {
-        Self { ctx_size: None, free_memory: None, max_seqs: 1, chunk: 512, cache_format: None }
+        Self {
+            ctx_size: None,
+            free_memory: None,
+            max_seqs: 1,
+            chunk: 512,
+            cache_format: None,
+            lookup: 0,
+        }
     }
 }
 
@@ -128,10 +137,11 @@ impl Options {
 
     /// The largest batch.
     fn max(&self, context: usize) -> Shape {
+        let decoding = self.max_seqs.saturating_mul(self.lookup.saturating_add(1));
         Shape {
-            rows: self.chunk.min(context).saturating_add(self.max_seqs),
+            rows: self.chunk.min(context).saturating_add(decoding),
             seqs: self.max_seqs,
-            outputs: self.max_seqs.max(OUTPUTS),
+            outputs: decoding.max(OUTPUTS),
             len: context,
         }
     }

@@ -24,6 +24,10 @@ pub struct Request {
     pub shown_ids: Vec<u32>,
     /// What happens when the context is full.
     pub when_full: WhenFull,
+    /// Tokens that one step may guess and compute ahead, from what was said before; no more than
+    /// [`Options::lookup`](crate::Options::lookup). No text depends on it, and models with
+    /// recurrent layers do without.
+    pub lookup: usize,
 }
 
 impl Request {
@@ -37,6 +41,7 @@ impl Request {
             stop_ids: vec![],
             shown_ids: vec![],
             when_full: WhenFull::Stop,
+            lookup: 0,
         }
     }
 }
@@ -126,4 +131,8 @@ pub struct Usage {
     pub prefilled: usize,
     /// Tokens that were chosen, the one that stopped it included.
     pub generated: usize,
+    /// Tokens that were computed ahead, see [`Request::lookup`].
+    pub guessed: usize,
+    /// How many of them were chosen then.
+    pub guessed_right: usize,
 }

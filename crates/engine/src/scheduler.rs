@@ -1,9 +1,11 @@
 //! Which sequences run in the next step, and with which rows.
 //!
 //! Decoding sequences come first, one row each, in every step; prompts fill up what the budget
-//! leaves, in the order in which they came. So a long prompt never halts an answer.
+//! leaves, in the order in which they came. So a long prompt never halts an answer. Guesses at the
+//! next tokens of a decoding sequence are rows after its own; what turns out wrong is overwritten
+//! in the cache by what comes in its place.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use kernels::Batch;
 
@@ -43,6 +45,12 @@ impl Limits {
     pub(crate) fn rope_set(&self, len: usize) -> u32 {
         u32::from(self.short.is_some_and(|short| len > short))
     }
+
+    /// How much longer a sequence of `len` tokens may become in one step.
+    fn room(&self, len: usize) -> usize {
+        let end = self.short.filter(|&short| len <= short);
+        end.unwrap_or(self.context).min(self.context).saturating_sub(len)
+    }
 }
 
 /// What an engine has done, and what its cache holds now.
@@ -65,12 +73,13 @@ pub struct Stats {
 }
 
 /// A sequence of the batch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slot {
     live: usize,
+    /// Of its own tokens, without the guesses.
     rows: usize,
-    /// Its row of logits.
-    pub(crate) output: Option<usize>,
+    /// Its rows of logits: of the last token and of each guess.
+    pub(crate) outputs: Range<usize>,
 }
 
 impl Scheduler {
@@ -128,11 +137,12 @@ impl Scheduler {
         }
     }
 
-    /// Notes that the rows of `slot` are in the cache; chooses a token if it has `logits`.
-    pub(crate) fn advance(
+    /// Notes that the rows of `slot` are in the cache; chooses a token for each of its rows of
+    /// `logits` that it comes to.
+    pub(crate) fn advance<'a>(
         &mut self,
-        slot: Slot,
-        logits: Option<&mut [f32]>,
+        slot: &Slot,
+        logits: impl ExactSizeIterator<Item = &'a mut [f32]>,
         pieces: Pieces<'_>,
         events: &mut Vec<Event>,
     ) {
@@ -145,15 +155,18 @@ impl Scheduler {
             self.stats.prefilled += slot.rows as u64;
             say(EventKind::Prefilled { done: sequence.cached, total: sequence.tokens.len() });
         }
-        if logits.is_some() && sequence.phase == Phase::Prefill {
+        let has_logits = logits.len() > 0;
+        if has_logits && sequence.phase == Phase::Prefill {
             sequence.phase = Phase::Decode;
             self.blocks.publish(&mut sequence.lease, &sequence.tokens);
         }
-        self.blocks.trim(&mut sequence.lease, sequence.cached);
-        let Some(logits) = logits else { return };
         let before = sequence.usage.generated;
-        sequence.choose(logits, pieces, say);
+        sequence.choose_all(logits, pieces, say);
         self.stats.generated += (sequence.usage.generated - before) as u64;
+        self.blocks.trim(&mut sequence.lease, sequence.cached);
+        if !has_logits {
+            return;
+        }
         if sequence.ended.is_some() {
             return;
         }
@@ -167,7 +180,7 @@ impl Scheduler {
     }
 
     /// The sequence of `slot` cannot go on.
-    pub(crate) fn fail(&mut self, slot: Slot, error: Error, events: &mut Vec<Event>) {
+    pub(crate) fn fail(&mut self, slot: &Slot, error: Error, events: &mut Vec<Event>) {
         let sequence = &mut self.live[slot.live];
         sequence.ended = Some(Ended::Failed);
         events.push(Event { seq: sequence.id, kind: EventKind::Failed(error) });
@@ -176,8 +189,8 @@ impl Scheduler {
     /// Nothing of the last batch was computed: none of its sequences can go on.
     pub(crate) fn fail_batch(&mut self, error: &Error, events: &mut Vec<Event>) {
         for i in 0..self.slots.len() {
-            let slot = self.slots[i];
-            self.fail(slot, error.clone(), events);
+            let slot = self.slots[i].clone();
+            self.fail(&slot, error.clone(), events);
         }
     }
 
@@ -233,21 +246,30 @@ impl Scheduler {
         batch: &mut Batch,
         events: &mut Vec<Event>,
     ) -> bool {
-        let slot = Slot { live, rows, output: None };
+        let begin = batch.out.len();
+        let slot = Slot { live, rows, outputs: begin..begin };
         let sequence = &mut self.live[live];
-        let end = sequence.cached + rows;
-        if let Err(error) = self.blocks.extend(&mut sequence.lease, end) {
-            self.fail(slot, error, events);
+        let (len, own) = (sequence.tokens.len(), sequence.cached + rows);
+        if sequence.phase == Phase::Decode && !self.blocks.has_slots() {
+            sequence.guess(self.limits.room(len));
+        }
+        // The guesses belong to it only as long as this batch is made.
+        sequence.tokens.extend_from_slice(&sequence.guesses);
+        let end = own + sequence.guesses.len();
+        let extended = self.blocks.extend(&mut sequence.lease, end);
+        if extended.is_ok() {
+            let tokens = &sequence.tokens[sequence.cached..end];
+            self.blocks.push(batch, &mut sequence.lease, sequence.cached, tokens);
+        }
+        sequence.tokens.truncate(len);
+        if let Err(error) = extended {
+            self.fail(&slot, error, events);
             return false;
         }
-        let is_last = end == sequence.tokens.len();
-        let tokens = &sequence.tokens[sequence.cached..end];
-        self.blocks.push(batch, &mut sequence.lease, sequence.cached, tokens);
-        let output = is_last.then_some(batch.out.len());
-        if is_last {
-            batch.out.push(batch.tokens.len() as u32 - 1);
-        }
-        self.slots.push(Slot { output, ..slot });
+        let outputs = if own == len { 1 + end - own } else { 0 };
+        let rows = batch.tokens.len() - outputs..batch.tokens.len();
+        batch.out.extend(rows.map(|row| row as u32));
+        self.slots.push(Slot { outputs: begin..begin + outputs, ..slot });
         true
     }
 

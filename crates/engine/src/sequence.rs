@@ -4,6 +4,7 @@
 use crate::{
     Tokenizer,
     cache::Lease,
+    lookup::Lookup,
     output::Output,
     request::{EventKind, Finish, Request, SeqId, Usage, WhenFull},
     sample::Sampler,
@@ -17,9 +18,12 @@ pub(crate) struct Sequence {
     pub(crate) cached: usize,
     pub(crate) phase: Phase,
     pub(crate) lease: Lease,
+    /// What may follow `tokens`, in the batch that is being computed.
+    pub(crate) guesses: Vec<u32>,
     pub(crate) usage: Usage,
     pub(crate) ended: Option<Ended>,
     sampler: Sampler,
+    lookup: Lookup,
     output: Output,
     max_new: usize,
     stop_ids: Vec<u32>,
@@ -77,9 +81,11 @@ impl Sequence {
             cached: 0,
             phase: Phase::Prefill,
             lease: Lease::default(),
+            guesses: Vec::with_capacity(request.lookup),
             usage,
             ended: None,
             sampler,
+            lookup: Lookup::new(request.lookup),
             output: Output::new(request.stops),
             max_new: request.max_new.unwrap_or(usize::MAX),
             stop_ids: request.stop_ids,
@@ -93,13 +99,46 @@ impl Sequence {
         &self.tokens[self.cached..]
     }
 
-    /// Chooses the next token from `logits`, and says what happened.
-    pub(crate) fn choose(
+    /// Guesses at most `room` of the next tokens.
+    pub(crate) fn guess(&mut self, room: usize) {
+        // One is chosen without a guess.
+        let wanted = self.max_new.saturating_sub(self.usage.generated + 1);
+        self.lookup.guess(&self.tokens, room.min(wanted), &mut self.guesses);
+    }
+
+    /// Chooses the next token from the first row of `logits`, and from each after it whose guess
+    /// was the token that was chosen. Where such a row is not finite, the next step tells why.
+    pub(crate) fn choose_all<'a>(
         &mut self,
-        logits: &mut [f32],
+        logits: impl Iterator<Item = &'a mut [f32]>,
         pieces: Pieces<'_>,
         say: &mut impl FnMut(EventKind),
     ) {
+        let guesses = std::mem::take(&mut self.guesses);
+        let mut right = 0;
+        for (i, logits) in logits.enumerate() {
+            if i > 0 {
+                let is_right = self.tokens.last() == Some(&guesses[i - 1]);
+                if !is_right || logits.iter().any(|it| !it.is_finite()) {
+                    break;
+                }
+                self.cached += 1;
+                right += 1;
+            }
+            self.choose(logits, pieces, say);
+            if self.ended.is_some() {
+                break;
+            }
+        }
+        self.lookup.learn(guesses.len(), right);
+        self.usage.guessed += guesses.len();
+        self.usage.guessed_right += right;
+        self.guesses = guesses;
+        self.guesses.clear();
+    }
+
+    /// Chooses the next token from `logits`, and says what happened.
+    fn choose(&mut self, logits: &mut [f32], pieces: Pieces<'_>, say: &mut impl FnMut(EventKind)) {
         if self.usage.generated == self.max_new {
             return self.finish(Finish::Length, say);
         }
@@ -126,8 +165,17 @@ impl Sequence {
         if !rest.is_empty() {
             say(EventKind::Rest(rest));
         }
-        let Usage { prompt, reused, prefilled, generated } = self.usage;
-        tracing::debug!(seq = self.id.0, prompt, reused, prefilled, generated, "sequence ended");
+        let Usage { prompt, reused, prefilled, generated, guessed, guessed_right } = self.usage;
+        tracing::debug!(
+            seq = self.id.0,
+            prompt,
+            reused,
+            prefilled,
+            generated,
+            guessed,
+            guessed_right,
+            "sequence ended"
+        );
         say(EventKind::Finished(why, self.usage));
         self.ended = Some(Ended::Kept);
     }

@@ -41,6 +41,11 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "on", value_parser = switch)]
     pub(crate) context_shift: Option<bool>,
+    /// Compute so many tokens ahead where the text seems to repeat an earlier one; it stays the
+    /// same text, sooner. 0 computes none [default: 15]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) lookup: Option<Lookup>,
     /// Save neither the chat nor the line history (or set INGLE_SAVE=0)
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "on", value_parser = switch)]
@@ -86,6 +91,33 @@ impl fmt::Display for Predict {
             Self::NoLimit => f.write_str("-1"),
             Self::AtMost(n) => write!(f, "{n}"),
         }
+    }
+}
+
+/// How many tokens are computed ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lookup(pub(crate) usize);
+
+impl Lookup {
+    /// With the last token, as many rows as kernels multiply at once.
+    pub(crate) const MOST: Self = Self(15);
+}
+
+impl FromStr for Lookup {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "a whole number from 0 to 15";
+        match number::integer(text, expected)? {
+            n if n <= Self::MOST.0 => Ok(Self(n)),
+            _ => Err(format!("expected {expected}, found `{text}`")),
+        }
+    }
+}
+
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -146,6 +178,7 @@ impl Chat {
             chat_template: self.chat_template.or(other.chat_template.filter(|_| !raw)),
             raw: self.raw.or(other.raw.filter(|_| !template)),
             context_shift: self.context_shift.or(other.context_shift),
+            lookup: self.lookup.or(other.lookup),
             no_save: self.no_save.or(other.no_save),
         }
     }
@@ -154,6 +187,16 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_looked_ahead_than_there_is_room_for() {
+        let lookup = |text: &str| text.parse::<Lookup>().map(|it| it.0);
+        assert_eq!([lookup("0"), lookup("15")], [Ok(0), Ok(15)]);
+        for bad in ["16", "-1", "x"] {
+            let expected = format!("expected a whole number from 0 to 15, found `{bad}`");
+            assert_eq!(lookup(bad), Err(expected));
+        }
+    }
 
     #[test]
     fn minus_one_is_no_limit() {

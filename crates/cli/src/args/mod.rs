@@ -25,7 +25,7 @@ use crate::{
     sandbox::{Mode, attendant, trial},
 };
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
-pub(crate) use chat::{Chat, Predict, Think};
+pub(crate) use chat::{Chat, Lookup, Predict, Think};
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use policy::{

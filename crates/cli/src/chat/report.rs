@@ -21,6 +21,8 @@ pub(super) struct Report {
     pub(super) prompt_tokens: usize,
     pub(super) reused_tokens: usize,
     pub(super) generated_tokens: usize,
+    /// Of these, computed ahead.
+    pub(super) ahead_tokens: usize,
     pub(super) prompt_per_second: Option<f64>,
     pub(super) generated_per_second: Option<f64>,
     pub(super) seconds_to_first_token: Option<f64>,
@@ -49,6 +51,7 @@ impl Stopwatch {
             prompt_tokens: usage.prompt,
             reused_tokens: usage.reused,
             generated_tokens: usage.generated,
+            ahead_tokens: usage.guessed_right,
             prompt_per_second: first.and_then(|it| rate(usage.prefilled, it)),
             generated_per_second: rate(usage.generated.saturating_sub(1), rest),
             seconds_to_first_token: first.map(|it| it.as_secs_f64()),
@@ -70,11 +73,15 @@ impl Report {
             0 => String::new(),
             n => format!(" ({} from the cache)", grouped(n as u64)),
         };
+        let ahead = match self.ahead_tokens {
+            0 => String::new(),
+            n => format!(" ({} ahead)", grouped(n as u64)),
+        };
         let speed =
             |it: Option<f64>| it.map(|it| format!(", {it:.1} tokens/s")).unwrap_or_default();
         let first = self.seconds_to_first_token.map(|it| format!("first token after {it:.2} s, "));
         format!(
-            "prompt {} tokens{reused}{}; answer {} tokens{}; {}context {} used, {} left",
+            "prompt {} tokens{reused}{}; answer {} tokens{ahead}{}; {}context {} used, {} left",
             grouped(self.prompt_tokens as u64),
             speed(self.prompt_per_second),
             grouped(self.generated_tokens as u64),

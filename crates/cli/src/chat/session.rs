@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     admission::Admitted,
-    args::{Sampling, Settings},
+    args::{Lookup, Sampling, Settings},
     device,
     failure::Failure,
     memory,
@@ -74,6 +74,7 @@ impl Session {
             ctx_size: settings.load.ctx_size.map(Into::into),
             free_memory: memory::free(),
             chunk: CHUNK,
+            lookup: Lookup::MOST.0,
             ..Options::default()
         };
         let engine = device::engine(name, &file, &settings.load, &options)?;

@@ -12,7 +12,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    args::{Predict, Think},
+    args::{Lookup, Predict, Think},
     failure::Failure,
     numbers::{grouped, size},
     terminal::{Interrupts, Screen},
@@ -143,6 +143,7 @@ impl Session {
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
             shown_ids: self.mark_ids()?,
             when_full: when_full.clone(),
+            lookup: self.lookup(),
             ..Request::new(tokens, self.sampling()?)
         };
         let seq = self.engine.submit(request)?;
@@ -152,6 +153,14 @@ impl Session {
             self.engine.cancel(seq);
         }
         left
+    }
+
+    /// How many tokens are computed ahead. Where thoughts are counted, none: they end at a token.
+    fn lookup(&self) -> usize {
+        match self.settings.chat.think {
+            Some(Think::AtMost(_)) => 0,
+            _ => self.settings.chat.lookup.unwrap_or(Lookup::MOST).0,
+        }
     }
 
     fn step(&mut self, seq: SeqId, turn: &mut Turn<'_>) -> anyhow::Result<Left> {
@@ -329,6 +338,8 @@ impl Turn<'_> {
     fn count(&mut self, usage: Usage) {
         let first = self.usage == Usage::default();
         self.usage.generated += usage.generated;
+        self.usage.guessed += usage.guessed;
+        self.usage.guessed_right += usage.guessed_right;
         if first {
             self.usage = usage;
         }

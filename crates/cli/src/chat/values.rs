@@ -2,7 +2,7 @@
 
 use engine::sample::{Sampling, Stage};
 
-use crate::args::{Predict, Settings};
+use crate::args::{Lookup, Predict, Settings};
 
 /// Prints a setting, of these settings and of what they come to with what the model recommends.
 type Show = fn(&Settings, &Sampling) -> String;
@@ -25,6 +25,7 @@ const VALUES: &[Value] = &[
     value("stop", |it, _| texts(&it.chat.stop), |it| it.chat.stop.clear()),
     value("hide-thinking", |it, _| on(it.chat.hide_thinking), |it| it.chat.hide_thinking = None),
     value("context-shift", |it, _| on(it.chat.context_shift), |it| it.chat.context_shift = None),
+    value("lookup", |it, _| lookup(it.chat.lookup), |it| it.chat.lookup = None),
     value("temp", |_, s| s.temperature.to_string(), |it| it.sampling.temp = None),
     value("top-k", |_, s| s.top_k.to_string(), |it| it.sampling.top_k = None),
     value("top-p", |_, s| s.top_p.to_string(), |it| it.sampling.top_p = None),
@@ -109,6 +110,10 @@ fn on(switch: Option<bool>) -> String {
 
 fn predict(it: Option<Predict>) -> String {
     it.unwrap_or(Predict::NoLimit).to_string()
+}
+
+fn lookup(it: Option<Lookup>) -> String {
+    it.unwrap_or(Lookup::MOST).to_string()
 }
 
 fn last_n(it: Option<usize>) -> String {

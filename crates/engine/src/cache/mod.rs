@@ -155,7 +155,7 @@ impl Blocks {
     }
 
     /// Whether there are recurrent layers.
-    fn has_slots(&self) -> bool {
+    pub(crate) fn has_slots(&self) -> bool {
         self.pools.last().is_some_and(|it| it.holds == Holds::State)
     }
 
