@@ -1,4 +1,4 @@
-//! The `ingle` binary under test: built once, run in a folder of its own, told as one text.
+//! The `ingle` binary under test: run in a folder of its own, told as one text.
 
 use std::{
     env, fs,
@@ -10,26 +10,20 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The binary of this build, built if it is not there yet.
+/// The binary of this build: `cargo test` makes it for the tests of its package.
 ///
 /// # Panics
 ///
-/// If it does not build.
+/// If it is not there, since a test of another package asks.
 pub fn ingle() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let test = env::current_exe().expect("a test is a file");
         // target/PROFILE/deps/TEST
         let profile = test.ancestors().nth(2).expect("tests lie in `deps`");
-        let target = profile.parent().expect("profiles lie in the target folder");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "ingle-cli", "--target-dir"]).arg(target);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let built = build.current_dir(crate::root()).status().expect("cargo runs");
-        assert!(built.success(), "`ingle` does not build");
-        profile.join(format!("ingle{}", env::consts::EXE_SUFFIX))
+        let built = profile.join(format!("ingle{}", env::consts::EXE_SUFFIX));
+        assert!(built.is_file(), "no `{}`: `cargo test -p ingle-cli` makes it", built.display());
+        built
     })
 }
 

@@ -1,7 +1,7 @@
 //! Models that are carried from one machine to another: `export`, `import` and `sign` as they are
 //! typed, with two libraries that stand for two machines.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p ingle-tests --test bundle` writes the snapshots anew; read the
+//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test bundle` writes the snapshots anew; read the
 //! difference.
 
 mod carried;

@@ -1,6 +1,6 @@
 //! What the `ingle` binary prints and how it exits, whole, as snapshots.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p ingle-tests --test cli` writes them anew; read the difference.
+//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test cli` writes them anew; read the difference.
 
 mod attacks;
 mod bad_input;

@@ -1,7 +1,7 @@
 //! Serves folders as repositories, as the hub of the tests does, until it is ended:
 //!
 //! ```text
-//! cargo run -p ingle-tests --example hub -- ORG/NAME=FOLDER…
+//! cargo run -p ingle-cli --example hub -- ORG/NAME=FOLDER…
 //! HF_ENDPOINT=… ingle pull ORG/NAME
 //! ```
 
