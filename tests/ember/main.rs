@@ -3,6 +3,7 @@
 
 mod formats;
 mod pupil;
+mod split;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

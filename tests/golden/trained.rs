@@ -1,13 +1,10 @@
 //! A trained model in several containers and formats, and one model in every weight format.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use engine::{Engine, EventKind, Options, Prompt, Request, sample::Sampling, tokenizer::Bos};
 use kernels::cpu::{Isa, Precision};
-use loader::{FileTensor, ModelFile, Value, gguf::Writer};
+use loader::ModelFile;
 
 use ingle_tests::golden;
 
@@ -101,41 +98,6 @@ fn golden_stories_in_q8_0() {
         println!("q8_0, {precision:?}: perplexity {found:.4}; first other token than f32: {at}");
         assert!((found / ppl - 1.0).abs() <= 0.015, "{precision:?}: {found}, expected {ppl}");
     }
-}
-
-/// Writes `file` anew, in two parts that are read as one.
-fn write_split(whole: &ModelFile, dir: &Path) -> PathBuf {
-    let names: Vec<_> = whole.tensors.keys().collect();
-    let (first, second) = names.split_at(names.len() / 2);
-    for (no, names) in [first, second].into_iter().enumerate() {
-        let mut part = Writer::new();
-        for (key, value) in whole.metadata.iter().filter(|_| no == 0) {
-            part.set(key, value.clone());
-        }
-        part.set("split.no", Value::U16(no as u16));
-        part.set("split.count", Value::U16(2));
-        part.set("split.tensors.count", Value::I32(whole.tensors.len() as i32));
-        for name in names {
-            let FileTensor { format, shape, parts } = &whole.tensors[*name];
-            let bytes = parts.iter().flat_map(|it| it.iter().copied()).collect();
-            part.tensor(*name, *format, shape, bytes);
-        }
-        let path = dir.join(format!("model-{:05}-of-00002.gguf", no + 1));
-        fs::write(path, part.to_bytes()).expect("a temporary folder");
-    }
-    dir.join("model-00002-of-00002.gguf")
-}
-
-#[test]
-fn golden_split_gguf_equals_the_whole() {
-    let Some(dir) = golden().map(|it| it.join("stories260K")) else { return };
-    let path = dir.join("stories260K-q8_0.gguf");
-    let whole = ModelFile::open(&path, &[]).expect("a sound file");
-    let temporary = tempfile::tempdir().expect("a temporary folder");
-    let split = write_split(&whole, temporary.path());
-    let ids = [1, 403, 407, 261, 378];
-    let [a, b] = [path, split].map(|it| logits(&mut engine(&it, cpu(EXACT)), &ids));
-    assert!(a == b, "logits differ by {}", max_diff(&a, &b));
 }
 
 #[test]
