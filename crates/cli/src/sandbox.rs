@@ -1,8 +1,9 @@
 //! What this process gives up once the model is open: sockets, other programs, and files that it has
 //! no business with.
 //!
-//! `files` is about files (Landlock), `calls` about system calls (seccomp); both are Linux's, and
-//! elsewhere nothing is given up. `attendant` is a process that is started before and does outside
+//! `files` is about files (Landlock), `calls` about system calls (seccomp), also those by which a
+//! file that cannot be opened could be opened to others; both are Linux's, and elsewhere nothing is
+//! given up. `attendant` is a process that is started before and does outside
 //! what the person at a chat asks for: the editor, and the file of an export. `trial` tries whether
 //! all that is given up is gone.
 //!
@@ -156,13 +157,8 @@ impl Plan {
     fn confine(&self, model: &Path) -> Level {
         // Files first: making rules about files is among the calls that are refused later.
         let files = files::confine(self, model);
-        let calls = match (calls::confine(calls::Which::Chat), sockets::open()) {
-            (Part::Confined(_), n @ 1..) => {
-                Part::Partly(format!("{n} sockets were handed to this process, expected none"))
-            }
-            (part, _) => part,
-        };
-        Level { files, calls }
+        let calls = calls::confine(calls::Which::Chat);
+        Level::of(files, calls, sockets::open())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -178,6 +174,22 @@ pub(crate) fn confines_files() -> bool {
 }
 
 impl Level {
+    /// What both halves hold together, in a process with so many sockets.
+    #[cfg(target_os = "linux")]
+    fn of(files: Part, calls: Part, held: Option<usize>) -> Self {
+        let files = match (files, &calls) {
+            (Part::Confined(how), Part::Open(_)) => {
+                Part::Partly(format!("{how}, but owners and permissions can be changed"))
+            }
+            (part, _) => part,
+        };
+        let calls = match (calls, sockets::fault(held)) {
+            (Part::Confined(_), Some(fault)) => Part::Partly(fault),
+            (part, _) => part,
+        };
+        Self { files, calls }
+    }
+
     fn off() -> Self {
         let why = || Part::Open("`--sandbox off`".to_owned());
         Self { files: why(), calls: why() }
@@ -247,5 +259,18 @@ mod tests {
         let half = Level { files: open("no Landlock"), ..full };
         assert_eq!(half.open().as_deref(), Some("no Landlock"));
         assert_eq!(Level::off().open().as_deref(), Some("`--sandbox off`"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_level_is_whole_only_if_both_halves_are_and_no_socket_is_held() {
+        let whole = |it: &str| Part::Confined(it.to_owned());
+        let of = |calls, held| Level::of(whole("Landlock ABI 7"), calls, held).open();
+        assert_eq!(of(whole("seccomp"), Some(0)), None);
+        assert_eq!(of(whole("seccomp"), Some(2)).unwrap(), "2 sockets are open");
+        let unknown = "this system does not say which sockets are open";
+        assert_eq!(of(whole("seccomp"), None).unwrap(), unknown);
+        let open = "Landlock ABI 7, but owners and permissions can be changed; no seccomp";
+        assert_eq!(of(Part::Open("no seccomp".to_owned()), Some(0)).unwrap(), open);
     }
 }

@@ -1,9 +1,10 @@
-//! System calls: a process that can open no socket and run no program (seccomp).
+//! System calls: a process that can open no socket, run no program, and change no file's owner,
+//! permissions, times or extended attributes (seccomp).
 //!
 //! What is refused fails with `EPERM`; all other calls go on as they did. A list of what is refused
 //! and not of what is allowed: which calls a C library makes of a Rust program changes with each
-//! of its versions, while those below are all ways to a socket, to another program, or out of
-//! the sandbox.
+//! of its versions, while those below are all ways to a socket, to another program, out of
+//! the sandbox, or to what Landlock leaves open of a file.
 
 use std::{collections::BTreeMap, env::consts::ARCH};
 
@@ -62,6 +63,41 @@ const MORE: &[libc::c_long] = &[
     libc::SYS_keyctl,
 ];
 
+/// What Landlock leaves open: whose a file is, who may use it, and what it says of itself.
+const ATTRIBUTES: &[libc::c_long] = &[
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+];
+
+/// The same by older calls, which newer processors never had.
+#[cfg(target_arch = "x86_64")]
+const OLDER: &[libc::c_long] = &[
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: &[libc::c_long] = &[];
+
+/// The same by newer calls, which have one number everywhere: `fchmodat2`, `setxattrat`,
+/// `removexattrat` and `file_setattr`.
+const NEWER: &[libc::c_long] = &[452, 463, 466, 469];
+
+/// The permissions that a file which is open may still be given: chats and history are their
+/// owner's alone.
+const PRIVATE: u64 = 0o600;
+
 /// `TIOCSTI` and `TIOCLINUX`, whose type is another with each C library.
 const TYPED: [u64; 2] = [0x5412, 0x541c];
 
@@ -84,7 +120,11 @@ fn filter(which: Which) -> Result<BpfProgram, BackendError> {
     OUT.iter().for_each(|call| refuse(&mut rules, *call, Vec::new()));
     match which {
         Which::Chat => {
-            MORE.iter().for_each(|call| refuse(&mut rules, *call, Vec::new()));
+            for call in [MORE, ATTRIBUTES, OLDER, NEWER].into_iter().flatten() {
+                refuse(&mut rules, *call, Vec::new());
+            }
+            let other = when(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, PRIVATE)?;
+            refuse(&mut rules, libc::SYS_fchmod, vec![other]);
             // To an address; without one it writes to a pair that was made before.
             let address = when(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
             refuse(&mut rules, libc::SYS_sendto, vec![address]);

@@ -26,8 +26,8 @@ pub(crate) struct Report {
     pub(crate) level: Level,
     /// What was tried then.
     pub(crate) tries: Vec<Try>,
-    /// Sockets that the process held in the end.
-    pub(crate) sockets: usize,
+    /// Sockets that the process held in the end; nothing where the system did not say.
+    pub(crate) sockets: Option<usize>,
 }
 
 /// One thing that was tried.
@@ -47,7 +47,7 @@ impl Report {
     /// Whether all that was given up is gone, and all that was kept works.
     pub(crate) fn holds(&self) -> bool {
         self.level.open().is_none()
-            && self.sockets == 0
+            && self.sockets == Some(0)
             && self.tries.iter().all(|it| it.worked == it.expected)
     }
 }
@@ -80,10 +80,11 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<()> {
     let model = folder.join("model");
     [&own, &other, &model].into_iter().try_for_each(fs::create_dir)?;
     let (weights, secret) = (model.join("weights"), other.join("secret"));
-    [&weights, &secret].into_iter().try_for_each(|it| fs::write(it, "x"))?;
+    let letter = other.join("letter");
+    [&weights, &secret, &letter].into_iter().try_for_each(|it| fs::write(it, "x"))?;
     let plan = Plan { mode: Mode::Best, read: Vec::new(), write: vec![own.clone()] };
     let level = plan.enter(&model)?.clone();
-    let tries = vec![
+    let mut tries = vec![
         attempt("open a TCP socket", false, || TcpStream::connect(("127.0.0.1", 9))),
         attempt("open a TCP socket, in a thread", false, in_a_thread),
         attempt("open a UDP socket", false, || UdpSocket::bind(("127.0.0.1", 0))),
@@ -99,8 +100,38 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<()> {
         attempt("write to its own folder", true, || replace(&own.join("chat"))),
         attempt("start a thread", true, || thread::spawn(|| ()).join().map_err(|_| ended())),
     ];
+    tries.extend(attributes(&weights, &letter, &own.join("chat")));
     let sockets = super::sockets::open();
     print_json(&serde_json::to_value(Report { level, tries, sockets })?)
+}
+
+/// What says of a file whose it is and who may use it: of the model, of another file, and of its own.
+#[cfg(unix)]
+fn attributes(model: &Path, other: &Path, own: &Path) -> [Try; 5] {
+    use std::{
+        os::unix::fs::{PermissionsExt as _, chown},
+        time::SystemTime,
+    };
+    let mode = fs::Permissions::from_mode;
+    let user = nix::unistd::getuid().as_raw();
+    [
+        attempt("let others read another file", false, || fs::set_permissions(other, mode(0o644))),
+        attempt("give another file away", false, || chown(other, Some(user), None)),
+        attempt("let others write to the model", false, || {
+            File::open(model)?.set_permissions(mode(0o666))
+        }),
+        attempt("change the times of the model", false, || {
+            File::open(model)?.set_modified(SystemTime::UNIX_EPOCH)
+        }),
+        attempt("keep its own file to itself", true, || {
+            File::open(own)?.set_permissions(mode(0o600))
+        }),
+    ]
+}
+
+#[cfg(not(unix))]
+fn attributes(_: &Path, _: &Path, _: &Path) -> [Try; 0] {
+    []
 }
 
 fn attempt<T>(what: &str, expected: bool, run: impl FnOnce() -> io::Result<T>) -> Try {
