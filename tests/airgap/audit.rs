@@ -54,6 +54,19 @@ fn a_refusal_is_noted_too() {
     assert!(told.contains("to be kept for 3 months, expected at least 6"), "{told}");
 }
 
+/// A log that was removed looks like one that was never begun.
+#[test]
+fn an_empty_log_is_not_called_whole() {
+    let place = crate::place();
+    let report = || crate::json(&place, &["doctor", "--airgap", "--json"], &ON);
+    let audit = report()["audit"].clone();
+    assert_eq!((&audit["whole"], &audit["empty"]), (&false.into(), &true.into()), "{audit}");
+    place.run_with(&["run", "parrot.gguf", "--no-save", "hi"], b"", &ON);
+    assert_eq!(report()["audit"]["whole"], true);
+    fs::remove_dir_all(place.path().join("ingle-home/audit")).unwrap();
+    assert_eq!(report()["audit"]["empty"], true);
+}
+
 #[test]
 fn nothing_is_noted_where_nobody_asked() {
     let place = crate::place();

@@ -42,6 +42,26 @@ fn what_must_fail_fails_and_what_must_work_works() {
     assert_eq!(told["faults"], Value::Array(Vec::new()));
 }
 
+/// What a site has switched off is not called whole because this kernel could do it.
+#[test]
+fn the_report_is_of_the_level_in_force() {
+    let place = crate::place();
+    let report = || crate::json(&place, &["doctor", "--airgap", "--json"], &[]);
+    assert_eq!(report()["sandbox"]["in_force"], "best");
+    place.file("ingle-home/settings.toml", "sandbox = \"off\"\nallow-read = [\"/data\"]\n");
+    let told = report();
+    assert_eq!(told["sandbox"]["in_force"], "off");
+    assert_eq!(told["sandbox"]["allow_read"], serde_json::json!(["/data"]));
+    assert_eq!(told["sandbox"]["holds"], false);
+    assert_eq!(told["faults"][0], "the settings switch the sandbox off");
+    let page = place.run(&["doctor", "--airgap"]);
+    assert!(page.starts_with("exit 1") && page.contains("in force         off"), "{page}");
+    place.file("ingle-home/settings.toml", "");
+    let policy = "version = 1\ndefault = \"allow\"\nrequire-sandbox = true\n";
+    place.file("ingle-home/policy.toml", policy);
+    assert_eq!(report()["sandbox"]["in_force"], "required");
+}
+
 #[test]
 fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
     if doctor().is_none() {

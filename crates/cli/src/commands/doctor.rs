@@ -2,7 +2,10 @@
 //!
 //! What can be tried is tried: another process enters the sandbox and then does what it must not.
 
-use std::env::consts::{ARCH, OS};
+use std::{
+    env::consts::{ARCH, OS},
+    path::PathBuf,
+};
 
 use serde_json::{Value, json};
 use store::{
@@ -15,7 +18,7 @@ use crate::{
     admission,
     args::Doctor,
     failure::Failure,
-    sandbox::{sockets, trial},
+    sandbox::{Mode, sockets, trial},
     settings::Site,
     terminal::harmless,
 };
@@ -32,11 +35,16 @@ const HAS_NETWORK_CODE: bool = cfg!(feature = "hub");
 
 /// What was found.
 struct Findings {
+    /// The sandbox where no flag says otherwise.
+    mode: Mode,
+    /// What it lets every chat read, besides.
+    allow_read: Vec<PathBuf>,
     trial: anyhow::Result<trial::Report>,
     policy: Result<Option<Policy>, store::policy::Error>,
     pinned: bool,
     audit: anyhow::Result<Option<Log>>,
-    sockets: usize,
+    /// Nothing where the system does not say.
+    sockets: Option<usize>,
 }
 
 /// The audit log, and whether it is whole.
@@ -69,7 +77,13 @@ impl Findings {
         let policy = Policy::in_force(&site.home);
         let in_force = policy.as_ref().ok().and_then(Option::as_ref);
         let places = Places::of(&site.home);
+        let mode = match site.confine.sandbox.unwrap_or_default() {
+            Mode::Best if in_force.is_some_and(Policy::requires_sandbox) => Mode::Required,
+            mode => mode,
+        };
         Self {
+            mode,
+            allow_read: site.confine.allow_read.clone(),
             trial: trial::report(),
             audit: log(site, in_force),
             pinned: places.system().join(store::policy::KEY).exists(),
@@ -81,6 +95,9 @@ impl Findings {
     /// What a security officer should not overlook.
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
+        if self.mode == Mode::Off {
+            faults.push("the settings switch the sandbox off".to_owned());
+        }
         match &self.trial {
             Err(error) => faults.push(format!("{error:#}")),
             Ok(report) => {
@@ -92,9 +109,11 @@ impl Findings {
                     true => format!("in the sandbox a process can {}", it.what),
                     false => format!("in the sandbox a process cannot {}", it.what),
                 }));
+                let fault = sockets::fault(report.sockets);
+                faults.extend(fault.map(|it| format!("in the sandbox: {it}")));
             }
         }
-        faults.extend((self.sockets > 0).then(|| format!("{} sockets are open", self.sockets)));
+        faults.extend(sockets::fault(self.sockets));
         faults.extend(self.policy.as_ref().err().map(|it| format!("policy: {it}")));
         match &self.audit {
             Err(error) => faults.push(format!("audit log: {error:#}")),
@@ -111,10 +130,7 @@ impl Findings {
         json!({
             "version": version::VERSION, "commit": version::commit(), "arch": ARCH, "os": OS,
             "build": {"features": features, "network_code": HAS_NETWORK_CODE},
-            "sandbox": match &self.trial {
-                Ok(report) => json!({"holds": report.holds(), "report": report}),
-                Err(error) => json!({"holds": false, "error": format!("{error:#}")}),
-            },
+            "sandbox": self.sandbox_json(),
             "sockets": {"open": self.sockets},
             "policy": match &self.policy {
                 Ok(policy) => policy.as_ref().map_or(Value::Null, policy::as_json),
@@ -126,13 +142,26 @@ impl Findings {
                 Ok(Some(Log { is_on, checked: Ok(checked) })) => {
                     json!({"on": is_on, "whole": true, "checked": checked})
                 }
-                Ok(Some(Log { is_on, checked: Err(error) })) => {
-                    json!({"on": is_on, "whole": is_empty(error), "error": error.to_string()})
-                }
+                Ok(Some(Log { is_on, checked: Err(error) })) => json!({
+                    "on": is_on, "whole": false, "empty": is_empty(error),
+                    "error": error.to_string(),
+                }),
                 Err(error) => json!({"error": format!("{error:#}")}),
             },
             "faults": self.faults(),
         })
+    }
+
+    fn sandbox_json(&self) -> Value {
+        let mut told = match &self.trial {
+            Ok(report) => {
+                json!({"holds": self.mode != Mode::Off && report.holds(), "report": report})
+            }
+            Err(error) => json!({"holds": false, "error": format!("{error:#}")}),
+        };
+        told["in_force"] = self.mode.to_string().into();
+        told["allow_read"] = json!(self.allow_read);
+        told
     }
 
     fn page(&self) -> String {
@@ -142,12 +171,15 @@ impl Findings {
         let mut page =
             format!("ingle {} ({}) on {ARCH}-{OS}\n", version::VERSION, version::commit());
         page += &format!("\nbuild\n  features         {features}\n  network code     {network}\n");
-        page += "\nsandbox\n";
+        let folders: Vec<_> = self.allow_read.iter().map(|it| it.display().to_string()).collect();
+        let folders = if folders.is_empty() { "none".to_owned() } else { folders.join(", ") };
+        page += &format!("\nsandbox\n  in force         {}\n", self.mode);
+        page += &format!("  allow-read       {folders}\n");
         page += &match &self.trial {
             Ok(report) => tried(report),
             Err(error) => format!("  {error:#}\n"),
         };
-        page += &format!("\nsockets\n  open now         {}\n", self.sockets);
+        page += &format!("\nsockets\n  open now         {}\n", count(self.sockets));
         page += &format!("\npolicy\n{}", self.policy_page());
         page += &format!("\naudit log\n{}", self.audit_page());
         page
@@ -181,7 +213,9 @@ impl Findings {
                     Ok(it) => {
                         format!("{} entries, unbroken\n  head             {}", it.entries, it.last)
                     }
-                    Err(error) if is_empty(error) => "empty".to_owned(),
+                    Err(error) if is_empty(error) => {
+                        "empty: nothing was noted, or all of it was removed".to_owned()
+                    }
                     Err(error) => error.to_string(),
                 };
                 format!("  kept             {kept}\n  state            {told}\n")
@@ -212,5 +246,9 @@ fn tried(report: &trial::Report) -> String {
         };
         page += &format!("  {mark:<4} {:<32} {told}\n", it.what);
     }
-    page + &format!("  sockets held after all that: {}\n", report.sockets)
+    page + &format!("  sockets held after all that: {}\n", count(report.sockets))
+}
+
+fn count(sockets: Option<usize>) -> String {
+    sockets.map_or_else(|| "not known".to_owned(), |it| it.to_string())
 }
