@@ -150,3 +150,30 @@ fn a_file_is_signed_beside_itself() {
         check(&told.replace(&folder, "[KEYS]"), expected);
     }
 }
+
+/// Whatever is read with a file is signed with it: the other shards, a configuration, a tokenizer.
+#[test]
+fn a_file_is_signed_with_what_is_read_beside_it() {
+    let (place, key, public) = (Place::new(), fixture("p256.key"), fixture("p256.pub"));
+    for name in ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"] {
+        place.file(name, name);
+    }
+    // As a file of safetensors begins: the length of its header, and the header.
+    place.file("folder/model.safetensors", b"\x02\0\0\0\0\0\0\0{}");
+    place.file("folder/config.json", "{}");
+    place.file("folder/tokenizer.json", "{}");
+    for (named, beside, signature, n) in [
+        ("m-00002-of-00002.gguf", "m-00001-of-00002.gguf", "m-00001-of-00002.gguf.sig", 2),
+        ("folder/model.safetensors", "folder/tokenizer.json", "folder/model.sig", 3),
+    ] {
+        let told = place.run(&["sign", named, "--key", &key]);
+        assert!(told.contains(&format!("signature      {signature}\n")), "{told}");
+        assert!(told.contains(&format!("files          {n}\n")), "{told}");
+        let told = place.run(&["verify", named, "--key", &public]);
+        assert!(told.contains(&format!("ok      {named}: {n} files, signed by")), "{told}");
+        place.file(beside, "changed");
+        let told = place.run(&["verify", named, "--key", &public]);
+        let name = beside.rsplit('/').next().expect("it has a name");
+        assert!(told.contains(&format!("sha256 of `{name}` is")), "{told}");
+    }
+}

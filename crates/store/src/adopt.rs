@@ -36,6 +36,7 @@ use crate::{
 };
 pub use ollama::{Foreign, foreign};
 pub use places::Places;
+pub(crate) use sets::shard;
 
 /// A program that keeps models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use std::path::Path;
 pub use chain::Chain;
 pub use error::{CertificateFlaw, Error};
 pub use key::{PrivateKey, PublicKey};
-pub use listing::files_of;
+pub use listing::Extent;
 pub use statement::Statement;
 
 use crate::{digest::Sha256Hex, library::StoredFile};

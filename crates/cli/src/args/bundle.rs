@@ -60,7 +60,8 @@ The signature is that of OpenSSF Model Signing 1.0: other programs for it can ch
 `ingle verify MODEL --key KEY` does. `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256
 -out key.pem` makes a private key, `openssl pkey -in key.pem -pubout -out key.pub` its public one.")]
 pub(crate) struct Sign {
-    /// A model of the library, a file or a folder
+    /// A model of the library, a folder, or a file: all shards of it are signed, of `.safetensors` its
+    /// whole folder
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
     /// The signature to write [default: FILE.sig, or `model.sig` in the folder; of a model of the

@@ -15,7 +15,7 @@ use store::{
     digest::Sha256Hex,
     library::{Entry, Library, Resolved, StoredFile},
     reference::Reference,
-    signing::{self, Chain, PrivateKey, PublicKey, Signed, Signer, Trust},
+    signing::{self, Chain, Extent, PrivateKey, PublicKey, Signed, Signer, Trust},
 };
 
 use super::export::bar;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
     })?;
     let named = find(&model, &library::library()?)?;
     let output = output.unwrap_or_else(|| match &named {
-        Named::Path(path) => usual_place(path),
+        Named::Path(path) => Extent::of(path).signature(),
         Named::Entry(_) => signing::FILE.into(),
     });
     if output.exists() && !yes {
@@ -50,13 +50,13 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
     }
     let files = files(&named, &output)?;
     let bytes = match &named {
-        Named::Path(path) if path.is_dir() => {
-            signer.sign_folder(&called(path), &files, &[signing::FILE])
-        }
-        Named::Path(path) => {
-            let [file] = &files[..] else { unreachable!("a file is one file") };
-            signer.sign_file(&called(path), file.sha256)
-        }
+        Named::Path(path) => match (Extent::of(path), &files[..]) {
+            (Extent::Files(paths), [file]) => signer.sign_file(&called(&paths[0]), file.sha256),
+            (Extent::Files(paths), files) => signer.sign_folder(&called(&paths[0]), files, &[]),
+            (Extent::Folder(folder), files) => {
+                signer.sign_folder(&called(&folder), files, &[signing::FILE])
+            }
+        },
         Named::Entry(entry) => {
             signer.sign_folder(&entry.manifest.name.to_string(), &files, &signing::BESIDE)
         }
@@ -93,8 +93,10 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
     })?;
     let named = find(word, &library::library()?)?;
     let (folder, usual) = match &named {
-        Named::Path(path) if path.is_dir() => (path.clone(), usual_place(path)),
-        Named::Path(path) => (path.with_file_name(""), usual_place(path)),
+        Named::Path(path) => {
+            let extent = Extent::of(path);
+            (extent.folder(), extent.signature())
+        }
         Named::Entry(entry) => (entry.files().to_owned(), entry.files().join(signing::FILE)),
     };
     let place = checking.signature.as_deref().unwrap_or(&usual);
@@ -159,8 +161,9 @@ pub(super) fn trust(trusted: &Trusted) -> anyhow::Result<Option<Trust>> {
 fn files(named: &Named, signature: &Path) -> anyhow::Result<Vec<StoredFile>> {
     match named {
         Named::Path(path) => {
-            let bar = bar(size_of(path), "hashing");
-            let files = signing::files_of(path, signature, &mut |n| bar.inc(n))?;
+            let extent = Extent::of(path);
+            let bar = bar(size_of(&extent), "hashing");
+            let files = extent.files(signature, &mut |n| bar.inc(n))?;
             bar.finish_and_clear();
             Ok(files)
         }
@@ -197,26 +200,21 @@ fn as_stored(
     }
 }
 
-/// Where the signature of a file or folder lies.
-fn usual_place(path: &Path) -> PathBuf {
-    if path.is_dir() {
-        return path.join(signing::FILE);
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sig");
-    name.into()
-}
-
 /// What a file or folder is called, wherever it is.
 fn called(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     full.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Bytes of a file, or about those of a folder: its bar may run over.
-fn size_of(path: &Path) -> u64 {
-    let Ok(entries) = path.read_dir() else { return path.metadata().map_or(0, |it| it.len()) };
-    entries.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+/// Bytes of files, or about those of a folder: its bar may run over.
+fn size_of(extent: &Extent) -> u64 {
+    let paths: Vec<_> = match extent {
+        Extent::Folder(folder) => {
+            folder.read_dir().into_iter().flatten().flatten().map(|it| it.path()).collect()
+        }
+        Extent::Files(files) => files.clone(),
+    };
+    paths.iter().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
 }
 
 fn parsed<T>(path: &Path, parse: fn(&str) -> Result<T, signing::Error>) -> anyhow::Result<T> {

@@ -105,7 +105,7 @@ pub(super) fn name(publisher: Option<&str>, model: &str, variant: &str) -> Optio
 }
 
 /// What stands before `-00001-of-00003`, and how many there are.
-pub(super) fn shard(stem: &str) -> Option<(&str, usize)> {
+pub(crate) fn shard(stem: &str) -> Option<(&str, usize)> {
     let (rest, count) = stem.rsplit_once("-of-")?;
     let (prefix, no) = rest.rsplit_once('-')?;
     let number = |it: &str| it.len() == 5 && it.bytes().all(|it| it.is_ascii_digit());
