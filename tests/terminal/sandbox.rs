@@ -52,7 +52,7 @@ fn files_are_read_below_the_folder_and_where_that_was_allowed() {
 #[test]
 fn a_chat_is_saved_and_exported_but_nothing_is_replaced() {
     let place = crate::place();
-    place.file("old.md", "old");
+    place.file("chat-old.md", "old");
     let Some(mut terminal) = chat(&place, &[], &[]) else { return };
     let mut ask = |line: &str, answer: &str| {
         terminal.say(line);
@@ -62,18 +62,20 @@ fn a_chat_is_saved_and_exported_but_nothing_is_replaced() {
     };
     ask("hi", "(saved as `");
     ask("/save notes", "(saved as `");
-    ask("/export md new.md", "(written to `new.md`)");
-    ask("/export md old.md", "it is there, and no file is replaced");
-    ask("/export md ../new.md", "it is not below the folder that `ingle` was started in");
-    ask("/export md run.sh", "it writes documents, `.md` and `.json`");
+    ask("/export md chat-new.md", "(written to `chat-new.md`)");
+    ask("/export md chat-old.md", "it is there, and no file is replaced");
+    ask("/export md ../chat.md", "it is not below the folder that `ingle` was started in");
+    ask("/export json package.json", "it writes files that are called `chat*.md`");
     ask("/load notes", "(notes: 2 messages)");
     ask("/model parrot.gguf", "Parrot, context");
     ask("hi", "Hello there, friend!");
     terminal.leave();
-    assert!(fs::read_to_string(place.path().join("new.md")).unwrap().contains("## You\n\nhi\n"));
-    assert_eq!(fs::read_to_string(place.path().join("old.md")).unwrap(), "old");
+    assert!(
+        fs::read_to_string(place.path().join("chat-new.md")).unwrap().contains("## You\n\nhi\n")
+    );
+    assert_eq!(fs::read_to_string(place.path().join("chat-old.md")).unwrap(), "old");
     let history = fs::read_to_string(place.path().join("ingle-home/history")).unwrap();
-    assert!(history.contains("/export md run.sh"), "{history}");
+    assert!(history.contains("/export json package.json"), "{history}");
 }
 
 /// The editor runs outside, on the same terminal, and has no network.

@@ -58,7 +58,12 @@ pub(super) const HELP: &[(&str, &str, &str)] = &[
     ("/file", "PATH [TEXT]", "put a file before the next message"),
     ("/save", "[NAME]", "save the conversation"),
     ("/load", "[NAME]", "list saved conversations, or go on with one"),
-    ("/export", "md|json [PATH]", "print the conversation, or write it to a file"),
+    (
+        "/export",
+        "md|json [PATH]",
+        "print the conversation, or write it to a file (in the sandbox a new chat*.md or \
+         chat*.json)",
+    ),
     ("/compact", "", "replace the conversation by a summary, to free context"),
 ];
 

@@ -3,8 +3,10 @@
 //! It is this program again, started before the chat gives up its rights, and it does two things:
 //! it runs the editor over a text, and it writes a new file with an exported chat. Requests and
 //! answers are lines of JSON on pipes. It opens no socket, and neither it nor the editor can open
-//! one to another machine. Whatever asks it may be hostile by then, so it writes only what was not
-//! there, only documents, and only below the folder that the chat was started in.
+//! one to another machine. Whatever asks it may be hostile by then, and other programs execute, or
+//! obey, files by their names: `.vscode/tasks.json`, `package.json`, `AGENTS.md`. So it writes only
+//! what was not there, only what is called a chat, and only in folders that are not hidden, below
+//! the one that the chat was started in.
 
 use std::{
     fs::{self, OpenOptions},
@@ -24,8 +26,9 @@ use crate::{
 /// The verb that this program is started with; people have no use for it.
 pub(crate) const VERB: &str = "attend";
 
-/// Extensions of documents.
-const DOCUMENTS: [&str; 2] = ["md", "json"];
+/// How the names of what is written begin and end.
+const BEGIN: &str = "chat";
+const ENDS: [&str; 2] = [".md", ".json"];
 
 /// What is asked of it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,12 +83,12 @@ impl Attendant {
         edited
     }
 
-    /// Writes `text` to a new document at `path`.
+    /// Writes `text` to a new file at `path`.
     ///
     /// # Errors
     ///
-    /// If there is a file, it is no document, it lies elsewhere, the system refuses, or the
-    /// attendant is gone.
+    /// If there is a file, it is not called as a chat is, it lies elsewhere, the system refuses, or
+    /// the attendant is gone.
     pub(crate) fn write(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
         self.ask(&Request::Write { path: path.to_owned(), text }).map(drop)
     }
@@ -157,7 +160,7 @@ impl Answer {
     }
 }
 
-/// Writes a new document below `root`.
+/// Writes a new file below `root`.
 fn write(root: &Path, path: &Path, text: &str) -> anyhow::Result<()> {
     let shown = path.display();
     let refused = |why: &str| {
@@ -165,16 +168,19 @@ fn write(root: &Path, path: &Path, text: &str) -> anyhow::Result<()> {
         failure.hint("`/export md` prints the conversation; `--sandbox off` writes anywhere")
     };
     let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-    let is_document = DOCUMENTS.iter().any(|it| name.ends_with(&format!(".{it}")));
-    if !is_document || name.starts_with('.') {
-        return Err(refused("it writes documents, `.md` and `.json`").into());
+    if !name.starts_with(BEGIN) || !ENDS.iter().any(|it| name.ends_with(it)) {
+        return Err(refused("it writes files that are called `chat*.md` or `chat*.json`").into());
     }
     // With links followed: where the file would really lie.
     let above = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let above = fs::canonicalize(root.join(above));
     let above = above.with_context(|| format!("cannot write `{shown}`"))?;
-    if !above.starts_with(fs::canonicalize(root)?) {
+    let root = fs::canonicalize(root)?;
+    let Ok(folders) = above.strip_prefix(&root) else {
         return Err(refused("it is not below the folder that `ingle` was started in").into());
+    };
+    if folders.iter().any(|it| it.as_encoded_bytes().starts_with(b".")) {
+        return Err(refused("it lies in a hidden folder").into());
     }
     let file = OpenOptions::new().write(true).create_new(true).open(above.join(name));
     match file {
@@ -195,10 +201,14 @@ mod tests {
     fn check(path: &str, expected: Result<(), &str>) {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("here");
-        fs::create_dir_all(root.join("sub")).unwrap();
-        fs::write(root.join("old.md"), "old").unwrap();
+        for name in [".vscode", "sub/.github"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        fs::write(root.join("chat-old.md"), "old").unwrap();
         #[cfg(unix)]
-        std::os::unix::fs::symlink("..", root.join("up")).unwrap();
+        for (to, link) in [("..", "up"), (".vscode", "plain")] {
+            std::os::unix::fs::symlink(to, root.join(link)).unwrap();
+        }
         let path = path.replace("[DIR]", &dir.path().display().to_string());
         let done = write(&root, Path::new(&path), "text").map_err(|it| it.to_string());
         match expected {
@@ -208,25 +218,34 @@ mod tests {
             }
             Err(why) => {
                 assert!(done.unwrap_err().contains(why), "{path}");
-                assert_eq!(fs::read_to_string(root.join("old.md")).unwrap(), "old");
+                assert_eq!(fs::read_to_string(root.join("chat-old.md")).unwrap(), "old");
                 assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "{path}");
             }
         }
     }
 
     #[test]
-    fn only_new_documents_below_the_folder_are_written() {
+    fn only_new_chats_below_the_folder_are_written() {
         check("chat.md", Ok(()));
-        check("sub/chat.json", Ok(()));
+        check("sub/chat-2026.json", Ok(()));
         check("[DIR]/here/chat.md", Ok(()));
-        check("old.md", Err("no file is replaced"));
+        check("chat-old.md", Err("no file is replaced"));
         check("../chat.md", Err("not below the folder"));
         check("[DIR]/chat.md", Err("not below the folder"));
         check("none/chat.md", Err("cannot write"));
-        for name in [".bashrc", "run.sh", "chat", ".md", "..", ""] {
-            check(name, Err("documents"));
+        for name in [".bashrc", "run.sh", "chat", "chat.sh", ".md", "..", ""] {
+            check(name, Err("`chat*.md` or `chat*.json`"));
+        }
+        for name in ["package.json", ".vscode/tasks.json", "sub/tsconfig.json", "AGENTS.md"] {
+            check(name, Err("`chat*.md` or `chat*.json`"));
+        }
+        for name in [".vscode/chat.json", "sub/.github/chat.md", "sub/../.vscode/chat.md"] {
+            check(name, Err("hidden folder"));
         }
         #[cfg(unix)]
-        check("up/chat.md", Err("not below the folder"));
+        {
+            check("up/chat.md", Err("not below the folder"));
+            check("plain/chat.md", Err("hidden folder"));
+        }
     }
 }
