@@ -71,7 +71,9 @@ fn a_certificate_goes_along() {
         exit 1
         -- stderr
         error: the signature of `parrot` is not accepted
-          cause: the certificate of `CN=middle,O=Example`: its issuer `CN=root,O=Example` is not among the trusted certificates
+          cause: the certificate of `CN=middle,O=Example`: it is not signed by the `CN=root,O=Example` whose certificate is here, or in a way that is not known
+
+        hint: known are ECDSA and, from 2048 bits, RSA with PKCS #1 v1.5, both with SHA-2
     "#]],
     );
     check(

@@ -4,6 +4,9 @@
 //! Nobody witnesses when a signature was made, so all certificates are held against the second from
 //! which the signing one is valid, as other programs for these signatures do: an old signature
 //! stays good. What is not understood and says that it must be is refused; there is no revocation.
+//!
+//! An authority that is trusted to answer for servers of the web, too, does not make each of them a
+//! signer of models: where a certificate on the way says for what it is, that must be to sign code.
 
 use x509_cert::{
     Certificate,
@@ -17,6 +20,7 @@ use super::{CertificateFlaw as Flaw, Error, PublicKey, authority};
 /// Authorities between who signed and whom is trusted.
 const MAX_DEPTH: usize = 8;
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 /// Extensions that are looked at, or that restrict nothing here.
 const KNOWN: [ObjectIdentifier; 6] = [
     ObjectIdentifier::new_unwrap("2.5.29.14"), // subject key identifier
@@ -87,13 +91,9 @@ impl Chain {
         let mut below = leaf;
         for depth in 0..MAX_DEPTH {
             let found = trusted.0.iter().find(|it| issued(it, below));
-            let above =
-                found.or_else(|| self.0[1..].iter().find(|it| *it != below && issued(it, below)));
-            let above = above.ok_or_else(|| {
-                flawed(below)(Flaw::Untrusted {
-                    issuer: below.tbs_certificate().issuer().to_string(),
-                })
-            })?;
+            let mut others = self.0[1..].iter().filter(|it| *it != below);
+            let above = found.or_else(|| others.find(|it| issued(it, below)));
+            let above = above.ok_or_else(|| flawed(below)(self.unissued(below, trusted)))?;
             let sound = may_issue(above, depth).and_then(|()| in_time(above, when));
             sound.and_then(|()| understood(above)).map_err(flawed(above))?;
             if found.is_some() {
@@ -102,6 +102,15 @@ impl Chain {
             below = above;
         }
         Err(flawed(below)(Flaw::TooDeep { found: MAX_DEPTH, limit: MAX_DEPTH - 1 }))
+    }
+
+    /// Why nobody's certificate stands above `below`.
+    fn unissued(&self, below: &Certificate, trusted: &Self) -> Flaw {
+        let issuer = below.tbs_certificate().issuer().to_string();
+        match trusted.0.iter().chain(&self.0[1..]).any(|it| is_called_issuer(it, below)) {
+            true => Flaw::NotSigned { issuer },
+            false => Flaw::Untrusted { issuer },
+        }
     }
 }
 
@@ -123,9 +132,7 @@ fn key(it: &Certificate) -> Result<PublicKey, Flaw> {
 /// Whether `below` names `above` as its issuer, and was signed with its key.
 fn issued(above: &Certificate, below: &Certificate) -> bool {
     let body = below.tbs_certificate();
-    if above.tbs_certificate().subject() != body.issuer()
-        || below.signature_algorithm() != body.signature()
-    {
+    if !is_called_issuer(above, below) || below.signature_algorithm() != body.signature() {
         return false;
     }
     let key = above.tbs_certificate().subject_public_key_info().to_der();
@@ -137,10 +144,24 @@ fn issued(above: &Certificate, below: &Certificate) -> bool {
     }
 }
 
+fn is_called_issuer(above: &Certificate, below: &Certificate) -> bool {
+    above.tbs_certificate().subject() == below.tbs_certificate().issuer()
+}
+
 fn may_sign(it: &Certificate) -> Result<(), Flaw> {
+    for_code(it)?;
     let usage = extension::<KeyUsage>(it)?.is_some_and(|it| it.digital_signature());
     let code = extension::<ExtendedKeyUsage>(it)?.is_some_and(|it| it.0.contains(&CODE_SIGNING));
     if usage || code { Ok(()) } else { Err(Flaw::NotForSigning) }
+}
+
+/// Whether it is for code, or does not say what it is for.
+fn for_code(it: &Certificate) -> Result<(), Flaw> {
+    let is_for_code = |it: &ObjectIdentifier| [CODE_SIGNING, ANY_PURPOSE].contains(it);
+    match extension::<ExtendedKeyUsage>(it)? {
+        Some(usage) if !usage.0.iter().any(is_for_code) => Err(Flaw::Purpose),
+        _ => Ok(()),
+    }
 }
 
 /// Whether it may answer for another, `depth` authorities below it.
@@ -150,6 +171,7 @@ fn may_issue(it: &Certificate, depth: usize) -> Result<(), Flaw> {
     let (Some(constraints), true) = (constraints, usage) else {
         return Err(Flaw::NotAnAuthority);
     };
+    for_code(it)?;
     match constraints.path_len_constraint.map(usize::from) {
         Some(limit) if depth > limit => Err(Flaw::TooDeep { found: depth, limit }),
         _ => Ok(()),

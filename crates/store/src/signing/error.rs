@@ -159,6 +159,14 @@ pub enum CertificateFlaw {
         /// Who made it out.
         issuer: String,
     },
+    /// Whoever is called as its issuer did not sign it, as far as can be known.
+    #[error(
+        "it is not signed by the `{issuer}` whose certificate is here, or in a way that is not known"
+    )]
+    NotSigned {
+        /// Who should have signed it.
+        issuer: String,
+    },
     /// It may not make out certificates.
     #[error("it may not issue certificates")]
     NotAnAuthority,
@@ -173,6 +181,9 @@ pub enum CertificateFlaw {
     /// It may not sign.
     #[error("it may be used neither for digital signatures nor to sign code")]
     NotForSigning,
+    /// It is for other purposes, such as servers of the web.
+    #[error("it is for other purposes than to sign code")]
+    Purpose,
     /// It was not valid when the signing certificate began to be.
     #[error("it is valid from {from} to {to}, expected {when} to be within")]
     Time {
@@ -217,6 +228,12 @@ impl Error {
                 "name the trusted certificates with `--certificate-chain`"
             }
             Self::Material { .. } => "name the public key with `--key`",
+            Self::Certificate { why: CertificateFlaw::NotSigned { .. }, .. } => {
+                "known are ECDSA and, from 2048 bits, RSA with PKCS #1 v1.5, both with SHA-2"
+            }
+            Self::Certificate { why: CertificateFlaw::Purpose, .. } => {
+                "an extended key usage, where there is one, has to name `codeSigning`"
+            }
             Self::Unsigned { .. } => "take the file away, or have the model signed with it",
             Self::Differs { .. } | Self::Missing { .. } => {
                 "get the model again from whoever signed it"

@@ -246,6 +246,7 @@ fn certificates_lead_to_a_trusted_one() {
     certified(key, &[leaf], middle).unwrap();
     certified(key, &[leaf], leaf).unwrap();
     certified(key, &[fixture!("code.pem")], root).unwrap();
+    certified(key, &[fixture!("any.pem")], root).unwrap();
     certified(key, &[fixture!("below-rsa.pem")], fixture!("rsa-root.pem")).unwrap();
 }
 
@@ -257,11 +258,14 @@ fn certificates_that_lead_nowhere_are_refused() {
         Err(Error::Certificate { why, .. }) => why,
         other => panic!("{other:?}"),
     };
-    let untrusted = |why| matches!(why, CertificateFlaw::Untrusted { .. });
-    assert!(untrusted(flaw(key, &[leaf], root)));
-    assert!(untrusted(flaw(key, &[leaf, middle], fixture!("other-root.pem"))));
+    assert!(matches!(flaw(key, &[leaf], root), CertificateFlaw::Untrusted { .. }));
+    let not_signed = |why| matches!(why, CertificateFlaw::NotSigned { .. });
+    assert!(not_signed(flaw(key, &[leaf, middle], fixture!("other-root.pem"))));
     // RSA of 1024 bits is nobody's any more.
-    assert!(untrusted(flaw(key, &[fixture!("below-short.pem")], fixture!("short-root.pem"))));
+    assert!(not_signed(flaw(key, &[fixture!("below-short.pem")], fixture!("short-root.pem"))));
+    assert_eq!(flaw(key, &[fixture!("server.pem")], root), CertificateFlaw::Purpose);
+    let below_web = [fixture!("below-web.pem"), fixture!("web.pem")];
+    assert_eq!(flaw(key, &below_web, root), CertificateFlaw::Purpose);
     assert_eq!(flaw(key, &[fixture!("cipher.pem")], root), CertificateFlaw::NotForSigning);
     assert!(matches!(
         flaw(key, &[fixture!("strange.pem")], root),
