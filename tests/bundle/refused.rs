@@ -197,3 +197,15 @@ fn what_cannot_be_packed_is_told() {
     );
     assert!(!place.path().join("a.ingle").exists());
 }
+
+#[test]
+fn what_the_policy_denies_is_not_imported() {
+    let place = bundled();
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"countries\"\n\
+                  action = \"deny\"\nat = [\"import\"]\ncountry = [\"unknown\"]\n";
+    place.file("other-home/policy.toml", policy);
+    let told = run_there(&place, &["import", "parrot.ingle"]);
+    let denied = "error: this site's policy does not allow to import `parrot`: rule `countries`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(!holds(Path::new(&there(&place)), "parrot"));
+}

@@ -170,6 +170,19 @@ fn what_is_refused() {
 }
 
 #[test]
+fn what_the_policy_denies_is_not_fetched() {
+    let stage = Stage::new();
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"publishers\"\n\
+                  action = \"deny\"\nat = [\"fetch\"]\npublisher = [\"org\"]\n";
+    stage.place.file("ingle-home/policy.toml", policy);
+    let told = stage.run(&["pull", NAME]);
+    let denied = "error: this site's policy does not allow to fetch `org/model:Q4_K_M`: rule \
+                  `publishers`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
+}
+
+#[test]
 fn json_is_for_programs() {
     let stage = Stage::new();
     let told = stage.run(&["pull", NAME, "--json"]);

@@ -107,6 +107,19 @@ fn what_its_owner_removed_is_told() {
 }
 
 #[test]
+fn what_the_policy_denies_is_not_adopted() {
+    let shared = shared();
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"countries\"\n\
+                  action = \"deny\"\nat = [\"import\"]\ncountry = [\"unknown\"]\n";
+    shared.place.file("ingle-home/policy.toml", policy);
+    let told = shared.run(&["adopt", "parrot:latest"]);
+    let denied =
+        "error: this site's policy does not allow to import `parrot:latest`: rule `countries`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(library(&shared.place).entries().unwrap().is_empty());
+}
+
+#[test]
 fn where_no_other_program_is() {
     let place = Place::new();
     let none = place.path().display().to_string();

@@ -1,5 +1,7 @@
 //! Signatures that are believed, and each reason not to.
 
+mod python;
+
 use serde_json::{Value, json};
 
 use super::*;
