@@ -112,8 +112,9 @@ fn parts_are_carried() {
 #[test]
 fn any_tar_takes_the_program_out() {
     let place = place();
-    let told = place.run(&["export", "parrot.gguf", "-o", "p.ingle", "--with-binary"]);
-    assert!(told.contains("`tar -xf p.ingle ingle` takes the program out"), "{told}");
+    let told_at_export = place.run(&["export", "parrot.gguf", "-o", "p.ingle", "--with-binary"]);
+    let note = "`tar -xf p.ingle ingle` takes the program out";
+    assert!(told_at_export.contains(note), "{told_at_export}");
     let mut tar = Command::new("tar");
     let Ok(done) = tar.args(["-xf", "p.ingle", "ingle"]).current_dir(place.path()).status() else {
         #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
@@ -123,9 +124,12 @@ fn any_tar_takes_the_program_out() {
         return;
     };
     assert!(done.success(), "tar cannot read a bundle");
-    let taken = place.path().join("ingle");
+    let taken = fs::read(place.path().join("ingle")).expect("it is there");
     let built = ingle_tests::binary::ingle();
-    assert!(fs::read(&taken).expect("it is there") == fs::read(built).expect("it is there"));
+    assert!(taken == fs::read(built).expect("it is there"));
+    let digest = store::digest::Sha256Hex::of(&taken);
+    let printed = told_at_export.contains(&format!("program        sha256:{digest}\n"));
+    assert!(printed, "{told_at_export}");
     let told = run_there(&place, &["import", "p.ingle"]);
     assert!(told.contains("also has the program"), "{told}");
 }

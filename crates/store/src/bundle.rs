@@ -14,9 +14,11 @@
 //! program can be taken out with any `tar`. There are neither times nor owners in it: the same
 //! models give the same bytes.
 //!
-//! A bundle comes from outside. It is read strictly: what [`export`] would not have written is
-//! refused, so that no two programs can read it differently. Nothing is unpacked by the names in
-//! it: entries have one of four forms, and the files of a model go to checked paths below a folder
+//! A bundle comes from outside. It is read strictly: entries, their order and an index that
+//! [`export`] would not have written are refused, so that no two programs can read it differently.
+//! The OCI configuration and the CycloneDX list of a model are for other programs: their digests are
+//! compared, and what they say is believed by nobody here. Nothing is unpacked by the names in it:
+//! entries have one of four forms, and the files of a model go to checked paths below a folder
 //! that is not visible until the last byte has been compared.
 
 mod bom;

@@ -11,7 +11,8 @@ use super::Json;
 #[command(after_help = "\
 A bundle is a plain tar, an OCI image layout with the media types of ModelPack; the same models give
 the same bytes. On a machine without Ingle, `tar -xf FILE.ingle ingle` takes out the program that
-`--with-binary` put in.")]
+`--with-binary` put in. It proves nothing of itself: compare its sha256 with the one that `export`
+prints, sent another way, before it runs.")]
 pub(crate) struct Export {
     /// Models of the library, `.gguf` files (any shard) or Hugging Face folders
     #[arg(value_name = "MODEL", required = true)]

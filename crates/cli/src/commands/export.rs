@@ -60,12 +60,14 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
             told.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
         return super::print_json(&json!({
             "parts": written.parts, "bytes": written.size, "index": written.index,
-            "models": models, "program": program.is_some().then_some(platform),
-            "warnings": notes,
+            "models": models, "warnings": notes,
+            "program": written.program.map(
+                |it| json!({"sha256": it.sha256, "platform": it.platform}),
+            ),
         }));
     }
     super::print(&page(&written, &told))?;
-    next(&written, program.is_some());
+    next(&written);
     Ok(())
 }
 
@@ -138,31 +140,35 @@ fn page(written: &Written, models: &[(Name, u64)]) -> String {
     for (name, bytes) in models {
         page += &format!("{:<15}{name}, {}\n", "model", size(*bytes));
     }
-    page + &format!(
-        "{:<15}{}\n{:<15}sha256:{}\n",
-        "size",
-        size(written.size),
-        "index",
-        written.index
-    )
+    page +=
+        &format!("{:<15}{}\n{:<15}sha256:{}\n", "size", size(written.size), "index", written.index);
+    if let Some(program) = &written.program {
+        page += &format!("{:<15}sha256:{}\n", "program", program.sha256);
+    }
+    page
 }
 
 /// What to do on the other side.
-fn next(written: &Written, has_program: bool) {
+fn next(written: &Written) {
     let Some(first) = written.parts.first() else { return };
     let name = first.file_name().unwrap_or_default().display();
     tell(format_args!("note: `ingle import {name}` takes it in on the other side"));
-    match (has_program, written.parts.len()) {
-        (false, _) => {}
-        (true, 1) => tell(format_args!("note: `tar -xf {name} ingle` takes the program out there")),
-        (true, _) => {
+    if written.program.is_none() {
+        return;
+    }
+    let command = match written.parts.len() {
+        1 => format!("tar -xf {name} ingle"),
+        _ => {
             let stem = first.with_extension("");
             let stem = stem.file_name().unwrap_or_default().display();
-            tell(format_args!(
-                "note: `cat {stem}.* | tar -xf - ingle` takes the program out there"
-            ));
+            format!("cat {stem}.* | tar -xf - ingle")
         }
-    }
+    };
+    tell(format_args!("note: `{command}` takes the program out there"));
+    tell(
+        "note: a program proves nothing of itself: before it runs there, compare its sha256 with \
+         the one above, sent another way",
+    );
 }
 
 /// A bar of bytes; 0 of an unknown number of them.

@@ -43,6 +43,8 @@ pub struct Written {
     pub size: u64,
     /// The digest of its index, which names all of it.
     pub index: Sha256Hex,
+    /// The program that was taken along.
+    pub program: Option<Program>,
 }
 
 /// One entry.
@@ -67,6 +69,7 @@ pub fn export(
 ) -> Result<Written, Error> {
     let Export { models, program, split, existing } = export;
     let program = program.map(|(path, platform)| of_program(path, platform)).transpose()?;
+    let taken = program.as_ref().map(|it| it.0.clone());
     let (index, items) = laid_out(models, program);
     let size = items.iter().map(Item::len).sum::<u64>() + tar::END.len() as u64;
     let mut volume = Volume::new(disk, target, size, split, existing)?;
@@ -74,7 +77,7 @@ pub fn export(
     let ended =
         written.and_then(|()| volume.write_all(&tar::END).map_err(Error::io("write", target)));
     match ended.and_then(|()| volume.finish()) {
-        Ok(parts) => Ok(Written { parts, size, index }),
+        Ok(parts) => Ok(Written { parts, size, index, program: taken }),
         Err(error) => {
             volume.discard();
             Err(error)

@@ -60,8 +60,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, is damaged, or has anything in it that [`export`](super::export) would
-    /// not have put there.
+    /// If it cannot be read, is damaged, or has an entry in it that it does not name, or that is not
+    /// as it is named.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let parts = Parts::open(path)?;
         let entries = entries(path, &parts)?;
