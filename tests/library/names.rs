@@ -19,9 +19,23 @@ fn a_name_works_wherever_a_path_does() {
         let found = place.run(args);
         assert!(found.starts_with("exit 0") && found.contains(told), "{args:?}\n{found}");
     }
-    // A file of that name wins.
+}
+
+/// Nobody's folder takes the place of a model in silence.
+#[test]
+fn a_name_that_is_here_and_in_the_library_is_told() {
+    let place = place();
     place.file("parrots", "no model");
-    assert!(place.run(&["show", "parrots"]).starts_with("exit 1"));
+    place.file("someone/parrots", "no model");
+    let told = place.run(&["run", "parrots", "--no-save", "hi"]);
+    let note = "note: `parrots` is what lies here; the model of the library is \
+                `someone/parrots:F32`\n";
+    assert!(told.starts_with("exit 1") && told.contains(note), "{told}");
+    let told = place.run(&["run", "-m", "someone/parrots", "--no-save", "hi"]);
+    let note = "note: `someone/parrots` is a model of the library; what lies here under that name \
+                is `./someone/parrots`\n";
+    assert!(told.contains("Hello there, friend!") && told.contains(note), "{told}");
+    assert!(place.run(&["run", "./someone/parrots", "hi"]).starts_with("exit 1"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! From the name of a model to its file, wherever that lies. The device that it is loaded onto is in
 //! `device`.
 
+mod meant;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,7 +13,6 @@ use loader::{
 use store::{
     Correction,
     library::{Entry, Library, Manifest},
-    reference::Reference,
 };
 
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
     terminal::tell,
     written,
 };
+use meant::reference;
+pub(crate) use meant::{both, is_path};
 
 /// The model's name and the other words: `-m` takes the place of the first word.
 ///
@@ -101,10 +104,12 @@ pub(crate) fn open(
 }
 
 fn open_telling(name: &str, overrides: &[Override], access: Access) -> anyhow::Result<Opened> {
+    let both = both(name);
+    both.iter().for_each(|it| tell(format_args!("note: {it}")));
     let Read { file, corrections, manifest } =
         open_corrected(name, overrides, access, Use::Weights)?;
     let admitted = admission::at_load(name, &file, manifest.as_ref())?;
-    let mut said = tell_warnings(&file)?;
+    let mut said: Vec<_> = both.into_iter().chain(tell_warnings(&file)?).collect();
     if let Some(note) = written::note(&corrections) {
         tell(format_args!("note: {note}"));
         said.push(note);
@@ -174,23 +179,20 @@ pub(crate) enum Place {
     Library(Library, Box<Entry>),
 }
 
-/// The file or folder of this name; if there is none, the model of the library.
+/// The file or folder of this name, or the model of the library.
 ///
 /// # Errors
 ///
 /// If there is neither.
 pub(crate) fn find(name: &str) -> anyhow::Result<Place> {
     let path = Path::new(name);
-    if path.exists() {
+    if is_path(name)? {
         return Ok(Place::Path(path.to_owned()));
     }
-    let is_reference = name.parse::<Reference>().is_ok();
-    if name.contains("://") && !is_reference {
-        return Err(address(name).into());
-    }
-    let is_file = name.ends_with(".gguf") || name.ends_with(".safetensors");
-    if !is_reference || (is_file && !name.contains("://")) || name.starts_with(['.', '/']) {
-        return Err(absent(name, path).into());
+    match reference(name) {
+        Some(_) => {}
+        None if name.contains("://") => return Err(address(name).into()),
+        None => return Err(absent(name, path).into()),
     }
     let library = library::library()?;
     let entry = library::entry(&library, name)?;

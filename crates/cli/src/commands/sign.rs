@@ -23,6 +23,7 @@ use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
     library, model,
+    terminal::tell,
 };
 
 /// A model that is carried or signed.
@@ -118,9 +119,11 @@ pub(super) fn find(word: &str, library: &Library) -> anyhow::Result<Named> {
         let failure = Failure::usage(format!("`{word}` is built into every `ingle`"));
         return Err(failure.hint("there is nothing to carry or to sign").into());
     }
-    let path = Path::new(word);
-    if path.exists() {
-        return Ok(Named::Path(path.to_owned()));
+    if let Some(note) = model::both(word) {
+        tell(format_args!("note: {note}"));
+    }
+    if model::is_path(word)? {
+        return Ok(Named::Path(word.into()));
     }
     if let Ok(reference) = word.parse::<Reference>()
         && !matches!(library.resolve(&reference)?, Resolved::Absent)
