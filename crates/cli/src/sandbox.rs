@@ -1,11 +1,10 @@
 //! What this process gives up once the model is open: sockets, other programs, and files that it has
 //! no business with.
 //!
-//! `files` is about files (Landlock), `calls` about system calls (seccomp), also those by which a
-//! file that cannot be opened could be opened to others; both are Linux's, and elsewhere nothing is
-//! given up. `attendant` is a process that is started before and does outside
-//! what the person at a chat asks for: the editor, and the file of an export. `trial` tries whether
-//! all that is given up is gone.
+//! `files` is about files (Landlock), `calls` about system calls (seccomp), also those that change
+//! who may use a file; both are Linux's, and elsewhere nothing is given up. `attendant` is a process
+//! that is started before and does outside what the person at a chat asks for: the editor, and the
+//! file of an export. `trial` tries whether all that is given up is gone.
 //!
 //! A thread is bound by Landlock only if it is started after, so [`Plan::enter`] comes before the
 //! backend makes its threads, and a process that has others already is not fully confined.
