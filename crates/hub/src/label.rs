@@ -1,5 +1,7 @@
 //! What a file's name says of its weight format, and of how many files it is one.
 
+use store::reference::quant_in;
+
 /// Formats in the order in which they are taken where nobody asks for one: near four and a half
 /// bits a weight first, then more bits, then fewer.
 const USUAL: &[&str] = &[
@@ -53,32 +55,7 @@ pub(crate) fn shard(name: &str) -> Option<Shard<'_>> {
 
 /// The weight format that the name of a GGUF file tells, in upper case.
 pub(crate) fn format(name: &str) -> Option<String> {
-    let stem = match shard(name) {
-        Some(shard) => shard.prefix,
-        None => name.strip_suffix(".gguf")?,
-    };
-    let upper = stem.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split(['-', '.']).collect();
-    let (at, format) =
-        words.iter().enumerate().rev().find_map(|(at, it)| Some((at, of_word(it)?)))?;
-    // Unsloth's mixes of the same names are others.
-    let is_other = at > 0 && words[at - 1] == "UD" && words[at] == format;
-    Some(if is_other { format!("UD-{format}") } else { format.to_owned() })
-}
-
-/// The format at the end of a word: `Q4_K_M`, or `MODEL_Q4_K_M`.
-fn of_word(word: &str) -> Option<&str> {
-    let begins = word.match_indices('_').map(|it| it.0 + 1);
-    [0].into_iter().chain(begins).map(|at| &word[at..]).find(|it| is_format(it))
-}
-
-fn is_format(word: &str) -> bool {
-    let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
-    let plain = word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-    let known = matches!(word, "F16" | "F32" | "BF16" | "FP16" | "FP32");
-    let named = ["MXFP4", "NVFP4"].iter().any(|it| word.starts_with(it));
-    let numbered = ["Q", "IQ", "TQ"].iter().any(|it| word.strip_prefix(it).is_some_and(digit));
-    plain && (known || named || numbered)
+    name.strip_suffix(".gguf").and_then(quant_in).map(str::to_ascii_uppercase)
 }
 
 /// Where `format` stands among those that are taken unasked; one that does not stands last.

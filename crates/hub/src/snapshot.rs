@@ -6,14 +6,13 @@ use loader::{SafeRelPath, path::PathError};
 use store::{
     digest::{CommitHex, Sha256Hex},
     name::RepoId,
+    reference::is_revision,
 };
 
 use crate::{Endpoint, Error};
 
 /// The branch that is used where none is named.
 const MAIN: &str = "main";
-/// Longer than any branch or tag.
-const MAX_REVISION: usize = 200;
 
 /// A branch, a tag or a commit, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,16 +89,11 @@ impl FromStr for Revision {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+');
-        let fits = (1..=MAX_REVISION).contains(&text.len())
-            && text.chars().all(plain)
-            && !text.contains("..")
-            && text.split('/').all(|it| !it.is_empty() && !it.starts_with(['.', '-']));
-        match fits {
+        match is_revision(text) {
             true => Ok(Self(text.to_owned())),
             false => Err(Error::Setting {
                 name: "revision".to_owned(),
-                found: text.chars().take(MAX_REVISION).collect(),
+                found: text.chars().take(100).collect(),
                 expected: "a branch, a tag or a commit",
             }),
         }

@@ -5,14 +5,13 @@
 //! llama3.2:3b-q4_k_m                the same in this weight format
 //! org/repo  org/repo:Q4_K_M         a repository of a hub, and one of the formats in it
 //! org/repo@revision                 as it is at this branch, tag or commit
-//! hf.co/org/repo  hf://org/repo     the same; so are huggingface.co/… and addresses of its pages
+//! hf.co/org/repo  hf://org/repo     the same; so are huggingface.co/… and addresses of its pages,
+//!                                   of which that of a file asks for this file
 //! ```
 //!
 //! Where the model is, on this machine or elsewhere, is not asked here.
 
 use std::{fmt, str::FromStr};
-
-use loader::SafeRelPath;
 
 use crate::name::{Name, NameError, NameFlaw, RepoId, is_part};
 
@@ -21,7 +20,7 @@ use crate::name::{Name, NameError, NameFlaw, RepoId, is_part};
 pub struct Reference {
     /// Which.
     pub wanted: Wanted,
-    /// The weight format or other variant, as it was typed.
+    /// The weight format or other variant, or the name of a file, as it was typed.
     pub quant: Option<String>,
     /// The branch, tag or commit.
     pub revision: Option<String>,
@@ -55,8 +54,8 @@ pub enum ReferenceFlaw {
     /// The address of something that is no hub.
     #[error("it is an address, expected one below {}", HUBS[0])]
     Address,
-    /// The address of a file whose name does not say which format it is in.
-    #[error("it is the address of a file, expected that of a repository")]
+    /// The address of a file that is no model.
+    #[error("it is the address of a file, expected that of a repository or of a `.gguf` file")]
     File,
     /// What follows the colon is no name.
     #[error("`{}` is no variant", .0.escape_debug())]
@@ -65,6 +64,9 @@ pub enum ReferenceFlaw {
     #[error("`{}` is no revision", .0.escape_debug())]
     Revision(String),
 }
+
+/// Longer than any branch or tag.
+const MAX_REVISION: usize = 200;
 
 /// What stands before a repository of the hub.
 const HUBS: &[&str] = &[
@@ -119,10 +121,9 @@ impl Reference {
             Some(["tree", revision]) => {
                 Ok(Self { revision: Some((*revision).to_owned()), ..reference })
             }
-            Some(["blob" | "resolve", revision, .., file]) => {
-                let quant = quant_in(file).ok_or(ReferenceFlaw::File)?;
+            Some(["blob" | "resolve", revision, .., file]) if file.ends_with(".gguf") => {
                 let revision = Some((*revision).to_owned());
-                Ok(Self { quant: Some(quant.to_owned()), revision, ..reference })
+                Ok(Self { quant: Some((*file).to_owned()), revision, ..reference })
             }
             Some(_) => Err(ReferenceFlaw::File),
         }
@@ -145,9 +146,10 @@ impl Reference {
             return Ok(Self { wanted, quant: first.or(last).map(str::to_owned), revision });
         }
         Name::from_str(text).map_err(flaw)?;
-        let tagged = text.split_once(':').and_then(|(model, tag)| match tag.rsplit_once('-') {
-            Some((size, quant)) if is_quant(quant) => Some((format!("{model}:{size}"), quant)),
-            _ => None,
+        let tagged = text.split_once(':').and_then(|(model, tag)| {
+            let quant = quant_in(tag)?;
+            let size = tag.strip_suffix(quant)?.strip_suffix('-')?;
+            Some((format!("{model}:{size}"), quant))
         });
         let (called, quant) = match tagged {
             Some((called, quant)) => (called, Some(quant)),
@@ -162,9 +164,6 @@ impl Reference {
         if let Some(quant) = self.quant.as_ref().filter(|it| !is_part(it)) {
             return Err(ReferenceFlaw::Quant(quant.clone()));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        let is_revision =
-            |it: &str| it.chars().all(plain) && it.parse::<SafeRelPath>().is_ok() && it.len() < 256;
         match self.revision.as_ref().filter(|it| !is_revision(it)) {
             Some(revision) => Err(ReferenceFlaw::Revision(revision.clone())),
             None => Ok(self),
@@ -194,25 +193,51 @@ impl fmt::Display for Reference {
     }
 }
 
-/// The weight format that the name of a file says it is in: `Q4_K_M` of `m-Q4_K_M.gguf`.
+/// Whether this is what a branch, a tag or a commit may be called: a part of an address, and nothing
+/// else.
+pub fn is_revision(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+');
+    (1..=MAX_REVISION).contains(&text.len())
+        && text.chars().all(plain)
+        && !text.contains("..")
+        && text.split('/').all(|it| !it.is_empty() && !it.starts_with(['.', '-']))
+}
+
+/// The weight format that the name of a file says it is in: `Q4_K_M` of `m-Q4_K_M.gguf`; the last
+/// where there are several.
 pub fn quant_in(file: &str) -> Option<&str> {
-    let stem = file.strip_suffix(".gguf").unwrap_or(file);
-    stem.split(['-', '.']).find_map(|word| {
-        let after = word.match_indices('_').map(|(at, _)| at + 1);
-        std::iter::once(0).chain(after).map(|at| &word[at..]).find(|it| is_quant(it))
-    })
+    let mut rest = file.strip_suffix(".gguf").unwrap_or(file);
+    loop {
+        let (before, word) = rest.rsplit_once(['-', '.']).unwrap_or(("", rest));
+        if let Some(quant) = quant_of(word) {
+            // Unsloth's mixes of the same names are others.
+            let mark = before.rsplit(['-', '.']).next().unwrap_or_default();
+            let is_other = quant == word && mark.eq_ignore_ascii_case("UD");
+            let len = quant.len() + if is_other { "UD-".len() } else { 0 };
+            return Some(&rest[rest.len() - len..]);
+        }
+        if before.is_empty() {
+            return None;
+        }
+        rest = before;
+    }
+}
+
+/// The format at the end of a word: `Q4_K_M`, or `MODEL_Q4_K_M`.
+fn quant_of(word: &str) -> Option<&str> {
+    let begins = word.match_indices('_').map(|it| it.0 + 1);
+    std::iter::once(0).chain(begins).map(|at| &word[at..]).find(|it| is_quant(it))
 }
 
 /// Whether this is what a weight format, or a mix of them, is called.
 fn is_quant(text: &str) -> bool {
     let text = text.to_ascii_uppercase();
-    if ["F32", "F16", "BF16", "MXFP4", "MXFP4_MOE", "NVFP4"].contains(&text.as_str()) {
-        return true;
-    }
-    let family = text.strip_prefix(['I', 'T']).unwrap_or(&text).strip_prefix('Q');
-    let Some((bits, rest)) = family.and_then(|it| it.split_once('_')) else { return false };
-    let word = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric());
-    matches!(bits.as_bytes(), [b'1'..=b'8']) && rest.split('_').all(word)
+    let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    let plain = text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    let known = ["F16", "F32", "BF16", "FP16", "FP32"].contains(&text.as_str());
+    let named = ["MXFP4", "NVFP4"].iter().any(|it| text.starts_with(it));
+    let numbered = ["Q", "IQ", "TQ"].iter().any(|it| text.strip_prefix(it).is_some_and(digit));
+    plain && (known || named || numbered)
 }
 
 fn flaw(error: NameError) -> ReferenceFlaw {
@@ -244,6 +269,7 @@ mod tests {
     fn names_of_the_catalogue_and_the_library() {
         check("llama3.2:3b", "=llama3.2:3b - -");
         check("llama3.2:3b-q4_k_m", "=llama3.2:3b q4_k_m -");
+        check("llama3.2:3b-UD-Q4_K_XL", "=llama3.2:3b UD-Q4_K_XL -");
         check("qwen3:8b-instruct-F16", "=qwen3:8b-instruct F16 -");
         check("mine", "=mine - -");
         check("mine:of-today", "=mine:of-today - -");
@@ -262,11 +288,8 @@ mod tests {
         }
         check("https://huggingface.co/org/repo/?library=x", "org/repo - -");
         check("https://huggingface.co/org/repo/tree/v2", "org/repo - v2");
-        check("https://hf.co/org/repo/blob/main/q/m-Q5_K_S.gguf", "org/repo Q5_K_S main");
-        check(
-            "https://hf.co/org/repo/resolve/main/m.Q8_0.gguf?download=true",
-            "org/repo Q8_0 main",
-        );
+        check("https://hf.co/org/repo/blob/main/q/m-Q5_K_S.gguf", "org/repo m-Q5_K_S.gguf main");
+        check("https://hf.co/org/repo/resolve/v1+2/m.gguf?download=true", "org/repo m.gguf v1+2");
     }
 
     #[test]
@@ -276,7 +299,7 @@ mod tests {
             "it is an address, expected one below https://huggingface.co/",
         );
         check("hf.co/gpt2", "expected `organisation/name`");
-        check("https://hf.co/org/repo/blob/main/m.gguf", &ReferenceFlaw::File.to_string());
+        check("https://hf.co/org/repo/blob/main/README.md", &ReferenceFlaw::File.to_string());
         check("org/repo:Q4:Q5", "`Q4:Q5` is no variant");
         check("org/repo:Q4_0@main:Q8_0", "`Q8_0` is no variant");
         check("org/repo@", "`` is no revision");
@@ -327,7 +350,10 @@ mod tests {
         for (file, quant) in [
             ("Llama-3.2-3B-Instruct-Q4_K_M.gguf", Some("Q4_K_M")),
             ("org_repo_model_q8_0.gguf", Some("q8_0")),
-            ("qwen2.5-0.5b-instruct-fp16.gguf", None),
+            ("qwen2.5-0.5b-instruct-fp16.gguf", Some("fp16")),
+            ("Phi-3-mini-4k-instruct-q4.gguf", Some("q4")),
+            ("Qwen3-8B-UD-Q4_K_XL.gguf", Some("UD-Q4_K_XL")),
+            ("a-F16-requantised-to.Q8_0.gguf", Some("Q8_0")),
             ("m.IQ2_XXS-00001-of-00002.gguf", Some("IQ2_XXS")),
             ("gpt-oss-20b-mxfp4.gguf", Some("mxfp4")),
             ("model.gguf", None),

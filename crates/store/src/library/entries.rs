@@ -192,10 +192,10 @@ fn begun(entry: &Entry, reference: &Reference) -> bool {
 fn is_variant(entry: &Entry, reference: &Reference) -> bool {
     let Some(quant) = &reference.quant else { return true };
     let format = entry.manifest.facts.format.as_deref();
-    [Some(entry.name().variant()), format]
-        .into_iter()
-        .flatten()
-        .any(|it| it.eq_ignore_ascii_case(quant))
+    let mut called = [Some(entry.name().variant()), format].into_iter().flatten();
+    let mut files = entry.manifest.files.iter().map(|it| it.path.0.as_str());
+    called.any(|it| it.eq_ignore_ascii_case(quant))
+        || files.any(|it| it.rsplit('/').next() == Some(quant.as_str()))
 }
 
 /// Whether it came from the revision that is asked for, if one is.

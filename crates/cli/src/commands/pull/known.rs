@@ -8,6 +8,7 @@ use store::{
     library::{Facts, FileName},
     name::{Name, RepoId},
     policy::{At, Subject},
+    reference::quant_in,
 };
 
 use crate::admission;
@@ -28,12 +29,13 @@ pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&
     let listed = catalogue::by_repository(&snapshot.repository);
     let known = listed.map(|it| it.facts()).unwrap_or_default();
     let architecture = architecture.map(str::to_owned);
+    let format = choice.main.as_ref().and_then(|it| quant_in(it.as_str()));
     Facts {
         licence: known.licence.or_else(|| card.licence.clone()),
         licence_file: choice.licence.clone().map(FileName),
         lineage: if known.lineage.is_empty() { card.base_models.clone() } else { known.lineage },
         architecture: architecture.or(known.architecture).or_else(|| card.architecture.clone()),
-        format: (choice.kind == Kind::Gguf).then(|| choice.variant.clone()),
+        format: format.map(str::to_ascii_uppercase),
         ..known
     }
 }

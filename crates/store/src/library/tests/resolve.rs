@@ -39,6 +39,7 @@ fn what_is_meant() {
         ("hf.co/bartowski/llama-3.2-3b-gguf:q8_0", "bartowski/Llama-3.2-3B-GGUF:Q8_0"),
         ("bartowski/Llama-3.2-3B-GGUF", "2 of them"),
         ("bartowski/Llama-3.2-3B-GGUF:Q2_K", "-"),
+        ("Qwen/Qwen3-8B:x", "Qwen/Qwen3-8B:safetensors"),
         ("llama3.2:3b", "2 of them"),
         ("llama3.2:3b-q8_0", "bartowski/Llama-3.2-3B-GGUF:Q8_0"),
         ("llama3.2", "2 of them"),
