@@ -1,9 +1,10 @@
 //! Who may have a model, and who is told the token.
 
-use hub::{Error, Token, Visitor};
+use hub::{Error, Hub, Revision, Token, Visitor};
+use ingle_tests::parrot;
 
 use crate::{
-    fake::{Repository, TOKEN},
+    fake::{Fake, Repository, TOKEN},
     scene::{NAME, Scene, model, told},
     trouble::Trouble,
 };
@@ -45,6 +46,35 @@ fn t22_the_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
+fn t22_the_variable_s_token_goes_to_no_other_mirror() {
+    let mut scene = gated(Some(TOKEN));
+    let second = Fake::new();
+    second.add(NAME, model());
+    scene.variables.push(("HF_ENDPOINT", format!("{},{}", scene.fake.hub, second.hub)));
+    scene.fake.trouble("signature", usize::MAX, Trouble::Status(500));
+    let entry = scene.pull(None).unwrap();
+    scene.assert_whole(&entry, &model());
+    assert!(scene.fake.seen().iter().any(|it| it.token.is_some()));
+    let seen = second.seen();
+    assert!(!seen.is_empty() && seen.iter().all(|it| it.token.is_none()), "{seen:?}");
+}
+
+#[test]
+fn t22_the_file_s_token_goes_to_no_mirror() {
+    let mut scene = gated(None);
+    std::fs::write(scene.folder.path().join("token"), TOKEN).unwrap();
+    let second = Fake::new();
+    second.add(NAME, Repository { is_gated: true, ..model() });
+    scene.variables.push(("HF_ENDPOINT", format!("{},{}", scene.fake.hub, second.hub)));
+    let error = scene.pull(None).unwrap_err();
+    assert!(matches!(error, Error::Denied { known: Visitor::Unknown, .. }), "{}", told(&error));
+    for fake in [&scene.fake, &second] {
+        let seen = fake.seen();
+        assert!(!seen.is_empty() && seen.iter().all(|it| it.token.is_none()), "{seen:?}");
+    }
+}
+
+#[test]
 fn t22_the_token_does_not_follow_the_api_to_another_host() {
     let scene = gated(Some(TOKEN));
     scene.fake.trouble("/revision/", 1, Trouble::Redirect(format!("{}/x", scene.fake.store)));
@@ -68,12 +98,39 @@ fn t22_the_token_is_in_no_message() {
     }
 }
 
+/// Everybody sees what a gated repository has, and is asked for a token at its first file.
 #[test]
 fn a_token_that_is_given_later_opens_the_repository() {
     let scene = gated(None);
-    let hub = scene.hub().unwrap().known_as(Token::new(TOKEN).unwrap()).unwrap();
-    let found = hub.look(&NAME.parse().unwrap(), &hub::Revision::default(), &scene.watch).unwrap();
+    scene.fake.add(
+        NAME,
+        Repository { is_gated: true, ..Repository::new([("m-Q4_K_M.gguf", parrot::file())]) },
+    );
+    let hub = scene.hub().unwrap();
+    let found = hub.look(&NAME.parse().unwrap(), &Revision::default(), &scene.watch).unwrap();
     assert!(found.card.is_gated);
+    let choice = hub.choose(&found, None, &scene.watch).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let headers = |hub: &Hub| hub.headers(&found, &choice, folder.path(), &scene.watch);
+    let error = headers(&hub).unwrap_err();
+    let Error::Denied { known: Visitor::Unknown, is_gated: true, .. } = error else {
+        panic!("{}", told(&error))
+    };
+    headers(&hub.known_as(Token::new(TOKEN).unwrap()).unwrap()).unwrap();
+}
+
+#[test]
+fn a_token_that_is_not_valid_is_named_by_where_it_is_from() {
+    let scene = gated(Some("hf_old"));
+    scene.fake.trouble("/revision/", usize::MAX, Trouble::Status(401));
+    let error = scene.pull(None).unwrap_err();
+    let text = told(&error).replace(&scene.fake.hub[7..], "HUB");
+    assert_eq!(text, "`HUB` says that the token from HF_TOKEN is not valid");
+    assert!(error.hint().unwrap().contains("HF_TOKEN"));
+    let mut scene = gated(None);
+    scene.variables.push(("HF_TOKEN", "hf_one hf_two".to_owned()));
+    let text = scene.pull(None).unwrap_err().to_string();
+    assert!(text.starts_with("`HF_TOKEN` is ") && !text.contains("hf_one"), "{text}");
 }
 
 #[test]

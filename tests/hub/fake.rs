@@ -248,7 +248,8 @@ impl Shared {
             return absent("RepoNotFound");
         };
         let is_known = seen.token.as_deref() == Some(format!("Bearer {TOKEN}").as_str());
-        if repository.is_gated && !is_known {
+        // What is gated shows everybody what it has.
+        if repository.is_gated && !is_known && rest.first() == Some(&"resolve") {
             let status = if seen.token.is_some() { 403 } else { 401 };
             return Answer::new(status, "no").with("x-error-code", "GatedRepo");
         }

@@ -2,6 +2,7 @@
 //! that is wrong becomes visible in it.
 
 use serde_json::json;
+use store::digest::Sha256Hex;
 
 use crate::{
     fake::{COMMIT, Repository},
@@ -116,6 +117,30 @@ fn a_digest_that_is_none() {
                             "lfs": { "oid": value, "size": 25_000 } }]);
         scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(node.to_string()));
         refused(&scene, value);
+    }
+}
+
+#[test]
+fn a_list_of_files_has_an_end() {
+    let scene = Scene::new();
+    let node =
+        |n: usize| json!({ "type": "file", "path": n.to_string(), "size": 1, "oid": COMMIT });
+    let nodes: Vec<_> = (0..=50_000).map(node).collect();
+    scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(json!(nodes).to_string()));
+    let text = refused(&scene, "50,001 files");
+    assert!(text.ends_with("has more than 50000 files"), "{text}");
+}
+
+#[test]
+fn a_size_that_no_disk_has_is_not_made() {
+    for (size, why) in [(1 << 46, "bytes of room, the model needs"), (u64::MAX, "has more than")] {
+        let scene = Scene::new();
+        scene.fake.add(NAME, Repository::new([("m-Q4_K_M.gguf", noise(9, 5000))]));
+        let node = json!([{ "type": "file", "path": "m-Q4_K_M.gguf", "size": 1, "oid": COMMIT,
+                            "lfs": { "oid": Sha256Hex::of(b"x"), "size": size } }]);
+        scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(node.to_string()));
+        let text = refused(&scene, &size.to_string());
+        assert!(text.contains(why), "{text}");
     }
 }
 

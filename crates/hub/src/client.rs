@@ -8,15 +8,15 @@ mod answer;
 use serde::de::DeserializeOwned;
 use store::name::RepoId;
 use ureq::{
-    Agent, Body,
+    Agent, Body, Proxy,
     http::{Response, StatusCode, header},
     tls::{RootCerts, TlsConfig},
 };
 
 use crate::{
-    Endpoint, Error, Settings, Url, Visitor, certificates, hop,
+    Endpoint, Error, Settings, Url, Watch, certificates, hop,
     hop::Way,
-    proxy::{Proxies, Route},
+    proxy::{Proxies, Refused, Route},
 };
 use answer::text;
 pub(crate) use answer::{Answer, Said};
@@ -34,7 +34,16 @@ pub(crate) struct Client {
     secure: Option<Agent>,
     plain: Option<Agent>,
     proxies: Proxies,
-    bearer: Option<String>,
+    known: Option<Known>,
+}
+
+/// Who we are, and to whom.
+struct Known {
+    /// The server that is told it, and no other.
+    server: Url,
+    bearer: String,
+    /// Where the token is from.
+    origin: String,
 }
 
 impl Client {
@@ -42,8 +51,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If there are no certificates and a hub is to be told by one.
+    /// If no hub is named, or there are no certificates and a hub is to be told by one.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        let first = settings.endpoints.first().ok_or_else(|| Error::Setting {
+            name: "endpoints".to_owned(),
+            found: String::new(),
+            expected: "the address of a hub, one at least",
+        })?;
         let trusted = certificates::trusted(settings.ca_file.as_deref())?;
         if trusted.is_empty() && settings.endpoints.iter().any(|it| it.url().is_secure()) {
             let why = "there are none".to_owned();
@@ -55,22 +69,30 @@ impl Client {
             .build();
         let agent = |proxy| agent(settings, tls.clone(), proxy);
         let proxies = settings.proxies.clone();
+        let usable = |it: &Option<Result<Proxy, Refused>>| it.clone().and_then(Result::ok);
+        let known = settings.token.as_ref().and_then(|it| {
+            Some(Known { server: it.server(first)?, bearer: it.bearer(), origin: it.origin() })
+        });
         Ok(Self {
             direct: agent(None),
-            secure: proxies.secure.clone().map(|it| agent(Some(it))),
-            plain: proxies.plain.clone().map(|it| agent(Some(it))),
+            secure: usable(&proxies.secure).map(|it| agent(Some(it))),
+            plain: usable(&proxies.plain).map(|it| agent(Some(it))),
             proxies,
-            bearer: settings.token.as_ref().map(crate::Token::bearer),
+            known,
         })
     }
 
-    /// Whether it says who we are.
-    pub(crate) fn visitor(&self) -> Visitor {
-        if self.bearer.is_some() { Visitor::Known } else { Visitor::Unknown }
+    /// Where the token is from that `endpoint` is told, if it is told one.
+    pub(crate) fn token_for(&self, endpoint: &Endpoint) -> Option<&str> {
+        self.known_to(endpoint).map(|it| it.origin.as_str())
     }
 
-    /// Asks for `url`, on behalf of `endpoint`, which alone is told the token; `bytes` of it, the
-    /// end not included.
+    fn known_to(&self, endpoint: &Endpoint) -> Option<&Known> {
+        self.known.as_ref().filter(|it| it.server.shares_origin(endpoint.url()))
+    }
+
+    /// Asks for `url`, on behalf of `endpoint`, which alone may be told the token; `bytes` of it,
+    /// the end not included.
     ///
     /// # Errors
     ///
@@ -84,10 +106,13 @@ impl Client {
         let (mut url, mut said, mut from) = (url.clone(), Said::default(), None);
         for _ in 0..=MAX_REDIRECTS {
             let at_home = url.shares_origin(endpoint.url());
-            let route = self.proxies.route(&url);
+            let route = self.proxies.route(&url)?;
             let via = Way { proxy: self.proxies.name(route), from: from.clone() };
+            // A proxy would read what is not encrypted, wherever it goes.
+            let is_private = url.is_secure() || route == Route::Direct;
+            let known = self.known_to(endpoint).filter(|_| at_home && is_private);
             let response = self
-                .send(route, &url, at_home, bytes)
+                .send(route, &url, known, bytes)
                 .map_err(|it| hop::unanswered(it, &url, &via))?;
             let (parts, body) = response.into_parts();
             if at_home {
@@ -116,7 +141,7 @@ impl Client {
         &self,
         route: Route,
         url: &Url,
-        at_home: bool,
+        known: Option<&Known>,
         bytes: Option<(u64, u64)>,
     ) -> Result<Response<Body>, ureq::Error> {
         let agent = match route {
@@ -125,7 +150,7 @@ impl Client {
             Route::Plain => self.plain.as_ref(),
         };
         let mut request = agent.unwrap_or(&self.direct).get(url.to_string());
-        if let Some(bearer) = self.bearer.as_ref().filter(|_| at_home) {
+        if let Some(Known { bearer, .. }) = known {
             request = request.header(header::AUTHORIZATION, bearer);
         }
         if let Some((begin, end)) = bytes {
@@ -144,12 +169,13 @@ impl Client {
         endpoint: &Endpoint,
         url: &Url,
         (repository, what, absent): (&RepoId, &'static str, &str),
+        watch: &dyn Watch,
     ) -> Result<(T, Option<String>), Error> {
         let answer = self.get(endpoint, url, None)?;
-        let answer = answer.granted(endpoint, repository, absent, self.visitor())?;
+        let answer = answer.granted(endpoint, repository, absent, self.token_for(endpoint))?;
         let link = text(&answer.headers, "link");
         let host = answer.url.authority();
-        let bytes = answer.bytes(what, MAX_JSON)?;
+        let bytes = answer.bytes(what, MAX_JSON, watch)?;
         let value = serde_json::from_slice(&bytes).map_err(|source| Error::Answer {
             host,
             what,
@@ -159,7 +185,7 @@ impl Client {
     }
 }
 
-fn agent(settings: &Settings, tls: TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
+fn agent(settings: &Settings, tls: TlsConfig, proxy: Option<Proxy>) -> Agent {
     let patience = &settings.patience;
     let config = Agent::config_builder()
         .http_status_as_error(false)

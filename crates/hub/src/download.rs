@@ -50,6 +50,8 @@ pub(crate) fn fetch(
     let download =
         Download { hub, snapshot, library, watch, rate: Rate::new(hub.settings().limit_rate) };
     job::sweep(library.disk(), staging, files)?;
+    // Before anything is made as large as a server says that it is.
+    room::check(staging.folder(), job::missing(staging, files))?;
     let part = hub.settings().part;
     let open = |file: &RemoteFile| Job::open(library.disk(), staging, file, part);
     let mut jobs = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;

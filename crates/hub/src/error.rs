@@ -62,7 +62,11 @@ pub enum Error {
         wait: Option<Duration>,
     },
     /// The repository is not open to everybody, or to nobody by this name.
-    #[error("`{host}` does not open `{repository}` to {} (status {status})", who(*known))]
+    #[error(
+        "`{host}` does not open `{repository}` to {} (status {status}){}",
+        who(*known),
+        quoted(said.as_ref())
+    )]
     Denied {
         /// The server.
         host: String,
@@ -74,8 +78,20 @@ pub enum Error {
         known: Visitor,
         /// Whether the server says that its licence has to be accepted first.
         is_gated: bool,
+        /// Its reason, if it gave one.
+        said: Option<String>,
         /// The page of the repository.
         page: String,
+    },
+    /// The server knows nobody by our token.
+    #[error("`{host}` says that the token from {origin} is not valid{}", quoted(said.as_ref()))]
+    Token {
+        /// The server.
+        host: String,
+        /// The variable or the file that the token is from.
+        origin: String,
+        /// Its reason, if it gave one.
+        said: Option<String>,
     },
     /// There is no such repository, revision or file.
     #[error("`{host}` has no {what}")]
@@ -118,7 +134,7 @@ pub enum Error {
         expected: String,
     },
     /// More than anything of this kind has.
-    #[error("{what} of `{host}` has more than {most} bytes")]
+    #[error("{what} of `{host}` has more than {most} {unit}")]
     TooLong {
         /// The server.
         host: String,
@@ -126,6 +142,8 @@ pub enum Error {
         what: &'static str,
         /// As many are read.
         most: u64,
+        /// Of what: bytes, files.
+        unit: &'static str,
     },
     /// Parts of files cannot be had there.
     #[error("`{host}` does not send parts of files, asked for bytes {begin}-{end} of `{path}`")]
@@ -181,7 +199,7 @@ pub enum Error {
         path: String,
     },
     /// The repository has no model that we read.
-    #[error("`{repository}` has neither `.gguf` nor `.safetensors`{}", instead(found))]
+    #[error("`{repository}` has neither `.gguf` nor `model.safetensors`{}", instead(found))]
     NoModel {
         /// The repository.
         repository: RepoId,
@@ -274,7 +292,14 @@ impl Error {
 
     /// Whether it has to do with one server, so that another may do better.
     pub(crate) fn is_of_server(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Library(_) | Self::Room { .. } | Self::Stopped)
+        !matches!(
+            self,
+            Self::Setting { .. }
+                | Self::Io { .. }
+                | Self::Library(_)
+                | Self::Room { .. }
+                | Self::Stopped
+        )
     }
 
     /// How long the server asks us to wait.

@@ -65,7 +65,7 @@ impl Hub {
             let request = Request { snapshot, file, begin: 0, end: file.size };
             let copied =
                 download::open(self.client(), tries.endpoint(), &request).and_then(|answer| {
-                    let (from, broken) = answer.reader();
+                    let (from, broken) = answer.reader(watch);
                     match copy(kind, from, &to) {
                         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                             Err(Error::File {

@@ -27,7 +27,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If there are no certificates to tell it by.
+    /// If they name none, or there are no certificates to tell it by.
     pub fn new(settings: Settings, _: Online) -> Result<Self, Error> {
         let client = Client::new(&settings)?;
         Ok(Self { settings, client })
@@ -38,8 +38,8 @@ impl Hub {
     /// # Errors
     ///
     /// As [`Hub::new`].
-    pub fn known_as(self, token: Token) -> Result<Self, Error> {
-        let settings = Settings { token: Some(token), ..self.settings };
+    pub fn known_as(&self, token: Token) -> Result<Self, Error> {
+        let settings = Settings { token: Some(token), ..self.settings.clone() };
         Ok(Self { client: Client::new(&settings)?, settings })
     }
 
@@ -65,7 +65,7 @@ impl Hub {
     ) -> Result<Snapshot, Error> {
         let mut tries = Tries::of_first(&self.settings, watch);
         loop {
-            match repository::look(&self.client, tries.endpoint(), repository, revision) {
+            match repository::look(&self.client, tries.endpoint(), (repository, revision), watch) {
                 Ok(snapshot) => return Ok(snapshot),
                 Err(error) => tries.after(error)?,
             }
@@ -123,7 +123,7 @@ impl Hub {
         let mut tries = Tries::new(&self.settings, watch, 0);
         if file.size > most {
             let host = tries.endpoint().url().authority();
-            return Err(Error::TooLong { host, what: "a file", most });
+            return Err(Error::TooLong { host, what: "a file", most, unit: "bytes" });
         }
         if file.size == 0 {
             return Ok(Vec::new());
@@ -132,7 +132,7 @@ impl Hub {
             let request = Request { snapshot, file, begin: 0, end: file.size };
             let read =
                 download::open(&self.client, tries.endpoint(), &request).and_then(|answer| {
-                    let (from, broken) = answer.reader();
+                    let (from, broken) = answer.reader(watch);
                     let mut bytes = Vec::new();
                     from.take(file.size).read_to_end(&mut bytes).map_err(broken)?;
                     Ok(bytes)

@@ -10,9 +10,10 @@
 //! ```
 //!
 //! Nothing that a server says is believed: names, commits and digests pass through checked types,
-//! bytes are hashed before a model becomes visible, and the token goes to the hub's own address
-//! and to no other. The crate `hf-hub` is not used: its addresses are behind its own transport,
-//! which checks neither digests nor names.
+//! bytes are hashed before a model becomes visible, and a token goes to one server alone: that of
+//! the token file to `huggingface.co`, `HF_TOKEN` to the hub that is asked first; neither goes
+//! without encryption to another machine. The crate `hf-hub` is not used: its addresses are behind its own
+//! transport, which checks neither digests nor names.
 #![forbid(unsafe_code)]
 
 mod certificates;

@@ -9,11 +9,20 @@ use crate::{Error, Url};
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     /// For `https` addresses.
-    pub(crate) secure: Option<Proxy>,
+    pub(crate) secure: Option<Result<Proxy, Refused>>,
     /// For `http` addresses.
-    pub(crate) plain: Option<Proxy>,
+    pub(crate) plain: Option<Result<Proxy, Refused>>,
     /// Hosts and domains that need none.
     direct: Vec<String>,
+}
+
+/// What is said to be a proxy and is none; no fault as long as nothing goes that way.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    /// The variable.
+    name: String,
+    /// What it says, without a password.
+    found: String,
 }
 
 /// The way to a server.
@@ -26,11 +35,7 @@ pub(crate) enum Route {
 
 impl Proxies {
     /// Those that `variable` knows, in upper or lower case.
-    ///
-    /// # Errors
-    ///
-    /// If one is no address of a proxy.
-    pub fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub fn find(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| {
             let either = [name.to_owned(), name.to_ascii_lowercase()];
             let mut found = either.into_iter().filter_map(|it| Some((variable(&it)?, it)));
@@ -38,25 +43,38 @@ impl Proxies {
         };
         let proxy = |name: &str| {
             let found = set(name).or_else(|| set("ALL_PROXY"));
-            found.map(|(text, name)| parsed(text.trim(), name)).transpose()
+            found.map(|(text, name)| parsed(text.trim(), name))
         };
         let direct = set("NO_PROXY").map(|it| it.0).unwrap_or_default();
         let direct = direct.split(',').map(|it| it.trim().to_ascii_lowercase());
-        Ok(Self {
-            secure: proxy("HTTPS_PROXY")?,
-            plain: proxy("HTTP_PROXY")?,
+        Self {
+            secure: proxy("HTTPS_PROXY"),
+            plain: proxy("HTTP_PROXY"),
             direct: direct.filter(|it| !it.is_empty()).collect(),
-        })
+        }
     }
 
     /// How `url` is reached.
-    pub(crate) fn route(&self, url: &Url) -> Route {
-        let without = self.direct.iter().any(|it| covers(it, url));
-        match url.is_secure() {
-            _ if without => Route::Direct,
-            true if self.secure.is_some() => Route::Secure,
-            false if self.plain.is_some() => Route::Plain,
-            _ => Route::Direct,
+    ///
+    /// # Errors
+    ///
+    /// If the variable for it does not name a proxy.
+    pub(crate) fn route(&self, url: &Url) -> Result<Route, Error> {
+        if self.direct.iter().any(|it| covers(it, url)) {
+            return Ok(Route::Direct);
+        }
+        let (proxy, route) = match url.is_secure() {
+            true => (&self.secure, Route::Secure),
+            false => (&self.plain, Route::Plain),
+        };
+        match proxy {
+            None => Ok(Route::Direct),
+            Some(Ok(_)) => Ok(route),
+            Some(Err(Refused { name, found })) => Err(Error::Setting {
+                name: name.clone(),
+                found: found.clone(),
+                expected: "the address of an HTTP proxy, such as `http://proxy.example:3128`",
+            }),
         }
     }
 
@@ -67,18 +85,16 @@ impl Proxies {
             Route::Secure => self.secure.as_ref(),
             Route::Plain => self.plain.as_ref(),
         };
-        proxy.map(|it| format!("{}:{}", it.host(), it.port()))
+        let proxy = proxy?.as_ref().ok()?;
+        Some(format!("{}:{}", proxy.host(), proxy.port()))
     }
 }
 
-fn parsed(text: &str, name: String) -> Result<Proxy, Error> {
+fn parsed(text: &str, name: String) -> Result<Proxy, Refused> {
     let usable = |it: &Proxy| matches!(it.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
-    Proxy::new(text).ok().filter(usable).ok_or_else(|| Error::Setting {
-        name,
-        // Whatever stands before an `@` may be a password.
-        found: text.rsplit_once('@').map_or(text, |it| it.1).to_owned(),
-        expected: "the address of an HTTP proxy, such as `http://proxy.example:3128`",
-    })
+    // Whatever stands before an `@` may be a password.
+    let found = || text.rsplit_once('@').map_or(text, |it| it.1).to_owned();
+    Proxy::new(text).ok().filter(usable).ok_or_else(|| Refused { name, found: found() })
 }
 
 /// Whether an entry of `NO_PROXY` speaks of the host: it, a domain that it is in, or `*`.
@@ -101,8 +117,8 @@ mod tests {
     #[track_caller]
     fn check(set: &[(&str, &str)], url: &str, expected: Option<&str>) {
         let variable = |name: &str| set.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
-        let proxies = Proxies::find(&variable).unwrap();
-        let route = proxies.route(&url.parse().unwrap());
+        let proxies = Proxies::find(&variable);
+        let route = proxies.route(&url.parse().unwrap()).unwrap();
         assert_eq!(proxies.name(route).as_deref(), expected, "{set:?} {url}");
     }
 
@@ -131,10 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_is_refused_without_its_password() {
-        let variable =
-            |name: &str| (name == "HTTPS_PROXY").then(|| "socks5://me:secret@p:1".to_owned());
-        let text = Proxies::find(&variable).unwrap_err().to_string();
-        assert!(text.contains("`HTTPS_PROXY`") && !text.contains("secret"), "{text}");
+    fn what_is_no_proxy_is_refused_without_its_password_where_it_is_needed() {
+        let socks = ("ALL_PROXY", "socks5://me:secret@p:1");
+        let variable = |name: &str| (name == socks.0).then(|| socks.1.to_owned());
+        let route = |url: &str| Proxies::find(&variable).route(&url.parse().unwrap());
+        let text = route("https://hub/x").unwrap_err().to_string();
+        assert!(text.contains("`ALL_PROXY`") && !text.contains("secret"), "{text}");
+        check(&[socks, ("HTTPS_PROXY", "http://p:1")], "https://hub/x", Some("p:1"));
+        check(&[socks, ("NO_PROXY", "hub")], "https://hub/x", None);
     }
 }

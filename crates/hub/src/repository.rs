@@ -14,11 +14,15 @@ use serde_json::Value;
 use store::name::RepoId;
 
 use crate::{
-    Card, Endpoint, Error, Expected, RemoteFile, Revision, Snapshot, client::Client, licence,
+    Card, Endpoint, Error, Expected, RemoteFile, Revision, Snapshot, Watch, client::Client, licence,
 };
 
-/// Pages of a thousand names: far above any repository of a model.
+/// Pages of a thousand names or fewer: far above any repository of a model.
 const MAX_PAGES: usize = 100;
+/// Files, whatever the pages are.
+const MAX_FILES: usize = 50_000;
+/// Bytes of a file, so that all of them are a number.
+const MAX_SIZE: u64 = 1 << 47;
 
 /// What is read of a repository; everything else is left alone.
 #[derive(Deserialize)]
@@ -59,14 +63,14 @@ struct Lfs {
 pub(crate) fn look(
     client: &Client,
     endpoint: &Endpoint,
-    repository: &RepoId,
-    revision: &Revision,
+    (repository, revision): (&RepoId, &Revision),
+    watch: &dyn Watch,
 ) -> Result<Snapshot, Error> {
     let base = ["api", "models", repository.organisation(), repository.name()];
     let url = endpoint.at(base.into_iter().chain(["revision", revision.as_str()]));
     let absent = format!("revision `{revision}` of `{repository}`");
     let (info, _): (Info, _) =
-        client.json(endpoint, &url, (repository, "description of a repository", &absent))?;
+        client.json(endpoint, &url, (repository, "description of a repository", &absent), watch)?;
     let mut snapshot = Snapshot {
         repository: repository.clone(),
         revision: revision.clone(),
@@ -81,15 +85,21 @@ pub(crate) fn look(
     for _ in 0..MAX_PAGES {
         let url = endpoint.at_with(base.into_iter().chain(["tree", &commit]), &query);
         let (nodes, link): (Vec<Node>, _) =
-            client.json(endpoint, &url, (repository, "list of files", &absent))?;
+            client.json(endpoint, &url, (repository, "list of files", &absent), watch)?;
         nodes.into_iter().try_for_each(|it| snapshot.add(it))?;
+        if snapshot.files.len() + snapshot.refused.len() > MAX_FILES {
+            return Err(too_long(endpoint, "the list of files", MAX_FILES as u64, "files"));
+        }
         match link.as_deref().and_then(cursor) {
             None => return Ok(snapshot),
             Some(cursor) => query = format!("recursive=true&cursor={cursor}"),
         }
     }
-    let (host, what) = (endpoint.url().authority(), "the list of files");
-    Err(Error::TooLong { host, what, most: MAX_PAGES as u64 })
+    Err(too_long(endpoint, "the list of files", MAX_PAGES as u64, "pages"))
+}
+
+fn too_long(endpoint: &Endpoint, what: &'static str, most: u64, unit: &'static str) -> Error {
+    Error::TooLong { host: endpoint.url().authority(), what, most, unit }
 }
 
 impl Snapshot {
@@ -109,6 +119,9 @@ impl Snapshot {
             Some(lfs) => (lfs.size, Expected::Sha256(lfs.oid.parse()?)),
             None => (node.size, Expected::GitBlob(node.oid.parse()?)),
         };
+        if size > MAX_SIZE {
+            return Err(too_long(&self.endpoint, "a file", MAX_SIZE, "bytes"));
+        }
         self.files.push(RemoteFile { path, size, digest });
         Ok(())
     }

@@ -52,14 +52,14 @@ impl Settings {
     /// If a variable says what cannot be.
     pub fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         const NAME: &str = "HF_ENDPOINT";
-        let mut endpoints = Endpoint::list(NAME, &variable(NAME).unwrap_or_default())?;
-        if endpoints.is_empty() {
-            endpoints.push(Endpoint::usual());
-        }
+        let endpoints = match variable(NAME).filter(|it| !it.trim().is_empty()) {
+            Some(text) => Endpoint::list(NAME, &text)?,
+            None => vec![Endpoint::usual()],
+        };
         Ok(Self {
             endpoints,
-            token: Token::find(variable),
-            proxies: Proxies::find(variable)?,
+            token: Token::find(variable)?,
+            proxies: Proxies::find(variable),
             ca_file: None,
             limit_rate: None,
             connections: const { NonZeroUsize::new(4).expect("it is not 0") },

@@ -1,33 +1,97 @@
-//! The token that opens gated repositories: where it is found, and that it is never shown.
+//! The token that opens gated repositories: where it is found, which server is told it, and that it
+//! is never shown.
 
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
 };
 
+use crate::{Endpoint, Error, Url};
+
+/// The variable that holds one.
+const NAME: &str = "HF_TOKEN";
+
 /// A token of a hub. No `Display`, and `Debug` hides it: it cannot get into a message or a log.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token {
+    text: String,
+    from: Giver,
+}
+
+/// Who gave a token.
+#[derive(Clone, PartialEq, Eq)]
+enum Giver {
+    /// `HF_TOKEN`.
+    Variable,
+    /// The file that Hugging Face's own programs keep.
+    File(PathBuf),
+    /// Somebody who was asked for it.
+    Person,
+}
 
 impl Token {
-    /// The token in `text`, blanks around it left out; `None` where that is none.
+    /// The token in `text`, which somebody was asked for, blanks around it left out; `None` where
+    /// that is none.
     pub fn new(text: &str) -> Option<Self> {
+        Self::of(text, Giver::Person)
+    }
+
+    fn of(text: &str, from: Giver) -> Option<Self> {
         let text = text.trim();
         let fits =
             !text.is_empty() && text.len() <= 4096 && text.bytes().all(|it| it.is_ascii_graphic());
-        fits.then(|| Self(text.to_owned()))
+        fits.then(|| Self { text: text.to_owned(), from })
     }
 
     /// The one of this machine's user: of `HF_TOKEN`, else of the file that Hugging Face's own
     /// programs keep.
-    pub(crate) fn find(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
-        let given = variable("HF_TOKEN").as_deref().and_then(Self::new);
-        given.or_else(|| Self::new(&fs::read_to_string(file(variable)?).ok()?))
+    ///
+    /// # Errors
+    ///
+    /// If `HF_TOKEN` says what is no token.
+    pub(crate) fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
+        if let Some(text) = variable(NAME).filter(|it| !it.trim().is_empty()) {
+            return match Self::of(&text, Giver::Variable) {
+                Some(token) => Ok(Some(token)),
+                None => Err(Error::Setting {
+                    name: NAME.to_owned(),
+                    // Whatever it is, it is nobody else's business.
+                    found: "…".to_owned(),
+                    expected: "a token, of at most 4,096 printed characters without blanks",
+                }),
+            };
+        }
+        let kept = file(variable).and_then(|path| {
+            let text = fs::read_to_string(&path).ok()?;
+            Self::of(&text, Giver::File(path))
+        });
+        Ok(kept)
+    }
+
+    /// The server that is told it, where `first` is the hub that is asked first: that one, which
+    /// the user named or meant; but of the file, `huggingface.co`, which it was kept for. None
+    /// where another machine would be told without encryption.
+    pub(crate) fn server(&self, first: &Endpoint) -> Option<Url> {
+        let endpoint = match self.from {
+            Giver::Variable | Giver::Person => first.clone(),
+            Giver::File(_) => Endpoint::usual(),
+        };
+        let url = endpoint.url().clone();
+        (url.is_secure() || url.is_loopback()).then_some(url)
+    }
+
+    /// Where it is from, in words.
+    pub(crate) fn origin(&self) -> String {
+        match &self.from {
+            Giver::Variable => NAME.to_owned(),
+            Giver::File(path) => format!("`{}`", path.display()),
+            Giver::Person => "what was typed".to_owned(),
+        }
     }
 
     /// The value of the header `Authorization`.
     pub(crate) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+        format!("Bearer {}", self.text)
     }
 }
 
@@ -69,17 +133,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("token"), "hf_file\n").unwrap();
         let home = dir.path().display().to_string();
-        let with = |token: Option<&str>| {
-            let token = token.map(str::to_owned);
-            let home = home.clone();
-            move |name: &str| match name {
-                "HF_TOKEN" => token.clone(),
+        let found = |token: Option<&str>| {
+            Token::find(&|name: &str| match name {
+                "HF_TOKEN" => token.map(str::to_owned),
                 "HF_HOME" => Some(home.clone()),
                 _ => None,
-            }
+            })
         };
-        assert_eq!(Token::find(&with(None)), Token::new("hf_file"));
-        assert_eq!(Token::find(&with(Some("hf_variable"))), Token::new("hf_variable"));
-        assert_eq!(Token::find(&with(Some(""))), Token::new("hf_file"));
+        let bearer = |token| found(token).unwrap().unwrap().bearer();
+        assert_eq!(bearer(None), "Bearer hf_file");
+        assert_eq!(bearer(Some("")), "Bearer hf_file");
+        assert_eq!(bearer(Some("hf_variable")), "Bearer hf_variable");
+        let error = found(Some("hf_variable hf_secret")).unwrap_err().to_string();
+        assert!(error.starts_with("`HF_TOKEN` is ") && !error.contains("hf_secret"), "{error}");
+    }
+
+    #[test]
+    fn t22_a_token_is_of_one_server_and_never_in_clear_text() {
+        let (variable, person) = (Giver::Variable, Giver::Person);
+        let file = Giver::File(PathBuf::from("token"));
+        for (from, first, expected) in [
+            (&file, "https://huggingface.co", Some("https://huggingface.co/")),
+            (&file, "https://mirror.example/hf", Some("https://huggingface.co/")),
+            (&file, "http://127.0.0.1:8000", Some("https://huggingface.co/")),
+            (&variable, "https://mirror.example", Some("https://mirror.example/")),
+            (&variable, "http://mirror.example", None),
+            (&variable, "http://127.0.0.1.example", None),
+            (&variable, "http://localhost:8000", Some("http://localhost:8000/")),
+            (&person, "http://[::1]:8000", Some("http://[::1]:8000/")),
+            (&person, "http://10.0.0.1", None),
+        ] {
+            let token = Token::of("hf_x", from.clone()).unwrap();
+            let server = token.server(&first.parse().unwrap()).map(|it| it.to_string());
+            assert_eq!(server.as_deref(), expected, "{first}");
+        }
     }
 }

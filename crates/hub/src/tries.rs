@@ -49,10 +49,14 @@ impl<'a> Tries<'a> {
     ///
     /// # Errors
     ///
-    /// If there is no point in that, the first error of the last round.
+    /// If there is no point in that, the first error of the last round; if somebody asked to stop,
+    /// that.
     pub(crate) fn after(&mut self, error: Error) -> Result<(), Error> {
         if !error.is_of_server() {
             return Err(error);
+        }
+        if self.watch.stop() {
+            return Err(Error::Stopped);
         }
         self.passing |= error.is_passing();
         let asked = error.wait();

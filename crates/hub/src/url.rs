@@ -1,6 +1,6 @@
 //! Addresses: of a hub, of what it sends us to.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use ureq::http::Uri;
 
@@ -51,6 +51,12 @@ impl Url {
     /// Whether what goes there is encrypted.
     pub fn is_secure(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+
+    /// Whether what goes there stays on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let number = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
+        self.host == "localhost" || number.is_ok_and(|it| it.is_loopback())
     }
 
     /// Whether both are the same server: scheme, host and port.
@@ -128,17 +134,23 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// If one of them is no address of a hub.
+    /// If there is none, or one of them is no address of a hub.
     pub fn list(name: &str, text: &str) -> Result<Vec<Self>, Error> {
-        let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-        let one = |it: &str| {
-            it.parse().map_err(|()| Error::Setting {
-                name: name.to_owned(),
-                found: it.to_owned(),
-                expected: "an address such as `https://huggingface.co`",
-            })
+        let refused = |found: &str| {
+            // Whatever stands before an `@` may be a password, and a password may have commas.
+            let (found, expected) = match text.rsplit_once('@') {
+                Some((_, rest)) => {
+                    (rest, "an address without user and password, which are not taken")
+                }
+                None => (found, "an address such as `https://huggingface.co`"),
+            };
+            Error::Setting { name: name.to_owned(), found: found.to_owned(), expected }
         };
-        parts.map(one).collect()
+        let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+        let all: Vec<Self> = parts
+            .map(|it| it.parse::<Self>().map_err(|()| refused(it)))
+            .collect::<Result<_, _>>()?;
+        if all.is_empty() { Err(refused(text)) } else { Ok(all) }
     }
 
     /// Its address.
@@ -230,8 +242,22 @@ mod tests {
         let url = hub.at(["org", "a b/..?#%é"]).to_string();
         assert_eq!(url, "https://m.example/hf/org/a%20b%2F..%3F%23%25%C3%A9");
         assert_eq!(Endpoint::usual().to_string(), "https://huggingface.co");
-        assert!(Endpoint::list("--mirror", "https://a, b").is_err());
         assert_eq!(Endpoint::list("--mirror", "https://a, http://b:1/").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_list_of_hubs_is_refused_without_its_passwords() {
+        let usual = "expected an address such as `https://huggingface.co`";
+        let bare = "expected an address without user and password, which are not taken";
+        for (text, expected) in [
+            ("https://a, b", format!("`--mirror` is `b`, {usual}")),
+            ("", format!("`--mirror` is ``, {usual}")),
+            (" , ", format!("`--mirror` is ` , `, {usual}")),
+            ("https://me:s,e@cret@hub.example/x", format!("`--mirror` is `hub.example/x`, {bare}")),
+        ] {
+            let error = Endpoint::list("--mirror", text).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

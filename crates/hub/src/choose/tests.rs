@@ -82,6 +82,16 @@ fn models_of_one_format_are_told_apart_by_their_files() {
 }
 
 #[test]
+fn files_of_one_name_are_told_apart_by_their_folders() {
+    let names = ["a/b/m-Q4_0.gguf", "c/m-Q4_0.gguf", "m-Q4_0.gguf"];
+    check(&names, Some("a/b/m-Q4_0.gguf"), Ok(("a-b-m-Q4_0", &names[..1])));
+    check(&names, Some("c/m-Q4_0.gguf"), Ok(("c-m-Q4_0", &names[1..2])));
+    check(&names, Some("m-Q4_0.gguf"), Ok(("m-Q4_0", &names[2..])));
+    let several = "`org/model` has 2 models of the format `m-Q4_0.gguf`";
+    check(&names[..2], Some("m-Q4_0.gguf"), Err(several));
+}
+
+#[test]
 fn a_folder_of_safetensors() {
     let names = ["README.md", "config.json", "model.safetensors"];
     let chosen = ["model.safetensors", "README.md"];
@@ -90,10 +100,14 @@ fn a_folder_of_safetensors() {
 
 #[test]
 fn t20_code_formats_are_refused_and_named() {
-    let why = "`org/model` has neither `.gguf` nor `.safetensors`, but `pytorch_model.bin`, which \
+    let why = "`org/model` has neither `.gguf` nor `model.safetensors`, but `pytorch_model.bin`, which \
                can run any code while it is loaded";
     check(&["config.json", "pytorch_model.bin"], None, Err(why));
-    check(&["README.md"], Some("Q4_0"), Err("`org/model` has neither `.gguf` nor `.safetensors`"));
+    check(
+        &["README.md"],
+        Some("Q4_0"),
+        Err("`org/model` has neither `.gguf` nor `model.safetensors`"),
+    );
 }
 
 #[test]

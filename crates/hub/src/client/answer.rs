@@ -1,12 +1,15 @@
 //! What a server answers, and whether that is what was asked for.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 use store::name::RepoId;
 use ureq::{Body, http::HeaderMap};
 
 use super::MAX_REASON;
-use crate::{Endpoint, Error, Url, Visitor, hop, hop::Way};
+use crate::{Endpoint, Error, Url, Visitor, Watch, hop, hop::Way, watch::Watched};
 
 /// An answer whose body is still to be read.
 pub(crate) struct Answer {
@@ -44,7 +47,8 @@ impl Said {
 }
 
 impl Answer {
-    /// Itself, if the server grants what was asked for.
+    /// Itself, if the server grants what was asked for; `token` says where the one is from that it
+    /// was told.
     ///
     /// # Errors
     ///
@@ -54,18 +58,28 @@ impl Answer {
         endpoint: &Endpoint,
         repository: &RepoId,
         absent: &str,
-        known: Visitor,
+        token: Option<&str>,
     ) -> Result<Self, Error> {
         let host = self.url.authority();
         let at_home = self.url.shares_origin(endpoint.url());
         let code = text(&self.headers, "x-error-code").unwrap_or_default();
+        let said = text(&self.headers, "x-error-message");
+        let said = said.map(|it| it.chars().take(MAX_REASON).collect());
+        let is_gated = code == "GatedRepo";
         match self.status {
             200 | 206 => Ok(self),
-            status @ (401 | 403) if at_home => {
-                let (repository, page) = (repository.clone(), format!("{endpoint}/{repository}"));
-                let is_gated = code == "GatedRepo";
-                Err(Error::Denied { host, repository, status, known, is_gated, page })
-            }
+            status @ (401 | 403) if at_home => Err(match token {
+                // Of who is known, a gated repository says that it is gated.
+                Some(token) if status == 401 && !is_gated => {
+                    Error::Token { host, origin: token.to_owned(), said }
+                }
+                _ => {
+                    let known = if token.is_some() { Visitor::Known } else { Visitor::Unknown };
+                    let page = format!("{endpoint}/{repository}");
+                    let repository = repository.clone();
+                    Error::Denied { host, repository, status, known, is_gated, said, page }
+                }
+            }),
             404 if at_home => {
                 let what = match code.as_str() {
                     "RepoNotFound" => format!("repository `{repository}`"),
@@ -73,11 +87,7 @@ impl Answer {
                 };
                 Err(Error::Absent { host, what })
             }
-            status => {
-                let said = text(&self.headers, "x-error-message");
-                let said = said.map(|it| it.chars().take(MAX_REASON).collect());
-                Err(Error::Status { host, status, said, wait: retry_after(&self.headers) })
-            }
+            status => Err(Error::Status { host, status, said, wait: retry_after(&self.headers) }),
         }
     }
 
@@ -86,21 +96,29 @@ impl Answer {
     /// # Errors
     ///
     /// If it is longer, or cannot be read.
-    pub(crate) fn bytes(self, what: &'static str, most: u64) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        let (url, via) = (self.url, self.via);
-        let mut reader = io::Read::take(self.body.into_reader(), most + 1);
-        io::Read::read_to_end(&mut reader, &mut bytes).map_err(|it| hop::broken(it, &url, &via))?;
+    pub(crate) fn bytes(
+        self,
+        what: &'static str,
+        most: u64,
+        watch: &dyn Watch,
+    ) -> Result<Vec<u8>, Error> {
+        let (mut bytes, host) = (Vec::new(), self.url.authority());
+        let (from, broken) = self.reader(watch);
+        from.take(most + 1).read_to_end(&mut bytes).map_err(broken)?;
         match bytes.len() as u64 > most {
-            true => Err(Error::TooLong { host: url.authority(), what, most }),
+            true => Err(Error::TooLong { host, what, most, unit: "bytes" }),
             false => Ok(bytes),
         }
     }
 
-    /// Its body to be read, and what an error of that means.
-    pub(crate) fn reader(self) -> (impl io::Read, impl Fn(io::Error) -> Error) {
+    /// Its body to be read, as long as `watch` does not stop it, and what an error of that means.
+    pub(crate) fn reader(
+        self,
+        watch: &dyn Watch,
+    ) -> (Watched<'_, impl Read>, impl Fn(io::Error) -> Error) {
         let (url, via) = (self.url, self.via);
-        (self.body.into_reader(), move |error| hop::broken(error, &url, &via))
+        let broken = move |error| hop::broken(error, &url, &via);
+        (Watched::new(self.body.into_reader(), watch), broken)
     }
 
     /// The header of this name.

@@ -102,6 +102,14 @@ impl Job {
     }
 }
 
+/// Bytes by which `files` are longer than what is in `staging`: no fewer are to be written.
+pub(super) fn missing(staging: &Staging, files: &[RemoteFile]) -> u64 {
+    let here = |it: &RemoteFile| {
+        fs::symlink_metadata(it.path.below(staging.folder())).map_or(0, |it| it.len())
+    };
+    files.iter().map(|it| it.size.saturating_sub(here(it))).fold(0, u64::saturating_add)
+}
+
 /// Removes what an earlier choice left in `staging`: all but `files` and their journals.
 pub(super) fn sweep(disk: &Disk, staging: &Staging, files: &[RemoteFile]) -> Result<(), Error> {
     let mut wanted: Vec<PathBuf> = vec![staging.folder().join(MANIFEST)];

@@ -35,27 +35,24 @@ pub(crate) fn open(
     request.send(client, endpoint, &url)
 }
 
-/// The same where `endpoint` said before that the file is at `url`.
-///
-/// # Errors
-///
-/// As [`open`].
-pub(super) fn open_at(
-    client: &Client,
-    endpoint: &Endpoint,
-    url: &Url,
-    request: &Request<'_>,
-) -> Result<Answer, Error> {
-    request.send(client, endpoint, url)
-}
-
 impl Request<'_> {
-    fn send(&self, client: &Client, endpoint: &Endpoint, url: &Url) -> Result<Answer, Error> {
+    /// Asks for them at `url`, where `endpoint` says that the file is.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`].
+    pub(super) fn send(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        url: &Url,
+    ) -> Result<Answer, Error> {
         let Self { snapshot, file, begin, end } = *self;
         let is_whole = begin == 0 && end == file.size;
         let answer = client.get(endpoint, url, (!is_whole).then_some((begin, end)))?;
         let absent = format!("file `{}` in `{}`", file.path, snapshot.repository);
-        let answer = answer.granted(endpoint, &snapshot.repository, &absent, client.visitor())?;
+        let token = client.token_for(endpoint);
+        let answer = answer.granted(endpoint, &snapshot.repository, &absent, token)?;
         self.check_said(endpoint, &answer.said)?;
         match answer.status {
             206 => self.check_range(&answer)?,

@@ -82,7 +82,7 @@ impl Download<'_> {
         let known = job.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((mirror, url)) = known
             && mirror == tries.mirror()
-            && let Ok(answer) = source::open_at(client, endpoint, &url, &request)
+            && let Ok(answer) = request.send(client, endpoint, &url)
         {
             return Ok(answer);
         }
@@ -97,11 +97,11 @@ impl Download<'_> {
     /// Writes what comes, up to the end of the part.
     fn pour(&self, answer: Answer, stream: &mut Stream<'_>) -> Result<(), Error> {
         let host = answer.url.authority();
-        let (mut from, broken) = answer.reader();
+        let (mut from, broken) = answer.reader(self.watch);
         let mut piece = vec![0; self.rate.piece()];
         while stream.at < stream.end {
             let most = (piece.len() as u64).min(stream.end - stream.at) as usize;
-            let (n, error) = fill(&mut from, &mut piece[..most]);
+            let (n, error) = fill(&mut from, &mut piece[..most], || stream.board.is_over());
             stream.to.write_all(&piece[..n]).map_err(Error::io("write", &stream.job.place))?;
             stream.at += n as u64;
             self.watch.advance(n as u64);
@@ -121,10 +121,14 @@ impl Download<'_> {
     }
 }
 
-/// Reads until `piece` is full, `from` ends or fails; so many bytes came.
-fn fill(from: &mut impl Read, piece: &mut [u8]) -> (usize, Option<std::io::Error>) {
+/// Reads until `piece` is full, `from` ends or fails, or `stop` says so; so many bytes came.
+fn fill(
+    from: &mut impl Read,
+    piece: &mut [u8],
+    stop: impl Fn() -> bool,
+) -> (usize, Option<std::io::Error>) {
     let mut n = 0;
-    while n < piece.len() {
+    while n < piece.len() && !stop() {
         match from.read(&mut piece[n..]) {
             Ok(0) => break,
             Ok(more) => n += more,
@@ -133,4 +137,28 @@ fn fill(from: &mut impl Read, piece: &mut [u8]) -> (usize, Option<std::io::Error
         }
     }
     (n, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A byte at a time, for ever.
+    struct Drops;
+
+    impl Read for Drops {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            Ok(to.len().min(1))
+        }
+    }
+
+    #[test]
+    fn who_stops_does_not_wait_for_a_whole_piece() {
+        let asked = Cell::new(0);
+        let stop = || asked.replace(asked.get() + 1) == 3;
+        let (n, error) = fill(&mut Drops, &mut [0; 100], stop);
+        assert!(n == 3 && error.is_none(), "{n} {error:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Error, Visitor};
+use crate::Url;
 
 impl Error {
     /// What the user can do about it.
@@ -24,6 +25,14 @@ impl Error {
                 "the same command goes on from here; `--mirror URL` names another hub"
             }
             Self::Denied { known: Visitor::Unknown, page, .. } => {
+                let is_open = |it: Url| !it.is_secure() && !it.is_loopback();
+                if page.parse::<Url>().is_ok_and(is_open) {
+                    return Some(
+                        "a token goes to another machine by `https` alone: name this hub by such \
+                         an address"
+                            .to_owned(),
+                    );
+                }
                 return Some(format!(
                     "if it exists, accept its licence at {page} and set HF_TOKEN to a token of \
                      that account"
@@ -34,10 +43,14 @@ impl Error {
                     "accept its licence at {page} with the account of the token that was used"
                 ));
             }
+            Self::Token { .. } => {
+                "get a token in the settings of your account at the hub, and set HF_TOKEN to it"
+            }
             Self::Absent { .. } => "look for the name in the hub's search",
             Self::NoParts { .. } => "name another mirror: `--mirror URL`",
             Self::Digest { .. } => {
-                "nothing was kept: pull again, from another mirror if that repeats, and report it"
+                "this file was not kept: the same command fetches it anew; name another mirror if \
+                 that repeats, and report it"
             }
             Self::Contradiction { .. } | Self::Redirect { .. } | Self::Answer { .. } => {
                 "the hub, a mirror or a proxy on the way is broken or hostile: `--mirror URL` names \
@@ -56,5 +69,32 @@ impl Error {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(page: &str, expected: &str) {
+        let error = Error::Denied {
+            host: "hub".to_owned(),
+            repository: "org/model".parse().unwrap(),
+            status: 401,
+            known: Visitor::Unknown,
+            is_gated: true,
+            said: None,
+            page: page.to_owned(),
+        };
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(expected), "{page}: {hint}");
+    }
+
+    #[test]
+    fn a_token_is_asked_for_only_where_it_would_be_sent() {
+        check("https://hub.example/org/model", "set HF_TOKEN");
+        check("http://127.0.0.1:8000/org/model", "set HF_TOKEN");
+        check("http://hub.example/org/model", "by `https` alone");
     }
 }
