@@ -1,6 +1,7 @@
 //! `ingle pull` and `ingle show` as they are typed.
 
 use std::{
+    fs,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -105,6 +106,38 @@ fn a_pull_and_what_comes_after_it() {
     );
 }
 
+/// What is damaged since it was verified last is not what the hub has.
+#[test]
+fn a_damaged_model_is_fetched_again() {
+    let stage = Stage::new();
+    stage.run(&["pull", NAME]);
+    let folder = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
+    let file = folder.join("m-Q4_K_M.gguf");
+    let mut bytes = parrot::file();
+    bytes[1000] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("; fetching `org/model:Q4_K_M` anew"), "{told}");
+    assert!(fs::read(&file).unwrap() == parrot::file());
+    // As a model is that was carried here: not verified, and nothing wrong with it.
+    fs::remove_file(folder.join("verified.json")).unwrap();
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("is what the hub has now: nothing to fetch"), "{told}");
+    assert!(folder.join("verified.json").exists());
+}
+
+#[test]
+fn files_of_one_name_in_two_folders_are_two_models() {
+    let stage = Stage::new();
+    let files = ["a/m-Q4_K_M.gguf", "b/m-Q4_K_M.gguf"];
+    stage.fake.add(NAME, Repository::new(files.map(|it| (it, parrot::file()))));
+    for (file, name) in files.iter().zip(["org/model:a-m-Q4_K_M", "org/model:b-m-Q4_K_M"]) {
+        let told = stage.run(&["pull", NAME, "--quant", file]);
+        assert!(told.contains(&format!("`{name}` is here")), "{told}");
+        assert!(!told.contains("nothing to fetch"), "{told}");
+    }
+}
+
 #[test]
 fn what_is_refused() {
     let stage = Stage::new();
@@ -150,6 +183,14 @@ fn what_is_refused() {
         exit 2
         -- stderr
         error: `--mirror` is `ftp://x`, expected an address such as `https://huggingface.co`
+    "#]],
+    );
+    stage.check(
+        &["pull", NAME, "--mirror", ""],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `--mirror` is ``, expected an address such as `https://huggingface.co`
     "#]],
     );
     stage.check(&["pull", NAME, "--limit-rate", "fast"], expect![[r#"
@@ -233,6 +274,6 @@ fn a_killed_pull_goes_on() {
     assert_eq!(visible.count(), 0);
     let told = stage.run(&["pull", NAME]);
     assert!(told.starts_with("exit 0\n"), "{told}");
-    let found = std::fs::read(models.join("org/model/Q4_K_M/m-Q4_K_M.gguf")).unwrap();
+    let found = fs::read(models.join("org/model/Q4_K_M/m-Q4_K_M.gguf")).unwrap();
     assert!(found == parrot::file());
 }

@@ -100,7 +100,10 @@ impl Snapshot {
             return offers.into_iter().next().ok_or_else(|| self.no_model());
         };
         let names: Vec<String> = offers.iter().map(|it| it.name.clone()).collect();
-        let mut found: Vec<Offer> = offers.into_iter().filter(|it| it.is_called(wanted)).collect();
+        // A whole path is one file, whatever others are called.
+        let is_path = offers.iter().any(|it| it.has(wanted));
+        let is = |it: &Offer| if is_path { it.has(wanted) } else { it.is_called(wanted) };
+        let mut found: Vec<Offer> = offers.into_iter().filter(is).collect();
         match found.len() {
             1 => Ok(found.remove(0)),
             0 if names.is_empty() => Err(self.no_model()),
@@ -164,22 +167,38 @@ impl Offer {
         &self.files
     }
 
-    fn is_called(&self, wanted: &str) -> bool {
-        let is_file = |it: &RemoteFile| it.path.as_str() == wanted || it.name() == wanted;
-        self.name.eq_ignore_ascii_case(wanted) || self.files.iter().any(is_file)
+    /// Whether a file of it is at `path`.
+    fn has(&self, path: &str) -> bool {
+        self.files.iter().any(|it| it.path.as_str() == path)
     }
 
-    /// What it is called in the library; by its file where several have its format.
+    /// Whether its format or a file of it is called so.
+    fn is_called(&self, wanted: &str) -> bool {
+        self.name.eq_ignore_ascii_case(wanted) || self.files.iter().any(|it| it.name() == wanted)
+    }
+
+    /// What it is called in the library; by its file where several have its format, and by its
+    /// folder, too, where several have that name.
     fn variant(&self, of: &Snapshot) -> String {
-        let twins = of.offers().iter().filter(|it| it.name == self.name).count();
-        match self.files.first() {
-            Some(first) if twins > 1 => {
-                let stem = label::shard(first.name()).map_or(first.name(), |it| it.prefix);
-                let stem = stem.strip_suffix(".gguf").unwrap_or(stem);
-                stem.chars().take(90).collect()
-            }
-            _ => self.name.clone(),
-        }
+        let twins: Vec<Self> = of.offers().into_iter().filter(|it| it.name == self.name).collect();
+        let Some(first) = self.files.first().filter(|_| twins.len() > 1) else {
+            return self.name.clone();
+        };
+        let namesakes = twins.iter().filter(|it| it.stem() == self.stem()).count();
+        let stem = self.stem().unwrap_or_default();
+        let called = match namesakes > 1 {
+            true => format!("{}-{stem}", first.folder()),
+            false => stem.to_owned(),
+        };
+        let plain = |c: char| if c == '/' || c == ' ' { '-' } else { c };
+        called.trim_start_matches('-').chars().map(plain).take(90).collect()
+    }
+
+    /// The name of its file, or what the names of its files begin with.
+    fn stem(&self) -> Option<&str> {
+        let name = self.files.first()?.name();
+        let stem = label::shard(name).map_or(name, |it| it.prefix);
+        Some(stem.strip_suffix(".gguf").unwrap_or(stem))
     }
 }
 

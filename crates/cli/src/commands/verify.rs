@@ -98,7 +98,12 @@ fn everything(library: &Library) -> Result<(Vec<Entry>, usize), Error> {
     Ok((entries, unreadable))
 }
 
-fn verify(library: &Library, entry: &Entry) -> anyhow::Result<Vec<Fault>> {
+/// What is wrong with the files of a model; that nothing is, is noted beside it.
+///
+/// # Errors
+///
+/// If its folder cannot be read, or Ctrl-C was pressed.
+pub(super) fn verify(library: &Library, entry: &Entry) -> anyhow::Result<Vec<Fault>> {
     let before = entry.look();
     let hashing = Hashing::of(entry);
     let faults = entry.verify(&hashing.watch())?;

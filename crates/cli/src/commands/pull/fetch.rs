@@ -1,16 +1,22 @@
 //! The pull itself: look, choose, show, fetch, check, publish.
 
 use anyhow::Context;
-use hub::{Choice, Hub, Revision, Snapshot};
+use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot};
 use serde_json::Value;
 use store::{
-    library::{Entry, Facts, FileName, Library, Manifest, Origin, StoredFile, VERSION},
+    library::{Entry, Facts, FileName, Flaw, Library, Manifest, Origin, StoredFile, VERSION},
     name::Name,
     reference::Reference,
 };
 
 use super::{fit::Fit, known, plan, progress::Progress, source};
-use crate::{args::Pull, commands::print_json, library, settings::Site, terminal::tell};
+use crate::{
+    args::Pull,
+    commands::{print_json, verify},
+    library,
+    settings::Site,
+    terminal::tell,
+};
 
 /// Fetches it, and says what to type next.
 pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
@@ -32,7 +38,7 @@ pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
 
 /// The model, fetched or found; what it takes where that was looked at.
 fn pull(
-    hub: Hub,
+    mut hub: Hub,
     reference: &Reference,
     library: &Library,
     args: &Pull,
@@ -42,17 +48,23 @@ fn pull(
     let revision = revision.map(|it| it.parse::<Revision>()).transpose()?.unwrap_or_default();
     let wanted = args.quant.as_deref().or(reference.quant.as_deref());
     let repositories = source::repositories(reference)?;
-    let (hub, snapshot) = source::look(hub, &repositories, &revision, &progress)?;
-    let choice = hub.choose(&snapshot, wanted, &progress)?;
-    let name = Name::new(&snapshot.repository, &choice.variant)?;
+    let snapshot = source::look(&mut hub, &repositories, &revision, &progress)?;
+    let repository = &snapshot.repository;
+    let choose = |hub: &Hub| hub.choose(&snapshot, wanted, &progress);
+    let choice = source::with_token(&mut hub, repository, choose)?;
+    let name = Name::new(repository, &choice.variant)?;
     if let Some(entry) = library.find(&name)?
-        && is_same(&entry.manifest.origin, &snapshot)
+        && is_same(&entry.manifest, &snapshot, &choice)
+        && is_whole(library, &entry)?
     {
         tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
         return Ok((entry, None));
     }
+    // Whoever verified took Ctrl-C over.
+    let progress = Progress::new();
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let fit = Fit::of(&hub.headers(&snapshot, &choice, folder.path(), &progress)?);
+    let headers = |hub: &Hub| hub.headers(&snapshot, &choice, folder.path(), &progress);
+    let fit = Fit::of(&source::with_token(&mut hub, repository, headers)?);
     drop(folder);
     let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
     known::allowed(&name, &snapshot, &choice, &facts)?;
@@ -70,13 +82,35 @@ fn pull(
     Ok((entry, Some(fit)))
 }
 
-fn is_same(origin: &Origin, snapshot: &Snapshot) -> bool {
-    match origin {
-        Origin::Hub { repository, commit, .. } => {
-            (repository, commit) == (&snapshot.repository, &snapshot.commit)
-        }
-        _ => false,
+/// Whether these are the files that are chosen, of the commit that the hub has now: that says what
+/// the small ones are, whose digests are git's.
+fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
+    let Origin::Hub { repository, commit, .. } = &manifest.origin else { return false };
+    let has = |file: &RemoteFile| {
+        let stored = manifest.files.iter().find(|it| it.path.0 == file.path);
+        stored.is_some_and(|it| match file.digest {
+            Expected::Sha256(digest) => (it.size, it.sha256) == (file.size, digest),
+            Expected::GitBlob(_) => it.size == file.size,
+        })
+    };
+    (repository, commit) == (&snapshot.repository, &snapshot.commit)
+        && manifest.files.len() == choice.files.len()
+        && choice.files.iter().all(has)
+}
+
+/// Whether its bytes are still those that came: as they were verified last, else as they are read
+/// now. Says what is not.
+fn is_whole(library: &Library, entry: &Entry) -> anyhow::Result<bool> {
+    if entry.verified().is_some() {
+        return Ok(true);
     }
+    let faults = verify::verify(library, entry)?;
+    // What is not of the model is nothing that the hub has.
+    let damage = faults.iter().find(|it| !matches!(it.flaw, Flaw::Unnamed));
+    if let Some(fault) = damage {
+        tell(format_args!("{fault}; fetching `{}` anew", entry.name()));
+    }
+    Ok(damage.is_none())
 }
 
 fn manifest(

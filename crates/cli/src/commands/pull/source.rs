@@ -6,7 +6,7 @@ use std::{
     num::NonZeroU64,
 };
 
-use hub::{Endpoint, Error, Hub, Online, Revision, Settings, Snapshot, Token, Watch};
+use hub::{Endpoint, Error, Hub, Online, Revision, Settings, Snapshot, Token, Visitor, Watch};
 use store::{
     name::RepoId,
     reference::{Reference, Wanted},
@@ -61,29 +61,21 @@ pub(crate) fn repositories(reference: &Reference) -> anyhow::Result<Vec<RepoId>>
     }
 }
 
-/// The first of `repositories` that is there. Where it is gated and somebody can be asked for a
-/// token, they are.
+/// The first of `repositories` that is there.
 ///
 /// # Errors
 ///
 /// If none is there, or opens itself.
 pub(crate) fn look(
-    mut hub: Hub,
+    hub: &mut Hub,
     repositories: &[RepoId],
     revision: &Revision,
     watch: &dyn Watch,
-) -> Result<(Hub, Snapshot), Error> {
+) -> Result<Snapshot, Error> {
     let mut first = None;
     for repository in repositories {
-        let mut looked = hub.look(repository, revision, watch);
-        if let Err(Error::Denied { known: hub::Visitor::Unknown, is_gated: true, .. }) = looked
-            && let Some(token) = ask_for_token(repository)
-        {
-            hub = hub.known_as(token)?;
-            looked = hub.look(repository, revision, watch);
-        }
-        match looked {
-            Ok(snapshot) => return Ok((hub, snapshot)),
+        match with_token(hub, repository, |hub| hub.look(repository, revision, watch)) {
+            Ok(snapshot) => return Ok(snapshot),
             Err(error @ (Error::Absent { .. } | Error::Denied { .. })) => {
                 first.get_or_insert(error);
             }
@@ -91,6 +83,27 @@ pub(crate) fn look(
         }
     }
     Err(first.expect("at least one repository is asked for"))
+}
+
+/// What `ask` gets of `repository`. A gated one may show its list to everybody, and refuse its files:
+/// wherever that is, and somebody can be asked for a token, they are, and it is asked for again.
+///
+/// # Errors
+///
+/// As `ask`.
+pub(crate) fn with_token<T>(
+    hub: &mut Hub,
+    repository: &RepoId,
+    ask: impl Fn(&Hub) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let asked = ask(hub);
+    if let Err(Error::Denied { known: Visitor::Unknown, is_gated: true, .. }) = asked
+        && let Some(token) = ask_for_token(repository)
+    {
+        *hub = hub.known_as(token)?;
+        return ask(hub);
+    }
+    asked
 }
 
 /// A token from the terminal, if somebody is there; it is neither shown nor kept.

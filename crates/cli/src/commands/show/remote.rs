@@ -57,14 +57,17 @@ impl Remote {
         overrides: &[Override],
     ) -> anyhow::Result<Self> {
         let progress = Progress::new();
-        let hub = source::open(flags, None)?;
+        let mut hub = source::open(flags, None)?;
         let revision = reference.revision.as_ref().map(|it| it.parse::<Revision>());
         let revision = revision.transpose()?.unwrap_or_default();
         let repositories = source::repositories(reference)?;
-        let (hub, snapshot) = source::look(hub, &repositories, &revision, &progress)?;
-        let choice = hub.choose(&snapshot, reference.quant.as_deref(), &progress)?;
+        let snapshot = source::look(&mut hub, &repositories, &revision, &progress)?;
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let path = hub.headers(&snapshot, &choice, folder.path(), &progress)?;
+        let (choice, path) = source::with_token(&mut hub, &snapshot.repository, |hub| {
+            let choice = hub.choose(&snapshot, reference.quant.as_deref(), &progress)?;
+            let path = hub.headers(&snapshot, &choice, folder.path(), &progress)?;
+            Ok((choice, path))
+        })?;
         let path = path.to_str().context("the temporary folder has a name that is no UTF-8")?;
         let Read { mut file, corrections, .. } =
             model::open_corrected(path, overrides, Access::Map, Use::Header)?;
