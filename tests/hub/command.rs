@@ -106,6 +106,25 @@ fn a_pull_and_what_comes_after_it() {
     );
 }
 
+/// Terms of a licence and who claims a country are shown before a download, and after it.
+#[test]
+fn what_the_catalogue_says_is_shown() {
+    const LLAMA: &str = "bartowski/Llama-3.2-3B-Instruct-GGUF";
+    let stage = Stage::new();
+    stage.fake.add(LLAMA, Repository::new([("m-Q4_K_M.gguf", parrot::file())]));
+    for command in [["show", LLAMA], ["pull", LLAMA], ["show", LLAMA]] {
+        let told = stage.run(&command);
+        for text in ["US, as claimed by Meta", "700 million monthly active users", "weights only"] {
+            assert_eq!(told.matches(text).count(), 1, "{command:?} {text}: {told}");
+        }
+    }
+    let told = stage.run(&["show", LLAMA, "--json"]);
+    let json = told.split("-- stdout\n").nth(1).unwrap().split("-- stderr\n").next().unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["catalogue"]["country"], "US");
+    assert_eq!(json["catalogue"]["terms"].as_array().unwrap().len(), 4);
+}
+
 /// What is damaged since it was verified last is not what the hub has.
 #[test]
 fn a_damaged_model_is_fetched_again() {

@@ -15,6 +15,7 @@ mod device;
 mod encode;
 mod failure;
 mod library;
+mod listed;
 mod memory;
 mod model;
 mod numbers;

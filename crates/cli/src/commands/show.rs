@@ -7,11 +7,15 @@ mod kept;
 mod remote;
 
 use loader::{Access, ModelFile, Override};
-use store::{Correction, library::Entry};
+use store::{
+    Correction,
+    catalogue::{self, Listed},
+    library::Entry,
+};
 
 use crate::{
     args::{Json, Show},
-    library,
+    library, listed,
     model::{self, Use},
     numbers::{count, grouped, size},
     settings::Site,
@@ -27,12 +31,15 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     #[cfg(feature = "hub")]
     if let Some(reference) = remote::meant(&name)? {
         let remote = remote::Remote::open(&reference, &args.hub, &overrides)?;
-        return print(&remote.file, &overrides, remote.corrections, (None, args.json));
+        let known = (None, catalogue::by_repository(&remote.repository));
+        return print(&remote.file, &overrides, remote.corrections, (known, args.json));
     }
     let model::Read { file, corrections, .. } =
         model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
     let kept = model::kept(&name)?;
-    print(&file, &overrides, corrections, (kept, args.json))
+    let called = kept.as_ref().and_then(|it| it.manifest.facts.catalogue.as_deref());
+    let listed = called.and_then(catalogue::listed);
+    print(&file, &overrides, corrections, ((kept, listed), args.json))
 }
 
 /// Prints what there is to say of it.
@@ -40,7 +47,7 @@ fn print(
     file: &ModelFile,
     overrides: &[Override],
     corrections: Vec<Correction>,
-    (kept, json): (Option<Entry>, Json),
+    ((kept, listed), json): ((Option<Entry>, Option<Listed>), Json),
 ) -> anyhow::Result<()> {
     model::tell_warnings(file)?;
     let facts = Facts::of(file, overrides, corrections)?;
@@ -49,9 +56,17 @@ fn print(
         if let Some(entry) = &kept {
             told["library"] = library::json(entry);
         }
+        if let Some(listed) = &listed {
+            told["catalogue"] = listed::json(listed);
+        }
         return super::print_json(&told);
     }
-    let kept = kept.as_ref().map(kept::page).unwrap_or_default();
+    let listed = listed.as_ref().map(listed::rows).unwrap_or_default();
+    let kept = match &kept {
+        Some(entry) => kept::page(entry, &listed),
+        None if listed.is_empty() => String::new(),
+        None => format!("\n{}", kept::rows(&listed)),
+    };
     super::print(&harmless(&(page(&facts) + &kept)))
 }
 

@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal};
 
 use hub::{Choice, Snapshot};
-use store::library::Facts;
+use store::{catalogue, library::Facts};
 
 use super::fit::Fit;
 use crate::{
     failure::Failure,
+    listed,
     numbers::{grouped, size},
     terminal::{Input, tell},
 };
@@ -24,9 +25,12 @@ pub(super) fn show(snapshot: &Snapshot, choice: &Choice, facts: &Facts, fit: &Fi
         "size",
         format!("{} in {n} file{}", size(choice.size()), if n == 1 { "" } else { "s" }),
     ));
-    let link = snapshot.card.licence_link.as_ref().map(|it| format!(" ({it})"));
+    let listed = catalogue::by_repository(&snapshot.repository);
+    let link = snapshot.card.licence_link.as_ref().filter(|_| listed.is_none());
+    let link = link.map(|it| format!(" ({it})"));
     let licence = facts.licence.clone().unwrap_or_else(|| "none is stated".to_owned());
     rows.push(("licence", licence + &link.unwrap_or_default()));
+    rows.extend(listed.iter().flat_map(listed::rows));
     rows.extend(fit.text().map(|it| ("memory", it)));
     for (name, text) in rows {
         tell(format_args!("{name:<12}{}", text.replace('\n', " ")));

@@ -7,8 +7,9 @@ use store::{
 
 use crate::{library::came_from, numbers::size};
 
-/// For people: where it is, where it came from, its files, and what Ollama gave it.
-pub(super) fn page(entry: &Entry) -> String {
+/// For people: where it is, where it came from, what the catalogue has `listed` of it, its files, and
+/// what Ollama gave it.
+pub(super) fn page(entry: &Entry, listed: &[(&str, String)]) -> String {
     let manifest = &entry.manifest;
     let mut page = String::from("\n");
     let mut row = |name: &str, text: Option<String>| {
@@ -28,10 +29,16 @@ pub(super) fn page(entry: &Entry) -> String {
     let Facts { catalogue, creator, country, licence, lineage, .. } = &manifest.facts;
     row("catalogue", catalogue.clone());
     row("creator", creator.clone());
-    row("country", country.clone());
+    // Where the catalogue has it, who claims it stands there.
+    row("country", country.clone().filter(|_| listed.iter().all(|it| it.0 != "country")));
     row("licence", licence.clone());
     row("made from", (!lineage.is_empty()).then(|| lineage.join(", ")));
-    page + &files(entry) + &of_ollama(entry)
+    page + &rows(listed) + &files(entry) + &of_ollama(entry)
+}
+
+/// What the catalogue has of it.
+pub(super) fn rows(listed: &[(&str, String)]) -> String {
+    listed.iter().map(|(name, text)| format!("{name:<15}{text}\n")).collect()
 }
 
 fn files(entry: &Entry) -> String {

@@ -8,6 +8,7 @@ use loader::{Access, ModelFile, Override};
 use store::{
     Correction,
     library::Resolved,
+    name::RepoId,
     reference::{Reference, Wanted},
 };
 use tempfile::TempDir;
@@ -23,6 +24,7 @@ use crate::{
 pub(super) struct Remote {
     pub(super) file: ModelFile,
     pub(super) corrections: Vec<Correction>,
+    pub(super) repository: RepoId,
     _folder: TempDir,
 }
 
@@ -73,6 +75,7 @@ impl Remote {
             model::open_corrected(path, overrides, Access::Map, Use::Header)?;
         let shown = choice.main.as_ref().map_or_else(String::new, |it| format!("/{it}"));
         file.path = format!("{}/{}{shown}", snapshot.endpoint, snapshot.repository).into();
-        Ok(Self { file, corrections, _folder: folder })
+        let repository = snapshot.repository;
+        Ok(Self { file, corrections, repository, _folder: folder })
     }
 }
