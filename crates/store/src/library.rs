@@ -9,7 +9,7 @@
 //!     verified.json                                  when its files were last found to be that
 //!   .partial/…the same path…/                        a model that is being made; goes on from there
 //!   .partial/.removed/                               what is being removed, until its bytes are gone
-//!   .partial/*.lock                                  held by who makes or removes a model
+//!   .partial/HEX.lock                                held by who makes or removes a model
 //! ```
 //!
 //! A model appears by one rename of its folder, after all its bytes are on the disk and have the
@@ -42,7 +42,7 @@ pub use mark::Look;
 pub use staging::Staging;
 pub use verify::{Fault, Flaw, Watch, digest_of};
 
-use crate::{disk::Disk, name::Name};
+use crate::{digest::Sha256Hex, disk::Disk, name::Name};
 
 /// The file beside a model's files that says what they are.
 pub const MANIFEST: &str = "manifest.json";
@@ -127,14 +127,15 @@ impl Library {
 
     /// Nobody else makes, replaces or removes the model `name` while the result is kept.
     fn claim(&self, name: &Name) -> Result<File, Error> {
-        let file = format!("{}.lock", name.parts().join("~").to_ascii_lowercase());
+        // Three parts of a name together can be longer than the name of a file may be.
+        let file = format!("{}.lock", Sha256Hex::of(name.fold_key().as_bytes()));
         let (path, lock) = self.lock_file(&file)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { name: name.clone() }),
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
         }
-        self.sweep();
+        self.sweep(&self.alone()?)?;
         Ok(lock)
     }
 
@@ -146,6 +147,7 @@ impl Library {
     }
 
     fn lock_file(&self, name: &str) -> Result<(PathBuf, File), Error> {
+        refuse_links(&self.root, Path::new(PARTIAL))?;
         let folder = self.root.join(PARTIAL);
         self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let path = folder.join(name);

@@ -14,9 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Entry, Error, Library, Links, MARK, PARTIAL, REMOVED, StoredFile, remove::free, small_file,
-};
+use super::{Entry, Error, Library, Links, MARK, StoredFile, remove::free, small_file};
 use crate::digest::Sha256Hex;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,8 +53,9 @@ impl Library {
         let mark = Mark { manifest: entry.manifest_digest(), at: at.to_owned(), files: before.0 };
         let text = serde_json::to_vec_pretty(&mark).expect("digests and numbers are JSON");
         // It appears whole, and what an earlier process left of one is swept.
-        self.sweep();
-        let folder = self.root.join(PARTIAL).join(REMOVED);
+        let alone = self.alone()?;
+        self.sweep(&alone)?;
+        let folder = self.graves()?;
         self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let (begun, path) = (free(&folder), entry.folder.join(MARK));
         let written = self.disk.create(&begun).and_then(|mut file| {

@@ -1,13 +1,13 @@
 //! How models go: by one rename out of the library, and their bytes after that.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::ErrorKind,
     path::{Path, PathBuf},
     process,
 };
 
-use super::{Error, Library, PARTIAL, REMOVED, absent, names_in};
+use super::{Error, Library, PARTIAL, REMOVED, absent, names_in, refuse_links};
 use crate::name::Name;
 
 impl Library {
@@ -20,7 +20,9 @@ impl Library {
     /// or not there and some of its bytes are, until something is made or removed again.
     pub fn remove(&self, name: &Name) -> Result<bool, Error> {
         let _claim = self.claim(name)?;
-        let unfinished = self.root.join(PARTIAL).join(name.path());
+        let unfinished = Path::new(PARTIAL).join(name.path());
+        refuse_links(&self.root, &unfinished)?;
+        let unfinished = self.root.join(unfinished);
         let begun = fs::symlink_metadata(&unfinished).is_ok();
         if begun {
             self.remove_tree(&unfinished)?;
@@ -43,7 +45,7 @@ impl Library {
         if fs::symlink_metadata(&folder).is_err_and(|it| absent(&it)) {
             return Ok(None);
         }
-        let graves = self.root.join(PARTIAL).join(REMOVED);
+        let graves = self.graves()?;
         self.disk.make_folder(&graves).map_err(Error::io("make the folder", &graves))?;
         let grave = free(&graves);
         self.disk.rename(&folder, &grave).map_err(Error::io("remove", &folder))?;
@@ -60,13 +62,30 @@ impl Library {
         self.disk.sync_folder(&above).map_err(Error::io("write", above))
     }
 
-    /// Removes what an earlier process was removing when it ended.
-    pub(super) fn sweep(&self) {
-        let graves = self.root.join(PARTIAL).join(REMOVED);
+    /// Removes what an earlier process was removing when it ended. With the lock of
+    /// [`Library::alone`], nobody is about to put anything of it back.
+    ///
+    /// # Errors
+    ///
+    /// If a link leads elsewhere.
+    pub(super) fn sweep(&self, _alone: &File) -> Result<(), Error> {
+        let graves = self.graves()?;
         for grave in names_in(&graves).unwrap_or_default() {
             // What stays takes room, and is tried again next time; it is in nobody's way.
             let _ = self.remove_tree(&graves.join(grave));
         }
+        Ok(())
+    }
+
+    /// The folder of what is being removed, which need not be there.
+    ///
+    /// # Errors
+    ///
+    /// If it is a link: what that leads to would be removed.
+    pub(super) fn graves(&self) -> Result<PathBuf, Error> {
+        let graves = Path::new(PARTIAL).join(REMOVED);
+        refuse_links(&self.root, &graves)?;
+        Ok(self.root.join(graves))
     }
 
     /// Removes a folder with all that is in it; links are removed, not followed. What another

@@ -156,6 +156,15 @@ fn t16_names_that_differ_in_case_alone_are_refused() {
     drop(kept);
 }
 
+/// Three parts of the greatest length: more than the name of a file holds.
+#[test]
+fn the_longest_name_is_taken() {
+    let Place { library, .. } = &place();
+    let part = "x".repeat(96);
+    let made = make(library, &format!("{part}/{part}:{part}"), &[("m", b"1")]).unwrap();
+    assert!(library.remove(made.name()).unwrap());
+}
+
 #[test]
 fn t16_no_manifest_names_a_file_outside() {
     let good = manifest("m", &[("x", b"1")]);

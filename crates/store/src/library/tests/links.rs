@@ -69,6 +69,55 @@ fn t17_what_is_being_removed_is_not_removed_through_a_link() {
     assert_eq!(fs::read(outside.join("m/Q4_0/victim")).unwrap(), b"kept");
 }
 
+/// With a link in this place of what is unfinished or being removed, nobody's files are removed:
+/// not when a model is made, removed or marked as verified.
+#[track_caller]
+fn check_unfinished(part: &str, leads_to: &str) {
+    let (Place { library, .. }, made, outside) = &besieged();
+    let link = library.root().join(part);
+    let _ = fs::remove_dir_all(&link);
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink(outside.join(leads_to), &link).unwrap();
+    let is_link = |it: Error| matches!(it, Error::Link { .. });
+    assert!(is_link(library.remove(made.name()).unwrap_err()), "{part}");
+    assert!(is_link(library.stage(made.name()).unwrap_err()), "{part}");
+    // A mark is not made where this model would be unfinished.
+    let marked = library.mark_verified(made, made.look().unwrap(), "now");
+    assert_eq!(marked.is_ok(), part.contains("org"), "{part}");
+    assert_eq!(fs::read(outside.join("m/Q4_0/victim")).unwrap(), b"kept", "{part}");
+    assert_eq!(library.find(made.name()).unwrap().as_ref(), Some(made), "{part}");
+}
+
+#[test]
+fn t17_links_in_the_place_of_what_is_unfinished_or_removed_are_not_followed() {
+    check_unfinished(".partial", "");
+    check_unfinished(".partial/.removed", "");
+    check_unfinished(".partial/.removed", "m");
+    check_unfinished(".partial/org", "");
+    check_unfinished(".partial/org/m", "m");
+    check_unfinished(".partial/org/m/Q4_0", "m/Q4_0");
+}
+
+/// A model that is to be replaced is set aside, and put back if that fails: nobody sweeps it meanwhile.
+#[test]
+fn what_another_process_set_aside_is_not_swept() {
+    let (Place { library, .. }, made, _) = &besieged();
+    let alone = library.alone().unwrap();
+    let aside = library.set_aside(made.name()).unwrap().unwrap();
+    std::thread::scope(|scope| {
+        let (started, starts) = std::sync::mpsc::channel();
+        let other = scope.spawn(move || {
+            started.send(()).unwrap();
+            library.stage(&name("org/other:Q4_0")).map(drop)
+        });
+        starts.recv().unwrap();
+        fs::rename(&aside, &made.folder).unwrap();
+        drop(alone);
+        other.join().unwrap().unwrap();
+    });
+    assert!(made.verify(&on).unwrap().is_empty());
+}
+
 #[test]
 fn t17_a_link_in_the_place_of_a_file_is_told_and_not_opened() {
     let (Place { library, .. }, made, outside) = &besieged();
