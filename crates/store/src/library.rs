@@ -156,6 +156,17 @@ impl Library {
         Ok((path, file))
     }
 
+    /// An error if no manifest says of what is in the place of the model `name` that it is one: it is
+    /// somebody's own, and nothing takes its place.
+    fn refuse_strangers(&self, name: &Name) -> Result<(), Error> {
+        let folder = self.folder(name)?;
+        let is_there = |it: &Path| fs::symlink_metadata(it).is_ok();
+        match is_there(&folder) && !is_there(&folder.join(MANIFEST)) {
+            true => Err(Error::NoManifest { folder }),
+            false => Ok(()),
+        }
+    }
+
     /// An error if there is a model, or a folder of models, whose name differs from this in case
     /// alone: on some disks, the two would be one.
     fn refuse_twin(&self, name: &Name) -> Result<(), Error> {

@@ -130,6 +130,14 @@ pub enum Error {
         /// The name.
         name: Name,
     },
+    /// Another program keeps the files of the model of this name.
+    #[error("`{name}` is in the library already, adopted from {program}")]
+    Kept {
+        /// The name.
+        name: Name,
+        /// The program.
+        program: String,
+    },
     /// A model that is to be signed is not.
     #[error("`{name}` in the bundle has no signature")]
     NotSigned {
@@ -161,6 +169,11 @@ impl Error {
             Self::There { .. } => "`-y` replaces it",
             Self::Taken { .. } => {
                 "`-y` replaces it; `ingle cp` keeps the old one under another name"
+            }
+            Self::Kept { program, .. } => {
+                return Some(format!(
+                    "`-y` brings its files into the library; {program} keeps its own"
+                ));
             }
             Self::Damaged { why: Flaw::Truncated { .. }, .. } => {
                 "it was not copied to its end; of a split bundle, all parts must lie side by side"

@@ -5,13 +5,16 @@
 
 use std::{
     fs::{self, File},
+    ops::ControlFlow,
     path::Path,
 };
 
 use super::{Bundle, Carried, Error, Existing};
 use crate::{
     digest::Sha256Hex,
-    library::{Entry, FileName, Library, Manifest, Origin, Staging, StoredFile, VERSION},
+    library::{
+        Entry, FileName, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile, VERSION,
+    },
     signing::{self, Trust},
 };
 
@@ -36,7 +39,7 @@ pub enum Imported {
         /// Who signed it.
         signer: Option<String>,
     },
-    /// The very same files were there already, and stay as they are.
+    /// The very same files were there already, whole, and stay as they are.
     There {
         /// As it is there.
         entry: Entry,
@@ -73,15 +76,18 @@ impl Bundle {
         how: &How<'_>,
         each: &mut dyn FnMut(u64),
     ) -> Result<Imported, Error> {
-        if let Some(entry) = library.find(&model.name)? {
-            if same(&entry.manifest.files, &model.files) && entry.manifest.root.is_none() {
-                let signed = |it: &Trust| signed(model, entry.files(), it);
-                let signer = how.trust.map(signed).transpose()?;
-                return Ok(Imported::There { entry, signer });
+        match library.occupant(&model.name)? {
+            Some(Found::Model(entry)) if is_same(&entry, model) => {
+                // What its manifest says of them is not enough to vouch for its bytes.
+                if is_whole(&entry)? {
+                    each(model.size());
+                    let signed = |it: &Trust| signed(model, entry.files(), it);
+                    let signer = how.trust.map(signed).transpose()?;
+                    return Ok(Imported::There { entry, signer });
+                }
             }
-            if how.existing == Existing::Keep {
-                return Err(Error::Taken { name: model.name.clone() });
-            }
+            Some(found) if how.existing == Existing::Keep => return Err(taken(found, model)),
+            Some(_) | None => {}
         }
         let staging = library.stage(&model.name)?;
         let manifest = self.manifest(model, how.arrived);
@@ -150,11 +156,32 @@ fn signed(model: &Carried, folder: &Path, trust: &Trust) -> Result<String, Error
     signed.map(|it| it.signer).map_err(refused)
 }
 
-fn same(a: &[StoredFile], b: &[StoredFile]) -> bool {
+/// Whether the library has this model, by its manifest.
+fn is_same(entry: &Entry, model: &Carried) -> bool {
     let sorted = |files: &[StoredFile]| {
         let mut files = files.to_vec();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files
     };
-    sorted(a) == sorted(b)
+    !entry.is_adopted() && sorted(&entry.manifest.files) == sorted(&model.files)
+}
+
+/// Whether its files have the bytes that its manifest says; one beside them does no harm.
+fn is_whole(entry: &Entry) -> Result<bool, Error> {
+    let faults = entry.verify(&|_| ControlFlow::Continue(()))?;
+    Ok(faults.iter().all(|it| matches!(it.flaw, Flaw::Unnamed)))
+}
+
+/// Why `model` is not taken where `found` is to stay.
+fn taken(found: Found, model: &Carried) -> Error {
+    let name = model.name.clone();
+    match found {
+        Found::Unreadable { why, .. } => why.into(),
+        Found::Model(entry) => match entry.manifest.origin {
+            Origin::Adopted { program, .. } if entry.manifest.root.is_some() => {
+                Error::Kept { name, program }
+            }
+            _ => Error::Taken { name },
+        },
+    }
 }

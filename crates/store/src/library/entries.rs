@@ -72,6 +72,23 @@ impl Library {
         Ok(found)
     }
 
+    /// What is in the place of the model `name` and may give way to another of that name: a model,
+    /// or one whose manifest cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If something is there that may not, such as files without a manifest or a link; if the system
+    /// refuses.
+    pub fn occupant(&self, name: &Name) -> Result<Option<Found>, Error> {
+        self.refuse_strangers(name)?;
+        match self.find(name) {
+            Err(why) if why.is_of_manifest() => {
+                Ok(Some(Found::Unreadable { folder: self.root.join(name.path()), why }))
+            }
+            found => Ok(found?.map(Found::Model)),
+        }
+    }
+
     /// Models that somebody began to make and did not finish, and their bytes so far.
     ///
     /// # Errors

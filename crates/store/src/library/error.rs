@@ -141,14 +141,13 @@ impl Error {
                 "a newer `ingle` reads it".to_owned()
             }
             Self::Manifest { .. } | Self::OtherName { .. } | Self::TooLong { .. } => {
-                "get the model again, or move its folder out of the library".to_owned()
+                "get the model again with `-y`, or move its folder out of the library".to_owned()
             }
             Self::Io { source, .. } => of_system(source.kind())?.to_owned(),
             Self::Busy { .. } => "wait until it is done, or end it".to_owned(),
             Self::Link { .. } => "put what it leads to in its place".to_owned(),
             Self::NoManifest { .. } | Self::Place { .. } => {
-                "a model lies in `publisher/model/variant` below the library; move it out"
-                    .to_owned()
+                "it is no model of the library: move it out".to_owned()
             }
             Self::Twin { .. } => "spell it as what is there, or give it another name".to_owned(),
             Self::Exists { name } => format!("`ingle rm {name}` removes it"),
@@ -162,6 +161,11 @@ impl Error {
             Self::Load { source, .. } => source.hint()?,
             Self::Unnamed { .. } | Self::NotAFile { .. } | Self::Stopped => return None,
         })
+    }
+
+    /// Whether a model has a manifest that is none, or not its own.
+    pub(super) fn is_of_manifest(&self) -> bool {
+        matches!(self, Self::Manifest { .. } | Self::OtherName { .. } | Self::TooLong { .. })
     }
 
     /// For `map_err`: the loader refused the model `name`.

@@ -31,6 +31,7 @@ impl Staging {
     pub(super) fn begin(library: &Library, name: &Name) -> Result<Self, Error> {
         let lock = library.claim(name)?;
         library.refuse_twin(name)?;
+        library.refuse_strangers(name)?;
         let folder = library.root.join(PARTIAL).join(name.path());
         refuse_links(&library.root, &Path::new(PARTIAL).join(name.path()))?;
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
@@ -119,13 +120,13 @@ impl Staging {
 
     /// Makes it a model of the library. The caller has checked every file against its digest and
     /// brought it to the disk; here their names and the manifest follow, and then the whole
-    /// appears at once. What was there under this name is replaced.
+    /// appears at once. A model that was there under this name is replaced.
     ///
     /// # Errors
     ///
     /// If the manifest is of another name, a file of it is missing or of another size, there is one
-    /// that it does not name, or the system refuses; the library is then as it was, or lacks what
-    /// was to be replaced.
+    /// that it does not name, something that is no model is in its place, or the system refuses; the
+    /// library is then as it was, or lacks what was to be replaced.
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
         let path = self.folder.join(MANIFEST);
         if manifest.name != self.name {
@@ -137,6 +138,7 @@ impl Staging {
         let library = &self.library;
         let _alone = library.alone()?;
         let target = library.folder(&self.name)?;
+        library.refuse_strangers(&self.name)?;
         let above = target.parent().expect("a name has three parts");
         library.disk.make_folder(above).map_err(Error::io("make the folder", above))?;
         let replaced = library.set_aside(&self.name)?;

@@ -123,6 +123,36 @@ fn what_is_unfinished_goes_by_the_same_word() {
     assert!(library.unfinished().unwrap().is_empty());
 }
 
+/// Somebody laid files there by hand.
+#[test]
+fn what_is_no_model_of_the_library_is_not_replaced() {
+    let Place { library, .. } = &place();
+    let own = library.root().join("org/m/Q4_0/own.gguf");
+    let staging = library.stage(&name("org/m:Q4_0")).unwrap();
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::write(&own, "kept").unwrap();
+    // Both when it came meanwhile and when it was there before.
+    let error = staging.publish(&manifest("org/m:Q4_0", &[])).unwrap_err();
+    assert!(matches!(error, Error::NoManifest { .. }), "{error}");
+    let error = library.stage(&name("org/m:Q4_0")).unwrap_err();
+    assert!(error.hint().unwrap().ends_with("move it out"), "{error}");
+    assert!(matches!(library.occupant(&name("org/m:Q4_0")), Err(Error::NoManifest { .. })));
+    assert_eq!(fs::read(own).unwrap(), b"kept");
+}
+
+/// What the advice says: it is got again.
+#[test]
+fn a_model_whose_manifest_cannot_be_read_is_replaced() {
+    let Place { library, .. } = &place();
+    let made = make(library, "m", &[("x", b"1")]).unwrap();
+    fs::write(made.folder.join(MANIFEST), "{").unwrap();
+    let there = library.occupant(made.name()).unwrap();
+    assert!(matches!(there, Some(Found::Unreadable { .. })), "{there:?}");
+    make(library, "m", &[("x", b"2")]).unwrap();
+    assert!(matches!(library.occupant(made.name()).unwrap(), Some(Found::Model(_))));
+    assert!(library.occupant(&name("none")).unwrap().is_none());
+}
+
 #[test]
 fn a_manifest_must_be_that_of_its_folder() {
     let Place { library, .. } = &place();

@@ -94,6 +94,53 @@ fn what_is_there_stays_unless_it_is_to_be_replaced() {
     holds(&library, "a", FILES);
 }
 
+/// Who asks whether it is there hears of its bytes, and what rotted is brought anew.
+#[test]
+fn what_is_there_is_read_before_it_is_said_to_be_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let entry = put(&library, "a", FILES);
+    let target = dir.path().join("b.ingle");
+    pack(&target, vec![Packed::of(&entry)]);
+    let there = unpack(&target, &library, &how()).unwrap();
+    assert!(matches!(there[..], [Imported::There { .. }]), "{there:?}");
+    fs::write(entry.folder.join("model.gguf"), b"GGUF and many more bytez").unwrap();
+    let anew = unpack(&target, &library, &how()).unwrap();
+    assert!(matches!(anew[..], [Imported::New { .. }]), "{anew:?}");
+    holds(&library, "a", FILES);
+}
+
+#[test]
+fn a_model_whose_manifest_cannot_be_read_is_replaced_when_that_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let entry = put(&library, "a", FILES);
+    let target = dir.path().join("b.ingle");
+    pack(&target, vec![Packed::of(&entry)]);
+    fs::write(entry.folder.join("manifest.json"), "{").unwrap();
+    let error = unpack(&target, &library, &how()).unwrap_err();
+    assert!(error.hint().unwrap().contains("with `-y`"), "{error}");
+    unpack(&target, &library, &How { existing: Existing::Replace, ..how() }).unwrap();
+    holds(&library, "a", FILES);
+}
+
+/// It is not said that its files are others: they may be the same.
+#[test]
+fn an_adopted_model_is_told_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let entry = put(&library, "a", FILES);
+    let target = dir.path().join("b.ingle");
+    pack(&target, vec![Packed::of(&entry)]);
+    let kept = dir.path().join("kept");
+    fs::rename(&entry.folder, &kept).unwrap();
+    let origin = Origin::Adopted { program: "ollama".to_owned(), called: "a".to_owned() };
+    let adopted = Manifest { root: Some(kept), origin, ..entry.manifest.clone() };
+    library.stage(entry.name()).unwrap().publish(&adopted).unwrap();
+    let error = unpack(&target, &library, &how()).unwrap_err();
+    assert!(matches!(error, Error::Kept { .. }), "{error}");
+}
+
 #[test]
 fn a_file_that_rotted_is_not_packed() {
     let dir = tempfile::tempdir().unwrap();

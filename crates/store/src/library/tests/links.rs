@@ -81,7 +81,7 @@ fn check_unfinished(part: &str, leads_to: &str) {
     let is_link = |it: Error| matches!(it, Error::Link { .. });
     assert!(is_link(library.remove(made.name()).unwrap_err()), "{part}");
     assert!(is_link(library.stage(made.name()).unwrap_err()), "{part}");
-    // A mark is not made where this model would be unfinished.
+    // A mark is made in `.removed`, and nothing that is unfinished has to do with it.
     let marked = library.mark_verified(made, made.look().unwrap(), "now");
     assert_eq!(marked.is_ok(), part.contains("org"), "{part}");
     assert_eq!(fs::read(outside.join("m/Q4_0/victim")).unwrap(), b"kept", "{part}");
