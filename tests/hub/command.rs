@@ -157,6 +157,48 @@ fn files_of_one_name_in_two_folders_are_two_models() {
     }
 }
 
+/// What is here under the name is not lost without a word; what was carried here is known.
+#[test]
+fn another_model_in_its_place_is_replaced_when_that_is_wanted() {
+    let stage = Stage::new();
+    let place = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
+    assert!(stage.run(&["pull", NAME]).starts_with("exit 0"));
+    let told = stage.run(&["export", NAME, "-o", "m.ingle"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(stage.run(&["rm", "-y", NAME]).starts_with("exit 0"));
+    assert!(stage.run(&["import", "m.ingle"]).starts_with("exit 0"));
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("is what the hub has now: nothing to fetch"), "{told}");
+
+    stage.place.file("m.gguf", parrot::file());
+    let told = stage.run(&["export", "--name", "org/model:Q4_K_M", "m.gguf", "-o", "o.ingle"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(stage.run(&["import", "-y", "o.ingle"]).starts_with("exit 0"));
+    let told = stage.run(&["pull", NAME]);
+    for part in [
+        "warning: it replaces the `org/model:Q4_K_M` that is here, from a bundle; before, m.gguf\n",
+        "error: nothing was fetched\n",
+        "hint: `-y` fetches it all the same\n",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    assert!(place.join("m.gguf").exists());
+    assert!(stage.run(&["pull", NAME, "-y"]).starts_with("exit 0"));
+    assert!(!place.join("m.gguf").exists());
+
+    // A manifest that cannot be read is got again, as is advised.
+    std::fs::write(place.join("manifest.json"), "{").unwrap();
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("warning: it replaces what is here: "), "{told}");
+    assert!(stage.run(&["pull", NAME, "-y"]).starts_with("exit 0"));
+
+    // Files that somebody laid there are nobody's to replace.
+    std::fs::remove_file(place.join("manifest.json")).unwrap();
+    let told = stage.run(&["pull", NAME, "-y"]);
+    assert!(told.starts_with("exit 1") && told.ends_with("move it out\n"), "{told}");
+    assert!(place.join("m-Q4_K_M.gguf").exists());
+}
+
 #[test]
 fn what_is_refused() {
     let stage = Stage::new();

@@ -46,7 +46,7 @@ pub(crate) struct Import {
     /// Bundles; of a split one, the first part or all of them
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Replace models of the same names that have other files
+    /// Replace models of the same names that have other files or cannot be read
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(crate) struct Pull {
     /// Fetch at most so many bytes a second, such as `500K` or `2M`
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<NonZeroU64>,
-    /// Fetch it although something speaks against it
+    /// Fetch it whatever speaks against it, and replace what is in its place
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
     #[command(flatten)]

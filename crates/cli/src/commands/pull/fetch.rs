@@ -4,7 +4,7 @@ use anyhow::Context;
 use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot};
 use serde_json::Value;
 use store::{
-    library::{Entry, Facts, FileName, Flaw, Library, Manifest, Origin, StoredFile, VERSION},
+    library::{Entry, Facts, FileName, Flaw, Found, Library, Manifest, Origin, StoredFile, VERSION},
     name::Name,
     reference::Reference,
 };
@@ -53,13 +53,16 @@ fn pull(
     let choose = |hub: &Hub| hub.choose(&snapshot, wanted, &progress);
     let choice = source::with_token(&mut hub, repository, choose)?;
     let name = Name::new(repository, &choice.variant)?;
-    if let Some(entry) = library.find(&name)?
-        && is_same(&entry.manifest, &snapshot, &choice)
-        && is_whole(library, &entry)?
-    {
-        tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
-        return Ok((entry, None));
-    }
+    let replaced = match library.occupant(&name)? {
+        Some(Found::Model(entry)) if is_same(&entry.manifest, &snapshot, &choice) => {
+            if is_whole(library, &entry)? {
+                tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
+                return Ok((entry, None));
+            }
+            None
+        }
+        there => there.map(|it| replaces(&name, &it)),
+    };
     // Whoever verified took Ctrl-C over.
     let progress = Progress::new();
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -69,11 +72,10 @@ fn pull(
     let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
     known::allowed(&name, &snapshot, &choice, &facts)?;
     plan::show(&snapshot, &choice, &facts, &fit);
-    if let Some(doubt) = fit.doubt() {
-        tell(format_args!("warning: {doubt}"));
-        if !args.yes {
-            plan::insist()?;
-        }
+    let doubts: Vec<String> = fit.doubt().into_iter().chain(replaced).collect();
+    doubts.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    if !doubts.is_empty() && !args.yes {
+        plan::insist()?;
     }
     let staging = library.stage(&name)?;
     let files = hub.download(&snapshot, &choice, (library, &staging), &progress)?;
@@ -82,10 +84,9 @@ fn pull(
     Ok((entry, Some(fit)))
 }
 
-/// Whether these are the files that are chosen, of the commit that the hub has now: that says what
-/// the small ones are, whose digests are git's.
+/// Whether these are the files that are chosen, of the commit that the hub has now, also where they
+/// were carried here in a bundle: that says what the small ones are, whose digests are git's.
 fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
-    let Origin::Hub { repository, commit, .. } = &manifest.origin else { return false };
     let has = |file: &RemoteFile| {
         let stored = manifest.files.iter().find(|it| it.path.0 == file.path);
         stored.is_some_and(|it| match file.digest {
@@ -93,9 +94,22 @@ fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
             Expected::GitBlob(_) => it.size == file.size,
         })
     };
-    (repository, commit) == (&snapshot.repository, &snapshot.commit)
+    manifest.origin.hub() == Some((&snapshot.repository, &snapshot.commit))
         && manifest.files.len() == choice.files.len()
         && choice.files.iter().all(has)
+}
+
+/// What speaks against a model that takes the place of what is here.
+fn replaces(name: &Name, there: &Found) -> String {
+    match there {
+        Found::Model(entry) => {
+            let origin = &entry.manifest.origin;
+            let commit = origin.hub().map(|it| format!(" at {}", &it.1.to_string()[..12]));
+            let from = library::came_from(origin) + &commit.unwrap_or_default();
+            format!("it replaces the `{name}` that is here, from {from}")
+        }
+        Found::Unreadable { why, .. } => format!("it replaces what is here: {why}"),
+    }
 }
 
 /// Whether its bytes are still those that came: as they were verified last, else as they are read
