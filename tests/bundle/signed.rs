@@ -31,7 +31,7 @@ fn a_signed_bundle_is_taken_from_the_right_signer_only() {
         expect![[r#"
         exit 0
         -- stdout
-        parrot: imported, 787.2 KiB, signed by sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+        parrot: imported, 787.5 KiB, signed by sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
         -- stderr
         note: `ingle run parrot` runs it
     "#]],
@@ -81,7 +81,7 @@ fn a_certificate_goes_along() {
         expect![[r#"
         exit 0
         -- stdout
-        parrot: imported, 788.5 KiB, signed by CN=signer,O=Example
+        parrot: imported, 788.8 KiB, signed by CN=signer,O=Example
         -- stderr
         note: `ingle run parrot` runs it
     "#]],

@@ -14,6 +14,9 @@
 //! program can be taken out with any `tar`. There are neither times nor owners in it: the same
 //! models give the same bytes.
 //!
+//! Where the models are signed, `model.sig` is among the files of each, and `ingle.json`, by which the
+//! signature is also over what the bundle says of the model: `vouched`.
+//!
 //! A bundle comes from outside. It is read strictly: entries, their order and an index that
 //! [`export`] would not have written are refused, so that no two programs can read it differently.
 //! The OCI configuration and the CycloneDX list of a model are for other programs: their digests are
@@ -34,6 +37,7 @@ mod stream;
 mod tar;
 mod unpack;
 mod volume;
+mod vouched;
 
 pub use bom::bom;
 pub use content::Packed;
@@ -44,6 +48,7 @@ pub use pack::{Export, Written, export};
 pub use parts::first_part;
 pub use read::{Bundle, Carried};
 pub use unpack::{How, Imported};
+pub use vouched::Vouched;
 
 /// What there may be already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,8 @@
 //!
 //! The specification is <https://github.com/ossf/model-signing-spec>. The transparency log of
 //! Sigstore is not used: that takes a network. A signature may name paths that its maker wants
-//! ignored; they are not: a file that is not signed is refused.
+//! ignored; they are not: a file that is not signed is refused. What is said of a model besides its
+//! files is signed only where a file says it: see `bundle::vouched`.
 
 mod authority;
 mod chain;

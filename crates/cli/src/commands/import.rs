@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use store::{
-    bundle::{self, Bundle, Carried, Existing, How, Imported, Program},
+    bundle::{self, Bundle, Carried, Existing, How, Imported, Program, Vouched},
     library::Library,
     policy::{At, Subject},
     signing::Trust,
@@ -65,10 +65,13 @@ fn one(
     library: &Library,
     how: &How<'_>,
 ) -> anyhow::Result<Imported> {
-    let subject = Subject::of_manifest(&bundle.manifest(model, how.arrived));
+    let manifest = bundle.manifest(model, how.arrived);
+    let subject = Subject::of_manifest(&manifest);
     // A bundle without this key's signature is refused below, whatever the policy says.
-    let subject = match how.trust {
-        Some(Trust::Key(key)) => subject.signed_by(key.hint()),
+    let subject = match (how.trust, Vouched::of(&manifest)) {
+        // What is said of the files stays a claim, and so does where they came from.
+        (Some(Trust::Key(key)), Vouched::Files) => Subject { signer: Some(key.hint()), ..subject },
+        (Some(Trust::Key(key)), _) => subject.signed_by(key.hint()),
         _ => subject,
     };
     admission::before(&subject, At::Import)?;
@@ -79,11 +82,19 @@ fn one(
 }
 
 fn line(model: &Carried, imported: &Imported) -> String {
-    let (state, signer) = match imported {
-        Imported::New { signer, .. } => (format!("imported, {}", size(model.size())), signer),
-        Imported::There { signer, .. } => ("was there already, the same files".to_owned(), signer),
+    let (state, entry, signer) = match imported {
+        Imported::New { entry, signer } => {
+            (format!("imported, {}", size(model.size())), entry, signer)
+        }
+        Imported::There { entry, signer } => {
+            ("was there already, the same files".to_owned(), entry, signer)
+        }
     };
-    let by = signer.as_ref().map_or_else(String::new, |it| format!(", signed by {it}"));
+    let by = match (signer, Vouched::of(&entry.manifest)) {
+        (None, _) => String::new(),
+        (Some(it), Vouched::All) => format!(", signed by {it}"),
+        (Some(it), _) => format!(", files signed by {it}; its name, origin and licence are not"),
+    };
     format!("{}: {state}{by}\n", model.name)
 }
 
@@ -95,6 +106,7 @@ fn as_json(model: &Carried, imported: &Imported) -> serde_json::Value {
     json!({
         "name": model.name, "state": state, "bytes": model.size(), "folder": entry.folder,
         "signer": signer,
+        "facts_signed": signer.is_some() && Vouched::of(&entry.manifest) == Vouched::All,
     })
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use loader::{Access, Container, ModelFile, SafeRelPath};
 
-use super::Error;
+use super::{Error, vouched};
 use crate::{
     digest::Sha256Hex,
     library::{Entry, Facts, FileName, Origin, StoredFile},
@@ -97,12 +97,20 @@ impl Packed {
         })
     }
 
-    /// Adds the signature of its files, in the place of one that it may have.
+    /// Adds the signature of its files and of what is known of it, in the place of one that it may
+    /// have.
     pub fn sign(&mut self, signer: &Signer) {
-        self.files.retain(|it| it.0.path.0.as_str() != signing::FILE);
+        self.files.retain(|it| !is_of_signature(it.0.path.0.as_str()));
+        let known = vouched::known(&self.name, self.main.as_ref(), &self.origin, &self.facts);
+        self.add(vouched::FILE, known);
         let files: Vec<_> = self.files.iter().map(|it| it.0.clone()).collect();
         let bytes = signer.sign_folder(&self.name.to_string(), &files, &signing::BESIDE);
-        let path = signing::FILE.parse().expect("it is a plain name");
+        self.add(signing::FILE, bytes);
+    }
+
+    /// Adds a file that lies nowhere yet.
+    fn add(&mut self, path: &str, bytes: Vec<u8>) {
+        let path = path.parse().expect("it is a plain name");
         let (size, sha256) = (bytes.len() as u64, Sha256Hex::of(&bytes));
         let file = StoredFile { path: FileName(path), size, sha256 };
         self.files.push((file, Source::Bytes(bytes)));
@@ -127,7 +135,7 @@ impl Packed {
 
 /// Where a model came from, without what is of interest on one machine only: folders of that machine,
 /// and the bundles that it was carried in.
-fn portable(origin: &Origin) -> Origin {
+pub(super) fn portable(origin: &Origin) -> Origin {
     match origin {
         Origin::File { path } => Origin::File { path: path.file_name().unwrap_or_default().into() },
         Origin::Bundle { before, .. } => portable(before),
@@ -161,7 +169,7 @@ fn listed(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let fits = WANTED.contains(&ending.as_str()) || name.to_ascii_lowercase().contains("licen");
-        match path.is_file() && fits && !name.starts_with('.') && name != signing::FILE {
+        match path.is_file() && fits && !name.starts_with('.') && !is_of_signature(&name) {
             true => wanted.push(path),
             false => left_out.push(path),
         }
@@ -182,6 +190,11 @@ fn hashed(path: &Path, each: &mut dyn FnMut(u64)) -> Result<(StoredFile, Source)
     let (sha256, size) = digest.map_err(Error::io("read", path))?;
     let stored = StoredFile { path: FileName(safe), size, sha256 };
     Ok((stored, Source::File(path.to_owned())))
+}
+
+/// Whether it is written anew when a model is signed.
+fn is_of_signature(path: &str) -> bool {
+    [signing::FILE, vouched::FILE].contains(&path)
 }
 
 fn is_licence(path: &FileName) -> bool {

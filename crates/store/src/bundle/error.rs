@@ -144,6 +144,12 @@ pub enum Error {
         /// Which model.
         name: Name,
     },
+    /// A bundle says something else of a model than what was signed with its files.
+    #[error("the name, the origin or the facts of `{name}` are not those that were signed")]
+    Relabelled {
+        /// Which model.
+        name: Name,
+    },
     /// A signature that is not believed.
     #[error("the signature of `{name}` is not accepted")]
     Signature {
@@ -191,6 +197,9 @@ impl Error {
             Self::Parts { .. } => "choose larger parts",
             Self::Changed { .. } => {
                 "the file was damaged or changed; pull or import the model again"
+            }
+            Self::Relabelled { .. } => {
+                "it was renamed or changed after it was signed; ask for the bundle of who signed it"
             }
             Self::NotSigned { .. } => {
                 "`ingle export --key` signs; without `--key` the bundle is imported unsigned"

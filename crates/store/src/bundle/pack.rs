@@ -11,14 +11,15 @@ use super::{
     Error, Existing, Packed,
     bom::bom,
     content::Source,
-    layout::{self, Descriptor, Index, Known, Manifest, Program},
+    layout::{self, Descriptor, Index, Manifest, Program},
     stream::{self, CopyError},
     tar::{self, EntryName},
     volume::Volume,
+    vouched::known,
 };
 use crate::{digest::Sha256Hex, disk::Disk};
 
-/// The version of [`Known`] that is written.
+/// The version of [`layout::Known`] that is written.
 pub(super) const KNOWN_VERSION: u32 = 1;
 
 /// What is to be packed.
@@ -100,13 +101,7 @@ fn laid_out(
     models.dedup_by(|b, a| a.name == b.name);
     let (mut manifests, mut small, mut large) = (Vec::new(), Vec::new(), Vec::new());
     for model in models {
-        let known = layout::bytes(&Known {
-            version: KNOWN_VERSION,
-            name: model.name.clone(),
-            main: model.main.clone(),
-            origin: model.origin.clone(),
-            facts: model.facts.clone(),
-        });
+        let known = known(&model.name, model.main.as_ref(), &model.origin, &model.facts);
         let bom = bom(&model);
         let mut layers: Vec<_> = model.files().map(Descriptor::of_file).collect();
         layers.push(Descriptor::of(layout::KNOWN, &known));

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::{Bundle, Carried, Error, Existing};
+use super::{Bundle, Carried, Error, Existing, Vouched};
 use crate::{
     digest::Sha256Hex,
     library::{
@@ -67,8 +67,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// If another model has its name and is to stay, a byte or the signature is not right, or the
-    /// system refuses. The library is then as it was, and the next try goes on from there.
+    /// If another model has its name and is to stay, a byte or the signature is not right, something
+    /// else was signed than what is said of it, or the system refuses. The library is then as it was, and the next try goes on from there.
     pub fn import(
         &self,
         model: &Carried,
@@ -76,12 +76,15 @@ impl Bundle {
         how: &How<'_>,
         each: &mut dyn FnMut(u64),
     ) -> Result<Imported, Error> {
+        let manifest = self.manifest(model, how.arrived);
         match library.occupant(&model.name)? {
             Some(Found::Model(entry)) if is_same(&entry, model) => {
                 // What its manifest says of them is not enough to vouch for its bytes.
-                if is_whole(&entry)? {
+                let is_known =
+                    how.trust.is_none() || Vouched::of(&entry.manifest) == Vouched::of(&manifest);
+                if is_known && is_whole(&entry)? {
                     each(model.size());
-                    let signed = |it: &Trust| signed(model, entry.files(), it);
+                    let signed = |it: &Trust| signed(&manifest, entry.files(), it);
                     let signer = how.trust.map(signed).transpose()?;
                     return Ok(Imported::There { entry, signer });
                 }
@@ -90,12 +93,11 @@ impl Bundle {
             Some(_) | None => {}
         }
         let staging = library.stage(&model.name)?;
-        let manifest = self.manifest(model, how.arrived);
         staging.keep_only(&manifest)?;
         for file in &model.files {
             self.bring(file, &staging, library, each)?;
         }
-        let signer = how.trust.map(|it| signed(model, staging.folder(), it)).transpose()?;
+        let signer = how.trust.map(|it| signed(&manifest, staging.folder(), it)).transpose()?;
         let entry = staging.publish(&manifest)?;
         Ok(Imported::New { entry, signer })
     }
@@ -143,17 +145,21 @@ fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Who signed the files, which were found to have their digests.
-fn signed(model: &Carried, folder: &Path, trust: &Trust) -> Result<String, Error> {
+/// Who signed the files, which were found to have their digests; and nothing else is said of them
+/// than what was signed.
+fn signed(model: &Manifest, folder: &Path, trust: &Trust) -> Result<String, Error> {
     let name = || model.name.clone();
     let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
     let FileName(path) =
         file.map(|it| &it.path).ok_or_else(|| Error::NotSigned { name: name() })?;
     let path = path.below(folder);
     let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-    let signed = signing::verify(&bytes, trust, folder, &model.files);
     let refused = |source| Error::Signature { name: name(), source: Box::new(source) };
-    signed.map(|it| it.signer).map_err(refused)
+    let signed = signing::verify(&bytes, trust, folder, &model.files).map_err(refused)?;
+    match Vouched::of(model) {
+        Vouched::Otherwise => Err(Error::Relabelled { name: name() }),
+        Vouched::Files | Vouched::All => Ok(signed.signer),
+    }
 }
 
 /// Whether the library has this model, by its manifest.

@@ -87,6 +87,11 @@ fn pull(
 /// Whether these are the files that are chosen, of the commit that the hub has now, also where they
 /// were carried here in a bundle: that says what the small ones are, whose digests are git's.
 fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
+    let mut origin = &manifest.origin;
+    while let Origin::Bundle { before, .. } = origin {
+        origin = before;
+    }
+    let Origin::Hub { repository, commit, .. } = origin else { return false };
     let has = |file: &RemoteFile| {
         let stored = manifest.files.iter().find(|it| it.path.0 == file.path);
         stored.is_some_and(|it| match file.digest {
@@ -94,7 +99,7 @@ fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
             Expected::GitBlob(_) => it.size == file.size,
         })
     };
-    manifest.origin.hub() == Some((&snapshot.repository, &snapshot.commit))
+    (repository, commit) == (&snapshot.repository, &snapshot.commit)
         && manifest.files.len() == choice.files.len()
         && choice.files.iter().all(has)
 }
