@@ -148,6 +148,40 @@ fn what_is_no_model_or_not_whole_is_told() {
     assert!(told.starts_with("exit 0\n-- stderr\nNo model is in "), "{told}");
 }
 
+/// `list` says what to type; a model that the word could mean, too, stays.
+#[test]
+fn what_is_named_exactly_is_removed() {
+    let place = Place::new();
+    put(&place, "org/half:Q4_K_M", &[("m.gguf", b"x")]);
+    for part in ["half", "org/half:Q8_0"] {
+        let staging = library(&place).stage(&name(part)).unwrap();
+        std::fs::write(staging.folder().join("m.gguf"), "ab").unwrap();
+    }
+    let broken = place.path().join("ingle-home/models/local/Q4_K_M/default");
+    std::fs::create_dir_all(&broken).unwrap();
+    std::fs::write(broken.join("manifest.json"), "{}").unwrap();
+    check(
+        &place,
+        &["rm", "-y", "half", "org/half:Q8_0", "Q4_K_M"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        `half` is removed, 2 B
+        `org/half:Q8_0` is removed, 2 B
+        `Q4_K_M` is removed, 0 B
+    "#]],
+    );
+    check(
+        &place,
+        &["rm", "-y", "half"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        `org/half:Q4_K_M` is removed, 1 B
+    "#]],
+    );
+}
+
 #[test]
 fn a_model_is_removed_after_a_question() {
     let place = Place::new();

@@ -42,22 +42,34 @@ pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
     }
 }
 
-/// A model, one that is not complete, or one whose manifest cannot be read.
+/// What is called exactly so, and else the model that is meant.
 fn target(library: &Library, text: &str) -> anyhow::Result<Target> {
-    let name = text.parse::<Name>().ok();
-    let unfinished = library.unfinished()?.into_iter().find(|it| name.as_ref() == Some(&it.0));
-    match (library::entry(library, text), name, unfinished) {
-        (Ok(entry), ..) => Ok(Target {
-            name: entry.name().clone(),
-            bytes: entry.manifest.size(),
-            keeper: keeper(&entry),
-        }),
-        (Err(_), _, Some((name, bytes))) => Ok(Target { name, bytes, keeper: None }),
+    let named = text.parse::<Name>().ok().map(|it| exactly(library, it)).transpose()?.flatten();
+    match named {
+        Some(target) => Ok(target),
+        None => library::entry(library, text).map(|it| Target::of(&it)),
+    }
+}
+
+/// A model, one that is not complete, or one whose manifest cannot be read.
+fn exactly(library: &Library, name: Name) -> anyhow::Result<Option<Target>> {
+    if let Ok(Some(entry)) = library.find(&name) {
+        return Ok(Some(Target::of(&entry)));
+    }
+    let unfinished = library.unfinished()?.into_iter().find(|it| it.0 == name);
+    let bytes = match unfinished {
+        Some((_, bytes)) => bytes,
         // It is there, whatever is wrong with it.
-        (Err(_), Some(name), None) if library.root().join(name.path()).is_dir() => {
-            Ok(Target { name, bytes: 0, keeper: None })
-        }
-        (Err(error), ..) => Err(error),
+        None if library.root().join(name.path()).is_dir() => 0,
+        None => return Ok(None),
+    };
+    Ok(Some(Target { name, bytes, keeper: None }))
+}
+
+impl Target {
+    fn of(entry: &Entry) -> Self {
+        let (name, bytes) = (entry.name().clone(), entry.manifest.size());
+        Self { name, bytes, keeper: keeper(entry) }
     }
 }
 
