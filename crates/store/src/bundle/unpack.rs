@@ -9,12 +9,10 @@ use std::{
     path::Path,
 };
 
-use super::{Bundle, Carried, Error, Existing, Vouched};
+use super::{BadContent, Bundle, Carried, Error, Existing, Vouched};
 use crate::{
     digest::Sha256Hex,
-    library::{
-        Entry, FileName, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile, VERSION,
-    },
+    library::{Entry, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile, VERSION},
     signing::{self, Trust},
 };
 
@@ -77,6 +75,9 @@ impl Bundle {
         each: &mut dyn FnMut(u64),
     ) -> Result<Imported, Error> {
         let manifest = self.manifest(model, how.arrived);
+        if how.trust.is_some() {
+            self.check_signature(model)?;
+        }
         match library.occupant(&model.name)? {
             Some(Found::Model(entry)) if is_same(&entry, model) => {
                 // What its manifest says of them is not enough to vouch for its bytes.
@@ -100,6 +101,19 @@ impl Bundle {
         let signer = how.trust.map(|it| signed(&manifest, staging.folder(), it)).transpose()?;
         let entry = staging.publish(&manifest)?;
         Ok(Imported::New { entry, signer })
+    }
+
+    /// Whether there is a signature, and so small that it can be read into memory.
+    fn check_signature(&self, model: &Carried) -> Result<(), Error> {
+        let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
+        match file.map(|it| it.size) {
+            None => Err(Error::NotSigned { name: model.name.clone() }),
+            Some(found) if found > signing::MAX_BYTES => {
+                let limit = signing::MAX_BYTES;
+                Err(self.bad(signing::FILE, BadContent::TooLarge { found, limit }))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     fn bring(
@@ -149,10 +163,7 @@ fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
 /// than what was signed.
 fn signed(model: &Manifest, folder: &Path, trust: &Trust) -> Result<String, Error> {
     let name = || model.name.clone();
-    let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
-    let FileName(path) =
-        file.map(|it| &it.path).ok_or_else(|| Error::NotSigned { name: name() })?;
-    let path = path.below(folder);
+    let path = folder.join(signing::FILE);
     let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
     let refused = |source| Error::Signature { name: name(), source: Box::new(source) };
     let signed = signing::verify(&bytes, trust, folder, &model.files).map_err(refused)?;

@@ -212,6 +212,33 @@ fn what_is_said_of_a_signed_model_is_signed_too() {
     unpack(&again, &third, &trusting).unwrap();
 }
 
+/// It would be read into memory whole.
+#[test]
+fn a_signature_of_immense_size_is_refused_before_anything_is_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = library(&dir.path().join("here"));
+    let immense = StoredFile {
+        path: FileName("model.sig".parse().unwrap()),
+        size: crate::signing::MAX_BYTES + 1,
+        sha256: Sha256Hex::of(b""),
+    };
+    let mut manifest = manifest("a", FILES);
+    manifest.files.push(immense);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&put(&here, "a", FILES))]);
+    let bundle = Bundle::open(&bundle).unwrap();
+    let carried = Carried { files: manifest.files, ..bundle.models()[0].clone() };
+    let there = library(&dir.path().join("there"));
+    let trust = Trust::Key(signer().key.public());
+    let how = How { trust: Some(&trust), ..how() };
+    let error = bundle.import(&carried, &there, &how, &mut |_| {}).unwrap_err();
+    assert!(
+        matches!(&error, Error::Content { what, why: BadContent::TooLarge { .. }, .. } if what == "model.sig"),
+        "{error}"
+    );
+    assert!(there.unfinished().unwrap().is_empty());
+}
+
 /// As other programs sign: their word is about the files.
 #[test]
 fn a_signature_over_files_alone_vouches_for_nothing_else() {
