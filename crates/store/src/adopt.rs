@@ -178,11 +178,11 @@ impl Candidate {
         arrived: &str,
         watch: Watch<'_>,
     ) -> Result<Entry, Error> {
+        library.refuse_existing(&self.name)?;
         let staging = library.stage(&self.name)?;
-        let read = match library.find(&self.name)? {
-            Some(_) => Err(library::Error::Exists { name: self.name.clone() }.into()),
-            None => self.read(staging.folder(), arrived, watch),
-        };
+        // Nobody makes it from here on.
+        let read = library.refuse_existing(&self.name).map_err(Error::from);
+        let read = read.and_then(|()| self.read(staging.folder(), arrived, watch));
         let (manifest, before) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -191,6 +191,7 @@ impl Candidate {
                 return Err(error);
             }
         };
+        staging.keep_only(&manifest)?;
         let entry = staging.publish(&manifest)?;
         // Without the mark, the first load hashes it again.
         let _ = library.mark_verified(&entry, before, arrived);

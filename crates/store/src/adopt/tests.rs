@@ -206,6 +206,23 @@ fn lm_studio_keeps_folders() {
     assert!(place.library.unfinished().unwrap().is_empty());
 }
 
+/// A pull of the same name was interrupted: it goes on if the other program's files are none.
+#[test]
+fn an_unfinished_model_does_not_hinder_and_is_not_lost_by_a_failure() {
+    let place = place();
+    place.write("studio/org/Repo-GGUF/Repo-Q4_K_M.gguf", "no model");
+    let name = "org/Repo-GGUF:Q4_K_M".parse().unwrap();
+    let staging = place.library.stage(&name).unwrap();
+    fs::write(staging.folder().join("Repo-Q4_K_M.gguf"), "ab").unwrap();
+    drop(staging);
+    place.adopt("org/Repo-GGUF:Q4_K_M").unwrap_err();
+    assert_eq!(place.library.unfinished().unwrap(), [(name, 2)]);
+    place.write("studio/org/Repo-GGUF/Repo-Q4_K_M.gguf", gguf("llama"));
+    let adopted = place.adopt("org/Repo-GGUF:Q4_K_M").unwrap();
+    assert!(adopted.verify(&on).unwrap().is_empty());
+    assert!(place.library.unfinished().unwrap().is_empty());
+}
+
 #[test]
 fn llama_cpp_keeps_everything_in_one_folder() {
     let place = place();

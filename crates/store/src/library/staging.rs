@@ -23,6 +23,8 @@ pub struct Staging {
     library: Library,
     name: Name,
     folder: PathBuf,
+    /// Whether an earlier process began it.
+    is_resumed: bool,
     /// Held as long as this lives.
     _lock: File,
 }
@@ -34,8 +36,10 @@ impl Staging {
         library.refuse_strangers(name)?;
         let folder = library.root.join(PARTIAL).join(name.path());
         refuse_links(&library.root, &Path::new(PARTIAL).join(name.path()))?;
+        let is_resumed = fs::symlink_metadata(&folder).is_ok();
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
-        Ok(Self { library: library.clone(), name: name.clone(), folder, _lock: lock })
+        let (library, name) = (library.clone(), name.clone());
+        Ok(Self { library, name, folder, is_resumed, _lock: lock })
     }
 
     /// What it will be called.
@@ -110,8 +114,9 @@ impl Staging {
     pub fn keep_only(&self, manifest: &Manifest) -> Result<(), Error> {
         let mut found = Vec::new();
         files_below(&self.folder, &mut found).map_err(Error::io("read", &self.folder))?;
-        let wanted: Vec<_> =
-            manifest.files.iter().map(|it| it.path.0.below(&self.folder)).collect();
+        // The files of an adopted model lie elsewhere.
+        let own = manifest.files.iter().filter(|_| manifest.root.is_none());
+        let wanted: Vec<_> = own.map(|it| it.path.0.below(&self.folder)).collect();
         for (path, _) in found.into_iter().filter(|(path, _)| !wanted.contains(path)) {
             self.library.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
         }
@@ -207,13 +212,17 @@ impl Staging {
         Ok(all)
     }
 
-    /// Gives up what was made so far.
+    /// Gives up what was made so far; what an earlier process began stays for the command that goes
+    /// on with it.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn abandon(self) -> Result<(), Error> {
-        self.library.remove_tree(&self.folder)
+        match self.is_resumed {
+            true => Ok(()),
+            false => self.library.remove_tree(&self.folder),
+        }
     }
 }
 
@@ -225,15 +234,24 @@ impl Library {
     ///
     /// If there is a model of that name, it is being made or removed, or the system refuses.
     pub fn copy(&self, from: &Entry, to: &Name) -> Result<Entry, Error> {
+        self.refuse_existing(to)?;
         let staging = self.stage(to)?;
-        if self.find(to)?.is_some() {
-            staging.abandon()?;
-            return Err(Error::Exists { name: to.clone() });
-        }
+        // Nobody makes it from here on.
+        self.refuse_existing(to)?;
         for file in from.manifest.files.iter().filter(|_| !from.is_adopted()) {
             staging.take(&file.path.0.below(from.files()), &file.path.0)?;
         }
-        staging.publish(&Manifest { name: to.clone(), ..from.manifest.clone() })
+        let manifest = Manifest { name: to.clone(), ..from.manifest.clone() };
+        staging.keep_only(&manifest)?;
+        staging.publish(&manifest)
+    }
+
+    /// An error if there is a model of this name.
+    pub(crate) fn refuse_existing(&self, name: &Name) -> Result<(), Error> {
+        match self.find(name)? {
+            Some(_) => Err(Error::Exists { name: name.clone() }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -230,6 +230,25 @@ fn a_copy_shares_its_bytes() {
     assert!(copy.verify(&on).unwrap().is_empty());
 }
 
+/// What somebody began to fetch is given up only for a model that takes its name.
+#[test]
+fn an_unfinished_model_is_in_nobodys_way_and_is_not_lost_by_a_failure() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", b"weights")]).unwrap();
+    let unfinished = |called: &str| {
+        let staging = library.stage(&name(called)).unwrap();
+        fs::write(staging.place(&"part.gguf".parse().unwrap()).unwrap(), "ab").unwrap();
+    };
+    unfinished("a");
+    unfinished("b");
+    assert!(matches!(library.copy(&made, &name("a")), Err(Error::Exists { .. })));
+    library.stage(&name("b")).unwrap().abandon().unwrap();
+    assert_eq!(library.unfinished().unwrap(), [(name("a"), 2), (name("b"), 2)]);
+    let copy = library.copy(&made, &name("b")).unwrap();
+    assert!(copy.verify(&on).unwrap().is_empty());
+    assert_eq!(library.unfinished().unwrap(), [(name("a"), 2)]);
+}
+
 #[test]
 fn a_file_that_the_library_has_is_not_fetched_again() {
     let Place { library, .. } = &place();
