@@ -39,6 +39,31 @@ fn a_signed_bundle_is_taken_from_the_right_signer_only() {
     assert!(holds(Path::new(&there(&place)), "parrot"));
 }
 
+/// Where a model is not what its manifest says, no signature makes it right.
+#[test]
+fn a_signature_does_not_hide_what_verify_finds() {
+    let place = place();
+    let (key, public) = (fixture("p256.key"), fixture("p256.pub"));
+    let export = ["export", "parrot.gguf", "-o", "p.ingle", "--key", &key];
+    assert!(place.run(&export).starts_with("exit 0"));
+    assert!(run_there(&place, &["import", "p.ingle"]).starts_with("exit 0"));
+    let verify = ["verify", "parrot", "--key", &public];
+    check(
+        &run_there(&place, &verify),
+        expect![[r#"
+        exit 0
+        -- stdout
+        ok      parrot: 2 files, signed by sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+    "#]],
+    );
+    let stray = Path::new(&there(&place)).join("models/local/parrot/default/more.gguf");
+    fs::write(stray, "x").expect("a folder");
+    for verify in [&verify[..2], &verify] {
+        let told = run_there(&place, verify);
+        assert!(told.starts_with("exit 1") && told.contains("more.gguf` is not named"), "{told}");
+    }
+}
+
 #[test]
 fn an_unsigned_bundle_is_not_taken_where_a_signer_is_named() {
     let place = place();

@@ -13,7 +13,7 @@ use serde_json::json;
 use store::{
     bundle,
     digest::Sha256Hex,
-    library::{Entry, Library, Resolved, StoredFile},
+    library::{Entry, Error, Flaw, Library, Resolved, StoredFile},
     reference::Reference,
     signing::{self, Chain, Extent, PrivateKey, PublicKey, Signed, Signer, Trust},
 };
@@ -22,7 +22,8 @@ use super::export::bar;
 use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
-    library, model,
+    library::{self, Hashing},
+    model,
     terminal::tell,
 };
 
@@ -105,8 +106,24 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
     // Before hours of hashing.
     let refused = || format!("the signature `{}` of `{word}` is not accepted", place.display());
     signing::open(&signature, &trust).with_context(refused)?;
-    let files = files(&named, place)?;
+    let files = match &named {
+        Named::Path(_) => files(&named, place)?,
+        Named::Entry(entry) => verified(entry, place)?,
+    };
     signing::verify(&signature, &trust, &folder, &files).with_context(refused)
+}
+
+/// The files of a model of the library that are to be signed, as they were found to be.
+fn verified(entry: &Entry, signature: &Path) -> anyhow::Result<Vec<StoredFile>> {
+    let mut faults = entry.verify(&Hashing::of(entry).watch())?;
+    // The signature may lie beside the files without being one of the manifest's.
+    faults.retain(|it| !(matches!(it.flaw, Flaw::Unnamed) && it.path == signature));
+    if !faults.is_empty() {
+        let name = entry.name().clone();
+        return Err(Error::Damaged { name, faults }.into());
+    }
+    let files = entry.manifest.files.iter();
+    Ok(files.filter(|it| it.path.0.as_str() != signing::FILE).cloned().collect())
 }
 
 /// The file, folder or model of the library that this names.
