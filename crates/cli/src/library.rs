@@ -92,19 +92,21 @@ pub(crate) fn open(
     access: Access,
     choose: impl FnOnce(&ModelFile) -> Vec<Override>,
 ) -> anyhow::Result<ModelFile> {
-    if entry.verified().is_some() {
-        return Ok(entry.open(access, choose)?);
-    }
+    let was_verified = entry.verified().is_some();
     let before = entry.look();
-    let hashing = Hashing::of(entry);
     let file = match entry.open(access, choose) {
-        Err(error @ Error::Load { .. }) => {
+        Err(error @ Error::Load { .. }) if !was_verified => {
             // The loader stumbles over damage at the place where it shows.
-            refuse(entry, entry.verify(&hashing.watch())?)?;
+            refuse(entry, entry.verify(&Hashing::of(entry).watch())?)?;
             return Err(error.into());
         }
         file => file?,
     };
+    // What holds after it was opened, too, is true of what was opened, and not of its path alone.
+    if was_verified && entry.verified().is_some() {
+        return Ok(file);
+    }
+    let hashing = Hashing::of(entry);
     refuse(entry, entry.verify_opened(&file, &hashing.watch())?)?;
     drop(hashing);
     note(library, entry, before?);
@@ -202,4 +204,52 @@ pub(crate) fn json(entry: &Entry) -> serde_json::Value {
         "facts": manifest.facts,
         "files": manifest.files,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use loader::{Value, gguf::Writer};
+    use store::{
+        digest::Sha256Hex,
+        library::{Facts, FileName, Manifest, StoredFile, VERSION},
+    };
+
+    use super::*;
+
+    /// The mark beside a model spares no look at bytes that come while it is opened.
+    #[test]
+    fn what_changes_while_it_is_opened_is_verified() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = Library::at(dir.path().join("models"), Disk::default());
+        let mut file = Writer::new();
+        file.set("general.architecture", Value::String("llama".to_owned()));
+        let bytes = file.to_bytes();
+        let path = FileName("m.gguf".parse().unwrap());
+        let (size, sha256) = (bytes.len() as u64, Sha256Hex::of(&bytes));
+        let manifest = Manifest {
+            version: VERSION,
+            name: "m".parse().unwrap(),
+            main: Some(path.clone()),
+            files: vec![StoredFile { path: path.clone(), size, sha256 }],
+            origin: Origin::File { path: "m.gguf".into() },
+            arrived: now(),
+            facts: Facts::default(),
+            root: None,
+        };
+        let staging = library.stage(&manifest.name).unwrap();
+        std::fs::write(staging.place(&path.0).unwrap(), &bytes).unwrap();
+        let entry = staging.publish(&manifest).unwrap();
+        library.mark_verified(&entry, entry.look().unwrap(), &now()).unwrap();
+        open(&library, &entry, Access::Map, |_| Vec::new()).unwrap();
+        let change = |_: &ModelFile| {
+            let mut bytes = bytes.clone();
+            *bytes.last_mut().unwrap() ^= 1;
+            std::fs::write(entry.to_open(), bytes).unwrap();
+            // Whatever the clock of the disk tells apart.
+            let file = std::fs::File::options().write(true).open(entry.to_open()).unwrap();
+            file.set_modified(std::time::SystemTime::now() + Duration::from_secs(1)).unwrap();
+            Vec::new()
+        };
+        open(&library, &entry, Access::Map, change).unwrap_err();
+    }
 }
