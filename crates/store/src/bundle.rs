@@ -32,6 +32,7 @@ mod layout;
 mod pack;
 mod parts;
 mod read;
+mod room;
 mod scan;
 mod stream;
 mod tar;

@@ -124,6 +124,16 @@ pub enum Error {
         /// What is wrong with its name.
         source: loader::path::PathError,
     },
+    /// The disk is too small.
+    #[error("`{}` has {free} bytes of room, the model needs {needed} more", folder.display())]
+    Room {
+        /// The folder.
+        folder: PathBuf,
+        /// What is free there.
+        free: u64,
+        /// What is to be written.
+        needed: u64,
+    },
     /// Another model has this name.
     #[error("`{name}` is in the library, and its files are others")]
     Taken {
@@ -172,7 +182,9 @@ impl Error {
         let hint = match self {
             Self::Library(error) => return error.hint(),
             Self::Signature { source, .. } => return source.hint(),
+            Self::Io { source, .. } => of_system(source.kind())?,
             Self::There { .. } => "`-y` replaces it",
+            Self::Room { .. } => "free some room, or set INGLE_HOME to a folder on another disk",
             Self::Taken { .. } => {
                 "`-y` replaces it; `ingle cp` keeps the old one under another name"
             }
@@ -216,5 +228,18 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What to do where the system refuses for this reason.
+fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind::{FileTooLarge, StorageFull};
+    match kind {
+        StorageFull => Some("free some room there, then say it again; an import goes on from here"),
+        FileTooLarge => Some(
+            "that disk takes no file so large: `ingle export --split 4G` writes smaller ones, a \
+             library needs another disk",
+        ),
+        _ => None,
     }
 }

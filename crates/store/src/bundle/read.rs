@@ -17,6 +17,7 @@ use super::{
     scan::{Place, entries},
     stream,
     tar::EntryName,
+    unpack::Begun,
 };
 use crate::{
     digest::Sha256Hex,
@@ -132,16 +133,19 @@ impl Bundle {
         }
     }
 
-    /// Copies the bytes of a file, and compares them while they go.
+    /// Copies the bytes of a file behind those that `to` has, and compares them all while they go.
     pub(super) fn copy(
         &self,
         file: &StoredFile,
+        begun: Begun,
         to: &mut impl io::Write,
         to_path: &Path,
         each: &mut dyn FnMut(u64),
     ) -> Result<(), Error> {
         let name = EntryName::Blob(file.sha256);
-        let copied = stream::copy(self.content(name)?, to, each);
+        let mut rest = self.content(name)?;
+        rest.skip(begun.size).map_err(Error::io("read", &self.path))?;
+        let copied = stream::copy_behind(begun.hash, rest, to, each);
         let (found, _) = copied.map_err(|error| match error {
             stream::CopyError::Read(source) => Error::io("read", &self.path)(source),
             stream::CopyError::Write(source) => Error::io("write", to_path)(source),

@@ -24,6 +24,16 @@ pub(super) enum CopyError {
 
 /// Copies all of `from`; the digest and how many bytes that were. `each` hears of every piece.
 pub(super) fn copy(
+    from: impl Read + Send,
+    to: &mut impl Write,
+    each: &mut dyn FnMut(u64),
+) -> Result<(Sha256Hex, u64), CopyError> {
+    copy_behind(Sha256::new(), from, to, each)
+}
+
+/// The same; the digest is that of what was hashed `before`, and of the copied behind it.
+pub(super) fn copy_behind(
+    before: Sha256,
     mut from: impl Read + Send,
     to: &mut impl Write,
     each: &mut dyn FnMut(u64),
@@ -31,7 +41,7 @@ pub(super) fn copy(
     let (filled, pieces) = mpsc::sync_channel(AHEAD);
     let (empty, buffers) = mpsc::channel();
     thread::scope(|scope| {
-        let reader = scope.spawn(move || read(&mut from, &filled, &buffers));
+        let reader = scope.spawn(move || read(before, &mut from, &filled, &buffers));
         let written = pieces.iter().try_for_each(|piece: Vec<u8>| -> io::Result<()> {
             to.write_all(&piece)?;
             each(piece.len() as u64);
@@ -47,12 +57,25 @@ pub(super) fn copy(
     })
 }
 
+/// The hash of all of `from`, to go on with.
+pub(super) fn hash(from: &mut impl Read) -> io::Result<Sha256> {
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    loop {
+        let n = fill(from, &mut piece)?;
+        hash.update(&piece[..n]);
+        if n < piece.len() {
+            return Ok(hash);
+        }
+    }
+}
+
 fn read(
+    mut hash: Sha256,
     from: &mut impl Read,
     filled: &SyncSender<Vec<u8>>,
     buffers: &Receiver<Vec<u8>>,
 ) -> io::Result<(Sha256Hex, u64)> {
-    let (mut hash, mut size) = (Sha256::new(), 0);
+    let mut size = 0;
     loop {
         let mut piece = buffers.try_recv().unwrap_or_default();
         piece.resize(PIECE, 0);

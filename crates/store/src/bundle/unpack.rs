@@ -1,17 +1,21 @@
 //! Brings a model of a bundle into the library.
 //!
 //! Its files grow where downloads grow, under the same lock. What an interrupted import has already
-//! copied is hashed and stays if it is right; the rest is copied again.
+//! copied is hashed and stays if it is right, and the copy goes on behind it.
 
 use std::{
     fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom},
     ops::ControlFlow,
     path::Path,
 };
 
-use super::{BadContent, Bundle, Carried, Error, Existing, Vouched};
+use sha2::{Digest as _, Sha256};
+
+use super::{BadContent, Bundle, Carried, Error, Existing, Vouched, room, stream};
 use crate::{
     digest::Sha256Hex,
+    disk::Disk,
     library::{Entry, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile, VERSION},
     signing::{self, Trust},
 };
@@ -95,6 +99,7 @@ impl Bundle {
         }
         let staging = library.stage(&model.name)?;
         staging.keep_only(&manifest)?;
+        room::check(model, &staging, library)?;
         for file in &model.files {
             self.bring(file, &staging, library, each)?;
         }
@@ -129,17 +134,58 @@ impl Bundle {
             each(file.size);
             return Ok(());
         }
+        if let Some(begun) = begun(&place, file)? {
+            each(begun.size);
+            match self.fill(file, begun, &place, disk, each) {
+                // It was no beginning of this file: all of it is copied.
+                Err(Error::Content { .. }) => {}
+                filled => return filled,
+            }
+        }
         if place.symlink_metadata().is_ok() {
             disk.remove_file(&place).map_err(Error::io("remove", &place))?;
         }
-        let mut to = disk.create(&place).map_err(Error::io("write", &place))?;
-        let copied = self.copy(file, &mut to, &place, each);
+        self.fill(file, Begun { size: 0, hash: Sha256::new() }, &place, disk, each)
+    }
+
+    /// Copies what is missing of a file at `place`, and brings it to the disk.
+    fn fill(
+        &self,
+        file: &StoredFile,
+        begun: Begun,
+        place: &Path,
+        disk: &Disk,
+        each: &mut dyn FnMut(u64),
+    ) -> Result<(), Error> {
+        let opened = disk.reopen(place).and_then(|mut it| it.seek(SeekFrom::End(0)).map(|_| it));
+        let mut to = opened.map_err(Error::io("write", place))?;
+        let copied = self.copy(file, begun, &mut to, place, each);
         if let Err(Error::Content { .. }) = copied {
             // Wrong bytes are of no use to the next try. If they cannot be removed, it finds that.
-            let _ = disk.remove_file(&place);
+            let _ = disk.remove_file(place);
         }
         copied?;
-        to.sync().map_err(Error::io("write", &place))
+        to.sync().map_err(Error::io("write", place))
+    }
+}
+
+/// What is there of a file.
+pub(super) struct Begun {
+    /// Bytes from its beginning on.
+    pub(super) size: u64,
+    /// Of these.
+    pub(super) hash: Sha256,
+}
+
+/// What an import that ended within the file left of it.
+fn begun(place: &Path, file: &StoredFile) -> Result<Option<Begun>, Error> {
+    match fs::symlink_metadata(place) {
+        Ok(found) if found.is_file() && (1..file.size).contains(&found.len()) => {
+            let size = found.len();
+            let hashed = File::open(place).and_then(|it| stream::hash(&mut it.take(size)));
+            hashed.map(|hash| Some(Begun { size, hash })).map_err(Error::io("read", place))
+        }
+        _ => Ok(None),
     }
 }
 

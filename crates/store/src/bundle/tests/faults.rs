@@ -107,6 +107,32 @@ fn files_that_were_copied_before_a_death_are_not_copied_again() {
 }
 
 #[test]
+fn an_import_goes_on_within_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let large: Vec<u8> = (0..5 << 20).map(|it: u32| (it >> 4) as u8).collect();
+    let files: Files<'_> = &[("a.gguf", &large[..])];
+    let entry = put(&library(&dir.path().join("here")), "a", files);
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![Packed::of(&entry)]);
+    let changes = |root: &str, begun: &[u8]| {
+        let root = dir.path().join(root);
+        let staging = Library::at(&root, Disk::default()).stage(entry.name()).unwrap();
+        fs::write(staging.folder().join("a.gguf"), begun).unwrap();
+        drop(staging);
+        let disk = Disk::failing(usize::MAX, ErrorKind::Other);
+        let library = Library::at(&root, disk.clone());
+        unpack(&bundle, &library, &how()).unwrap();
+        holds(&library, "a", files);
+        disk.changes()
+    };
+    let all = changes("all", b"");
+    let rest = changes("rest", &large[..(3 << 20) + 7]);
+    assert!(rest + 3 <= all, "{rest} changes for the rest, {all} for all of it");
+    // What is no beginning of it is found at its end, and does no harm.
+    changes("other", &[b'x'; 1000]);
+}
+
+#[test]
 fn a_byte_that_is_changed_anywhere_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let entry = put(&library(&dir.path().join("here")), "a", FILES);
