@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Error, Library, Links, MARK, StoredFile, remove::free, small_file};
+use super::{Entry, Error, Found, Library, Links, MARK, StoredFile, remove::free, small_file};
 use crate::digest::Sha256Hex;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,8 +53,9 @@ impl Library {
         let mark = Mark { manifest: entry.manifest_digest(), at: at.to_owned(), files: before.0 };
         let text = serde_json::to_vec_pretty(&mark).expect("digests and numbers are JSON");
         // It appears whole, and what an earlier process left of one is swept.
-        let alone = self.alone()?;
-        self.sweep(&alone)?;
+        // Where the disk knows no locks, another process may sweep it away, and the next one makes it.
+        let alone = self.alone().ok();
+        alone.as_ref().map_or(Ok(()), |it| self.sweep(it))?;
         let folder = self.graves()?;
         self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let (begun, path) = (free(&folder), entry.folder.join(MARK));
@@ -64,6 +65,38 @@ impl Library {
             self.disk.rename(&begun, &path)
         });
         written.map_err(Error::io("write", path))
+    }
+
+    /// Does `work`, which gives or takes second names of files: to the system that is a change of
+    /// them, though their bytes stay as they were. What was verified before still is.
+    pub(super) fn keeping_marks<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let entries = self.entries().unwrap_or_default().into_iter().filter_map(Found::model);
+        let marked = |it: Entry| {
+            let before = it.look().ok()?;
+            it.verified().map(|at| (it, before, at))
+        };
+        let marked: Vec<_> = entries.filter_map(marked).collect();
+        let done = work();
+        for (entry, before, at) in marked {
+            if let Ok(after) = entry.look()
+                && after != before
+                && after.without_names() == before.without_names()
+            {
+                // Without the mark, the next load hashes it again.
+                let _ = self.mark_verified(&entry, after, &at);
+            }
+        }
+        done
+    }
+}
+
+impl Look {
+    /// The same, but for what changes with a name of a file.
+    fn without_names(&self) -> Self {
+        Self(self.0.iter().map(|it| Seen { changed: None, ..it.clone() }).collect())
     }
 }
 

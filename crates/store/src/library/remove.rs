@@ -35,7 +35,7 @@ impl Library {
         drop(alone);
         match grave {
             None => Ok(begun),
-            Some(grave) => self.remove_tree(&grave).map(|()| true),
+            Some(grave) => self.keeping_marks(|| self.remove_tree(&grave)).map(|()| true),
         }
     }
 

@@ -82,7 +82,8 @@ impl Staging {
             let from = file.path.0.below(entry.files());
             match digest_of(&from, watch) {
                 Ok(found) if found == (wanted.sha256, wanted.size) => {
-                    return self.take(&from, &wanted.path.0).map(|()| true);
+                    let take = || self.take(&from, &wanted.path.0);
+                    return self.library.keeping_marks(take).map(|()| true);
                 }
                 Err(Error::Stopped) => return Err(Error::Stopped),
                 // That model is damaged; `verify` tells.
@@ -238,9 +239,10 @@ impl Library {
         let staging = self.stage(to)?;
         // Nobody makes it from here on.
         self.refuse_existing(to)?;
-        for file in from.manifest.files.iter().filter(|_| !from.is_adopted()) {
-            staging.take(&file.path.0.below(from.files()), &file.path.0)?;
-        }
+        let mut own = from.manifest.files.iter().filter(|_| !from.is_adopted());
+        self.keeping_marks(|| {
+            own.try_for_each(|it| staging.take(&it.path.0.below(from.files()), &it.path.0))
+        })?;
         let manifest = Manifest { name: to.clone(), ..from.manifest.clone() };
         staging.keep_only(&manifest)?;
         staging.publish(&manifest)

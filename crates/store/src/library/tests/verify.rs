@@ -113,6 +113,21 @@ fn the_mark_holds_until_something_is_written() {
     assert_eq!(other.verified(), None);
 }
 
+/// A second name of a file is a change to the system, and none of its bytes.
+#[test]
+fn the_mark_of_a_model_survives_that_its_files_are_shared() {
+    let Place { library, .. } = &place();
+    let made = make(library, "m", FILES).unwrap();
+    library.mark_verified(&made, made.look().unwrap(), "now").unwrap();
+    library.copy(&made, &name("copy")).unwrap();
+    assert_eq!(made.verified().as_deref(), Some("now"));
+    let staging = library.stage(&name("other")).unwrap();
+    assert!(staging.share(&made.manifest.files[0], &on).unwrap());
+    assert_eq!(made.verified().as_deref(), Some("now"));
+    assert!(library.remove(&name("copy")).unwrap());
+    assert_eq!(made.verified().as_deref(), Some("now"));
+}
+
 #[test]
 fn a_model_is_opened_as_its_manifest_says() {
     let Place { library, .. } = &place();
