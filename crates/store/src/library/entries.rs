@@ -1,6 +1,9 @@
 //! What is in the library, and which of it somebody means.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{Entry, Error, Library, PARTIAL, names_in, staging::files_below};
 use crate::{
@@ -89,7 +92,8 @@ impl Library {
         }
     }
 
-    /// Models that somebody began to make and did not finish, and their bytes so far.
+    /// Models that somebody began to make and did not finish, and their bytes so far: a file may have
+    /// its full size before they come.
     ///
     /// # Errors
     ///
@@ -104,7 +108,7 @@ impl Library {
             // One that is finished meanwhile is unfinished no more.
             let read = files_below(&self.root.join(PARTIAL).join(name.path()), &mut files);
             if read.is_ok() && !files.is_empty() {
-                found.push((name, files.iter().map(|it| it.1).sum()));
+                found.push((name, files.iter().map(|(path, size)| come(path, *size)).sum()));
             }
         }
         Ok(found)
@@ -154,6 +158,18 @@ impl Library {
         }
         Ok(Resolved::Absent)
     }
+}
+
+/// How many bytes of a file of this size have come: those that have room on the disk.
+#[cfg(unix)]
+fn come(path: &Path, size: u64) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).map_or(size, |it| size.min(it.blocks() * 512))
+}
+
+#[cfg(not(unix))]
+fn come(_: &Path, size: u64) -> u64 {
+    size
 }
 
 /// The name that this is, letter by letter.

@@ -112,6 +112,20 @@ fn a_model_appears_is_found_and_goes() {
     assert!(!library.root().join("org").exists());
 }
 
+/// A download makes its files in full size at once.
+#[cfg(unix)]
+#[test]
+fn what_has_not_come_is_not_counted() {
+    let Place { library, .. } = &place();
+    let staging = library.stage(&name("m")).unwrap();
+    let mut file = library.disk().create(&staging.folder().join("m.gguf")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    file.write_all(b"abc").unwrap();
+    file.sync().unwrap();
+    let [(_, so_far)] = library.unfinished().unwrap()[..] else { panic!("one is unfinished") };
+    assert!((3..1 << 20).contains(&so_far), "{so_far} bytes");
+}
+
 #[test]
 fn what_is_unfinished_goes_by_the_same_word() {
     let Place { library, .. } = &place();
