@@ -135,21 +135,34 @@ pub fn survey(places: &Places) -> Survey {
     places.lm_studio.iter().for_each(|it| lm_studio::survey(it, &mut survey));
     places.llama_cpp.iter().for_each(|it| llama_cpp::survey(it, &mut survey));
     places.hugging_face.iter().for_each(|it| hugging_face::survey(it, &mut survey));
+    let Survey { candidates, passed } = &mut survey;
     let mut taken = HashSet::new();
-    survey.candidates.retain_mut(|it| {
-        let program = it.program.to_string();
-        // The second of two is told apart by its program; a third by the same is the same.
-        taken.insert(it.name.fold_key())
-            || match it.name.with_variant(&format!("{}-{program}", it.name.variant())) {
-                Ok(name) => {
-                    it.name = name;
-                    taken.insert(it.name.fold_key())
-                }
-                Err(_) => false,
-            }
+    candidates.retain_mut(|it| {
+        // A manifest is JSON, which has no other paths.
+        let is_unicode = it.root.to_str().is_some();
+        if is_unicode && named_apart(it, &mut taken) {
+            return true;
+        }
+        let why = match is_unicode {
+            true => format!("another model is called `{}`, too", it.name),
+            false => "its path is no Unicode".to_owned(),
+        };
+        passed.push(Passed { path: it.root.clone(), why });
+        false
     });
     survey.candidates.sort_by(|a, b| a.name.cmp(&b.name));
     survey
+}
+
+/// Whether it has a name of its own: the second of two is told apart by its program.
+fn named_apart(it: &mut Candidate, taken: &mut HashSet<String>) -> bool {
+    if taken.insert(it.name.fold_key()) {
+        return true;
+    }
+    let variant = format!("{}-{}", it.name.variant(), it.program);
+    let Ok(name) = it.name.with_variant(&variant) else { return false };
+    it.name = name;
+    taken.insert(it.name.fold_key())
 }
 
 impl Candidate {

@@ -296,6 +296,33 @@ fn two_programs_with_one_name_are_two_models() {
 }
 
 #[test]
+fn a_model_that_no_name_is_left_for_is_told() {
+    let place = place();
+    for folder in ["org/repo", "Org/repo", "org/Repo"] {
+        place.write(&format!("studio/{folder}/repo-Q4_K_M.gguf"), gguf("llama"));
+    }
+    let told = place.told();
+    let passed = told.iter().filter(|it| it.starts_with("! "));
+    // On a disk that ignores case, they are one.
+    assert_eq!(passed.count(), fs::read_dir(place.dir.path().join("studio")).unwrap().count() - 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_no_unicode_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = place();
+    let root = place.dir.path().join(std::ffi::OsStr::from_bytes(b"st\xffudio"));
+    if fs::create_dir_all(root.join("org/repo")).is_err() {
+        return; // Some systems take no such names.
+    }
+    fs::write(root.join("org/repo/repo-Q4_K_M.gguf"), gguf("llama")).unwrap();
+    place.places.lm_studio = vec![root];
+    let told = place.told();
+    assert!(told.len() == 1 && told[0].ends_with("its path is no Unicode"), "{told:?}");
+}
+
+#[test]
 fn where_nothing_is_nothing_is_found() {
     assert!(place().told().is_empty());
 }
