@@ -8,6 +8,7 @@ use std::{
         consts::{ARCH, OS},
     },
     num::NonZeroU64,
+    ops::ControlFlow,
     path::Path,
 };
 
@@ -22,7 +23,13 @@ use store::{
 };
 
 use super::sign::{self, Named};
-use crate::{args::Export, failure::Failure, library, numbers::size, terminal::tell};
+use crate::{
+    args::Export,
+    failure::Failure,
+    library,
+    numbers::size,
+    terminal::{Interrupts, tell},
+};
 
 /// Writes the bundle.
 pub(crate) fn run(args: Export) -> anyhow::Result<()> {
@@ -52,15 +59,20 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
         split: split.map(NonZeroU64::get),
         existing,
     };
-    let written = bundle::export(&Disk::default(), &output, export, &mut |n| bar.inc(n));
+    let interrupts = Interrupts::watch();
+    let written = bundle::export(&Disk::default(), &output, export, &mut |n| {
+        bar.inc(n);
+        if interrupts.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    drop(interrupts);
     bar.finish_and_clear();
     let written = written?;
     if json.on {
         let models: Vec<_> =
             told.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
         return super::print_json(&json!({
-            "parts": written.parts, "bytes": written.size, "index": written.index,
-            "models": models, "warnings": notes,
+            "parts": written.parts.iter().map(|it| library::text(it)).collect::<Vec<_>>(),
+            "bytes": written.size, "index": written.index, "models": models, "warnings": notes,
             "program": written.program.map(
                 |it| json!({"sha256": it.sha256, "platform": it.platform}),
             ),

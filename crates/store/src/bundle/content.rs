@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -37,6 +38,20 @@ pub struct Packed {
 pub(super) enum Source {
     File(PathBuf),
     Bytes(Vec<u8>),
+}
+
+impl Source {
+    /// Whether these are the first bytes; not where they cannot be read, which is told later.
+    fn begins_with(&self, expected: &[u8; 4]) -> bool {
+        let mut found = [0; 4];
+        match self {
+            Self::Bytes(bytes) => bytes.starts_with(expected),
+            Self::File(path) => {
+                let read = File::open(path).and_then(|mut it| it.read_exact(&mut found));
+                read.is_ok() && found == *expected
+            }
+        }
+    }
 }
 
 impl Packed {
@@ -125,6 +140,15 @@ impl Packed {
     /// Bytes of all of them.
     pub fn size(&self) -> u64 {
         self.files().map(|it| it.size).sum()
+    }
+
+    /// Whether its weights are in GGUF: by a name, or by how the file begins that is opened, since
+    /// other programs call theirs as they like.
+    pub(super) fn is_gguf(&self) -> bool {
+        self.files.iter().any(|(file, source)| {
+            let is_main = self.main.as_ref() == Some(&file.path);
+            file.path.0.fold_key().ends_with(".gguf") || (is_main && source.begins_with(b"GGUF"))
+        })
     }
 
     /// Whether the text of its licence goes with it.

@@ -177,8 +177,7 @@ impl Manifest {
 /// ModelPack's description of a model.
 pub(super) fn config(model: &Packed, layers: &[Descriptor]) -> Vec<u8> {
     let text = |it: &Option<String>| it.clone();
-    let is_gguf = |it: &StoredFile| it.path.0.fold_key().ends_with(".gguf");
-    let format = if model.files().any(is_gguf) { "gguf" } else { "safetensors" };
+    let format = if model.is_gguf() { "gguf" } else { "safetensors" };
     let facts = &model.facts;
     bytes(&ModelConfig {
         descriptor: About {

@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{Read, Write},
+    io::{self, Read, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +18,7 @@ use super::{
     volume::Volume,
     vouched::known,
 };
-use crate::{digest::Sha256Hex, disk::Disk};
+use crate::{digest::Sha256Hex, disk::Disk, library};
 
 /// The version of [`layout::Known`] that is written.
 pub(super) const KNOWN_VERSION: u32 = 1;
@@ -55,18 +56,19 @@ struct Item {
     source: Source,
 }
 
-/// Writes a bundle to `target`, or to `target.001` and so on; `each` hears of every piece.
+/// Writes a bundle to `target`, or to `target.001` and so on; `each` hears of every piece, and says
+/// whether to go on.
 ///
 /// # Errors
 ///
-/// If there is one and it is to stay, a file is not what its manifest says, or the system refuses.
-/// What was there before is then as it was; only where parts are replaced may old and new ones lie
-/// side by side, and reading them fails.
+/// If there is one and it is to stay, a file is not what its manifest says, `each` asks to stop, or
+/// the system refuses. What was there before is then as it was; only where parts are replaced may old
+/// and new ones lie side by side, and reading them fails.
 pub fn export(
     disk: &Disk,
     target: &Path,
     export: Export<'_>,
-    each: &mut dyn FnMut(u64),
+    each: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Written, Error> {
     let Export { models, program, split, existing } = export;
     let program = program.map(|(path, platform)| of_program(path, platform)).transpose()?;
@@ -74,14 +76,19 @@ pub fn export(
     let (index, items) = laid_out(models, program);
     let size = items.iter().map(Item::len).sum::<u64>() + tar::END.len() as u64;
     let mut volume = Volume::new(disk, target, size, split, existing)?;
-    let written = items.iter().try_for_each(|it| write(it, &mut volume, target, each));
+    let mut stopped = false;
+    let mut each = |n| -> io::Result<()> {
+        stopped = each(n).is_break();
+        if stopped { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    };
+    let written = items.iter().try_for_each(|it| write(it, &mut volume, target, &mut each));
     let ended =
         written.and_then(|()| volume.write_all(&tar::END).map_err(Error::io("write", target)));
     match ended.and_then(|()| volume.finish()) {
         Ok(parts) => Ok(Written { parts, size, index, program: taken }),
         Err(error) => {
             volume.discard();
-            Err(error)
+            Err(if stopped { library::Error::Stopped.into() } else { error })
         }
     }
 }
@@ -152,7 +159,7 @@ fn write(
     item: &Item,
     volume: &mut Volume<'_>,
     target: &Path,
-    each: &mut dyn FnMut(u64),
+    each: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<(), Error> {
     let refused = |error| Error::io("write", target)(error);
     volume.write_all(&tar::header(item.name, item.size)).map_err(refused)?;
@@ -168,7 +175,7 @@ fn copy(
     path: &Path,
     volume: &mut Volume<'_>,
     target: &Path,
-    each: &mut dyn FnMut(u64),
+    each: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<(), Error> {
     let size = |found| Error::Size { path: path.to_owned(), found, expected: item.size };
     let found = fs::metadata(path).map_err(Error::io("read", path))?.len();

@@ -145,7 +145,10 @@ impl Bundle {
         let name = EntryName::Blob(file.sha256);
         let mut rest = self.content(name)?;
         rest.skip(begun.size).map_err(Error::io("read", &self.path))?;
-        let copied = stream::copy_behind(begun.hash, rest, to, each);
+        let copied = stream::copy_behind(begun.hash, rest, to, &mut |n| {
+            each(n);
+            Ok(())
+        });
         let (found, _) = copied.map_err(|error| match error {
             stream::CopyError::Read(source) => Error::io("read", &self.path)(source),
             stream::CopyError::Write(source) => Error::io("write", to_path)(source),

@@ -15,18 +15,19 @@ const PIECE: usize = 1 << 20;
 /// Pieces that are read before the first is written.
 const AHEAD: usize = 4;
 
-/// Which side failed.
+/// Which side failed; who hears of the pieces is on that of writing.
 #[derive(Debug)]
 pub(super) enum CopyError {
     Read(io::Error),
     Write(io::Error),
 }
 
-/// Copies all of `from`; the digest and how many bytes that were. `each` hears of every piece.
+/// Copies all of `from`; the digest and how many bytes that were. `each` hears of every piece, and
+/// ends it with an error of its own.
 pub(super) fn copy(
     from: impl Read + Send,
     to: &mut impl Write,
-    each: &mut dyn FnMut(u64),
+    each: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<(Sha256Hex, u64), CopyError> {
     copy_behind(Sha256::new(), from, to, each)
 }
@@ -36,7 +37,7 @@ pub(super) fn copy_behind(
     before: Sha256,
     mut from: impl Read + Send,
     to: &mut impl Write,
-    each: &mut dyn FnMut(u64),
+    each: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<(Sha256Hex, u64), CopyError> {
     let (filled, pieces) = mpsc::sync_channel(AHEAD);
     let (empty, buffers) = mpsc::channel();
@@ -44,7 +45,7 @@ pub(super) fn copy_behind(
         let reader = scope.spawn(move || read(before, &mut from, &filled, &buffers));
         let written = pieces.iter().try_for_each(|piece: Vec<u8>| -> io::Result<()> {
             to.write_all(&piece)?;
-            each(piece.len() as u64);
+            each(piece.len() as u64)?;
             // The reader may be done, and then nobody needs the buffer.
             let _ = empty.send(piece);
             Ok(())
@@ -125,7 +126,11 @@ mod tests {
     fn check(size: usize) {
         let bytes: Vec<u8> = (0..size).map(|it| it as u8).collect();
         let (mut copied, mut heard) = (Vec::new(), 0);
-        let found = copy(&bytes[..], &mut copied, &mut |n| heard += n).unwrap();
+        let found = copy(&bytes[..], &mut copied, &mut |n| {
+            heard += n;
+            Ok(())
+        })
+        .unwrap();
         assert_eq!(found, (Sha256Hex::of(&bytes), size as u64));
         assert_eq!((copied == bytes, heard), (true, size as u64));
     }
@@ -140,10 +145,10 @@ mod tests {
     #[test]
     fn a_side_that_fails_ends_both() {
         let bytes = vec![0; 20 * PIECE];
-        let error = copy(&bytes[..], &mut Full(2 * PIECE), &mut |_| {}).unwrap_err();
+        let error = copy(&bytes[..], &mut Full(2 * PIECE), &mut |_| Ok(())).unwrap_err();
         assert!(matches!(error, CopyError::Write(_)), "{error:?}");
         let broken = (&bytes[..PIECE]).chain(Broken);
-        let error = copy(broken, &mut Vec::new(), &mut |_| {}).unwrap_err();
+        let error = copy(broken, &mut Vec::new(), &mut |_| Ok(())).unwrap_err();
         assert!(matches!(error, CopyError::Read(_)), "{error:?}");
     }
 

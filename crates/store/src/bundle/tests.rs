@@ -3,8 +3,9 @@
 mod faults;
 mod hostile;
 mod round_trip;
+mod signed;
 
-use std::{fs, path::Path};
+use std::{fs, ops::ControlFlow, path::Path};
 
 use super::*;
 use crate::{
@@ -69,7 +70,11 @@ fn packing(models: Vec<Packed>) -> Export<'static> {
 }
 
 fn pack(target: &Path, models: Vec<Packed>) -> Written {
-    export(&Disk::default(), target, packing(models), &mut |_| {}).unwrap()
+    export(&Disk::default(), target, packing(models), &mut on).unwrap()
+}
+
+fn on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 fn how() -> How<'static> {

@@ -64,7 +64,7 @@ fn an_export_that_fails_or_dies_anywhere_leaves_the_old_bundle_or_the_new() {
     let target = dir.path().join("b.ingle");
     let packing =
         |model: &Packed| Export { existing: Existing::Replace, ..packing(vec![model.clone()]) };
-    let write = |disk: &Disk, model| export(disk, &target, packing(model), &mut |_| {}).map(drop);
+    let write = |disk: &Disk, model| export(disk, &target, packing(model), &mut on).map(drop);
     write(&Disk::default(), &old).unwrap();
     let faults = at_every_change(
         |disk| write(disk, &new),

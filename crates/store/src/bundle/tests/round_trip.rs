@@ -1,7 +1,6 @@
 //! What is packed comes back, byte for byte, and the same models give the same bundle.
 
 use super::*;
-use crate::signing::{PrivateKey, Signer, Trust};
 
 #[test]
 fn a_model_comes_back_and_gives_the_same_bundle_again() {
@@ -39,7 +38,7 @@ fn order_and_splitting_do_not_change_the_bytes() {
     assert!(size < 150_000, "what two models share is there twice: {size} bytes");
     let parts = dir.path().join("parts.ingle");
     let split = Export { split: Some(40_000), ..packing(vec![b, a]) };
-    let written = export(&Disk::default(), &parts, split, &mut |_| {}).unwrap();
+    let written = export(&Disk::default(), &parts, split, &mut on).unwrap();
     let read: Vec<Vec<u8>> = written.parts.iter().map(|it| fs::read(it).unwrap()).collect();
     assert!(read.len() > 2 && read.iter().all(|it| it.len() <= 40_000));
     assert!(read.concat() == bytes);
@@ -58,7 +57,7 @@ fn the_program_goes_along_and_is_compared() {
     fs::write(&program, "#!").unwrap();
     let target = dir.path().join("b.ingle");
     let export_ = Export { program: Some((&program, "plan9 mips")), ..packing(Vec::new()) };
-    export(&Disk::default(), &target, export_, &mut |_| {}).unwrap();
+    export(&Disk::default(), &target, export_, &mut on).unwrap();
     let bundle = Bundle::open(&target).unwrap();
     assert_eq!(bundle.program().unwrap().unwrap().platform, "plan9 mips");
     let mut bytes = fs::read(&target).unwrap();
@@ -76,11 +75,11 @@ fn what_is_there_stays_unless_it_is_to_be_replaced() {
     let model = Packed::of(&put(&library, "a", FILES));
     let target = dir.path().join("b.ingle");
     let split = Export { split: Some(2000), ..packing(vec![model.clone()]) };
-    export(&Disk::default(), &target, split, &mut |_| {}).unwrap();
-    let error = export(&Disk::default(), &target, packing(vec![model.clone()]), &mut |_| {});
+    export(&Disk::default(), &target, split, &mut on).unwrap();
+    let error = export(&Disk::default(), &target, packing(vec![model.clone()]), &mut on);
     assert!(matches!(error, Err(Error::There { .. })), "{error:?}");
     let replacing = Export { existing: Existing::Replace, ..packing(vec![model]) };
-    let written = export(&Disk::default(), &target, replacing, &mut |_| {}).unwrap();
+    let written = export(&Disk::default(), &target, replacing, &mut on).unwrap();
     assert_eq!(written.parts, std::slice::from_ref(&target));
     let left: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
@@ -141,6 +140,32 @@ fn an_adopted_model_is_told_to_be_one() {
     assert!(matches!(error, Error::Kept { .. }), "{error}");
 }
 
+/// A blob that was adopted is called by its digest.
+#[test]
+fn a_container_is_told_by_what_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bytes, format) in [(&b"GGUF and more"[..], "gguf"), (b"no more", "safetensors")] {
+        let mut packed = Packed::of(&put(&library(dir.path()), format, &[("sha256-ab", bytes)]));
+        packed.main = Some(FileName("sha256-ab".parse().unwrap()));
+        let target = dir.path().join(format);
+        pack(&target, vec![packed]);
+        let text = String::from_utf8_lossy(&fs::read(target).unwrap()).into_owned();
+        assert!(text.contains(&format!(r#""config":{{"format":"{format}""#)), "{format}");
+    }
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Packed::of(&put(&library(dir.path()), "a", FILES));
+    let target = dir.path().join("b.ingle");
+    let mut stop = |_: u64| ControlFlow::Break(());
+    let packing = packing(vec![model]);
+    let error = export(&Disk::default(), &target, packing, &mut stop).unwrap_err();
+    assert_eq!(error.to_string(), "stopped before it was done");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "something was left");
+}
+
 #[test]
 fn a_file_that_rotted_is_not_packed() {
     let dir = tempfile::tempdir().unwrap();
@@ -150,7 +175,7 @@ fn a_file_that_rotted_is_not_packed() {
     for (bytes, changed) in [(&b"GGUF and many more bytez"[..], true), (b"GGUF", false)] {
         fs::write(entry.folder.join("model.gguf"), bytes).unwrap();
         let packing = packing(vec![Packed::of(&entry)]);
-        let error = export(&Disk::default(), &target, packing, &mut |_| {}).unwrap_err();
+        let error = export(&Disk::default(), &target, packing, &mut on).unwrap_err();
         assert_eq!(matches!(error, Error::Changed { .. }), changed, "{error}");
         assert!(changed || matches!(error, Error::Size { .. }), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "something was left");
@@ -161,130 +186,7 @@ fn a_file_that_rotted_is_not_packed() {
 fn too_many_parts_are_refused_before_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let packing = Export { split: Some(1), ..packing(Vec::new()) };
-    let error = export(&Disk::default(), &dir.path().join("b.ingle"), packing, &mut |_| {});
+    let error = export(&Disk::default(), &dir.path().join("b.ingle"), packing, &mut on);
     assert!(matches!(error, Err(Error::Parts { .. })), "{error:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
-fn signer() -> Signer {
-    let key = PrivateKey::from_pem(include_str!("../../../fixtures/signing/p256.key")).unwrap();
-    Signer::new(key, None).unwrap()
-}
-
-/// Who carries a signed model cannot give it another name, licence, country or publisher.
-#[test]
-fn what_is_said_of_a_signed_model_is_signed_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let entry = put(&library(&dir.path().join("here")), "a", FILES);
-    let mut packed = Packed::of(&entry);
-    packed.sign(&signer());
-    let trust = Trust::Key(signer().key.public());
-    let changes: [fn(&mut Packed); 6] = [
-        |it| it.name = "b".parse().unwrap(),
-        |it| it.main = None,
-        |it| it.facts.licence = Some("MIT".to_owned()),
-        |it| it.facts.country = None,
-        |it| it.facts.lineage.clear(),
-        |it| it.origin = Origin::File { path: "model.gguf".into() },
-    ];
-    let there = library(&dir.path().join("there"));
-    let trusting = How { trust: Some(&trust), ..how() };
-    for (nth, change) in changes.into_iter().enumerate() {
-        let mut changed = packed.clone();
-        change(&mut changed);
-        let bundle = dir.path().join(format!("{nth}.ingle"));
-        pack(&bundle, vec![changed]);
-        let error = unpack(&bundle, &there, &trusting).unwrap_err();
-        assert!(matches!(error, Error::Relabelled { .. }), "{nth}: {error}");
-        assert!(there.entries().unwrap().is_empty(), "{nth}");
-    }
-    // Nor does it help that it was taken in before anybody asked who signed it.
-    let (changed, good) = (dir.path().join("2.ingle"), dir.path().join("good.ingle"));
-    pack(&good, vec![packed]);
-    unpack(&changed, &there, &how()).unwrap();
-    unpack(&good, &there, &trusting).unwrap();
-    let found = there.find(entry.name()).unwrap().unwrap();
-    assert_eq!(found.manifest.facts, entry.manifest.facts);
-    assert_eq!(Vouched::of(&found.manifest), Vouched::All);
-    // From there it is carried on with the same signature.
-    let (again, third) = (dir.path().join("again.ingle"), library(&dir.path().join("third")));
-    pack(&again, vec![Packed::of(&found)]);
-    unpack(&again, &third, &trusting).unwrap();
-}
-
-/// It would be read into memory whole.
-#[test]
-fn a_signature_of_immense_size_is_refused_before_anything_is_copied() {
-    let dir = tempfile::tempdir().unwrap();
-    let here = library(&dir.path().join("here"));
-    let immense = StoredFile {
-        path: FileName("model.sig".parse().unwrap()),
-        size: crate::signing::MAX_BYTES + 1,
-        sha256: Sha256Hex::of(b""),
-    };
-    let mut manifest = manifest("a", FILES);
-    manifest.files.push(immense);
-    let bundle = dir.path().join("b.ingle");
-    pack(&bundle, vec![Packed::of(&put(&here, "a", FILES))]);
-    let bundle = Bundle::open(&bundle).unwrap();
-    let carried = Carried { files: manifest.files, ..bundle.models()[0].clone() };
-    let there = library(&dir.path().join("there"));
-    let trust = Trust::Key(signer().key.public());
-    let how = How { trust: Some(&trust), ..how() };
-    let error = bundle.import(&carried, &there, &how, &mut |_| {}).unwrap_err();
-    assert!(
-        matches!(&error, Error::Content { what, why: BadContent::TooLarge { .. }, .. } if what == "model.sig"),
-        "{error}"
-    );
-    assert!(there.unfinished().unwrap().is_empty());
-}
-
-/// As other programs sign: their word is about the files.
-#[test]
-fn a_signature_over_files_alone_vouches_for_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut files = FILES.to_vec();
-    let stored: Vec<_> = files.iter().map(super::stored).collect();
-    let signature = signer().sign_folder("a", &stored, &[]);
-    files.push(("model.sig", &signature[..]));
-    let entry = put(&library(&dir.path().join("here")), "a", &files);
-    let bundle = dir.path().join("b.ingle");
-    pack(&bundle, vec![Packed::of(&entry)]);
-    let there = library(&dir.path().join("there"));
-    let trust = Trust::Key(signer().key.public());
-    let imported = unpack(&bundle, &there, &How { trust: Some(&trust), ..how() }).unwrap();
-    let [Imported::New { entry, signer: Some(_) }] = &imported[..] else { panic!("{imported:?}") };
-    assert_eq!(Vouched::of(&entry.manifest), Vouched::Files);
-}
-
-#[test]
-fn a_signature_in_a_bundle_is_held_against_the_trusted_key() {
-    let key = |text| PrivateKey::from_pem(text).unwrap();
-    let ours = key(include_str!("../../../fixtures/signing/p256.key"));
-    let trust = Trust::Key(ours.public());
-    let others = Trust::Key(key(include_str!("../../../fixtures/signing/p384.key")).public());
-    let dir = tempfile::tempdir().unwrap();
-    let entry = put(&library(&dir.path().join("here")), "a", FILES);
-    let (plain, signed) = (dir.path().join("plain.ingle"), dir.path().join("signed.ingle"));
-    let mut packed = Packed::of(&entry);
-    pack(&plain, vec![packed.clone()]);
-    packed.sign(&Signer::new(ours, None).unwrap());
-    packed
-        .sign(&Signer::new(key(include_str!("../../../fixtures/signing/p256.key")), None).unwrap());
-    pack(&signed, vec![packed]);
-
-    let library = library(&dir.path().join("there"));
-    let with = |trust| How { trust: Some(trust), ..how() };
-    let error = unpack(&plain, &library, &with(&trust)).unwrap_err();
-    assert!(matches!(error, Error::NotSigned { .. }), "{error}");
-    let error = unpack(&signed, &library, &with(&others)).unwrap_err();
-    assert!(matches!(error, Error::Signature { .. }), "{error}");
-    assert_eq!(library.find(&entry.manifest.name).unwrap(), None);
-    for _ in 0..2 {
-        let imported = unpack(&signed, &library, &with(&trust)).unwrap();
-        let (Imported::New { signer, .. } | Imported::There { signer, .. }) = &imported[0];
-        assert!(signer.as_ref().is_some_and(|it| it.starts_with("sha256:")), "{signer:?}");
-    }
-    let error = unpack(&signed, &library, &with(&others)).unwrap_err();
-    assert!(matches!(error, Error::Signature { .. }), "{error}");
 }
