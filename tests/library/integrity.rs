@@ -40,6 +40,19 @@ fn a_model_is_verified() {
 }
 
 #[test]
+fn where_there_is_nothing_to_verify_that_is_said() {
+    check(
+        &Place::new(),
+        &["verify", "--all"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        No model is in `[DIR]/ingle-home/models` yet.
+    "#]],
+    );
+}
+
+#[test]
 fn one_flipped_byte_is_named() {
     let place = Place::new();
     let entry = put(&place, "polly", &[("p.gguf", b"weights"), ("LICENSE", b"free\n")]);

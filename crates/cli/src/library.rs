@@ -1,7 +1,7 @@
 //! The library as commands use it: which model a name means, and its bytes held against its
 //! manifest, with a bar that says how far that is.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use chrono::{SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -189,13 +189,18 @@ pub(crate) fn came_from(origin: &Origin) -> String {
     }
 }
 
+/// A path in JSON, which is Unicode; what is not is replaced.
+pub(crate) fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// A model of the library, for programs.
 pub(crate) fn json(entry: &Entry) -> serde_json::Value {
     let manifest = &entry.manifest;
     json!({
         "name": manifest.name,
-        "path": entry.to_open(),
-        "folder": entry.folder,
+        "path": text(&entry.to_open()),
+        "folder": text(&entry.folder),
         "bytes": manifest.size(),
         "adopted": entry.is_adopted(),
         "arrived": manifest.arrived,

@@ -55,7 +55,8 @@ impl Disk {
         self.0.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
     }
 
-    /// Makes the folder and those above it, for the user alone.
+    /// Makes the folder and those above it; others may read what is in it, as far as the user's mask
+    /// lets them.
     ///
     /// # Errors
     ///

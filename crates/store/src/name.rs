@@ -87,15 +87,6 @@ impl Name {
         Ok(Self { publisher: repo.organisation.clone(), model: repo.name.clone(), variant })
     }
 
-    /// A model that nobody published.
-    ///
-    /// # Errors
-    ///
-    /// If a part is no file name on every system.
-    pub fn local(model: &str, variant: &str) -> Result<Self, NameError> {
-        format!("{model}:{variant}").parse()
-    }
-
     /// Another variant of the same model.
     ///
     /// # Errors
@@ -104,11 +95,6 @@ impl Name {
     pub fn with_variant(&self, variant: &str) -> Result<Self, NameError> {
         let flaw = |why| NameError { found: shortened(variant), kind: "a variant", why };
         Ok(Self { variant: variant.parse().map_err(flaw)?, ..self.clone() })
-    }
-
-    /// Whether it is one of this repository's.
-    pub fn is_of(&self, repository: &RepoId) -> bool {
-        self.publisher == repository.organisation && self.model == repository.name
     }
 
     /// Who published it; `local` where nobody did.

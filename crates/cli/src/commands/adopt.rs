@@ -13,7 +13,7 @@ use crate::{
     admission,
     args::Adopt,
     failure::{self, Failure},
-    library::{self, Hashing, now},
+    library::{self, Hashing, now, text},
     model::distance,
     numbers::size,
     terminal::{harmless, tell},
@@ -158,10 +158,10 @@ fn list(
 fn as_found(it: &Candidate, is_ours: bool) -> Value {
     json!({
         "name": it.name, "program": it.program.to_string(), "called": it.called,
-        "folder": it.root, "bytes": it.size(), "adopted": is_ours,
+        "folder": text(&it.root), "bytes": it.size(), "adopted": is_ours,
     })
 }
 
 fn as_passed(it: &Passed) -> Value {
-    json!({"path": it.path, "why": it.why})
+    json!({"path": text(&it.path), "why": it.why})
 }

@@ -12,7 +12,14 @@ use store::{
 };
 
 use super::{export::bar, sign::trust};
-use crate::{admission, args::Import, library, numbers::size, settings::Site, terminal::tell};
+use crate::{
+    admission,
+    args::Import,
+    library::{self, text},
+    numbers::size,
+    settings::Site,
+    terminal::tell,
+};
 
 /// Takes them in.
 pub(crate) fn run(args: Import) -> anyhow::Result<()> {
@@ -41,7 +48,7 @@ pub(crate) fn run(args: Import) -> anyhow::Result<()> {
             next(&path, bundle.models(), program);
         }
         told.push(json!({
-            "bundle": path, "index": bundle.index(), "models": models,
+            "bundle": text(&path), "index": bundle.index(), "models": models,
             "program": program.map(|it| json!({"sha256": it.sha256, "platform": it.platform})),
         }));
     }
@@ -104,7 +111,7 @@ fn as_json(model: &Carried, imported: &Imported) -> serde_json::Value {
         Imported::There { entry, signer } => ("there", entry, signer),
     };
     json!({
-        "name": model.name, "state": state, "bytes": model.size(), "folder": entry.folder,
+        "name": model.name, "state": state, "bytes": model.size(), "folder": text(&entry.folder),
         "signer": signer,
         "facts_signed": signer.is_some() && Vouched::of(&entry.manifest) == Vouched::All,
     })

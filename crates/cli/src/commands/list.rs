@@ -5,7 +5,7 @@ use store::library::{Entry, Found};
 
 use crate::{
     args::List,
-    library::{self, GET_ONE, came_from},
+    library::{self, GET_ONE, came_from, text},
     numbers::size,
     terminal::{harmless, tell},
 };
@@ -29,10 +29,10 @@ pub(crate) fn run(args: List) -> anyhow::Result<()> {
     if args.json.on {
         let unreadable = unreadable.iter();
         let unreadable =
-            unreadable.map(|(it, why)| json!({"folder": it, "why": format!("{why:#}")}));
+            unreadable.map(|(it, why)| json!({"folder": text(it), "why": format!("{why:#}")}));
         let unfinished = unfinished.iter().map(|(it, bytes)| json!({"name": it, "bytes": bytes}));
         return super::print_json(&json!({
-            "folder": library.root(),
+            "folder": text(library.root()),
             "models": models.iter().map(library::json).collect::<Vec<_>>(),
             "unfinished": unfinished.collect::<Vec<_>>(),
             "unreadable": unreadable.collect::<Vec<_>>(),

@@ -13,7 +13,7 @@ use super::sign;
 use crate::{
     args::Verify,
     failure::Failure,
-    library::{self, Hashing},
+    library::{self, Hashing, text},
     numbers::size,
     terminal::{harmless, tell},
 };
@@ -41,6 +41,9 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         }
     };
     let all = entries.len() + damaged;
+    if all == 0 {
+        tell(format_args!("No model is in `{}` yet.", library.root().display()));
+    }
     let mut told = Vec::new();
     for entry in &entries {
         let faults = verify(&library, entry)?;
@@ -127,7 +130,7 @@ fn page(entry: &Entry, faults: &[Fault]) -> String {
 }
 
 fn as_json(entry: &Entry, faults: &[Fault]) -> Value {
-    let fault = |it: &Fault| json!({"path": it.path, "flaw": it.flaw.to_string()});
+    let fault = |it: &Fault| json!({"path": text(&it.path), "flaw": it.flaw.to_string()});
     json!({
         "name": entry.name(),
         "ok": faults.is_empty(),
@@ -150,7 +153,7 @@ fn file(path: &Path, expected: Option<Sha256Hex>, is_json: bool) -> anyhow::Resu
     let ok = found == expected;
     match is_json {
         true => super::print_json(&json!({
-            "path": path, "bytes": bytes, "sha256": found, "expected": expected, "ok": ok,
+            "path": text(path), "bytes": bytes, "sha256": found, "expected": expected, "ok": ok,
         }))?,
         false if ok => {
             super::print(&harmless(&format!("ok      {}: {}\n", path.display(), size(bytes))))?;
