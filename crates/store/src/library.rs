@@ -114,7 +114,7 @@ impl Library {
     /// # Errors
     ///
     /// If another process is making or removing it, there is a model whose name differs in case
-    /// alone, or the system refuses.
+    /// alone, something that is no model is in its place, or the system refuses.
     pub fn stage(&self, name: &Name) -> Result<Staging, Error> {
         Staging::begin(self, name)
     }

@@ -68,10 +68,11 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let written = written?;
     if json.on {
+        let parts: Vec<_> = written.parts.iter().map(|it| library::text(it)).collect();
         let models: Vec<_> =
             told.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
         return super::print_json(&json!({
-            "parts": written.parts.iter().map(|it| library::text(it)).collect::<Vec<_>>(),
+            "parts": parts,
             "bytes": written.size, "index": written.index, "models": models, "warnings": notes,
             "program": written.program.map(
                 |it| json!({"sha256": it.sha256, "platform": it.platform}),

@@ -19,6 +19,13 @@ struct Target {
     keeper: Option<String>,
 }
 
+impl Target {
+    fn of(entry: &Entry) -> Self {
+        let (name, bytes) = (entry.name().clone(), entry.manifest.size());
+        Self { name, bytes, keeper: keeper(entry) }
+    }
+}
+
 /// Removes them, after a question; nothing, if one of them is not there.
 pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
     let library = library::library()?;
@@ -64,13 +71,6 @@ fn exactly(library: &Library, name: Name) -> anyhow::Result<Option<Target>> {
         None => return Ok(None),
     };
     Ok(Some(Target { name, bytes, keeper: None }))
-}
-
-impl Target {
-    fn of(entry: &Entry) -> Self {
-        let (name, bytes) = (entry.name().clone(), entry.manifest.size());
-        Self { name, bytes, keeper: keeper(entry) }
-    }
 }
 
 fn keeper(entry: &Entry) -> Option<String> {

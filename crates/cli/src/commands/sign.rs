@@ -68,7 +68,8 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
     let subject = signer.chain.as_ref().map(Chain::subject);
     if json.on {
         return super::print_json(&json!({
-            "signature": library::text(&output), "files": files.len(), "key": hint, "certificate": subject,
+            "signature": library::text(&output), "files": files.len(), "key": hint,
+            "certificate": subject,
         }));
     }
     let by = subject.unwrap_or_else(|| format!("sha256:{hint}"));

@@ -70,7 +70,8 @@ impl Bundle {
     /// # Errors
     ///
     /// If another model has its name and is to stay, a byte or the signature is not right, something
-    /// else was signed than what is said of it, or the system refuses. The library is then as it was, and the next try goes on from there.
+    /// else was signed than what is said of it, there is no room, or the system refuses. The library is
+    /// then as it was, and the next try goes on from there.
     pub fn import(
         &self,
         model: &Carried,
