@@ -11,6 +11,8 @@ use crate::{Array, Error, Strings, Value};
 pub struct Metadata {
     entries: Vec<(String, Value)>,
     index: HashMap<String, usize>,
+    /// What the file has where something else is read; nothing where it has nothing.
+    stated: HashMap<String, Option<Value>>,
 }
 
 impl Metadata {
@@ -28,6 +30,21 @@ impl Metadata {
         self.index.insert(key.clone(), self.entries.len());
         self.entries.push((key, value));
         None
+    }
+
+    /// Sets `key` to what is read in place of the file's value, which [`stated`](Self::stated) goes
+    /// on giving.
+    pub(crate) fn replace(&mut self, key: &str, value: Value) {
+        let before = self.insert(key, value);
+        self.stated.entry(key.to_owned()).or_insert(before);
+    }
+
+    /// What the file itself has at `key`, whatever is read in its place.
+    pub fn stated(&self, key: &str) -> Option<&Value> {
+        match self.stated.get(key) {
+            Some(stated) => stated.as_ref(),
+            None => self.get(key),
+        }
     }
 
     /// Removes `key`; returns what was there.

@@ -169,7 +169,7 @@ impl Override {
             return Err(Error::NoKey { key: key.clone(), nearest: nearest(key, metadata) });
         }
         for it in overrides {
-            metadata.insert(it.key.clone(), it.value.clone());
+            metadata.replace(&it.key, it.value.clone());
         }
         Ok(())
     }
@@ -336,6 +336,20 @@ mod tests {
             assert_eq!(refused(&[text]), None);
         }
         assert_eq!(refused(&["qwen3.new=u32:1", "general.architecture=str:qwen3"]), None);
+    }
+
+    #[test]
+    fn what_the_file_states_is_not_lost() {
+        let mut metadata = Metadata::default();
+        metadata.insert("general.license", Value::String("cc-by-nc-4.0".to_owned()));
+        let texts = ["general.license=str:a", "general.license=str:b", "general.name=str:c"];
+        let overrides: Vec<Override> =
+            texts.iter().map(|it| it.parse().expect("a sound override")).collect();
+        Override::apply(&overrides, &mut metadata).expect("keys that are read");
+        let text = |it: Option<&Value>| it.and_then(Value::as_str).map(str::to_owned);
+        assert_eq!(text(metadata.get("general.license")).as_deref(), Some("b"));
+        assert_eq!(text(metadata.stated("general.license")).as_deref(), Some("cc-by-nc-4.0"));
+        assert_eq!(metadata.stated("general.name"), None);
     }
 
     #[test]
