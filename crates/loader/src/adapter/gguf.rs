@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Adapter, Error, Pair};
+use super::{Adapter, Error, Pair, Source};
 use crate::{Access, FileTensor, Mapping, Metadata, ModelFile, gguf};
 
 /// The adapter at `path`, for the architecture of `base`.
@@ -19,7 +19,9 @@ pub(super) fn open(path: &Path, base: &ModelFile, access: Access) -> Result<Adap
     let file = gguf::open(path, mapping, access)?;
     let alpha = alpha(&file.metadata, base.architecture()).map_err(in_it)?;
     let pairs = pairs(file.tensors, alpha).map_err(in_it)?;
-    Ok(Adapter { pairs, qk_order: gguf::qk_order(base.architecture()), mappings: file.mappings })
+    let (container, metadata, mappings) = (file.container, file.metadata, file.mappings);
+    let source = Source { container, metadata, mappings };
+    Ok(Adapter { pairs, qk_order: gguf::qk_order(base.architecture()), source })
 }
 
 /// `adapter.lora.alpha`, if it is a LoRA for this architecture.

@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, path::Path};
 pub use error::Error;
 
 use crate::{
-    Access, Bytes, FileTensor, Format, Mapping, ModelFile, QkOrder, file::Heads, safetensors,
+    Access, Bytes, Container, FileTensor, Format, Mapping, Metadata, ModelFile, QkOrder,
+    file::Heads, safetensors,
 };
 
 /// What an adapter adds to a matrix `w`, or to each of a stack: `scale * b a`.
@@ -27,12 +28,23 @@ pub struct LowRank {
     pub scale: f32,
 }
 
+/// What an adapter says of itself, and what it was read from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The kind of file.
+    pub container: Container,
+    /// What it says of itself, in GGUF's keys.
+    pub metadata: Metadata,
+    /// The files behind its bytes.
+    pub mappings: Vec<Mapping>,
+}
+
 /// An adapter as it was read, under GGUF's names of tensors.
 pub(crate) struct Adapter {
     pub(crate) pairs: BTreeMap<String, Pair>,
     /// How the rows of `attn_q` and `attn_k` are ordered.
     pub(crate) qk_order: QkOrder,
-    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) source: Source,
 }
 
 /// What it has for one tensor.
@@ -44,12 +56,17 @@ pub(crate) struct Pair {
 }
 
 impl ModelFile {
-    /// Adds the adapter at `path`, a GGUF file or a folder of PEFT, times `scale`.
+    /// Adds the adapter at `path`, a GGUF file or a folder of PEFT, times `scale`; where it is from.
     ///
     /// # Errors
     ///
     /// If it is no adapter, of another model, or of a kind that is not supported; then nothing is added.
-    pub fn adapt(&mut self, path: &Path, scale: f32, access: Access) -> Result<(), crate::Error> {
+    pub fn adapt(
+        &mut self,
+        path: &Path,
+        scale: f32,
+        access: Access,
+    ) -> Result<Source, crate::Error> {
         let in_it = |error: Error| Error::In { path: path.to_owned(), source: Box::new(error) };
         let adapter = match path.is_dir() || path.extension().is_some_and(|it| it == "safetensors")
         {
@@ -64,8 +81,8 @@ impl ModelFile {
         for (name, low_rank) in added {
             self.low_rank.entry(name).or_default().push(low_rank);
         }
-        self.mappings.extend(adapter.mappings);
-        Ok(())
+        self.mappings.extend(adapter.source.mappings.iter().cloned());
+        Ok(adapter.source)
     }
 
     /// The pair as it belongs to the tensor `name` of this model.

@@ -17,8 +17,8 @@ use super::{
     shards::{Stored, Weights},
 };
 use crate::{
-    Access, FileTensor, ModelFile,
-    adapter::{Adapter, Error, Pair},
+    Access, Container, FileTensor, Metadata, ModelFile, Value,
+    adapter::{Adapter, Error, Pair, Source},
 };
 
 const CONFIG: &str = "adapter_config.json";
@@ -69,12 +69,24 @@ pub(crate) fn adapter(
                 if family.architecture == "falcon" {
                     sort_rows(base, &mut pairs).map_err(in_it)?;
                 }
-                return Ok(Adapter { pairs, qk_order: family.qk_order, mappings });
+                let (container, metadata) = (Container::Safetensors, metadata(config));
+                let source = Source { container, metadata, mappings };
+                return Ok(Adapter { pairs, qk_order: family.qk_order, source });
             }
             Err(error) => wrong = error,
         }
     }
     Err(in_it(wrong).into())
+}
+
+/// The model that it says it was made for.
+fn metadata(config: Config<'_>) -> Metadata {
+    let mut metadata = Metadata::default();
+    if let Some(base) = config.get("base_model_name_or_path").and_then(|it| it.as_str()) {
+        metadata.insert("general.base_model.count", Value::U32(1));
+        metadata.insert("general.base_model.0.name", Value::String(base.to_owned()));
+    }
+    metadata
 }
 
 /// Whether it is a LoRA, of nothing but factors.
