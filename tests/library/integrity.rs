@@ -116,6 +116,22 @@ fn the_first_load_verifies() {
     assert!(told.ends_with("hint: it is damaged: remove the model, and get it again\n"), "{told}");
 }
 
+/// A path is not a way around that.
+#[test]
+fn a_path_into_the_library_is_its_model() {
+    let place = place();
+    let entry = library(&place).find(&name("someone/parrots:F32")).unwrap().unwrap();
+    let path = entry.to_open().display().to_string();
+    let run = || place.run(&["run", &path, "--no-save", "hi"]);
+    assert!(run().contains("Hello there, friend!"));
+    assert!(entry.verified().is_some());
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let told = run();
+    assert!(told.contains("`someone/parrots:F32` is not what its manifest says"), "{told}");
+}
+
 #[test]
 fn a_file_beside_the_model_is_not_read_and_told() {
     let place = place();

@@ -103,7 +103,16 @@ pub(crate) fn open(
     Ok(open_telling(name, overrides, access)?.file)
 }
 
-fn open_telling(name: &str, overrides: &[Override], access: Access) -> anyhow::Result<Opened> {
+/// The same, with what was said and what the log is to hear.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn open_telling(
+    name: &str,
+    overrides: &[Override],
+    access: Access,
+) -> anyhow::Result<Opened> {
     let both = both(name);
     both.iter().for_each(|it| tell(format_args!("note: {it}")));
     let Read { file, corrections, manifest } =
@@ -179,7 +188,8 @@ pub(crate) enum Place {
     Library(Library, Box<Entry>),
 }
 
-/// The file or folder of this name, or the model of the library.
+/// The file or folder of this name, which may be that of a model of the library; if there is none,
+/// the model of the library.
 ///
 /// # Errors
 ///
@@ -187,7 +197,11 @@ pub(crate) enum Place {
 pub(crate) fn find(name: &str) -> anyhow::Result<Place> {
     let path = Path::new(name);
     if is_path(name)? {
-        return Ok(Place::Path(path.to_owned()));
+        let library = library::library()?;
+        return Ok(match library.at_path(path)? {
+            Some(entry) => Place::Library(library, Box::new(entry)),
+            None => Place::Path(path.to_owned()),
+        });
     }
     match reference(name) {
         Some(_) => {}
@@ -223,7 +237,7 @@ pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<Opened> {
     let threads = device::threads(load.threads)?;
     let mut opened = open_telling(name, &load.override_kv, load.access())?;
     opened.said.extend(device::tell_of_crowd(load.threads));
-    adapt(&mut opened.file, &load.lora, load.access())?;
+    adapt(&mut opened, &load.lora, load.access())?;
     let Some(mix) = load.quant else { return Ok(opened) };
     let made = encode::in_memory(&opened.file, mix, threads);
     let file = made.with_context(|| format!("cannot encode `{name}` as {mix}"))?;
@@ -234,8 +248,8 @@ pub(crate) fn open_for(name: &str, load: &Load) -> anyhow::Result<Opened> {
 ///
 /// # Errors
 ///
-/// If one is none, or is of another model.
-pub(crate) fn adapt(file: &mut ModelFile, lora: &[Lora], access: Access) -> anyhow::Result<()> {
+/// If one is none, is of another model, or this site's policy denies it.
+pub(crate) fn adapt(opened: &mut Opened, lora: &[Lora], access: Access) -> anyhow::Result<()> {
     for Lora { path, scale } in lora {
         if !path.exists() {
             let failure = Failure::new(format!("there is no adapter `{}`", path.display()));
@@ -243,7 +257,8 @@ pub(crate) fn adapt(file: &mut ModelFile, lora: &[Lora], access: Access) -> anyh
                 .hint("name a GGUF file or a folder of PEFT, `:SCALE` after it")
                 .into());
         }
-        file.adapt(path, *scale, access)?;
+        let adapter = opened.file.adapt(path, *scale, access)?;
+        opened.admitted.adapted(path, &adapter)?;
     }
     Ok(())
 }

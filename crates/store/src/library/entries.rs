@@ -1,11 +1,12 @@
 //! What is in the library, and which of it somebody means.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{Entry, Error, Library, PARTIAL, names_in, staging::files_below};
+use super::{Entry, Error, FileName, Library, PARTIAL, names_in, staging::files_below};
 use crate::{
     name::Name,
     reference::{Reference, Wanted},
@@ -133,6 +134,34 @@ impl Library {
         Ok(found)
     }
 
+    /// The model that is opened where `path` is: the file that its manifest opens, another shard of
+    /// that, or its folder. Nothing where `path` is elsewhere, or what the manifest does not open.
+    ///
+    /// # Errors
+    ///
+    /// If its manifest cannot be read, is none, or is of another name; if a link lies in the way.
+    pub fn at_path(&self, path: &Path) -> Result<Option<Entry>, Error> {
+        let (Ok(root), Ok(path)) = (self.root.canonicalize(), path.canonicalize()) else {
+            return Ok(None);
+        };
+        let Ok(below) = path.strip_prefix(root) else { return Ok(None) };
+        let parts: Vec<&str> = below.iter().take(3).filter_map(OsStr::to_str).collect();
+        let [publisher, model, variant] = parts[..] else { return Ok(None) };
+        let Ok(name) = format!("{publisher}/{model}:{variant}").parse::<Name>() else {
+            return Ok(None);
+        };
+        let found = self.find(&name)?.filter(|it| !it.is_adopted());
+        let rest: PathBuf = below.iter().skip(3).collect();
+        Ok(found.filter(|it| match &it.manifest.main {
+            None => rest.as_os_str().is_empty(),
+            Some(main) => {
+                it.manifest.files.iter().any(|file| {
+                    file.path.0.below(Path::new("")) == rest && is_shard(&file.path, main)
+                })
+            }
+        }))
+    }
+
     /// Which model of the library is meant. What cannot be read is passed over, except where it is
     /// exactly what was named.
     ///
@@ -170,6 +199,16 @@ fn come(path: &Path, size: u64) -> u64 {
 #[cfg(not(unix))]
 fn come(_: &Path, size: u64) -> u64 {
     size
+}
+
+/// Whether it is `main`, or another file of the same set of shards.
+fn is_shard(file: &FileName, main: &FileName) -> bool {
+    let (file, main) = (file.0.as_str(), main.0.as_str());
+    let digits_alone = |(a, b): (u8, u8)| a == b || (a.is_ascii_digit() && b.is_ascii_digit());
+    file == main
+        || (main.contains("-of-")
+            && file.len() == main.len()
+            && file.bytes().zip(main.bytes()).all(digits_alone))
 }
 
 /// The name that this is, letter by letter.

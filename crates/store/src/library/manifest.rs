@@ -185,6 +185,20 @@ impl Manifest {
 }
 
 impl Origin {
+    /// The repository that the files came from in the end.
+    pub fn repository(&self) -> Option<&RepoId> {
+        self.source().map(|it| it.1)
+    }
+
+    /// The address of the hub that they came from, and the repository.
+    pub fn source(&self) -> Option<(&str, &RepoId)> {
+        match self {
+            Self::Hub { endpoint, repository, .. } => Some((endpoint, repository)),
+            Self::Bundle { before, .. } => before.source(),
+            Self::File { .. } | Self::Adopted { .. } => None,
+        }
+    }
+
     /// The revision that was asked for at a hub and the commit that it was, at whatever time before
     /// it was packed.
     pub fn hub(&self) -> Option<(&str, &CommitHex)> {

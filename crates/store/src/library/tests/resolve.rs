@@ -60,6 +60,29 @@ fn what_is_meant() {
     }
 }
 
+#[test]
+fn a_path_means_what_its_manifest_opens() {
+    let Place { library, .. } = &place();
+    let files: &[(&str, &[u8])] = &[
+        ("m-00001-of-00002.gguf", b"1"),
+        ("m-00002-of-00002.gguf", b"2"),
+        ("mmproj.gguf", b"3"),
+        ("LICENSE", b"free"),
+    ];
+    let folder = make(library, "a/b:c", files).unwrap().folder;
+    fs::write(folder.join("m-00003-of-00002.gguf"), "4").unwrap();
+    let found = |path: &str| library.at_path(&folder.join(path)).unwrap().is_some();
+    assert!(found("m-00001-of-00002.gguf") && found("m-00002-of-00002.gguf"));
+    for other in ["mmproj.gguf", "LICENSE", "m-00003-of-00002.gguf", "gone.gguf", "", ".."] {
+        assert!(!found(other), "{other}");
+    }
+    let mut whole = manifest("a/b:folder", &[("config.json", b"{}")]);
+    whole.main = None;
+    let folder = publish(library, whole, &[("config.json", b"{}")]).unwrap().folder;
+    assert!(library.at_path(&folder).unwrap().is_some());
+    assert!(library.at_path(&folder.join("config.json")).unwrap().is_none());
+}
+
 /// A manifest that cannot be read is in nobody's way but that of its own model.
 #[test]
 fn what_cannot_be_read_is_told_where_it_is_meant() {
