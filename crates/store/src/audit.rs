@@ -8,9 +8,11 @@
 //! ```
 //!
 //! Each line ends with its own digest and holds that of the line before it, across the files, so a
-//! line that was changed, removed or put elsewhere shows ([`verify`]). Whoever can write all of the
-//! folder can also write all of it anew: a site that must rule that out notes the last digest
-//! somewhere else from time to time, and asks for it later.
+//! line that was changed, removed or put elsewhere shows ([`verify`]). The last line is held against
+//! the head, and the first against the entry that says what was removed before it. Whoever can write
+//! all of the folder can also write all of it anew, or write the last lines and the head anew: a site
+//! that must rule that out notes the last digest somewhere else from time to time, and asks for it
+//! later.
 
 mod error;
 mod line;
@@ -23,7 +25,7 @@ use std::{
 };
 
 pub use error::{Error, Flaw};
-pub use line::{Answer, Decision, Entry, Event};
+pub use line::{Answer, Decision, Entry, Event, Pruned};
 pub use verify::{Checked, verify, verify_file};
 
 use crate::{digest::Sha256Hex, disk::Disk, private};
@@ -34,8 +36,10 @@ pub const MONTHS: u32 = 6;
 
 /// Number and digest of the last entry.
 const HEAD: &str = "head";
+/// Held while an entry is written.
+const LOCK: &str = "lock";
 /// Bytes that are enough for the longest line.
-const LONGEST: u64 = 1 << 13;
+const LONGEST: u64 = 1 << 16;
 
 /// A log that entries are added to.
 #[derive(Clone, Debug)]
@@ -97,7 +101,7 @@ impl Log {
         let month = line::month(&entry.time).ok_or_else(|| Error::Time(entry.time.clone()))?;
         let files = months(&self.folder)?;
         // A clock that was set back must not change the order of the files.
-        let month = files.last().map_or(month, |it| month.max(it.0));
+        let (now, month) = (month, files.last().map_or(month, |it| month.max(it.0)));
         let mut end = End { last: None, whole: 0, torn: 0 };
         let path = self.folder.join(file_name(month));
         if let Some((_, latest)) = files.last() {
@@ -111,14 +115,19 @@ impl Log {
             }
         }
         self.check_head(end.last.as_ref())?;
+        if end.last.is_none() {
+            // Before the first line, so that lines without a head are a fault.
+            self.set_head(0, Sha256Hex::from([0; 32]))?;
+        }
+        let before = end.last.as_ref().and_then(|it| line::month(&it.time));
         let mut last = end.last.map(|it| (it.nth, it.digest));
         if end.torn > 0 {
             let torn = Entry { event: Event::Torn { bytes: end.torn }, ..entry.clone() };
             last = Some(self.add(&path, last, torn)?);
         }
-        let (_, digest) = self.add(&path, last, entry)?;
-        self.prune(&files, month)?;
-        Ok(digest)
+        let last = self.add(&path, last, entry.clone())?;
+        self.prune(before.map_or(now, |it| it.min(now)), &path, last, entry)?;
+        Ok(last.1)
     }
 
     /// Writes one line and the head; number and digest of the line.
@@ -161,27 +170,55 @@ impl Log {
         cut.map_err(Error::io("write", path))
     }
 
-    /// Whether the last lines are still there. A writer that died before it wrote the head leaves
-    /// one that is too old, which is no harm.
+    /// Whether the last lines are still there, and the ones that were written. A writer that died
+    /// before it wrote the head leaves that of the line before, which is no harm.
     fn check_head(&self, last: Option<&Line>) -> Result<(), Error> {
-        match head(&self.folder)? {
-            Some((nth, _)) if nth > last.map_or(0, |it| it.nth) => {
+        let folder = || self.folder.clone();
+        match (head(&self.folder)?, last) {
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(Error::NoHead { folder: folder() }),
+            (Some((expected, _)), last) if expected > last.map_or(0, |it| it.nth) => {
                 let found = last.map_or(0, |it| it.nth);
-                Err(Error::Cut { folder: self.folder.clone(), found, expected: nth })
+                Err(Error::Cut { folder: folder(), found, expected })
             }
-            _ => Ok(()),
+            (Some((nth, digest)), Some(last)) => {
+                let is_it = nth == last.nth && digest == last.digest;
+                let before = (nth > 0).then_some(digest);
+                let is_before = nth + 1 == last.nth && last.previous == before;
+                match is_it || is_before {
+                    true => Ok(()),
+                    false => Err(Error::Replaced { folder: folder(), nth: last.nth }),
+                }
+            }
+            (Some(_), None) => Ok(()),
         }
     }
 
-    fn prune(&self, files: &[(u32, PathBuf)], month: u32) -> Result<(), Error> {
-        let old = files.iter().filter(|(it, _)| it + self.months < month);
-        old.map(|it| &it.1)
-            .try_for_each(|path| self.disk.remove_file(path).map_err(Error::io("remove", path)))
+    /// Removes files that need be kept no longer, each after an entry that says so: they are of
+    /// months before `now` by more than must be kept, and so many other files follow. So a clock
+    /// that was wrong for a while takes nothing away that is not almost as old as it may be.
+    fn prune(
+        &self,
+        now: u32,
+        path: &Path,
+        mut last: (u64, Sha256Hex),
+        mut entry: Entry,
+    ) -> Result<(), Error> {
+        let mut files = months(&self.folder)?;
+        files.truncate(files.len().saturating_sub((self.months as usize).saturating_add(1)));
+        for (_, old) in files.iter().filter(|it| it.0.saturating_add(self.months) < now) {
+            if let Some(Line { nth, digest, .. }) = End::of(old)?.last {
+                entry.event = Event::Pruned(Pruned { nth, digest });
+                last = self.add(path, Some(last), entry.clone())?;
+            }
+            self.disk.remove_file(old).map_err(Error::io("remove", old))?;
+        }
+        Ok(())
     }
 
     /// Held by one process at a time, until it is dropped.
     fn lock(&self) -> Result<File, Error> {
-        let path = self.folder.join("lock");
+        let path = self.folder.join(LOCK);
         let file = self.disk.reopen(&path).map_err(Error::io("write", &path))?;
         let file = file.file().try_clone().map_err(Error::io("write", &path))?;
         file.lock().map_err(Error::io("lock", &path))?;

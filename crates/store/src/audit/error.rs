@@ -51,6 +51,12 @@ pub enum Error {
         /// The last entry that was written.
         expected: u64,
     },
+    /// There are entries, and nothing says which is the last.
+    #[error("`{}` has entries and no file `head`, which says which is the last", folder.display())]
+    NoHead {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The last entry is another.
     #[error("the last entry in `{}`, {nth}, is not the one that was written", folder.display())]
     Replaced {
@@ -97,6 +103,12 @@ pub enum Flaw {
         /// The number after that of the line before.
         expected: u64,
     },
+    /// Entries before the first are gone, and no entry says so.
+    #[error("is entry {found}, and no entry says that those before it were no longer kept")]
+    Begun {
+        /// Its number.
+        found: u64,
+    },
     /// It was somewhere else, or is there twice.
     #[error("is entry {found}, expected entry {expected}: it was moved or copied")]
     Moved {
@@ -117,7 +129,7 @@ impl Error {
             Self::Retention { .. } => {
                 Some(format!("`audit-months = {MONTHS}` in the settings file, or more"))
             }
-            Self::Unreadable { .. } | Self::Cut { .. } => Some(
+            Self::Unreadable { .. } | Self::Cut { .. } | Self::NoHead { .. } => Some(
                 "`ingle audit verify` tells more; keep the folder for whoever looks into it, and \
                  move it away to begin a new log"
                     .to_owned(),

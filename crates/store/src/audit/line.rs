@@ -10,7 +10,7 @@ use crate::digest::Sha256Hex;
 pub struct Entry {
     /// When, as RFC 3339 in UTC.
     pub time: String,
-    /// Who: the user as the system knows them.
+    /// Who: the user by the number that the system has, such as `uid-1000`.
     pub who: String,
     /// What they ran, such as `run`.
     pub verb: String,
@@ -18,6 +18,9 @@ pub struct Entry {
     pub model: String,
     /// The digest of its weights; see [`Subject::digest`](crate::policy::Subject::digest).
     pub sha256: Option<Sha256Hex>,
+    /// The digests of the adapters that were added to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<Sha256Hex>,
     /// What the policy said; nothing where none is in force.
     pub policy: Option<Decision>,
     /// What came of it.
@@ -45,6 +48,8 @@ pub enum Event {
     Refused,
     /// The model answered.
     Answered(Answer),
+    /// The entries up to this one were removed: they were kept as long as they must be.
+    Pruned(Pruned),
     /// An entry before this one was begun and not finished: its writer died.
     Torn {
         /// How many bytes of it there were.
@@ -61,6 +66,15 @@ pub struct Answer {
     pub answer_tokens: u64,
 }
 
+/// The last of the entries that were removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// Its number.
+    pub nth: u64,
+    /// Its digest.
+    pub digest: Sha256Hex,
+}
+
 /// What of a line links it to others.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
@@ -70,6 +84,8 @@ pub(super) struct Line {
     pub(super) previous: Option<Sha256Hex>,
     /// Its own.
     pub(super) digest: Sha256Hex,
+    /// What it says is gone.
+    pub(super) pruned: Option<Pruned>,
 }
 
 /// A line without its digest.
@@ -119,7 +135,11 @@ impl Line {
         }
         let Body { nth, previous, entry } =
             serde_json::from_slice::<Body<Entry>>(&body).map_err(|_| Flaw::NoEntry)?;
-        Ok(Self { nth, time: entry.time, previous, digest })
+        let pruned = match entry.event {
+            Event::Pruned(pruned) => Some(pruned),
+            _ => None,
+        };
+        Ok(Self { nth, time: entry.time, previous, digest, pruned })
     }
 }
 

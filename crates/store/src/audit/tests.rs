@@ -7,10 +7,11 @@ use super::*;
 fn entry(time: &str) -> Entry {
     Entry {
         time: time.to_owned(),
-        who: "alice (1000)".to_owned(),
+        who: "uid-1000".to_owned(),
         verb: "run".to_owned(),
         model: "m.gguf".to_owned(),
         sha256: Some(Sha256Hex::of(b"weights")),
+        adapters: vec![Sha256Hex::of(b"adapter")],
         policy: Some(Decision {
             policy: Sha256Hex::of(b"policy"),
             rule: "default".to_owned(),
@@ -82,7 +83,7 @@ fn a_change_of_any_byte_shows() {
 fn what_was_changed_removed_or_moved_is_named() {
     let file = "`[DIR]/2026-11.jsonl`";
     let changed = format!("{file}, line 2 was changed: its digest is another than it says");
-    check(|it| it[1] = it[1].replace("alice", "mallo"), &changed);
+    check(|it| it[1] = it[1].replace("uid-1000", "uid-1001"), &changed);
     let removed = "what was between was removed or moved";
     let told = format!("{file}, line 2 is entry 3, expected entry 2: {removed}");
     check(|it| drop(it.remove(1)), &told);
@@ -131,22 +132,87 @@ fn the_chain_goes_on_over_months_and_old_ones_are_removed() {
     }
     let files: Vec<_> = months(dir.path()).unwrap().into_iter().map(|it| it.1).collect();
     let names: Vec<_> = files.iter().map(|it| it.file_name().unwrap().to_owned()).collect();
-    assert_eq!((names.len(), names[0].as_os_str()), (7, "2026-03.jsonl".as_ref()));
+    assert_eq!((names.len(), names[0].as_os_str()), (8, "2026-02.jsonl".as_ref()));
     let checked = verify(dir.path(), None).unwrap();
-    assert_eq!((checked.entries, checked.first), (7, 3));
+    // One of each month, and one that says that January is gone.
+    assert_eq!((checked.entries, checked.first), (9, 2));
     fs::remove_file(&files[3]).unwrap();
     let error = verify(dir.path(), None).unwrap_err();
-    let flaw = Flaw::Removed { found: 7, expected: 6 };
+    let flaw = Flaw::Removed { found: 6, expected: 5 };
     assert!(matches!(&error, Error::Broken { line: 1, flaw: it, .. } if *it == flaw), "{error}");
     assert!(matches!(Log::at(dir.path(), 5, Disk::default()), Err(Error::Retention { found: 5 })));
 }
 
 #[test]
+fn what_is_gone_at_the_beginning_was_kept_long_enough_or_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, lines) = five(dir.path());
+    fs::write(&path, format!("{}\n", lines[2..].join("\n"))).unwrap();
+    let error = verify(dir.path(), None).unwrap_err();
+    let flaw = Flaw::Begun { found: 3 };
+    assert!(matches!(&error, Error::Broken { line: 1, flaw: it, .. } if *it == flaw), "{error}");
+    // One file for itself may begin anywhere.
+    assert_eq!(verify_file(&path, None).unwrap().first, 3);
+}
+
+#[test]
+fn what_is_gone_at_the_end_shows_without_a_head_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, lines) = five(dir.path());
+    fs::write(&path, format!("{}\n", lines[..3].join("\n"))).unwrap();
+    fs::remove_file(dir.path().join(HEAD)).unwrap();
+    assert!(matches!(verify(dir.path(), None), Err(Error::NoHead { .. })));
+    assert!(matches!(log(dir.path()).append(entry(NOW)), Err(Error::NoHead { .. })));
+}
+
+#[test]
+fn an_entry_does_not_hide_that_the_one_before_it_was_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut lines) = five(dir.path());
+    let before = Line::read(lines[3].as_bytes()).unwrap();
+    lines[4] = Line::write(5, Some(before.digest), &entry("2026-11-30T00:00:00Z")).0;
+    fs::write(&path, format!("{}\n{}", lines[..4].join("\n"), lines[4])).unwrap();
+    let error = log(dir.path()).append(entry(NOW)).unwrap_err();
+    assert!(matches!(error, Error::Replaced { nth: 5, .. }), "{error}");
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_takes_nothing_away() {
+    let dir = tempfile::tempdir().unwrap();
+    for month in 1..=6 {
+        log(dir.path()).append(entry(&format!("2026-{month:02}-15T00:00:00Z"))).unwrap();
+    }
+    for time in ["2036-01-01T00:00:00Z", "2036-01-01T00:00:01Z", "2026-06-16T00:00:00Z"] {
+        log(dir.path()).append(entry(time)).unwrap();
+    }
+    let checked = verify(dir.path(), None).unwrap();
+    assert_eq!((checked.entries, checked.first), (9, 1));
+    // However long it is to be kept.
+    let long = Log::at(dir.path(), u32::MAX, Disk::default()).unwrap();
+    long.append(entry(NOW)).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().first, 1);
+}
+
+#[test]
+fn a_log_is_verified_where_nothing_can_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    five(dir.path());
+    let copy = tempfile::tempdir().unwrap();
+    for name in [HEAD, "2026-11.jsonl"] {
+        fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    assert_eq!(verify(copy.path(), None).unwrap().entries, 5);
+    assert!(!copy.path().join(LOCK).exists());
+}
+
+#[test]
 fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
-    for death in [true, false] {
+    for (begun, death) in [(0, true), (0, false), (5, true), (5, false)] {
         for nth in 0.. {
             let dir = tempfile::tempdir().unwrap();
-            five(dir.path());
+            for _ in 0..begun {
+                log(dir.path()).append(entry(NOW)).unwrap();
+            }
             let disk = match death {
                 true => Disk::dying(nth),
                 false => Disk::failing(nth, io::ErrorKind::StorageFull),
@@ -161,7 +227,8 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
             assert!(done.is_err(), "change {nth}");
             log(dir.path()).append(entry(NOW)).unwrap();
             let checked = verify(dir.path(), None).unwrap();
-            assert!((6..=7).contains(&checked.entries), "change {nth}: {checked:?}");
+            let entries = begun + 1..=begun + 2;
+            assert!(entries.contains(&checked.entries), "change {nth}: {checked:?}");
         }
     }
 }

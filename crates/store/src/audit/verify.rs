@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Flaw, head, line::Line, months};
+use super::{Error, Flaw, LOCK, Pruned, head, line::Line, months};
 use crate::digest::Sha256Hex;
 
 /// A log in which every line follows from the one before it.
@@ -16,7 +16,7 @@ use crate::digest::Sha256Hex;
 pub struct Checked {
     /// How many entries there are.
     pub entries: u64,
-    /// The number of the first; above 1 where older ones were no longer kept.
+    /// The number of the first; above 1 where an entry says that older ones were no longer kept.
     pub first: u64,
     /// When that was.
     pub from: String,
@@ -27,34 +27,46 @@ pub struct Checked {
 }
 
 /// The state of reading line after line.
+#[derive(Default)]
 struct Reader {
     before: Option<Line>,
     checked: Option<Checked>,
+    /// What the first entry follows, where that is not the beginning.
+    follows: Option<Sha256Hex>,
+    /// What entries say is gone.
+    pruned: Vec<Pruned>,
+    /// The entry that the head names, and whether it is there.
+    head: Option<(u64, Sha256Hex, Seen)>,
     /// The entry that must be there.
     wanted: Option<Sha256Hex>,
+}
+
+/// What was found of the entry that the head names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    It,
+    Another,
 }
 
 /// Reads all of the log in `folder`; an entry must have the digest `wanted`, if that is given.
 ///
 /// # Errors
 ///
-/// The first line that was changed, removed or moved; lines that are missing at the end; or what the system
-/// refuses.
+/// The first line that was changed, removed or moved; lines that are missing at either end; or what
+/// the system refuses.
 pub fn verify(folder: &Path, wanted: Option<Sha256Hex>) -> Result<Checked, Error> {
-    let mut reader = Reader { before: None, checked: None, wanted };
-    for (_, path) in months(folder)? {
-        reader.file(&path)?;
+    // Nobody writes meanwhile. A copy that may only be read has no writer.
+    let lock = File::open(folder.join(LOCK)).ok();
+    let _held = lock.filter(|it| it.lock_shared().is_ok());
+    let head = head(folder)?;
+    let head = head.map(|(nth, digest)| (nth, digest, Seen::Nothing));
+    let mut reader = Reader { head, wanted, ..Reader::default() };
+    let files = months(folder)?;
+    for (_, path) in &files {
+        reader.file(path)?;
     }
-    if let Some((expected, digest)) = head(folder)? {
-        let (last, folder) = (reader.before.as_ref(), folder.to_owned());
-        let found = last.map_or(0, |it| it.nth);
-        if found < expected {
-            return Err(Error::Cut { folder, found, expected });
-        }
-        if last.is_some_and(|it| it.nth == expected && it.digest != digest) {
-            return Err(Error::Replaced { folder, nth: expected });
-        }
-    }
+    reader.check_ends(folder, files.first().map(|it| it.1.as_path()))?;
     reader.finish(folder)
 }
 
@@ -64,7 +76,7 @@ pub fn verify(folder: &Path, wanted: Option<Sha256Hex>) -> Result<Checked, Error
 ///
 /// As [`verify`].
 pub fn verify_file(path: &Path, wanted: Option<Sha256Hex>) -> Result<Checked, Error> {
-    let mut reader = Reader { before: None, checked: None, wanted };
+    let mut reader = Reader { wanted, ..Reader::default() };
     reader.file(path)?;
     reader.finish(path)
 }
@@ -101,15 +113,52 @@ impl Reader {
             }
         }
         self.wanted = self.wanted.filter(|it| *it != line.digest);
+        self.pruned.extend(line.pruned);
+        if let Some((nth, digest, seen)) = &mut self.head
+            && *nth == line.nth
+        {
+            *seen = if *digest == line.digest { Seen::It } else { Seen::Another };
+        }
         let (from, first) = match &self.checked {
             Some(checked) => (checked.from.clone(), checked.first),
-            None => (line.time.clone(), line.nth),
+            None => {
+                self.follows = line.previous;
+                (line.time.clone(), line.nth)
+            }
         };
         let entries = line.nth - first + 1;
         let to = line.time.clone();
         self.checked = Some(Checked { entries, first, from, to, last: line.digest });
         self.before = Some(line);
         Ok(())
+    }
+
+    /// Whether nothing is missing before the first line, which is in the file `begun`, and after the
+    /// last.
+    fn check_ends(&self, folder: &Path, begun: Option<&Path>) -> Result<(), Error> {
+        let (found, folder) = (self.before.as_ref().map_or(0, |it| it.nth), folder.to_owned());
+        match self.head {
+            None if found > 0 => return Err(Error::NoHead { folder }),
+            Some((expected, ..)) if expected > found => {
+                return Err(Error::Cut { folder, found, expected });
+            }
+            Some((nth, _, Seen::Another) | (nth @ 1.., _, Seen::Nothing)) => {
+                return Err(Error::Replaced { folder, nth });
+            }
+            _ => {}
+        }
+        let (Some(checked), Some(path)) = (&self.checked, begun) else { return Ok(()) };
+        let follows = |it: &Pruned| {
+            it.nth.checked_add(1) == Some(checked.first) && Some(it.digest) == self.follows
+        };
+        let is_first = checked.first == 1 && self.follows.is_none();
+        match is_first || self.pruned.iter().any(follows) {
+            true => Ok(()),
+            false => {
+                let flaw = Flaw::Begun { found: checked.first };
+                Err(Error::Broken { path: path.to_owned(), line: 1, flaw })
+            }
+        }
     }
 
     fn finish(self, place: &Path) -> Result<Checked, Error> {
