@@ -1,8 +1,53 @@
 //! The audit log: who loaded what and how much was said, and never what.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use ingle_tests::{binary::Place, parrot};
+use loader::{Bytes, Format, ModelFile, Value, gguf::Writer};
+use serde_json::Value as Json;
+use store::digest::Sha256Hex;
+
+/// A name in the environment is not who somebody is.
 const ON: [(&str, &str); 2] = [("INGLE_AUDIT", "1"), ("USER", "alice")];
+
+/// The log below `folder`, and its lines.
+fn lines(folder: &Path) -> (PathBuf, String, Vec<Json>) {
+    let mut files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let file = files.find(|it| it.extension().is_some_and(|it| it == "jsonl")).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    (file, text, lines)
+}
+
+/// An adapter of the scripted model that adds nothing, and says that it was made from `lab/old`.
+fn adapter() -> Vec<u8> {
+    let model = ModelFile::from_bytes("parrot", Bytes::new(parrot::file()), &[]).unwrap();
+    let [rows, cols] = model.tensors["blk.0.attn_q.weight"].shape[..] else { panic!("a matrix") };
+    let mut file = Writer::new();
+    for (key, text) in [
+        ("general.architecture", "llama"),
+        ("general.type", "adapter"),
+        ("adapter.type", "lora"),
+        ("general.base_model.0.name", "lab/old"),
+    ] {
+        file.set(key, Value::String(text.to_owned()));
+    }
+    file.set("adapter.lora.alpha", Value::F32(1.0));
+    file.set("general.base_model.count", Value::U32(1));
+    for (name, shape) in [("lora_a", [1, cols]), ("lora_b", [rows, 1])] {
+        let numbers = vec![0.0; shape[0] * shape[1]];
+        let name = format!("blk.0.attn_q.weight.{name}");
+        file.tensor(name, Format::F32, &shape, Format::F32.encode(&numbers));
+    }
+    file.to_bytes()
+}
+
+fn audit(place: &Place) -> PathBuf {
+    place.path().join("ingle-home/audit")
+}
 
 #[test]
 fn what_is_loaded_and_answered_is_noted_without_a_word_of_it() {
@@ -14,18 +59,14 @@ fn what_is_loaded_and_answered_is_noted_without_a_word_of_it() {
     let told = place.run_with(&["run", "none.gguf", "hi"], b"", &ON);
     assert!(told.starts_with("exit 1"), "{told}");
 
-    let folder = place.path().join("ingle-home/audit");
-    let mut files = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path());
-    let file = files.find(|it| it.extension().is_some_and(|it| it == "jsonl")).unwrap();
-    let text = fs::read_to_string(&file).unwrap();
+    let (file, text, lines) = lines(&audit(&place));
     assert!(!text.contains("canary") && !text.contains("Look"), "{text}");
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert!(!text.contains("alice"), "{text}");
     let [loaded, answered] = lines.as_slice() else { panic!("{text}") };
     assert_eq!(loaded["event"], "loaded");
     assert_eq!((&loaded["verb"], &loaded["model"]), (&"run".into(), &"parrot.gguf".into()));
-    assert!(loaded["who"].as_str().unwrap().starts_with("alice ("), "{loaded}");
-    assert_eq!(loaded["sha256"].as_str().unwrap().len(), 64);
+    assert!(loaded["who"].as_str().unwrap().starts_with("uid-"), "{loaded}");
+    assert_eq!(loaded["sha256"], Sha256Hex::of(&parrot::file()).to_string());
     assert!(answered["event"]["answered"]["answer_tokens"].as_u64().unwrap() > 1, "{answered}");
 
     let verify = ["audit", "verify"];
@@ -33,12 +74,68 @@ fn what_is_loaded_and_answered_is_noted_without_a_word_of_it() {
     assert!(told.contains("[DIR]/ingle-home/audit: 2 entries, unbroken"), "{told}");
     let head = loaded["digest"].as_str().unwrap();
     assert!(place.run(&["audit", "verify", "--head", head]).starts_with("exit 0"));
-    fs::write(&file, text.replace("alice", "mallory")).unwrap();
+    fs::write(&file, text.replace("parrot.gguf", "pigeon.gguf")).unwrap();
     let told = place.run(&verify);
     assert!(told.contains(".jsonl`, line 1 was changed"), "{told}");
     // Whoever broke it does not go on in it.
     let told = place.run_with(&args, b"", &ON);
     assert!(told.contains("error: the last line of"), "{told}");
+}
+
+#[test]
+fn an_answer_that_fails_is_noted() {
+    let place = crate::place();
+    place.file("broken.gguf", parrot::broken());
+    let told = place.run_with(&["run", "broken.gguf", "--no-save", "smile"], b"", &ON);
+    assert!(told.starts_with("exit 1"), "{told}");
+    let (_, text, lines) = lines(&audit(&place));
+    let [_, answered] = lines.as_slice() else { panic!("{text}") };
+    assert!(answered["event"]["answered"]["prompt_tokens"].as_u64().unwrap() > 1, "{answered}");
+}
+
+#[test]
+fn an_adapter_is_judged_and_noted_like_a_model() {
+    let place = crate::place();
+    let bytes = adapter();
+    place.file("adapter.gguf", &bytes);
+    let run = ["run", "parrot.gguf", "--lora", "adapter.gguf", "--no-save", "hi"];
+    let told = place.run_with(&run, b"", &ON);
+    assert!(told.contains("Hello there, friend!"), "{told}");
+    let (_, text, noted) = lines(&audit(&place));
+    let [model, added, answered] = noted.as_slice() else { panic!("{text}") };
+    assert!(model["adapters"].is_null(), "{model}");
+    let digest = Sha256Hex::of(&bytes).to_string();
+    assert_eq!(added["model"], "adapter.gguf");
+    assert_eq!(added["sha256"], digest);
+    assert_eq!(answered["adapters"], serde_json::json!([digest]));
+
+    let rule = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"no lab\"\naction = \"deny\"\n\
+                lineage = [\"lab/*\"]\n";
+    place.file("ingle-home/policy.toml", rule);
+    let merge = ["merge", "parrot.gguf", "out.gguf", "--lora", "adapter.gguf"];
+    for args in [&run[..], &merge] {
+        let told = place.run_with(args, b"", &ON);
+        assert!(told.contains("not allow to load `adapter.gguf`: rule `no lab`"), "{told}");
+        let (_, _, noted) = lines(&audit(&place));
+        assert_eq!(noted.last().unwrap()["event"], "refused");
+    }
+    assert!(!place.path().join("out.gguf").exists());
+}
+
+#[test]
+fn a_policy_says_where_the_log_lies() {
+    let place = crate::place();
+    let folder = place.path().join("logs");
+    let text = format!(
+        "version = 1\ndefault = \"allow\"\nrequire-audit = true\naudit-folder = {folder:?}\n"
+    );
+    place.file("ingle-home/policy.toml", text);
+    assert!(place.run(&["tokenize", "parrot.gguf", "hi"]).starts_with("exit 0"));
+    assert!(!audit(&place).exists());
+    let own = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    assert!(own.file_name().to_str().unwrap().starts_with("uid-"), "{own:?}");
+    let told = place.run(&["audit", "verify"]);
+    assert!(told.contains("[DIR]/logs/uid-") && told.contains(": 1 entries, unbroken"), "{told}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn each_rule_is_explained() {
         lineage     unknown
         country     unknown
         licence     mit
-        format      gguf
+        format      gguf, F32
         provenance  unknown
 
         deny `known country`: applies, and decides
@@ -105,6 +105,49 @@ fn a_model_is_allowed_by_its_digest_alone() {
     place.file("other.gguf", other);
     assert!(run("other.gguf").contains("does not allow to load `other.gguf`: rule `default`"));
     assert!(run("ember").contains("does not allow to load `ember`: rule `default`"));
+}
+
+/// Anybody can write one.
+#[test]
+fn a_manifest_beside_a_file_is_not_believed() {
+    use store::{
+        digest::Sha256Hex,
+        library::{Facts, FileName, Manifest, Origin, StoredFile, VERSION},
+    };
+    let place = with_policy(
+        "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"from somewhere\"\n\
+         action = \"deny\"\nprovenance-below = \"recorded\"\n",
+    );
+    let path = FileName("parrot.gguf".parse().unwrap());
+    let manifest = Manifest {
+        version: VERSION,
+        name: "packers/parrot:F32".parse().unwrap(),
+        main: Some(path.clone()),
+        files: vec![StoredFile { path, size: 1, sha256: Sha256Hex::of(b"another") }],
+        origin: Origin::Hub {
+            endpoint: "https://huggingface.co".to_owned(),
+            repository: "packers/parrot".parse().unwrap(),
+            revision: "main".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+        },
+        arrived: "2026-11-29T12:00:00Z".to_owned(),
+        facts: Facts::default(),
+        root: None,
+    };
+    place.file("manifest.json", manifest.to_bytes());
+    let told = place.run(&["tokenize", "parrot.gguf", "hi"]);
+    assert!(told.contains("rule `from somewhere`"), "{told}");
+}
+
+#[test]
+fn an_override_does_not_pass_a_rule() {
+    let place = with_policy(
+        "version = 1\ndefault = \"deny\"\n[[rule]]\nname = \"free\"\naction = \"allow\"\n\
+         licence = [\"Apache-2.0\"]\n",
+    );
+    let set = "general.license=str:apache-2.0";
+    let told = place.run(&["tokenize", "parrot.gguf", "--override-kv", set, "hi"]);
+    assert!(told.contains("rule `default`"), "{told}");
 }
 
 /// A slip of the pen in a policy must not open the door.

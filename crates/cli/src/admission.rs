@@ -3,20 +3,21 @@
 //! The policy and the log are looked up once: what was in force when the first model was loaded
 //! stays so while this process runs.
 
+mod entry;
+
 use std::{
-    env, fs,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
-use chrono::{SecondsFormat, Utc};
-use loader::{Container, ModelFile};
+use loader::{Mapping, ModelFile, adapter::Source};
 use store::{
-    audit::{self, Answer, Decision, Entry, Event, Log},
+    audit::{self, Answer, Entry, Event, Log},
+    catalogue,
     digest::Sha256Hex,
     disk::Disk,
-    library::{MANIFEST, Manifest},
-    policy::{At, Error, Policy, Subject},
+    library::Manifest,
+    policy::{At, Catalogue, Policy, Subject, holds_weights},
 };
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
     settings::{Site, variable},
     terminal::tell,
 };
+use entry::{entry, now, user};
 
 /// A model that may be used.
 #[derive(Clone, Debug)]
@@ -56,6 +58,49 @@ impl Admitted {
         let event = Event::Answered(Answer { prompt_tokens, answer_tokens });
         log.append(Entry { time: now(), event, ..entry.clone() }).map(drop)
     }
+
+    /// Asks the policy whether the adapter at `path` may be added to the model, and notes that.
+    ///
+    /// # Errors
+    ///
+    /// As [`at_load`].
+    pub(crate) fn adapted(&mut self, path: &Path, adapter: &Source) -> anyhow::Result<()> {
+        let gate = gate()?;
+        let mut subject = Subject::of_adapter(path.display().to_string(), adapter);
+        if gate.asks_for_digests() {
+            let weights = adapter.mappings.iter().map(digest).collect::<Result<_, _>>()?;
+            subject = subject.with_weights(weights);
+        }
+        gate.judge(&subject)?;
+        if let Some(Noted { entry, .. }) = &mut self.noted {
+            entry.adapters.extend(subject.digest());
+        }
+        Ok(())
+    }
+}
+
+impl Gate {
+    /// Whether the digests of what is loaded must be known.
+    fn asks_for_digests(&self) -> bool {
+        self.log.is_some() || self.policy.as_ref().is_some_and(Policy::asks_for_digests)
+    }
+
+    /// Asks the policy, and notes what it says; what the log is to hear from then on.
+    fn judge(&self, subject: &Subject) -> anyhow::Result<Option<Noted>> {
+        let permitted = match &self.policy {
+            Some(policy) => policy.permit(subject, At::Load).map(Some),
+            None => Ok(None),
+        };
+        let noted = self.log.as_ref().map(|log| {
+            let entry = entry(subject, self.policy.as_ref(), &permitted);
+            Noted { log: log.clone(), entry }
+        });
+        if let Some(Noted { log, entry }) = &noted {
+            log.append(entry.clone())?;
+        }
+        permitted?;
+        Ok(noted)
+    }
 }
 
 /// Asks the policy whether the model may be loaded, and notes that.
@@ -72,25 +117,12 @@ pub(crate) fn at_load(
     if gate.policy.is_none() && gate.log.is_none() {
         return Ok(Admitted { noted: None });
     }
-    let mut subject = subject(name, file, manifest);
-    let asks = gate.policy.as_ref().is_some_and(Policy::asks_for_digests);
-    let has_files = !file.mappings.is_empty();
-    if has_files && (asks || (gate.log.is_some() && subject.weights.is_empty())) {
+    let mut subject = subject(name, file, manifest)?;
+    // What is open, and not what is said of it.
+    if gate.asks_for_digests() && !file.mappings.is_empty() {
         subject = subject.with_weights(digests(file)?);
     }
-    let permitted = match &gate.policy {
-        Some(policy) => policy.permit(&subject, At::Load).map(Some),
-        None => Ok(None),
-    };
-    let noted = gate.log.as_ref().map(|log| {
-        let entry = entry(&subject, gate.policy.as_ref(), &permitted);
-        Noted { log: log.clone(), entry }
-    });
-    if let Some(Noted { log, entry }) = &noted {
-        log.append(entry.clone())?;
-    }
-    permitted?;
-    Ok(Admitted { noted })
+    Ok(Admitted { noted: gate.judge(&subject)? })
 }
 
 /// Asks the policy about a model that is not here yet.
@@ -105,19 +137,40 @@ pub(crate) fn before(subject: &Subject, at: At) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is known of a model of the library, or of one that is about to be. A manifest holds what a
+/// catalogue said when the model came; under a policy that the user cannot change, only what the
+/// present one says counts.
+///
+/// # Errors
+///
+/// As [`at_load`].
+pub(crate) fn of_manifest(manifest: &Manifest) -> anyhow::Result<Subject> {
+    let policy = gate()?.policy.as_ref();
+    Ok(match policy.map_or(&Catalogue::Users, Policy::catalogue) {
+        Catalogue::Users => Subject::of_manifest(manifest),
+        Catalogue::BuiltIn | Catalogue::Beside { .. } => {
+            let facts = catalogue::facts_now(manifest);
+            Subject::of_manifest(&Manifest { facts, ..manifest.clone() })
+        }
+    })
+}
+
 /// What is known of a model that is open.
-pub(crate) fn subject(name: &str, file: &ModelFile, manifest: Option<&Manifest>) -> Subject {
-    let beside = manifest.is_none().then(|| manifest_beside(&file.path)).flatten();
-    let subject = match manifest.or(beside.as_ref()) {
-        _ if model::BUILT_IN == Some(name) => return built_in(name),
-        Some(manifest) => Subject { name: name.to_owned(), ..Subject::of_manifest(manifest) },
+///
+/// # Errors
+///
+/// As [`at_load`].
+pub(crate) fn subject(
+    name: &str,
+    file: &ModelFile,
+    manifest: Option<&Manifest>,
+) -> anyhow::Result<Subject> {
+    let subject = match manifest {
+        _ if model::BUILT_IN == Some(name) => return Ok(built_in(name)),
+        Some(manifest) => Subject { name: name.to_owned(), ..of_manifest(manifest)? },
         None => Subject::unknown(name),
     };
-    let container = match file.container {
-        Container::Gguf { .. } => "gguf",
-        Container::Safetensors => "safetensors",
-    };
-    subject.in_format(container).with_metadata(&file.metadata)
+    Ok(subject.opened(file))
 }
 
 /// The digests of the files with its weights, as they are open.
@@ -126,9 +179,22 @@ pub(crate) fn subject(name: &str, file: &ModelFile, manifest: Option<&Manifest>)
 ///
 /// If a file cannot be read whole.
 pub(crate) fn digests(file: &ModelFile) -> Result<Vec<Sha256Hex>, loader::Error> {
-    let digests = file.mappings.iter().map(|it| Sha256Hex::of(it.as_ref())).collect();
-    file.check_intact()?;
-    Ok(digests)
+    let is_weights = |it: &&Mapping| holds_weights(it.path(), Some(&file.path));
+    file.mappings.iter().filter(is_weights).map(digest).collect()
+}
+
+fn digest(mapping: &Mapping) -> Result<Sha256Hex, loader::Error> {
+    let digest = Sha256Hex::of(mapping.as_ref());
+    mapping.check()?;
+    Ok(digest)
+}
+
+/// Where the log of this user lies: where the policy says, else where the user's data do.
+pub(crate) fn log_place(site: &Site, policy: Option<&Policy>) -> PathBuf {
+    match policy.and_then(Policy::audit_folder) {
+        Some(folder) => folder.join(user()),
+        None => site.home.data().join("audit"),
+    }
 }
 
 /// The audit log, if there is to be one.
@@ -147,7 +213,7 @@ pub(crate) fn log(site: &Site, policy: Option<&Policy>) -> anyhow::Result<Option
         return Ok(None);
     }
     let months = site.audit_months.unwrap_or(audit::MONTHS);
-    Ok(Some(Log::at(site.home.data().join("audit"), months, Disk::default())?))
+    Ok(Some(Log::at(log_place(site, policy), months, Disk::default())?))
 }
 
 /// The folder of the log of this process, made ready, if there is one.
@@ -184,35 +250,20 @@ fn gate() -> anyhow::Result<&'static Gate> {
             path.display()
         ));
     }
+    let own = site.home.catalogue();
+    let counts = match policy.as_ref().map_or(&Catalogue::Users, Policy::catalogue) {
+        Catalogue::Users => true,
+        Catalogue::BuiltIn => false,
+        Catalogue::Beside { path, .. } => *path == own,
+    };
+    if !counts && own.exists() {
+        tell(format_args!(
+            "note: the catalogue `{}` does not count under this site's policy",
+            own.display()
+        ));
+    }
     let log = log(&site, policy.as_ref())?;
     Ok(GATE.get_or_init(|| Gate { policy, log }))
-}
-
-fn entry(
-    subject: &Subject,
-    policy: Option<&Policy>,
-    permitted: &Result<Option<String>, Error>,
-) -> Entry {
-    let (rule, allowed) = match permitted {
-        Ok(rule) => (rule.clone(), true),
-        Err(Error::Denied { rule, .. }) => (Some(rule.clone()), false),
-        Err(_) => (None, false),
-    };
-    let policy = policy.map(Policy::sha256).zip(rule);
-    let decision = policy.map(|(policy, rule)| Decision { policy, rule, allowed });
-    // Folders may tell more of a person than of a model.
-    let path = Path::new(&subject.name);
-    let file = path.file_name().filter(|_| path.exists());
-    let model = file.map_or_else(|| subject.name.clone(), |it| it.to_string_lossy().into_owned());
-    Entry {
-        time: now(),
-        who: who(),
-        verb: verb(),
-        model: short(&model),
-        sha256: subject.digest(),
-        policy: decision,
-        event: if allowed { Event::Loaded } else { Event::Refused },
-    }
 }
 
 /// The model inside this binary.
@@ -226,35 +277,4 @@ fn built_in(name: &str) -> Subject {
         ..Subject::unknown(name)
     };
     subject.in_format("gguf").with_weights(weights)
-}
-
-/// What the library says of a file of its, where that was named by its path.
-fn manifest_beside(path: &Path) -> Option<Manifest> {
-    let folder = if path.is_dir() { path } else { path.parent()? };
-    let manifest = Manifest::read(&fs::read(folder.join(MANIFEST)).ok()?).ok()?;
-    let has = |it: &store::library::StoredFile| it.path.0.below(folder) == path;
-    (path.is_dir() || manifest.files.iter().any(has)).then_some(manifest)
-}
-
-/// The beginning of a text from outside: a line of the log has a longest length.
-fn short(text: &str) -> String {
-    text.chars().take(256).collect()
-}
-
-fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// What this program was asked to do.
-fn verb() -> String {
-    env::args_os().nth(1).map_or_else(String::new, |it| short(&it.to_string_lossy()))
-}
-
-/// The user, by the name that the environment gives and the number that the system does.
-fn who() -> String {
-    let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|it| env::var(it).ok());
-    let name = short(&name.unwrap_or_else(|| "unknown".to_owned()));
-    #[cfg(unix)]
-    let name = format!("{name} ({})", nix::unistd::getuid());
-    name
 }

@@ -27,11 +27,12 @@ use std::{
 use loader::{Access, ModelFile, SafeRelPath};
 
 use crate::{
+    catalogue,
     digest::Sha256Hex,
     library::{
         self, Entry, Facts, FileName, Library, Look, Manifest, Origin, StoredFile, VERSION, Watch,
     },
-    name::Name,
+    name::{Name, RepoId},
     reference::quant_in,
 };
 pub use ollama::{Foreign, foreign};
@@ -235,8 +236,16 @@ impl Candidate {
         Ok((entry.manifest, before))
     }
 
-    /// Its manifest, before anything was hashed.
-    fn manifest(&self, arrived: &str) -> Manifest {
+    /// What the catalogue says of a repository of its name.
+    fn facts(&self) -> Facts {
+        let called = format!("{}/{}", self.name.publisher(), self.name.model());
+        let repository = called.parse::<RepoId>().ok();
+        let listed = repository.and_then(|it| catalogue::by_repository(&it));
+        listed.map(|it| it.facts()).unwrap_or_default()
+    }
+
+    /// Its manifest, before anything was hashed; the digests are none yet.
+    pub fn manifest(&self, arrived: &str) -> Manifest {
         let unread = Sha256Hex::from([0; 32]);
         let stored =
             |it: &Piece| StoredFile { path: it.path.clone(), size: it.size, sha256: unread };
@@ -252,14 +261,14 @@ impl Candidate {
                 called: self.called.clone(),
             },
             arrived: arrived.to_owned(),
-            facts: Facts { format: format.map(str::to_ascii_uppercase), ..Facts::default() },
+            facts: Facts { format: format.map(str::to_ascii_uppercase), ..self.facts() },
             root: Some(self.root.clone()),
         }
     }
 }
 
 /// The weight format of most of its bytes.
-fn most_of(file: &ModelFile) -> Option<String> {
+pub(crate) fn most_of(file: &ModelFile) -> Option<String> {
     let mut formats: BTreeMap<&str, usize> = BTreeMap::new();
     for tensor in file.tensors.values() {
         let bytes: usize = tensor.parts.iter().map(|it| it.len()).sum();

@@ -5,7 +5,8 @@
 //! shape.
 //!
 //! What the user's own `catalogue.toml`, beside the settings, lists in the same form takes the place
-//! of what has that name here, or is added. [`take_in`] reads it, once in the life of a process.
+//! of what has that name here, or is added. [`take_in`] reads it, once in the life of a process. Under
+//! a policy that the user cannot change, a file beside that policy has its place.
 
 mod corrections;
 mod file;
@@ -16,6 +17,7 @@ use std::{
     collections::HashSet,
     fs,
     io::ErrorKind,
+    path::Path,
     sync::{LazyLock, OnceLock},
 };
 
@@ -23,7 +25,12 @@ pub use corrections::{Correction, corrections, corrections_of};
 pub use flaw::Flaw;
 pub use listed::{Listed, Openness};
 
-use crate::{Error, Home, name::RepoId};
+use crate::{
+    Error, Home,
+    library::{Facts, Manifest},
+    name::RepoId,
+    policy,
+};
 
 /// The files of `models/`.
 const FAMILIES: &[(&str, &str)] = &[
@@ -67,13 +74,45 @@ pub fn all() -> Vec<Listed> {
     in_force().all().to_vec()
 }
 
-/// From now on, this process knows what the user's own file lists. The first call counts.
+/// What is known of a stored model if nobody but this process's catalogue says who made it and where:
+/// of its repository, or of one of its name where another program keeps it.
+pub fn facts_now(manifest: &Manifest) -> Facts {
+    let repository = manifest.origin.repository().cloned().or_else(|| {
+        let name = &manifest.name;
+        let called = format!("{}/{}", name.publisher(), name.model());
+        called.parse().ok().filter(|_| manifest.root.is_some())
+    });
+    let known = repository.and_then(|it| by_repository(&it)).map(|it| it.facts());
+    let known = known.unwrap_or_default();
+    let kept = manifest.facts.clone();
+    Facts {
+        catalogue: known.catalogue,
+        creator: known.creator,
+        country: known.country,
+        licence: known.licence.or(kept.licence),
+        lineage: if known.lineage.is_empty() { kept.lineage } else { known.lineage },
+        ..kept
+    }
+}
+
+/// From now on, this process knows what the user's own file lists, or that of the policy in force.
+/// The first call counts.
 ///
 /// # Errors
 ///
 /// As [`Catalogue::of`].
 pub fn take_in(home: &Home) -> Result<(), Error> {
-    if let Some(own) = own(home)? {
+    let own = match policy::Policy::in_force(home) {
+        Ok(Some(policy)) => match policy.catalogue() {
+            policy::Catalogue::Users => own(home)?,
+            policy::Catalogue::BuiltIn => None,
+            policy::Catalogue::Beside { path, text } => Some(read(path, text)?),
+        },
+        Ok(None) => own(home)?,
+        // Under a policy that cannot be read nothing is allowed, whatever it is called.
+        Err(_) => None,
+    };
+    if let Some(own) = own {
         TAKEN_IN.get_or_init(|| Catalogue::built_in().under(own));
     }
     Ok(())
@@ -90,9 +129,13 @@ fn own(home: &Home) -> Result<Option<Vec<Listed>>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         text => text.map_err(Error::io("read the catalogue", &path))?,
     };
-    file::of_user(&text).map(Some).map_err(|file::Bad { at, flaw }| {
+    read(&path, &text).map(Some)
+}
+
+fn read(path: &Path, text: &str) -> Result<Vec<Listed>, Error> {
+    file::of_user(text).map_err(|file::Bad { at, flaw }| {
         let line = 1 + text.get(..at).unwrap_or("").matches('\n').count();
-        Error::Catalogue { path, line, flaw }
+        Error::Catalogue { path: path.to_owned(), line, flaw }
     })
 }
 

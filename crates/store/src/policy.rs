@@ -4,8 +4,10 @@
 //! version = 1
 //! contact = "it-security@example.org"     whom to ask; in every refusal
 //! default = "allow"                       what no rule decides: `allow` or `deny`
-//! require-sandbox = true                  optional: no model is loaded outside a whole sandbox
+//! require-sandbox = true                  optional: no model is used outside a whole sandbox
 //! require-audit = true                    optional: the audit log cannot be switched off
+//! audit-folder = "/var/log/ingle"         optional: where it lies, in a folder for each user
+//! hubs = ["https://hub.example.org"]      optional: trusted besides Hugging Face's own
 //!
 //! [[rule]]                                the first rule that applies decides
 //! name = "…"                              in every refusal
@@ -18,7 +20,8 @@
 //! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
 //! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where
 //! policies lie, and which of them is in force, is in [`Places`]; a signature makes it one that
-//! nobody but the holder of the key can change.
+//! nobody but the holder of the key can change. What a mirror sends is what the mirror says: neither
+//! publisher nor commit counts where a file came from a hub that is not trusted.
 
 mod error;
 pub mod examples;
@@ -26,6 +29,7 @@ mod place;
 mod rule;
 mod signature;
 mod subject;
+mod text;
 
 use std::{
     fmt,
@@ -38,12 +42,16 @@ pub use error::{Error, RuleFlaw};
 pub use place::{Places, Signed};
 pub use rule::{Action, Finding, Rule};
 pub use signature::{KEY, PublicKey, SIGNATURE, sign};
-pub use subject::{Provenance, Subject};
+pub use subject::{Provenance, Subject, holds_weights};
 
 use crate::{Home, digest::Sha256Hex};
+use text::Text;
 
 /// The version of policies that this program knows.
 const VERSION: u32 = 1;
+
+/// The hub that needs no policy's trust.
+const HUB: &str = "https://huggingface.co";
 
 /// The name of what decides where no rule does.
 pub const DEFAULT: &str = "default";
@@ -55,7 +63,24 @@ pub struct Policy {
     sha256: Sha256Hex,
     signed: Signed,
     passed_over: Vec<PathBuf>,
+    catalogue: Catalogue,
     text: Text,
+}
+
+/// Whose word about models counts for a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catalogue {
+    /// That of the user's own file before the built-in one: the policy is theirs, too.
+    Users,
+    /// The built-in one alone.
+    BuiltIn,
+    /// That of a file beside the policy, which is as well kept as it is, before the built-in one.
+    Beside {
+        /// The file.
+        path: PathBuf,
+        /// What is in it.
+        text: String,
+    },
 }
 
 /// When a model is judged.
@@ -108,24 +133,6 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
 }
 
-/// What is written in the file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Text {
-    version: u32,
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    contact: Option<String>,
-    default: Action,
-    #[serde(default)]
-    require_sandbox: bool,
-    #[serde(default)]
-    require_audit: bool,
-    #[serde(default, rename = "rule")]
-    rules: Vec<Rule>,
-}
-
 impl Policy {
     /// The policy that is in force here; none where this machine has none.
     ///
@@ -158,6 +165,7 @@ impl Policy {
             return Err(Error::Version { path: path.to_owned(), found: version, known: VERSION });
         }
         let written: Text = toml::from_str(text).map_err(toml)?;
+        written.check(path)?;
         rule::check(&written.rules).map_err(|(rule, flaw)| Error::Rule {
             path: path.to_owned(),
             rule,
@@ -168,6 +176,7 @@ impl Policy {
             sha256: Sha256Hex::of(text.as_bytes()),
             signed: Signed::No,
             passed_over: Vec::new(),
+            catalogue: Catalogue::Users,
             text: written,
         })
     }
@@ -185,6 +194,11 @@ impl Policy {
     /// Who vouches for it.
     pub fn signed(&self) -> &Signed {
         &self.signed
+    }
+
+    /// Whose word about models counts.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// Policies that are there, too, and are not in force because this one is.
@@ -222,13 +236,39 @@ impl Policy {
         self.text.require_audit
     }
 
+    /// Hubs that it trusts besides Hugging Face's own.
+    pub fn hubs(&self) -> &[String] {
+        &self.text.hubs
+    }
+
+    /// The folder below which the audit log of each user must lie; nothing where that is theirs to
+    /// say.
+    pub fn audit_folder(&self) -> Option<&Path> {
+        self.text.audit_folder.as_deref()
+    }
+
     /// Whether a rule asks for the digests of weights, so that they must be known to judge.
     pub fn asks_for_digests(&self) -> bool {
         self.rules().iter().any(Rule::asks_for_digests)
     }
 
+    /// What of `subject` counts here.
+    pub fn counted(&self, subject: &Subject) -> Subject {
+        let is = |it: &str, hub: &str| it.trim_end_matches('/') == hub.trim_end_matches('/');
+        let trusted = |hub: &str| is(HUB, hub) || self.text.hubs.iter().any(|it| is(it, hub));
+        let mut counted = subject.clone();
+        if subject.hub.as_deref().is_some_and(|it| !trusted(it)) {
+            counted.publisher = None;
+            if subject.provenance == Provenance::Pinned {
+                counted.provenance = Provenance::Recorded;
+            }
+        }
+        counted
+    }
+
     /// What it says of `subject`.
     pub fn judge(&self, subject: &Subject, at: At) -> Verdict {
+        let subject = &self.counted(subject);
         let first = self.rules().iter().find(|it| it.applies(subject, at));
         let action = first.map_or(self.text.default, Rule::action);
         let rule = first.map_or(DEFAULT, Rule::name).to_owned();
@@ -260,6 +300,7 @@ impl Policy {
 
     /// What every rule says of `subject`, in their order.
     pub fn explain(&self, subject: &Subject, at: At) -> Vec<Outcome> {
+        let subject = &self.counted(subject);
         let mut decided = false;
         let outcome = |rule: &Rule| {
             let findings = rule.findings(subject, at);

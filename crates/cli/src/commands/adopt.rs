@@ -1,12 +1,12 @@
 //! `ingle adopt`: uses what other programs have downloaded, where it lies.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use store::{
-    adopt::{Candidate, Passed, Places, Survey, survey},
-    catalogue,
+    adopt::{Candidate, Passed, Piece, Places, Survey, survey},
     library::{Entry, Library},
-    name::{LOCAL, Name, RepoId},
-    policy::{At, Provenance, Subject},
+    policy::{At, Subject, holds_weights},
 };
 
 use crate::{
@@ -16,11 +16,14 @@ use crate::{
     library::{self, Hashing, now, text},
     model::distance,
     numbers::size,
+    settings::Site,
     terminal::{harmless, tell},
 };
 
 /// Prints what there is, or adopts it.
 pub(crate) fn run(args: Adopt) -> anyhow::Result<()> {
+    // Reads the user's own catalogue, too.
+    Site::find()?;
     let library = library::library()?;
     let Survey { candidates, passed } = survey(&Places::of_environment());
     for Passed { path, why } in &passed {
@@ -94,7 +97,7 @@ fn named<'a>(candidates: &'a [Candidate], text: &str) -> Result<&'a Candidate, F
 }
 
 fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
-    admission::before(&subject(&candidate.name), At::Import)?;
+    admission::before(&subject(candidate)?, At::Import)?;
     let hashing = Hashing::new(candidate.size(), &candidate.name.to_string());
     let entry = candidate.adopt(library, &now(), &hashing.watch())?;
     drop(hashing);
@@ -110,14 +113,15 @@ fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
     Ok(entry)
 }
 
-/// What is known of a model before its files are looked at: what its name says.
-fn subject(name: &Name) -> Subject {
-    let repository = format!("{}/{}", name.publisher(), name.model()).parse::<RepoId>();
-    let repository = repository.ok().filter(|_| name.publisher() != LOCAL);
-    let Some(repository) = repository else { return Subject::unknown(name.to_string()) };
-    let facts = catalogue::by_repository(&repository).map(|it| it.facts()).unwrap_or_default();
-    let subject = Subject::of_repository(name.to_string(), &repository, &facts);
-    Subject { provenance: Provenance::Recorded, ..subject }
+/// What is known of a model before its files are read: of digests, those that its program has.
+fn subject(candidate: &Candidate) -> anyhow::Result<Subject> {
+    let main = candidate.main.as_ref().map(|it| Path::new(it.0.as_str()));
+    let is_weights = |it: &&Piece| holds_weights(Path::new(it.path.0.as_str()), main);
+    let weights = candidate.files.iter().filter(is_weights).map(|it| it.promised);
+    let weights = weights.collect::<Option<Vec<_>>>().unwrap_or_default();
+    let container = if main.is_some() { "gguf" } else { "safetensors" };
+    let subject = admission::of_manifest(&candidate.manifest(&now()))?.in_format(container);
+    Ok(Subject { others: Vec::new(), ..subject.with_weights(weights) })
 }
 
 fn list(

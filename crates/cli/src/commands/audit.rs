@@ -1,9 +1,10 @@
 //! `ingle audit`: whether the log of who loaded what is as it was written.
 
 use serde_json::json;
-use store::audit;
+use store::{audit, policy::Policy};
 
 use crate::{
+    admission,
     args::{Audit, AuditVerb, VerifyAudit},
     settings::Site,
 };
@@ -19,7 +20,11 @@ fn verify(args: VerifyAudit) -> anyhow::Result<()> {
     let VerifyAudit { file, head, json } = args;
     let place = match &file {
         Some(file) => file.clone(),
-        None => Site::find()?.home.data().join("audit"),
+        None => {
+            let site = Site::find()?;
+            let policy = Policy::in_force(&site.home)?;
+            admission::log_place(&site, policy.as_ref())
+        }
     };
     let checked = match place.is_dir() || file.is_none() {
         true => audit::verify(&place, head)?,

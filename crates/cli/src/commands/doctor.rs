@@ -226,7 +226,7 @@ impl Findings {
 
 fn log(site: &Site, policy: Option<&Policy>) -> anyhow::Result<Option<Log>> {
     let is_on = admission::log(site, policy)?.is_some();
-    let checked = audit::verify(&site.home.data().join("audit"), None);
+    let checked = audit::verify(&admission::log_place(site, policy), None);
     let has_none = checked.as_ref().is_err_and(is_empty);
     Ok((is_on || !has_none).then_some(Log { is_on, checked }))
 }

@@ -73,7 +73,7 @@ fn one(
     how: &How<'_>,
 ) -> anyhow::Result<Imported> {
     let manifest = bundle.manifest(model, how.arrived);
-    let subject = Subject::of_manifest(&manifest);
+    let subject = admission::of_manifest(&manifest)?;
     // A bundle without this key's signature is refused below, whatever the policy says.
     let subject = match (how.trust, Vouched::of(&manifest)) {
         // What is said of the files stays a claim, and so does where they came from.

@@ -51,6 +51,8 @@ pub(super) fn as_json(policy: &Policy) -> Value {
         "default": policy.default_action(),
         "require_sandbox": policy.requires_sandbox(),
         "require_audit": policy.requires_audit(),
+        "audit_folder": policy.audit_folder().map(shown),
+        "hubs": policy.hubs(),
         "signed_by": match policy.signed() {
             Signed::By(key) => Some(key),
             Signed::No | Signed::Unchecked => None,
@@ -91,6 +93,8 @@ fn page(policy: &Policy) -> String {
             row(name, "required");
         }
     }
+    policy.audit_folder().into_iter().for_each(|it| row("log", &it.display().to_string()));
+    policy.hubs().iter().for_each(|it| row("hub", it));
     row("default", &policy.default_action().to_string());
     for rule in policy.rules() {
         let why = rule.why().map_or_else(String::new, |it| format!(": {it}"));
@@ -105,7 +109,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     let name = model::alone(args.model, site.model.as_deref())?;
     let model::Read { file, manifest, .. } =
         model::open_corrected(&name, &[], Access::Map, model::Use::Header)?;
-    let mut subject = admission::subject(&name, &file, manifest.as_ref());
+    let mut subject = admission::subject(&name, &file, manifest.as_ref())?;
     let Some(policy) = policy else {
         return match args.json.on {
             true => super::print_json(&json!({"model": subject, "policy": null, "allowed": true})),
@@ -115,6 +119,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     if policy.asks_for_digests() && !file.mappings.is_empty() {
         subject = subject.with_weights(admission::digests(&file)?);
     }
+    let subject = policy.counted(&subject);
     let outcomes = policy.explain(&subject, args.at);
     let verdict = policy.judge(&subject, args.at);
     let (allowed, rule) = match &verdict {

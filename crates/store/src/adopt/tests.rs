@@ -95,6 +95,22 @@ fn gguf(architecture: &str) -> Vec<u8> {
     file.to_bytes()
 }
 
+/// Or a policy would judge it at its load without what it was judged by when it came.
+#[test]
+fn what_the_catalogue_says_of_a_repository_is_kept() {
+    let place = place();
+    let listed = crate::catalogue::all().into_iter().find(|it| !it.gguf.is_empty()).unwrap();
+    let repository = &listed.gguf[0];
+    place.write(&format!("studio/{repository}/m-Q4_K_M.gguf"), gguf("llama"));
+    let adopted = place.adopt(&format!("{repository}:Q4_K_M")).unwrap();
+    let facts = &adopted.manifest.facts;
+    assert_eq!(facts.country, listed.country);
+    assert_eq!(facts.licence.as_ref(), Some(&listed.licence));
+    assert_eq!(facts.format.as_deref(), Some("Q4_K_M"));
+    let subject = crate::policy::Subject::of_manifest(&adopted.manifest);
+    assert_eq!(subject.publisher, None, "a folder may be called anything");
+}
+
 #[test]
 fn ollama_keeps_manifests_and_blobs() {
     let place = place();

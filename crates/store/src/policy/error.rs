@@ -68,6 +68,18 @@ pub enum Error {
         /// What is wrong with it.
         flaw: RuleFlaw,
     },
+    /// A key cannot mean what it says.
+    #[error("policy `{}`: `{key}` has `{found}`, expected {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+        /// What could be.
+        expected: &'static str,
+    },
     /// The policy that the environment names is not there.
     #[error("`INGLE_POLICY` names `{}`, which is not there", path.display())]
     NotThere {
@@ -148,14 +160,25 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { model, contact, policy, .. } => {
+            Self::Denied { model, at, contact, policy, .. } => {
                 let whom = match contact {
                     Some(contact) => format!("ask {contact}"),
                     None => format!("ask who keeps `{}`", policy.display()),
                 };
-                Some(format!("{whom}; `ingle policy check {model}` explains each rule"))
+                Some(match at {
+                    At::Load => format!("{whom}; `ingle policy check {model}` explains each rule"),
+                    At::Serve => {
+                        format!(
+                            "{whom}; `ingle policy check {model} --at serve` explains each rule"
+                        )
+                    }
+                    // It is not here yet, so that nothing can look into it.
+                    At::Fetch | At::Import => {
+                        format!("{whom}; `ingle policy show` lists the rules")
+                    }
+                })
             }
-            Self::Toml { .. } | Self::Rule { .. } => {
+            Self::Toml { .. } | Self::Rule { .. } | Self::Value { .. } => {
                 Some("`ingle policy example` prints one that is right".to_owned())
             }
             Self::Version { .. } => Some("a newer `ingle` may read it".to_owned()),

@@ -8,6 +8,8 @@
 //!
 //! policy.toml.sig                  beside a policy: its signature
 //! policy.pub                       beside a policy: the key that must have signed it
+//! catalogue.toml                   beside the machine's policy, or signed beside a signed one: what
+//!                                  it goes by of models, before what is built in
 //! ```
 //!
 //! The first that is there is in force, alone; others are named as passed over. A key in
@@ -20,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, KEY, Policy, PublicKey, SIGNATURE};
+use super::{Catalogue, Error, KEY, Policy, PublicKey, SIGNATURE};
 use crate::{Home, digest::Sha256Hex};
 
 /// Bytes of the longest policy or signature: more is a mistake.
@@ -73,6 +75,7 @@ impl Places {
     ///
     /// As [`Policy::in_force`].
     pub fn in_force(&self) -> Result<Option<Policy>, Error> {
+        is_there(&self.system)?;
         let pinned = self.system.join(KEY);
         let has_pin = is_there(&pinned)?;
         let mut all = self.all()?.into_iter();
@@ -86,13 +89,28 @@ impl Places {
         };
         let text = read(&path)?.ok_or_else(|| Error::NotThere { path: path.clone() })?;
         let signed = signed(&path, &text, key.as_deref())?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..at].iter().filter(|it| **it == b'\n').count();
-            Error::Toml { path: path.clone(), line, reason: "it is not UTF-8 text".to_owned() }
-        })?;
-        let policy = Policy::read(&path, &text)?;
-        Ok(Some(Policy { signed, passed_over: all.collect(), ..policy }))
+        let catalogue = self.catalogue(&path, key.as_deref())?;
+        let policy = Policy::read(&path, &utf8(&path, text)?)?;
+        Ok(Some(Policy { signed, passed_over: all.collect(), catalogue, ..policy }))
+    }
+
+    /// The catalogue of the policy at `path`: nobody who cannot change the one may change the other.
+    fn catalogue(&self, path: &Path, key: Option<&Path>) -> Result<Catalogue, Error> {
+        let is_machines = path.parent() == Some(self.system.as_path());
+        if !is_machines && key.is_none() {
+            return Ok(Catalogue::Users);
+        }
+        let path = path.with_file_name("catalogue.toml");
+        let Some(text) = read(&path)? else { return Ok(Catalogue::BuiltIn) };
+        match key.map(|key| signed(&path, &text, Some(key))) {
+            // The user's own, beside a policy that they cannot change.
+            Some(Err(Error::NotSigned { .. })) if !is_machines => Ok(Catalogue::BuiltIn),
+            Some(Err(error)) => Err(error),
+            None | Some(Ok(_)) => {
+                let text = utf8(&path, text)?;
+                Ok(Catalogue::Beside { path, text })
+            }
+        }
     }
 
     /// All policies that are there, the one that is in force first.
@@ -118,6 +136,14 @@ impl Places {
         }
         Ok(all)
     }
+}
+
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..at].iter().filter(|it| **it == b'\n').count();
+        Error::Toml { path: path.to_owned(), line, reason: "it is not UTF-8 text".to_owned() }
+    })
 }
 
 /// The folder of the machine's policy.
@@ -161,9 +187,13 @@ pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
 }
 
 /// Whether something is at `path`. What cannot be looked at may forbid something, so that is an
-/// error.
+/// error, as is a link that leads nowhere.
 fn is_there(path: &Path) -> Result<bool, Error> {
-    path.try_exists().map_err(Error::io("look for", path))
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("look for", path)(error)),
+        Ok(_) => fs::metadata(path).map(|_| true).map_err(Error::io("follow the link", path)),
+    }
 }
 
 /// The bytes of the file at `path`, if there is one.

@@ -15,9 +15,10 @@
 //! provenance-below  `recorded`, `pinned` or `signed`: less is known of where it came from
 //! ```
 //!
-//! Two criteria look at the action, so that a doubt never allows: a licence with a choice (`A OR B`)
-//! is denied only where every choice is listed and allowed where one is; and a digest denies
-//! where any file has it, but allows only where all files with weights do.
+//! Three criteria look at the action, so that a doubt never allows: a licence with a choice (`A OR
+//! B`) is denied only where every choice is listed and allowed where one is; a digest denies where
+//! any file has it, but allows only where all files with weights do; and one ancestor is enough to
+//! deny, but all that are known must be listed to allow.
 
 use std::{collections::HashSet, fmt};
 
@@ -128,6 +129,7 @@ impl Rule {
             let found = known(subject, key);
             let fits = match key {
                 "licence" => self.fits_licence(words, subject.licence.as_deref()),
+                "lineage" => self.fits_lineage(words, &found),
                 _ => fits_one(words, &found),
             };
             note(key, shown(&found), fits);
@@ -178,6 +180,14 @@ impl Rule {
         }
     }
 
+    fn fits_lineage(&self, words: &[String], found: &[&str]) -> bool {
+        let is_listed = |it: &&str| words.iter().any(|word| fits(word, it));
+        match (self.action, found) {
+            (Action::Allow, [_, ..]) => found.iter().all(is_listed),
+            _ => fits_one(words, found),
+        }
+    }
+
     fn fits_digests(&self, listed: &[Sha256Hex], subject: &Subject) -> bool {
         let is_listed = |it: &Sha256Hex| listed.contains(it);
         match self.action {
@@ -207,6 +217,13 @@ impl Rule {
         if is_empty {
             return Some(RuleFlaw::Empty);
         }
+        if self.provenance_below == Some(Provenance::Unknown) {
+            return Some(RuleFlaw::Word {
+                key: "provenance-below",
+                found: UNKNOWN.to_owned(),
+                expected: "`recorded`, `pinned` or `signed`: nothing is below `unknown`",
+            });
+        }
         self.lists().find_map(|(key, words)| words.iter().find_map(|word| wrong(key, word)))
     }
 }
@@ -228,7 +245,7 @@ fn known<'a>(subject: &'a Subject, key: &str) -> Vec<&'a str> {
 /// Whether one of the words fits one of the things found.
 fn fits_one(words: &[String], found: &[&str]) -> bool {
     match found {
-        [] => words.iter().any(|it| it == UNKNOWN),
+        [] => words.iter().any(|it| it.eq_ignore_ascii_case(UNKNOWN)),
         found => words.iter().any(|word| found.iter().any(|it| fits(word, it))),
     }
 }
@@ -256,7 +273,7 @@ fn fits(word: &str, text: &str) -> bool {
 fn wrong(key: &'static str, word: &str) -> Option<RuleFlaw> {
     let flaw = |expected| Some(RuleFlaw::Word { key, found: word.to_owned(), expected });
     match key {
-        _ if word == UNKNOWN => None,
+        _ if word.eq_ignore_ascii_case(UNKNOWN) => None,
         _ if word.trim().is_empty() => flaw("at least one character"),
         "country" if word.len() != 2 || !word.bytes().all(|it| it.is_ascii_alphabetic()) => {
             flaw("two letters, or `unknown`")

@@ -1,11 +1,12 @@
 //! What a policy looks at: what is known of a model, and how well.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use loader::Metadata;
+use loader::{Container, Metadata, ModelFile, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    adopt::most_of,
     digest::Sha256Hex,
     library::{Facts, Manifest, Origin},
     name::RepoId,
@@ -18,8 +19,10 @@ use crate::{
 pub struct Subject {
     /// What the user calls it.
     pub name: String,
-    /// The organisation that published these files.
+    /// The organisation that published these files, as the hub has it.
     pub publisher: Option<String>,
+    /// The address of the hub that the files came from in the end.
+    pub hub: Option<String>,
     /// Who made the model.
     pub creator: Option<String>,
     /// The models that it was made from, nearest first.
@@ -66,6 +69,7 @@ impl Subject {
         Self {
             name: name.into(),
             publisher: None,
+            hub: None,
             creator: None,
             lineage: Vec::new(),
             country: None,
@@ -78,22 +82,30 @@ impl Subject {
         }
     }
 
-    /// What would be fetched from a repository, as the catalogue or the hub describes it.
-    pub fn of_repository(name: impl Into<String>, repository: &RepoId, facts: &Facts) -> Self {
+    /// What would be fetched from a repository of the hub at this address, as the catalogue or the
+    /// hub describes it.
+    pub fn of_repository(
+        name: impl Into<String>,
+        hub: impl Into<String>,
+        repository: &RepoId,
+        facts: &Facts,
+    ) -> Self {
         Self {
             publisher: Some(repository.organisation().to_owned()),
+            hub: Some(hub.into()),
             provenance: Provenance::Pinned,
             ..Self::unknown(name).with_facts(facts)
         }
     }
 
-    /// A model of the library, or one that is about to be.
+    /// A model of the library, or one that is about to be. Its name tells nothing: anybody may have
+    /// given it.
     pub fn of_manifest(manifest: &Manifest) -> Self {
         let mut subject = Self::unknown(manifest.name.to_string()).with_facts(&manifest.facts);
-        subject.publisher = publisher(&manifest.origin).or_else(|| {
-            let named = manifest.name.publisher();
-            (named != "local").then(|| named.to_owned())
-        });
+        if let Some((hub, repository)) = manifest.origin.source() {
+            subject.hub = Some(hub.to_owned());
+            subject.publisher = Some(repository.organisation().to_owned());
+        }
         subject.provenance = match manifest.origin {
             Origin::Hub { .. } => Provenance::Pinned,
             // A bundle says where its files were before; nothing holds it to that but a signature.
@@ -101,31 +113,43 @@ impl Subject {
                 Provenance::Recorded
             }
         };
-        // In the order of their names, so that the digest of several is always the same.
-        let mut files: Vec<_> = manifest.files.iter().collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        for file in files {
-            match extension(file.path.0.as_str()) {
-                Some(container) => {
-                    subject.add_format(container);
-                    subject.weights.push(file.sha256);
-                }
-                None if manifest.main.as_ref() == Some(&file.path) => {
-                    subject.weights.push(file.sha256);
-                }
-                None => subject.others.push(file.sha256),
+        let main = manifest.main.as_ref().map(|it| Path::new(it.0.as_str()));
+        for file in &manifest.files {
+            let path = Path::new(file.path.0.as_str());
+            extension(path).into_iter().for_each(|it| subject.add_format(it));
+            match holds_weights(path, main) {
+                true => subject.weights.push(file.sha256),
+                false => subject.others.push(file.sha256),
             }
         }
         subject
     }
 
-    /// What the model file says of itself, where nothing better is known; its lineage counts in any
-    /// case, or a file could shed it on its way through a repository.
+    /// The same now that the model is open: the kind of file, the format of most of its weights
+    /// where no better is known, and what it says of itself.
+    pub fn opened(mut self, file: &ModelFile) -> Self {
+        self.add_format(container(file.container));
+        if self.formats.iter().all(|it| WEIGHTS.contains(&it.as_str())) {
+            most_of(file).iter().for_each(|it| self.add_format(it));
+        }
+        self.with_metadata(&file.metadata)
+    }
+
+    /// An adapter that is added to a model: nothing is known of it but what it says of itself.
+    pub fn of_adapter(name: impl Into<String>, adapter: &loader::adapter::Source) -> Self {
+        let subject = Self::unknown(name).in_format(container(adapter.container));
+        subject.with_metadata(&adapter.metadata)
+    }
+
+    /// What the model file says of itself, whatever a user would have read in its place, where
+    /// nothing better is known; its lineage counts in any case, or a file could shed it on its way
+    /// through a repository.
     pub fn with_metadata(mut self, metadata: &Metadata) -> Self {
-        let text = |key: &str| metadata.str(key).ok().flatten().map(str::to_owned);
+        let text = |key: &str| metadata.stated(key).and_then(Value::as_str).map(str::to_owned);
         self.creator = self.creator.or_else(|| text("general.organization"));
         self.licence = self.licence.or_else(|| text("general.license"));
-        let bases = metadata.u64("general.base_model.count").ok().flatten().unwrap_or(0);
+        let bases =
+            metadata.stated("general.base_model.count").and_then(Value::as_u64).unwrap_or(0);
         for nth in 0..bases.min(MAX_LINEAGE) {
             let key = |name: &str| text(&format!("general.base_model.{nth}.{name}"));
             let named = match (key("repo_url"), key("organization"), key("name")) {
@@ -157,9 +181,12 @@ impl Subject {
     }
 
     /// One digest for the model: that of its only file with weights, or the digest of all their
-    /// digests one after the other.
+    /// digests one after the other, the smallest first, so that it is the same whatever the files
+    /// are called.
     pub fn digest(&self) -> Option<Sha256Hex> {
-        match self.weights.as_slice() {
+        let mut all = self.weights.clone();
+        all.sort_unstable();
+        match all.as_slice() {
             [] => None,
             [one] => Some(*one),
             all => {
@@ -187,19 +214,22 @@ impl Subject {
     }
 }
 
-/// The organisation of the repository that the files came from in the end.
-fn publisher(origin: &Origin) -> Option<String> {
-    match origin {
-        Origin::Hub { repository, .. } => Some(repository.organisation().to_owned()),
-        Origin::Bundle { before, .. } => publisher(before),
-        Origin::File { .. } | Origin::Adopted { .. } => None,
+/// Whether the file at `path` holds weights: its name says so, or it is the one that is opened.
+pub fn holds_weights(path: &Path, opened: Option<&Path>) -> bool {
+    extension(path).is_some() || opened == Some(path)
+}
+
+fn container(container: Container) -> &'static str {
+    match container {
+        Container::Gguf { .. } => "gguf",
+        Container::Safetensors => "safetensors",
     }
 }
 
 /// The extension of a file with weights.
-fn extension(path: &str) -> Option<&'static str> {
-    let (_, found) = path.rsplit_once('.')?;
-    WEIGHTS.into_iter().find(|it| it.eq_ignore_ascii_case(found))
+fn extension(path: &Path) -> Option<&'static str> {
+    let found = path.extension()?;
+    WEIGHTS.into_iter().find(|it| found.eq_ignore_ascii_case(it))
 }
 
 /// `organisation/name` of a hub's address; another text as it is.

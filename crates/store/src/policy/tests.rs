@@ -1,23 +1,14 @@
-//! What rules mean, which policy is in force, and what a signature holds.
+//! What rules mean, and what cannot be meant. Which policy is in force is in `place`.
 
-use std::{fs, path::Path};
+mod place;
+
+use std::path::Path;
 
 use super::*;
 use crate::{library::Facts, name::RepoId};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-
-/// A key pair that nobody uses, as PEM texts.
-fn keys(seed: u8) -> (String, String) {
-    use p256::{
-        ecdsa::SigningKey,
-        pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding},
-    };
-    let key = SigningKey::from_slice(&[seed; 32]).unwrap();
-    let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
-    (key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string(), public)
-}
 
 fn digest(text: &str) -> Sha256Hex {
     text.parse().unwrap()
@@ -39,7 +30,7 @@ fn model() -> Subject {
         ..Facts::default()
     };
     let repository: RepoId = "packers/model".parse().unwrap();
-    Subject::of_repository("model", &repository, &facts)
+    Subject::of_repository("model", "https://huggingface.co", &repository, &facts)
         .in_format("gguf")
         .with_weights(vec![digest(A)])
 }
@@ -92,6 +83,7 @@ fn what_is_unknown_fits_only_unknown() {
         let word = if key == "country" { "AU" } else { "*" };
         check(&format!("{key} = ['{word}']"), &nothing_known(), false);
         check(&format!("{key} = ['unknown']"), &nothing_known(), true);
+        check(&format!("{key} = ['Unknown']"), &nothing_known(), true);
         check(&format!("{key} = ['unknown']"), &model(), false);
     }
     check("provenance-below = 'recorded'", &nothing_known(), true);
@@ -109,6 +101,58 @@ fn a_choice_of_licences_is_what_the_user_makes_of_it() {
     check("license = ['LicenseRef-llama*']", &with("llama3.2"), true);
     check("licence = ['CC-BY-NC-4.0']", &with("cc-by-nc-4.0"), true);
     check("licence = ['unknown']", &with("no such licence"), false);
+}
+
+#[test]
+fn one_ancestor_denies_and_all_together_allow() {
+    let two = Subject { lineage: vec!["lab/base".to_owned(), "other/old".to_owned()], ..model() };
+    check("lineage = ['other/*']", &two, true);
+    check_allows("lineage = ['lab/*']", &model(), true);
+    check_allows("lineage = ['lab/*']", &two, false);
+    check_allows("lineage = ['lab/*', 'other/*']", &two, true);
+    check_allows("lineage = ['unknown']", &nothing_known(), true);
+}
+
+#[test]
+fn a_mirror_vouches_for_nothing_unless_the_policy_trusts_it() {
+    let mirrored = Subject { hub: Some("https://mirror.example/hf".to_owned()), ..model() };
+    check("publisher = ['packers']", &mirrored, false);
+    check("publisher = ['unknown']", &mirrored, true);
+    check("provenance-below = 'pinned'", &mirrored, true);
+    check("provenance-below = 'signed'", &mirrored.clone().signed_by(digest(B)), false);
+    let text = "version = 1\ndefault = 'deny'\nhubs = ['https://mirror.example/hf/']\n[[rule]]\n\
+                name = 'r'\naction = 'allow'\npublisher = ['packers']";
+    let trusting = Policy::read(Path::new("p"), text).unwrap();
+    assert!(matches!(trusting.judge(&mirrored, At::Load), Verdict::Allowed { .. }));
+    assert!(matches!(trusting.judge(&model(), At::Load), Verdict::Allowed { .. }));
+    let other = Subject { hub: Some("https://mirror.example".to_owned()), ..model() };
+    assert!(matches!(trusting.judge(&other, At::Load), Verdict::Denied { .. }));
+}
+
+#[test]
+fn a_name_alone_makes_no_publisher() {
+    use crate::library::{Manifest, Origin, VERSION};
+    let manifest = Manifest {
+        version: VERSION,
+        name: "packers/model:Q4_K_M".parse().unwrap(),
+        main: None,
+        files: Vec::new(),
+        origin: Origin::File { path: "evil.gguf".into() },
+        arrived: "2026-11-29T12:00:00Z".to_owned(),
+        facts: Facts::default(),
+        root: None,
+    };
+    assert_eq!(Subject::of_manifest(&manifest).publisher, None);
+}
+
+#[test]
+fn files_have_one_digest_whatever_they_are_called() {
+    let of = |weights| model().with_weights(weights).digest();
+    assert_eq!(of(vec![digest(A), digest(B)]), of(vec![digest(B), digest(A)]));
+    assert_eq!(of(vec![digest(A)]), Some(digest(A)));
+    assert!(holds_weights(Path::new("a/m.GGUF"), None));
+    assert!(holds_weights(Path::new("sha256-12"), Some(Path::new("sha256-12"))));
+    assert!(!holds_weights(Path::new("LICENSE"), Some(Path::new("m.gguf"))));
 }
 
 #[test]
@@ -141,6 +185,9 @@ fn the_first_rule_that_applies_decides_and_the_rest_are_explained() {
     let error = policy.permit(&other, At::Fetch).unwrap_err();
     let told = "this site's policy does not allow to fetch `model`: rule `origin` (so it is)";
     assert_eq!(error.to_string(), told);
+    // It is not here: nothing could be checked.
+    assert_eq!(error.hint().unwrap(), "ask ask@x; `ingle policy show` lists the rules");
+    let error = policy.permit(&other, At::Load).unwrap_err();
     let hint = "ask ask@x; `ingle policy check model` explains each rule";
     assert_eq!(error.hint().unwrap(), hint);
 
@@ -174,6 +221,14 @@ fn what_cannot_be_meant_is_refused() {
     let told = "policy `p`: rule `r` has `Apache 2` in `licence`, expected a name of the SPDX list, \
                 `LicenseRef-…`, `unknown`, or one with `*`";
     check_refused(&rule("licence = ['Apache 2']"), told);
+    let told = "policy `p`: rule `r` has `unknown` in `provenance-below`, expected `recorded`, \
+                `pinned` or `signed`: nothing is below `unknown`";
+    check_refused(&rule("provenance-below = 'unknown'"), told);
+    let told = "policy `p`: `hubs` has `mirror`, expected an address such as \
+                `https://hub.example.org`";
+    check_refused("version = 1\ndefault = 'allow'\nhubs = ['mirror']", told);
+    let told = "policy `p`: `audit-folder` has `audit`, expected an absolute path";
+    check_refused("version = 1\ndefault = 'allow'\naudit-folder = 'audit'", told);
     check_refused(&rule("format = []"), "policy `p`: rule `r` has an empty list `format`");
     check_refused(
         &rule(""),
@@ -216,137 +271,24 @@ fn a_model_that_was_copied_keeps_its_lineage() {
     assert_eq!(stored.lineage, ["lab/base", "lab/old"]);
 }
 
-/// A folder for the machine's policy and one for the user's.
-struct Site(tempfile::TempDir);
-
-impl Site {
-    fn new() -> Self {
-        let site = Self(tempfile::tempdir().unwrap());
-        ["system", "own"].iter().for_each(|it| fs::create_dir(site.path(it)).unwrap());
-        site
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn policy(&self, name: &str) -> PathBuf {
-        let text = format!("version = 1\ntitle = \"{name}\"\ndefault = \"allow\"\n");
-        self.file(name, &text)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-
-    fn in_force(&self, named: Option<&str>) -> Result<Option<Policy>, Error> {
-        let named = named.map(|it| self.path(it));
-        let own = self.path("own/policy.toml");
-        Places::at(&self.path("system"), named.as_deref(), &own).in_force()
-    }
-
-    /// The title of the policy in force, and how many it passed over.
-    #[track_caller]
-    fn check(&self, named: Option<&str>, expected: Option<(&str, usize)>) {
-        let found = self.in_force(named).unwrap();
-        let told = found.as_ref().map(|it| (it.title().unwrap(), it.passed_over().len()));
-        assert_eq!(told, expected);
-    }
-}
-
 #[test]
-fn the_machines_policy_cannot_be_overridden() {
-    let site = Site::new();
-    site.check(None, None);
-    site.policy("own/policy.toml");
-    site.check(None, Some(("own/policy.toml", 0)));
-    site.policy("named.toml");
-    site.check(Some("named.toml"), Some(("named.toml", 1)));
-    site.policy("system/policy.toml");
-    site.check(Some("named.toml"), Some(("system/policy.toml", 2)));
-    let error = site.in_force(Some("none.toml")).unwrap_err();
-    assert!(matches!(error, Error::NotThere { .. }), "{error}");
-}
-
-#[test]
-fn a_signed_policy_wins_over_the_environment() {
-    let site = Site::new();
-    site.policy("named.toml");
-    let own = site.policy("own/policy.toml");
-    let (private, public) = keys(7);
-    site.file("own/policy.pub", &public);
-    assert!(matches!(site.in_force(None), Err(Error::NotSigned { .. })));
-    sign(&own, &site.file("key.pem", &private)).unwrap();
-    site.check(Some("named.toml"), Some(("own/policy.toml", 1)));
-}
-
-#[test]
-fn a_pinned_key_must_vouch_for_whatever_is_in_force() {
-    let site = Site::new();
-    let ((private, public), (_, other)) = (keys(7), keys(8));
-    site.file("system/policy.pub", &public);
-    assert!(matches!(site.in_force(None), Err(Error::NoPolicy { .. })));
-    let own = site.policy("own/policy.toml");
-    assert!(matches!(site.in_force(None), Err(Error::NotSigned { .. })));
-    let (signature, key) = sign(&own, &site.file("key.pem", &private)).unwrap();
-    let policy = site.in_force(None).unwrap().unwrap();
-    assert_eq!(policy.signed(), &Signed::By(key.fingerprint()));
-
-    // One byte of either changed, another key, or the key of whoever changed it.
-    let (text, bytes) = (fs::read(&own).unwrap(), fs::read(&signature).unwrap());
-    let forged = |what: &str| {
-        let error = site.in_force(None).unwrap_err();
-        assert!(matches!(error, Error::Forged { .. }), "{what}: {error}");
-    };
-    fs::write(&own, [&text[..], b"#"].concat()).unwrap();
-    forged("a longer policy");
-    fs::write(&own, &text).unwrap();
-    for at in 0..bytes.len() {
-        let mut other = bytes.clone();
-        other[at] ^= 1;
-        fs::write(&signature, other).unwrap();
-        forged("a byte of the signature");
+fn what_a_user_overrides_is_not_what_the_file_says() {
+    use loader::{Bytes, ModelFile, Override, Value, gguf::Writer};
+    let mut writer = Writer::new();
+    for (key, value) in [
+        ("general.architecture", Value::String("llama".to_owned())),
+        ("general.license", Value::String("cc-by-nc-4.0".to_owned())),
+        ("general.base_model.count", Value::U32(1)),
+        ("general.base_model.0.name", Value::String("lab/old".to_owned())),
+    ] {
+        writer.set(key, value);
     }
-    fs::write(&signature, &bytes).unwrap();
-    site.file("system/policy.pub", &other);
-    site.file("own/policy.pub", &public);
-    forged("another pinned key");
-    site.file("system/policy.pub", "no key");
-    assert!(matches!(site.in_force(None), Err(Error::Key { .. })));
-}
-
-#[test]
-fn a_signature_without_a_key_is_told_apart() {
-    let site = Site::new();
-    let own = site.policy("own/policy.toml");
-    assert_eq!(site.in_force(None).unwrap().unwrap().signed(), &Signed::No);
-    sign(&own, &site.file("key.pem", &keys(7).0)).unwrap();
-    assert_eq!(site.in_force(None).unwrap().unwrap().signed(), &Signed::Unchecked);
-}
-
-/// Made with `openssl dgst -sha256 -sign`; the private half of the key is gone.
-#[test]
-fn a_signature_of_openssl_is_one() {
-    const PUBLIC: &str = include_str!("tests/policy.pub");
-    let site = Site::new();
-    let key = PublicKey::read(&site.file("key", PUBLIC)).unwrap();
-    let signature = include_bytes!("tests/openssl.sig");
-    assert!(key.vouches_for(b"version = 1", signature));
-    assert!(!key.vouches_for(b"version = 2", signature));
-    let fingerprint = Sha256Hex::of(PUBLIC.as_bytes());
-    assert_eq!(key.fingerprint(), fingerprint, "the digest of the PEM text as it is");
-}
-
-#[test]
-fn only_a_policy_is_signed_and_only_with_a_private_key() {
-    let site = Site::new();
-    let own = site.policy("own/policy.toml");
-    let (private, public) = keys(7);
-    let error = sign(&own, &site.file("pub.pem", &public)).unwrap_err();
-    assert!(matches!(error, Error::Key { kind: "private key", .. }), "{error}");
-    let key = site.file("key.pem", &private);
-    let no_policy = site.file("own/other.toml", "a = 1");
-    assert!(matches!(sign(&no_policy, &key), Err(Error::Toml { .. })));
-    assert!(!site.path("own/other.toml.sig").exists());
+    let overrides = ["general.license=str:mit", "general.base_model.count=u32:0"];
+    let overrides: Vec<Override> = overrides.iter().map(|it| it.parse().unwrap()).collect();
+    let file = ModelFile::from_bytes("m", Bytes::new(writer.to_bytes()), &overrides).unwrap();
+    assert_eq!(file.metadata.str("general.license").unwrap(), Some("mit"));
+    let subject = nothing_known().opened(&file);
+    assert_eq!(subject.licence.as_deref(), Some("cc-by-nc-4.0"));
+    assert_eq!(subject.lineage, ["lab/old"]);
+    assert_eq!(subject.formats, ["gguf"]);
 }

@@ -1,13 +1,15 @@
 //! What is known of a model besides its files: from the catalogue, from the hub's card; and whether
 //! this site allows it.
 
+use std::path::Path;
+
 use anyhow::Result;
 use hub::{Choice, Expected, Kind, RemoteFile, Snapshot};
 use store::{
     catalogue,
     library::{Facts, FileName},
     name::{Name, RepoId},
-    policy::{At, Subject},
+    policy::{At, Subject, holds_weights},
     reference::quant_in,
 };
 
@@ -55,17 +57,13 @@ pub(super) fn allowed(
         Kind::Gguf => "gguf",
         Kind::Safetensors => "safetensors",
     };
-    let mut files: Vec<_> = choice.files.iter().filter(|it| is_weights(it.path.as_str())).collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let is_weights = |it: &&RemoteFile| holds_weights(Path::new(it.path.as_str()), None);
     let digest = |it: &RemoteFile| match it.digest {
         Expected::Sha256(digest) => Some(digest),
         Expected::GitBlob(_) => None,
     };
-    let weights = files.into_iter().filter_map(digest).collect();
-    let subject = Subject::of_repository(name.to_string(), &snapshot.repository, facts);
+    let weights = choice.files.iter().filter(is_weights).filter_map(digest).collect();
+    let (hub, repository) = (snapshot.endpoint.to_string(), &snapshot.repository);
+    let subject = Subject::of_repository(name.to_string(), hub, repository, facts);
     admission::before(&subject.in_format(container).with_weights(weights), At::Fetch)
-}
-
-fn is_weights(path: &str) -> bool {
-    path.ends_with(".gguf") || path.ends_with(".safetensors")
 }
