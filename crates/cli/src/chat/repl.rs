@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use engine::Finish;
+use store::audit;
 
 use super::{
     keeper::Keeper,
@@ -72,7 +73,7 @@ pub(crate) struct Manner {
 ///
 /// # Errors
 ///
-/// If the terminal is gone.
+/// If the terminal is gone, or the audit log cannot be written.
 pub(crate) fn talk(
     mut session: Session,
     keeper: Keeper,
@@ -130,12 +131,12 @@ impl Talk {
             }
             Line::Edit(text) => {
                 let edited = self.edited(&text);
-                self.begun = self.told(edited).unwrap_or(text);
+                self.begun = self.told(edited)?.unwrap_or(text);
                 Ok(Next::GoOn)
             }
             Line::Quoted(text) if !text.trim().is_empty() => {
                 let done = self.answer(text.trim().to_owned());
-                Ok(self.told(done).unwrap_or(Next::GoOn))
+                Ok(self.told(done)?.unwrap_or(Next::GoOn))
             }
             Line::Quoted(_) => Ok(Next::GoOn),
             Line::Text(text) => {
@@ -145,7 +146,7 @@ impl Talk {
                     Ok(Said::Command(command)) => self.obey(command),
                     Err(failure) => Err(failure.into()),
                 };
-                Ok(self.told(done).unwrap_or(Next::GoOn))
+                Ok(self.told(done)?.unwrap_or(Next::GoOn))
             }
         }
     }
@@ -197,9 +198,16 @@ impl Talk {
         }
     }
 
-    /// A failure is told, and the conversation goes on.
-    fn told<T>(&self, done: anyhow::Result<T>) -> Option<T> {
-        done.map_err(|error| tell(failure::text(&error).trim_end())).ok()
+    /// A failure is told, and the conversation goes on; but not where it cannot be noted.
+    fn told<T>(&self, done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        match done {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.is::<audit::Error>() => Err(error),
+            Err(error) => {
+                tell(failure::text(&error).trim_end());
+                Ok(None)
+            }
+        }
     }
 }
 

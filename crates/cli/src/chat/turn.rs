@@ -49,6 +49,8 @@ struct Turn<'a> {
     ids: Vec<u32>,
     thoughts: usize,
     usage: Usage,
+    /// Tokens of the requests whose usage is not known yet.
+    uncounted: usize,
     hide_thinking: bool,
     /// What a program should know, too.
     notes: Vec<String>,
@@ -63,11 +65,12 @@ enum Left {
 
 impl Session {
     /// Answers `message`. What came of it is part of the conversation, also where it was stopped
-    /// after the first word; a failed answer is not.
+    /// after the first word; a failed answer is not. The log hears of either.
     ///
     /// # Errors
     ///
-    /// If the conversation does not fit, the engine fails, or the terminal is gone.
+    /// If the conversation does not fit, the engine fails, the terminal is gone, or the log cannot be
+    /// written.
     pub(super) fn say(&mut self, message: String, screen: &mut Screen) -> anyhow::Result<Answer> {
         let before = self.messages.len();
         self.messages.push(Message { role: Role::User, content: message, reasoning: None });
@@ -77,9 +80,7 @@ impl Session {
             Ok(answer) if !answer.text.is_empty() || answer.finish != Finish::Cancelled => {
                 let (content, reasoning) = (answer.text.clone(), answer.reasoning.clone());
                 self.messages.push(Message { role: Role::Assistant, content, reasoning });
-                let (read, written) = (answer.report.prompt_tokens, answer.report.generated_tokens);
                 self.last = Some(answer.report.clone());
-                self.admitted.answered(read, written)?;
                 ended?;
                 Ok(answer)
             }
@@ -95,6 +96,7 @@ impl Session {
     fn answer(&mut self, screen: &mut Screen) -> anyhow::Result<Answer> {
         let interrupts = Interrupts::watch();
         let ready = self.fitting(screen)?;
+        let asked = ready.tokens.len();
         let mut turn = Turn {
             screen,
             interrupts,
@@ -105,20 +107,14 @@ impl Session {
             ids: Vec::new(),
             thoughts: 0,
             usage: Usage::default(),
+            uncounted: 0,
             hide_thinking: self.settings.chat.hide_thinking == Some(true),
             notes: Vec::new(),
         };
         let when_full = self.when_full(&ready);
-        let mut tokens = ready.tokens;
-        let finish = loop {
-            match self.run(tokens.clone(), &when_full, &mut turn)? {
-                Left::Finished(finish) => break finish,
-                Left::ThoughtEnough => {
-                    tokens.append(&mut turn.ids);
-                    tokens.extend(self.end_of_thought(&mut turn)?);
-                }
-            }
-        };
+        let finish = self.finished(ready.tokens, &when_full, &mut turn);
+        self.admitted.answered(asked, turn.usage.generated + turn.uncounted)?;
+        let finish = finish?;
         let rest = turn.reasoning.finish();
         turn.show(rest.into_iter().collect())?;
         self.warnings.append(&mut turn.notes);
@@ -126,6 +122,24 @@ impl Session {
         let thought = turn.thought.trim();
         let reasoning = (!thought.is_empty()).then(|| thought.to_owned());
         Ok(Answer { text: text(turn.text, self.is_completion()), reasoning, finish, report })
+    }
+
+    /// Goes on with `tokens` until the answer ends.
+    fn finished(
+        &mut self,
+        mut tokens: Vec<u32>,
+        when_full: &WhenFull,
+        turn: &mut Turn<'_>,
+    ) -> anyhow::Result<Finish> {
+        loop {
+            match self.run(tokens.clone(), when_full, turn)? {
+                Left::Finished(finish) => return Ok(finish),
+                Left::ThoughtEnough => {
+                    tokens.append(&mut turn.ids);
+                    tokens.extend(self.end_of_thought(turn)?);
+                }
+            }
+        }
     }
 
     /// Goes on with `tokens` until the answer ends, Ctrl-C is pressed, or the model thought enough.
@@ -288,6 +302,7 @@ impl Turn<'_> {
                 EventKind::Token { id, text } => {
                     self.watch.token();
                     self.ids.push(id);
+                    self.uncounted += 1;
                     self.thoughts += usize::from(self.reasoning.is_open());
                     self.more(&text)?;
                 }
@@ -337,6 +352,7 @@ impl Turn<'_> {
     /// Of an answer in several requests, the first prompt is what was asked.
     fn count(&mut self, usage: Usage) {
         let first = self.usage == Usage::default();
+        self.uncounted = 0;
         self.usage.generated += usage.generated;
         self.usage.guessed += usage.guessed;
         self.usage.guessed_right += usage.guessed_right;
