@@ -84,6 +84,46 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
 }
 
 #[test]
+fn a_sandbox_that_the_policy_requires_holds_wherever_weights_are_used() {
+    if doctor().is_none() {
+        return;
+    }
+    let place = crate::place();
+    let text = "version = 1\ndefault = \"allow\"\nrequire-sandbox = true\n";
+    place.file("ingle-home/policy.toml", text);
+    place.file("page.txt", "a page\n".repeat(99));
+    for args in [
+        &["check", "parrot.gguf"][..],
+        &["tokenize", "parrot.gguf", "hi"],
+        &["logits", "parrot.gguf", "--ids", "1", "-o", "out.safetensors"],
+        &["quantize", "parrot.gguf", "out.gguf", "f16"],
+        &["perplexity", "parrot.gguf", "--text", "page.txt", "-c", "32"],
+        &[
+            "perplexity",
+            "out.gguf",
+            "--text",
+            "page.txt",
+            "-c",
+            "32",
+            "--kl-divergence",
+            "parrot.gguf",
+        ],
+    ] {
+        let told = place.run(args);
+        assert!(!told.contains("cannot be kept") && !told.contains("denied"), "{args:?}: {told}");
+    }
+    for out in ["out.safetensors", "out.gguf"] {
+        assert!(place.path().join(out).exists(), "{out}");
+    }
+    // What is written lies where it was said, and nowhere else.
+    place.file("far/file", "far");
+    place.file("near/file", "near");
+    std::os::unix::fs::symlink("../far/linked", place.path().join("near/link")).unwrap();
+    let told = place.run(&["logits", "parrot.gguf", "--ids", "1", "-o", "near/link"]);
+    assert!(told.contains("cannot write `near/link`"), "{told}");
+}
+
+#[test]
 fn levels_that_are_none_are_refused() {
     let place = crate::place();
     let told = place.run(&["run", "parrot.gguf", "--sandbox", "some", "hi"]);

@@ -46,7 +46,16 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     if !matches!(
         cli.command,
         None | Some(
-            Command::Run(_) | Command::Bench(_) | Command::Attend(_) | Command::TrySandbox(_)
+            Command::Run(_)
+                | Command::Bench(_)
+                | Command::Logits(_)
+                | Command::Perplexity(_)
+                | Command::Quantize(_)
+                | Command::Merge(_)
+                | Command::Check(_)
+                | Command::Tokenize(_)
+                | Command::Attend(_)
+                | Command::TrySandbox(_)
         )
     ) {
         Interrupts::install()?;

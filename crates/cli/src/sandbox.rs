@@ -31,6 +31,7 @@ use crate::{
     admission,
     args::{Confine, Settings},
     failure::Failure,
+    terminal::Interrupts,
 };
 
 /// How much is to be given up.
@@ -146,7 +147,11 @@ impl Plan {
         match (self.mode, level.open()) {
             (Mode::Required, Some(why)) => {
                 let message = format!("`--sandbox required` cannot be kept: {why}");
-                Err(Failure::new(message).hint("`--sandbox best` gives up what it can").into())
+                let hint = match admission::requires_sandbox()? {
+                    true => "this site's policy requires it wherever a model is used",
+                    false => "`--sandbox best` gives up what it can",
+                };
+                Err(Failure::new(message).hint(hint).into())
             }
             _ => Ok(REACHED.get_or_init(|| level)),
         }
@@ -165,6 +170,26 @@ impl Plan {
         let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
         Level { files: why(), calls: why() }
     }
+}
+
+/// Enters a whole sandbox where the policy requires one for every model; `read` and `write` are kept.
+/// Of commands that have no flag for it: before their threads, and Ctrl-C is handled from here on.
+///
+/// # Errors
+///
+/// If it is required and not to be had, or the policy is not as it should be.
+pub(crate) fn enter_if_required(
+    model: &Path,
+    read: Vec<PathBuf>,
+    write: Vec<PathBuf>,
+) -> anyhow::Result<()> {
+    if admission::requires_sandbox()? {
+        let mut plan = Plan::without_files(Mode::Required)?;
+        plan.read.extend(read);
+        plan.write.extend(write);
+        plan.enter(model)?;
+    }
+    Ok(Interrupts::install()?)
 }
 
 /// Whether this process gave up files, so that the system refuses what a person asks for.

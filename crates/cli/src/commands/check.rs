@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     memory,
     model::{self, Opened},
+    sandbox,
     settings::Site,
     terminal::harmless,
 };
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<()> {
     // Both precisions are checked.
     let load = Load { precision: None, ..site.under_load(asked)? };
     let Opened { file, said, .. } = model::open_for(&name, &load)?;
+    sandbox::enter_if_required(&file.path, Vec::new(), Vec::new())?;
     can_be_loaded(&name, &file, &load)?;
     let machine = machine(&load)?;
     let how = How { machine, free_memory: memory::free(), full: args.full };

@@ -10,7 +10,7 @@ use anyhow::Context;
 use engine::{Engine, Options};
 use serde_json::{Map, json};
 
-use crate::{args::Logits, device, memory, model, settings::Site, terminal::tell};
+use crate::{args::Logits, device, memory, model, sandbox, settings::Site, terminal::tell};
 
 /// Writes them.
 pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
@@ -18,6 +18,9 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let load = site.under_load(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let file = model::open_for(&name, &load)?.file;
+    let above = args.output.parent().filter(|it| !it.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new(".")).to_owned();
+    sandbox::enter_if_required(&file.path, Vec::new(), vec![above])?;
     let options = Options {
         ctx_size: load.ctx_size.map(Into::into),
         free_memory: memory::free(),

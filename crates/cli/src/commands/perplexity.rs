@@ -10,6 +10,7 @@ use engine::{
     tokenizer::{Bos, Tokenizer},
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use loader::ModelFile;
 use serde_json::json;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     failure::Failure,
     memory, model,
     numbers::grouped,
+    sandbox,
     settings::Site,
     terminal::tell,
     utf8,
@@ -35,13 +37,18 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let window = load.ctx_size.map_or(WINDOW, Into::into);
     let text = utf8::read_file(&args.text)?;
     let file = model::open_for(&name, &load)?.file;
+    let better = match args.kl_divergence.as_deref() {
+        None => None,
+        Some(name) => Some((name, Better::open(name, &load)?)),
+    };
+    sandbox::enter_if_required(&file.path, Vec::new(), Vec::new())?;
     let tokenizer = Tokenizer::load(&file)?;
     let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
     let mut engine = engine(&name, &file, &load, window)?;
-    let mut better = match &args.kl_divergence {
+    let mut better = match &better {
         None => None,
-        Some(name) => Some(Better::load(name, &load, &ids, window)?),
+        Some((name, file)) => Some(Better::load(name, file, &load, &ids, window)?),
     };
 
     let bar = progress(windows.len());
@@ -102,12 +109,7 @@ fn windows(
     Ok(whole.collect())
 }
 
-fn engine(
-    name: &str,
-    file: &loader::ModelFile,
-    load: &Load,
-    window: usize,
-) -> anyhow::Result<Engine> {
+fn engine(name: &str, file: &ModelFile, load: &Load, window: usize) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
     device::engine(name, file, load, &options)
@@ -125,10 +127,18 @@ struct Better {
 }
 
 impl Better {
-    fn load(name: &str, load: &Load, ids: &[u32], window: usize) -> anyhow::Result<Self> {
-        let load = Load { quant: None, ..load.clone() };
-        let file = model::open_for(name, &load)?.file;
-        let engine = engine(name, &file, &load, window)?;
+    fn open(name: &str, load: &Load) -> anyhow::Result<ModelFile> {
+        Ok(model::open_for(name, &Load { quant: None, ..load.clone() })?.file)
+    }
+
+    fn load(
+        name: &str,
+        file: &ModelFile,
+        load: &Load,
+        ids: &[u32],
+        window: usize,
+    ) -> anyhow::Result<Self> {
+        let engine = engine(name, file, load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(
                 "`{name}` has {} tokens, the text has token {id}",

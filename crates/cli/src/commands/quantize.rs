@@ -20,8 +20,9 @@ use crate::{
     device,
     encode::Encoder,
     failure::Failure,
-    model,
+    model::{self, Opened},
     numbers::{grouped, size},
+    sandbox,
     settings::{Site, or_variable},
     terminal::tell,
 };
@@ -29,21 +30,21 @@ use crate::{
 /// Writes a model in other formats.
 pub(crate) fn run(args: Quantize) -> anyhow::Result<()> {
     let Quantize { input, output, mix, imatrix, writing } = args;
-    let file = open(&input, &writing)?;
+    let Opened { file, .. } = open(&input, &writing)?;
     write_model(&file, Some(mix), imatrix.as_deref(), &output, &writing)
 }
 
 /// Writes a model with adapters in it.
 pub(crate) fn merge(args: Merge) -> anyhow::Result<()> {
     let Merge { input, output, lora, mix, writing } = args;
-    let mut file = open(&input, &writing)?;
-    model::adapt(&mut file, &lora, Access::Map)?;
-    write_model(&file, mix, None, &output, &writing)
+    let mut opened = open(&input, &writing)?;
+    model::adapt(&mut opened, &lora, Access::Map)?;
+    write_model(&opened.file, mix, None, &output, &writing)
 }
 
-fn open(input: &str, writing: &Writing) -> anyhow::Result<ModelFile> {
+fn open(input: &str, writing: &Writing) -> anyhow::Result<Opened> {
     let overrides = Site::find()?.override_kv(writing.override_kv.clone());
-    model::open(input, &overrides, Access::Map)
+    model::open_telling(input, &overrides, Access::Map)
 }
 
 fn write_model(
@@ -62,6 +63,8 @@ fn write_model(
         let failure = Failure::new(format!("GGUF has no names for the tensors of `{found}`"));
         return Err(failure.hint("`ingle show` says which models are known").into());
     }
+    let read = imatrix.map(Path::to_owned).into_iter().collect();
+    sandbox::enter_if_required(&file.path, read, vec![folder(output).to_owned()])?;
     let importance = imatrix.map(Importance::open).transpose()?;
     let conversion = Conversion::new(file, mix, importance.as_ref())?;
     let mut metadata = conversion.metadata();

@@ -7,13 +7,14 @@ use engine::{
 use loader::Access;
 use serde_json::json;
 
-use crate::{args::Tokenize, model, settings::Site, utf8};
+use crate::{args::Tokenize, model, sandbox, settings::Site, utf8};
 
 /// Prints them.
 pub(crate) fn run(args: Tokenize) -> anyhow::Result<()> {
     let site = Site::find()?;
     let (name, words) = model::named(args.model, args.words, site.model.as_deref())?;
     let file = model::open(&name, &site.override_kv(args.override_kv), Access::Map)?;
+    sandbox::enter_if_required(&file.path, Vec::new(), Vec::new())?;
     let text = match words.is_empty() {
         true => utf8::read_stdin()?,
         false => words.join(" "),
