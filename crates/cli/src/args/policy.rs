@@ -17,7 +17,10 @@ format, digest, signer and provenance. In force is the first of these:
   policy.toml in INGLE_HOME     with `policy.pub`, a public key, beside it
   the file that INGLE_POLICY names
   policy.toml in INGLE_HOME
-A key at /etc/ingle/policy.pub must have signed whatever is in force. Ingle has no rule of its own.")]
+A key at /etc/ingle/policy.pub must have signed whatever is in force. Ingle has no rule of its own.
+
+Under the machine's policy and under a signed one, the user's `catalogue.toml` does not count; one
+beside that policy does, with a signature where the policy has one.")]
 pub(crate) struct Policy {
     #[command(subcommand)]
     pub(crate) verb: PolicyVerb,
@@ -69,7 +72,9 @@ pub(crate) struct SignPolicy {
 #[command(after_help = "\
 The log says who loaded which model when, what the policy said, and how many tokens were read and
 written; never what. INGLE_AUDIT=1, or `audit = true` in the settings file, begins it, in the folder
-`audit` beside the chats; `audit-months` says how long it is kept (6, and not less).")]
+`audit` beside the chats or where the policy's `audit-folder` says; `audit-months` says how long it
+is kept (6, and not less). Who can write all of its files can begin it anew: only `--head`, with a
+digest that was noted elsewhere, shows that.")]
 pub(crate) struct Audit {
     #[command(subcommand)]
     pub(crate) verb: AuditVerb,
