@@ -4,6 +4,7 @@
 //! of `parrot`: every answer is known.
 #![cfg(unix)]
 
+mod audit;
 mod sandbox;
 mod screen;
 
