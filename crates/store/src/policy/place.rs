@@ -14,7 +14,8 @@
 //!
 //! The first that is there is in force, alone; others are named as passed over. A key in
 //! `/etc/ingle` is pinned for the machine: whatever policy is in force must have its signature, and
-//! without one nothing is allowed.
+//! without one nothing is allowed. Only that folder is out of a user's reach: whoever sets
+//! `INGLE_HOME` leaves the policy of the old one behind.
 
 use std::{
     env, fs,
