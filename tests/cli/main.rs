@@ -8,6 +8,7 @@ mod chat;
 mod check;
 mod commands;
 mod corrected;
+mod doctor;
 mod folders;
 mod help;
 mod obeyed;

@@ -151,7 +151,7 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Verify the log of who loaded what
     Audit(Audit),
-    /// Say what keeps this program from a network
+    /// Say what this machine, this build and the library are like, and what could be better
     Doctor(Doctor),
     /// Print a completion script for a shell
     Completions(Completions),

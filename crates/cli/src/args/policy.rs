@@ -99,8 +99,13 @@ pub(crate) struct VerifyAudit {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+One screen: the system, the processor and its slow cores, the kernels of each weight format, memory
+and limits, power, GPUs, the library, network, sandbox, policy; then what is broken or could be
+better, with what to do. What the system does not tell is `unknown`. No model's bytes are read:
+`ingle verify --all` does that. Exit code 1 if something is broken, which warnings are not.")]
 pub(crate) struct Doctor {
-    /// What keeps this program from a network: the build, the sandbox (tried), sockets, policy, audit
+    /// Instead, what keeps this program from a network: the build, the sandbox (tried), sockets, policy, audit
     /// log
     #[arg(long)]
     pub(crate) airgap: bool,

@@ -1,91 +1,65 @@
-//! Free memory on Linux: `/proc/meminfo` and the limits of control groups, versions 1 and 2.
+//! Free memory on Linux: `/proc/meminfo` and the limits of control groups.
 //!
-//! A limit of a group holds for those below it, too. Pages of files that a group has read count
-//! as used, but the kernel gives them back when asked: they are free here, as in `MemAvailable`.
+//! Pages of files that a group has read count as used, but the kernel gives them back when asked:
+//! they are free here, as in `MemAvailable`.
 
 use std::{fs, path::Path};
 
-/// Names of one version's files.
-struct Version {
-    /// Where its groups are mounted.
-    mount: &'static str,
-    limit: &'static str,
-    used: &'static str,
-    /// Lines of `memory.stat` that tell the pages of files.
-    files: [&'static str; 2],
-}
-
-const ONE: Version = Version {
-    mount: "sys/fs/cgroup/memory",
-    limit: "memory.limit_in_bytes",
-    used: "memory.usage_in_bytes",
-    files: ["total_active_file", "total_inactive_file"],
-};
-
-const TWO: Version = Version {
-    mount: "sys/fs/cgroup",
-    limit: "memory.max",
-    used: "memory.current",
-    files: ["active_file", "inactive_file"],
-};
+use crate::groups::{self, Group, Version};
 
 /// Free bytes of the machine whose files are below `root`.
-pub(super) fn free(root: &Path) -> Option<u64> {
+pub(crate) fn free(root: &Path) -> Option<u64> {
     let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let kib = value(&meminfo, "MemAvailable:")?;
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let left = groups.lines().filter_map(|line| left_in_group(root, line)).min();
+    let left = groups::of(root, "memory").iter().filter_map(left).min();
     Some(kib.saturating_mul(1024).min(left.unwrap_or(u64::MAX)))
 }
 
-/// What the group of this line of `/proc/self/cgroup` and those above it may still take.
-fn left_in_group(root: &Path, line: &str) -> Option<u64> {
-    let mut parts = line.splitn(3, ':');
-    let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-    let version = match controllers {
-        "" => TWO,
-        some if some.split(',').any(|it| it == "memory") => ONE,
-        _ => return None,
-    };
-    let mount = root.join(version.mount);
-    // In a container the path may be the host's: then only the root of the mount is there.
-    let group = mount.join(path.trim_start_matches('/'));
-    let groups = group.ancestors().take_while(|it| it.starts_with(&mount));
-    groups.filter_map(|it| left(it, &version)).min()
-}
-
-fn left(group: &Path, version: &Version) -> Option<u64> {
-    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
-    // Without a limit this is the word `max`, or in version 1 a number larger than any machine.
-    let limit: u64 = read(version.limit)?.trim().parse().ok()?;
-    let used: u64 = read(version.used)?.trim().parse().ok()?;
-    let stat = read("memory.stat").unwrap_or_default();
-    let files: u64 = version.files.iter().filter_map(|it| value(&stat, it)).sum();
-    Some(limit.saturating_sub(used.saturating_sub(files)))
+/// The most bytes that control groups let this process have, where they have a limit.
+pub(crate) fn limit(root: &Path) -> Option<u64> {
+    groups::of(root, "memory").iter().filter_map(limit_of).min()
 }
 
 /// The number in the line that begins with the word `name`.
-fn value(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn value(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().map(str::split_whitespace);
     lines.find_map(|mut words| (words.next()? == name).then(|| words.next()?.parse().ok())?)
+}
+
+fn limit_of(group: &Group) -> Option<u64> {
+    let limit = group.read(match group.version {
+        Version::One => "memory.limit_in_bytes",
+        Version::Two => "memory.max",
+    });
+    // Without a limit this is the word `max`, or in version 1 a number larger than any machine.
+    limit?.parse().ok().filter(|&it: &u64| it < 1 << 60)
+}
+
+/// What a group may still take.
+fn left(group: &Group) -> Option<u64> {
+    let limit = limit_of(group)?;
+    // The name of what is used, and the lines of `memory.stat` that tell the pages of files.
+    let (used, files) = match group.version {
+        Version::One => ("memory.usage_in_bytes", ["total_active_file", "total_inactive_file"]),
+        Version::Two => ("memory.current", ["active_file", "inactive_file"]),
+    };
+    let used: u64 = group.read(used)?.parse().ok()?;
+    let stat = group.read("memory.stat").unwrap_or_default();
+    let files: u64 = files.iter().filter_map(|it| value(&stat, it)).sum();
+    Some(limit.saturating_sub(used.saturating_sub(files)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::fixture::lay;
 
     const MEMINFO: (&str, &str) =
         ("proc/meminfo", "MemTotal:  16000 kB\nMemAvailable:    8000 kB\nSwapFree: 1 kB\n");
 
     #[track_caller]
     fn check(files: &[(&str, &str)], expected: Option<u64>) {
-        let root = tempfile::tempdir().expect("a temporary folder");
-        for (name, text) in files {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().expect("it is below the folder")).expect("a folder");
-            fs::write(path, text).expect("a file");
-        }
-        assert_eq!(free(root.path()), expected);
+        assert_eq!(free(lay(files).path()), expected);
     }
 
     #[test]

@@ -57,7 +57,13 @@ impl Entry {
         Ok(file)
     }
 
-    fn check_sizes(&self) -> Result<(), Error> {
+    /// Whether its files are there and as long as the manifest says: what can be known without
+    /// reading them.
+    ///
+    /// # Errors
+    ///
+    /// The first that is not.
+    pub fn check_sizes(&self) -> Result<(), Error> {
         for file in &self.manifest.files {
             let path = file.path.0.below(self.files());
             let found = match self.links() {

@@ -1,6 +1,6 @@
 //! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
 
-use std::fs;
+use std::{env::consts::ARCH, path::Path};
 
 use engine::Info;
 use loader::ModelFile;
@@ -11,6 +11,7 @@ use super::measure::{Sample, Test};
 use crate::{
     args::Form,
     commands::version::commit,
+    machine,
     numbers::{count, size},
 };
 
@@ -53,7 +54,7 @@ impl Subject {
         Self {
             build_commit: commit(),
             build_version: crate::commands::version::VERSION,
-            cpu_info: processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cpu_info: machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned()),
             backends: info.device.clone(),
             model_filename: name.to_owned(),
             model_type: kind(file, info),
@@ -240,12 +241,6 @@ fn largest_format(file: &ModelFile) -> &'static str {
     };
     let names = loader::Format::ALL.iter().map(|it| it.layout().name);
     names.max_by_key(|it| bytes(it)).unwrap_or("")
-}
-
-fn processor() -> Option<String> {
-    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|it| it.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,154 @@
+//! Reports of machines that were laid out by hand, for tests.
+
+use kernels::cpu::{Isa, Precision};
+
+use super::{
+    advice,
+    kept::{Audit, Health, Room, Rules, Unfinished},
+    network::Network,
+    report::{Build, Kernels, Multiplied, Report, Sandbox, Set},
+};
+use crate::{
+    args::Device,
+    machine::{
+        Machine,
+        fixture::{BOARD, CONTAINER, Files, LAPTOP, lay},
+    },
+    sandbox::{Level, Mode, Part},
+};
+
+const INTEGERS: [&str; 13] = [
+    "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL",
+    "IQ4_XS", "MXFP4",
+];
+
+const FLOATS: [&str; 13] = [
+    "F32", "F16", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ3_S", "IQ2_S", "IQ1_M", "BF16",
+    "TQ1_0", "TQ2_0", "NVFP4",
+];
+
+/// A laptop on battery, with some models.
+pub(super) fn laptop() -> Report {
+    let mut report = of(LAPTOP, Isa::Avx2, Isa::Avx2, 6);
+    report.library = Some(Health {
+        folder: "/data/ingle/models".to_owned(),
+        models: 4,
+        bytes: 8_700_000_000,
+        adopted: 1,
+        unverified: 1,
+        unfinished: vec![],
+        disk: Some(Room { total: 500 << 30, free: 120 << 30 }),
+    });
+    judged(report)
+}
+
+/// A container that sees less than the machine has, behind a proxy, on a full disk.
+pub(super) fn container() -> Report {
+    let mut report = of(CONTAINER, Isa::Avx512Vnni, Isa::Avx2, 2);
+    report.network.proxies = vec![("HTTPS_PROXY", "http://proxy.example:3128".to_owned())];
+    report.network.token = true;
+    let unfinished = Unfinished { name: "a/b:Q4_K_M".to_owned(), bytes: 700 << 20 };
+    report.library = Some(Health {
+        folder: "/models".to_owned(),
+        models: 1,
+        bytes: 3 << 30,
+        unfinished: vec![unfinished],
+        disk: Some(Room { total: 40 << 30, free: 1 << 30 }),
+        ..Health::default()
+    });
+    report.policy = Some(Some(Rules {
+        path: "/etc/ingle/policy.toml".to_owned(),
+        rules: 3,
+        default: "deny".to_owned(),
+        signed: "not signed".to_owned(),
+        require_sandbox: false,
+        require_audit: true,
+    }));
+    report.audit = Some(Audit { on: true, entries: 12 });
+    report.sandbox.level = Some(Level {
+        files: Part::Open("this kernel has no Landlock".to_owned()),
+        calls: Part::Confined("seccomp".to_owned()),
+    });
+    judged(report)
+}
+
+/// A small board, where somebody compares instruction sets with a debug build.
+pub(super) fn board() -> Report {
+    let mut report = of(BOARD, Isa::NeonDot, Isa::Scalar, 4);
+    report.build.arch = "aarch64";
+    report.build.debug = true;
+    report.build.features = vec!["ember", "airgap"];
+    report.network = Network::default();
+    let kernels = report.kernels.as_mut().expect("it has kernels");
+    (kernels.isa, kernels.threads) = (Isa::Neon, 2);
+    report.set = vec![
+        Set { name: "INGLE_ISA", value: "neon".to_owned() },
+        Set { name: "threads", value: "2".to_owned() },
+    ];
+    judged(report)
+}
+
+/// Another system than Linux, where nothing can be read.
+pub(super) fn silent() -> Report {
+    let mut report = of(&[], Isa::Scalar, Isa::Scalar, 4);
+    report.build.os = "windows";
+    (report.kernels, report.library, report.policy, report.audit) = (None, None, None, None);
+    let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
+    report.sandbox.level = Some(Level { files: why(), calls: why() });
+    let mut seen = advice::Seen::default();
+    let error = anyhow::anyhow!("this machine cannot run `avx2`, it has `scalar`");
+    seen.or_broken(Err::<(), _>(error), "kernels", "unset INGLE_ISA");
+    report.findings = seen.0;
+    judged(report)
+}
+
+fn judged(mut report: Report) -> Report {
+    report.findings = [report.findings.clone(), advice::warnings(&report)].concat();
+    report
+}
+
+/// One that has nothing but the best kernels: `isa`, and `floats` where activations stay as they are.
+fn of(files: Files<'_>, isa: Isa, floats: Isa, cores: usize) -> Report {
+    let (fast, exact) = (Precision::Fast, Precision::Exact);
+    let kernels = Kernels {
+        device: Device::Auto,
+        isa,
+        best: isa,
+        precision: fast,
+        threads: cores,
+        cores,
+        formats: vec![
+            Multiplied { isa, precision: fast, formats: INTEGERS.to_vec() },
+            Multiplied { isa: floats, precision: exact, formats: FLOATS.to_vec() },
+        ],
+    };
+    Report {
+        build: Build {
+            version: "0.1.0",
+            commit: "1ed15fb",
+            arch: "x86_64",
+            os: "linux",
+            features: vec!["ember", "hub"],
+            debug: false,
+        },
+        machine: Machine::at(lay(files).path()),
+        kernels: Some(kernels),
+        set: vec![],
+        library: Some(Health { folder: "/data/ingle/models".to_owned(), ..Health::default() }),
+        network: Network {
+            linked: true,
+            hubs: vec!["https://huggingface.co".to_owned()],
+            ..Network::default()
+        },
+        sandbox: Sandbox {
+            mode: Mode::Best,
+            level: Some(Level {
+                files: Part::Confined("Landlock ABI 7".to_owned()),
+                calls: Part::Confined("seccomp".to_owned()),
+            }),
+        },
+        policy: Some(None),
+        audit: Some(Audit { on: false, entries: 0 }),
+        findings: vec![],
+    }
+}

@@ -1,0 +1,111 @@
+//! The report as a screen of text: a row a subject, and then what was found.
+
+mod rows;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{advice::Level, report::Report};
+
+/// Columns before the text of a row.
+const LABEL: usize = 11;
+
+/// Longer lines are hard to read, shorter ones have no room for a row's text.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
+
+/// The whole screen, in lines of at most `width` columns where words allow.
+pub(super) fn page(report: &Report, width: usize) -> String {
+    let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
+    let mut page = String::new();
+    for (label, text) in rows::rows(report) {
+        wrap(&mut page, label, &text, width);
+    }
+    page.push('\n');
+    for finding in &report.findings {
+        let label = match finding.level {
+            Level::Broken => "broken",
+            Level::Warning => "warning",
+        };
+        let text = format!("{}: {}; {}", finding.about, finding.what, finding.todo);
+        wrap(&mut page, label, &text, width);
+    }
+    if report.findings.is_empty() {
+        wrap(&mut page, "ok", "nothing is broken, and nothing is in the way", width);
+    }
+    page
+}
+
+/// Writes a row: its label, and its text beside it, broken between words.
+fn wrap(page: &mut String, label: &str, text: &str, width: usize) {
+    *page += &format!("{label:<LABEL$}");
+    let mut column = LABEL;
+    for (n, word) in text.split_whitespace().enumerate() {
+        let wide = word.width();
+        if n > 0 && column + 1 + wide > width {
+            *page += &format!("\n{:LABEL$}", "");
+            column = LABEL;
+        } else if n > 0 {
+            page.push(' ');
+            column += 1;
+        }
+        *page += word;
+        column += wide;
+    }
+    page.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{ExpectFile, expect_file};
+
+    use super::*;
+    use crate::commands::doctor::fixture;
+
+    #[track_caller]
+    fn check(report: &Report, expected: ExpectFile) {
+        let mut both = String::new();
+        for width in [80, 160] {
+            let page = page(report, width);
+            let widest = page.lines().map(UnicodeWidthStr::width).max();
+            assert!(widest.is_some_and(|it| it <= width), "{widest:?} of {width}\n{page}");
+            both += &format!("-- {width} columns, {} lines\n{page}", page.lines().count());
+        }
+        expected.assert_eq(&both);
+    }
+
+    #[test]
+    fn a_laptop_on_battery() {
+        check(&fixture::laptop(), expect_file!["screens/laptop.txt"]);
+    }
+
+    #[test]
+    fn a_container_on_a_server() {
+        check(&fixture::container(), expect_file!["screens/container.txt"]);
+    }
+
+    #[test]
+    fn a_small_board() {
+        check(&fixture::board(), expect_file!["screens/board.txt"]);
+    }
+
+    #[test]
+    fn a_machine_that_tells_nothing() {
+        check(&fixture::silent(), expect_file!["screens/silent.txt"]);
+    }
+
+    #[test]
+    fn a_quiet_machine_fits_a_small_terminal() {
+        let mut report = fixture::laptop();
+        report.findings.clear();
+        let page = page(&report, 80);
+        assert!(page.lines().count() <= 24, "{page}");
+        assert!(page.ends_with("ok         nothing is broken, and nothing is in the way\n"), "{page}");
+    }
+
+    #[test]
+    fn words_that_are_too_long_are_not_broken() {
+        let mut page = String::new();
+        wrap(&mut page, "library", &format!("a {} b", "x".repeat(40)), 40);
+        let text = format!("library    a\n           {}\n           b\n", "x".repeat(40));
+        assert_eq!(page, text);
+    }
+}
