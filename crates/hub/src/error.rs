@@ -1,6 +1,11 @@
-//! What goes wrong between here and a hub. What to do about it is in `hint`.
+//! What goes wrong between here and a hub.
+//!
+//! `again` says whether to try it again, `hint` what the user can do about it; `words` has the parts
+//! of messages that depend on what was found.
 
+mod again;
 mod hint;
+mod words;
 
 use std::{error::Error as StdError, io, path::PathBuf, time::Duration};
 
@@ -11,7 +16,8 @@ use store::{
     name::{NameError, RepoId},
 };
 
-use crate::{Hop, Step};
+use crate::Hop;
+use words::{count, instead, place, quoted, who};
 
 /// Why a model did not come.
 #[derive(Debug, thiserror::Error)]
@@ -280,36 +286,6 @@ pub enum Visitor {
 }
 
 impl Error {
-    /// Whether the same may go well a little later.
-    pub(crate) fn is_passing(&self) -> bool {
-        match self {
-            Self::Hop { hop, .. } => hop.step != Step::Secure,
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-            Self::Cut { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it has to do with one server, so that another may do better.
-    pub(crate) fn is_of_server(&self) -> bool {
-        !matches!(
-            self,
-            Self::Setting { .. }
-                | Self::Io { .. }
-                | Self::Library(_)
-                | Self::Room { .. }
-                | Self::Stopped
-        )
-    }
-
-    /// How long the server asks us to wait.
-    pub(crate) fn wait(&self) -> Option<Duration> {
-        match self {
-            Self::Status { wait, .. } => *wait,
-            _ => None,
-        }
-    }
-
     /// For `map_err`: `action` on `path` was refused.
     pub(crate) fn io(
         action: &'static str,
@@ -323,34 +299,5 @@ impl Error {
 impl From<library::Error> for Error {
     fn from(error: library::Error) -> Self {
         Self::Library(Box::new(error))
-    }
-}
-
-fn place(path: Option<&PathBuf>) -> String {
-    path.map_or_else(|| "the system".to_owned(), |it| format!("`{}`", it.display()))
-}
-
-fn quoted(said: Option<&String>) -> String {
-    said.map_or_else(String::new, |it| format!(": {}", it.escape_debug()))
-}
-
-fn who(known: Visitor) -> &'static str {
-    match known {
-        Visitor::Known => "the owner of this token",
-        Visitor::Unknown => "visitors without a token",
-    }
-}
-
-fn instead(found: &[String]) -> String {
-    match found.first() {
-        Some(name) => format!(", but `{name}`, which can run any code while it is loaded"),
-        None => String::new(),
-    }
-}
-
-fn count(found: &[String]) -> String {
-    match found.len() {
-        0 => "no".to_owned(),
-        n => format!("{n} models of the format"),
     }
 }
