@@ -1,4 +1,5 @@
-//! The audit log: who loaded what and how much was said, and never what.
+//! The audit log: which models came, were loaded and went, who did it and how much was said, and never
+//! what.
 
 use std::{
     fs,
@@ -49,6 +50,95 @@ fn audit(place: &Place) -> PathBuf {
     place.path().join("ingle-home/audit")
 }
 
+/// Runs `ingle` beside a cache of llama.cpp that has the scripted model as `polly:polly`.
+fn run(place: &Place, args: &[&str]) -> String {
+    let cache = place.path().join("cache").display().to_string();
+    let none = place.path().join("none").display().to_string();
+    let places = [("LLAMA_CACHE", cache.as_str()), ("OLLAMA_MODELS", &none), ("HOME", &none)];
+    let caches = [("HF_HUB_CACHE", none.as_str()), ("HF_HOME", &none)];
+    place.run_with(args, b"", &[&ON[..], &places, &caches].concat())
+}
+
+#[test]
+fn what_comes_and_goes_is_noted() {
+    let place = crate::place();
+    place.file("cache/polly.gguf", parrot::file());
+    place.file("ingle-home/policy.toml", "version = 1\ndefault = \"allow\"\n");
+    for args in [
+        &["export", "parrot.gguf", "-o", "p.ingle"][..],
+        &["import", "p.ingle"],
+        // Nothing comes a second time.
+        &["import", "p.ingle"],
+        &["rm", "-y", "parrot"],
+        &["adopt", "--all"],
+    ] {
+        let told = run(&place, args);
+        assert!(told.starts_with("exit 0"), "{args:?}\n{told}");
+    }
+    let (_, _, entries) = lines(&audit(&place));
+    let digest = Sha256Hex::of(&parrot::file()).to_string();
+    let expected = [
+        ("imported", "import", "parrot", Some("default")),
+        ("removed", "rm", "parrot", None),
+        ("adopted", "adopt", "polly:polly", Some("default")),
+    ];
+    assert_eq!(entries.len(), expected.len(), "{entries:#?}");
+    for (entry, (event, verb, model, rule)) in entries.iter().zip(expected) {
+        assert_eq!((&entry["event"], &entry["verb"]), (&event.into(), &verb.into()));
+        assert_eq!((&entry["model"], &entry["sha256"]), (&model.into(), &digest.as_str().into()));
+        assert_eq!(entry["policy"]["rule"], Json::from(rule), "{entry}");
+        assert!(entry["who"].as_str().is_some_and(|it| it.starts_with("uid-")), "{entry}");
+    }
+    let told = place.run(&["audit", "verify"]);
+    assert!(told.contains("\n1 adopted, 1 imported, 1 removed\n"), "{told}");
+    let told = crate::json(&place, &["audit", "verify", "--json"], &[]);
+    assert_eq!(
+        (&told["checked"]["entries"], &told["checked"]["events"]["removed"]),
+        (&3.into(), &1.into())
+    );
+}
+
+#[test]
+fn what_may_not_come_in_is_noted() {
+    let place = crate::place();
+    place.file("cache/polly.gguf", parrot::file());
+    place.run(&["export", "parrot.gguf", "-o", "p.ingle"]);
+    place.file("ingle-home/policy.toml", "version = 1\ndefault = \"deny\"\n");
+    for args in [&["import", "p.ingle"][..], &["adopt", "polly:polly"]] {
+        let told = run(&place, args);
+        assert!(told.starts_with("exit 1") && told.contains("rule `default`"), "{told}");
+    }
+    let (_, _, entries) = lines(&audit(&place));
+    let events: Vec<_> = entries.iter().map(|it| (&it["event"], &it["verb"])).collect();
+    let refused = Json::from("refused");
+    assert_eq!(events, [(&refused, &Json::from("import")), (&refused, &Json::from("adopt"))]);
+    for entry in &entries {
+        assert_eq!(
+            (&entry["policy"]["rule"], &entry["policy"]["allowed"]),
+            (&"default".into(), &false.into())
+        );
+    }
+}
+
+#[test]
+fn nothing_comes_or_goes_that_cannot_be_noted() {
+    let place = crate::place();
+    place.file("cache/polly.gguf", parrot::file());
+    for args in [&["export", "parrot.gguf", "-o", "p.ingle"][..], &["adopt", "--all"]] {
+        let told = run(&place, args);
+        assert!(told.starts_with("exit 0"), "{told}");
+    }
+    let (file, text, _) = lines(&audit(&place));
+    fs::write(&file, text.replace("polly:polly", "polly:molly")).unwrap();
+    for args in [&["import", "p.ingle"][..], &["rm", "-y", "polly:polly"]] {
+        let told = run(&place, args);
+        assert!(told.starts_with("exit 1") && told.contains("error: the last line of"), "{told}");
+    }
+    let told = crate::json(&place, &["list", "--json"], &[]);
+    let names: Vec<_> = told["models"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["polly:polly"]);
+}
+
 #[test]
 fn what_is_loaded_and_answered_is_noted_without_a_word_of_it() {
     let place = crate::place();
@@ -72,6 +162,7 @@ fn what_is_loaded_and_answered_is_noted_without_a_word_of_it() {
     let verify = ["audit", "verify"];
     let told = place.run(&verify);
     assert!(told.contains("[DIR]/ingle-home/audit: 2 entries, unbroken"), "{told}");
+    assert!(told.contains("\n1 answered, 1 loaded\n"), "{told}");
     let head = loaded["digest"].as_str().unwrap();
     assert!(place.run(&["audit", "verify", "--head", head]).starts_with("exit 0"));
     fs::write(&file, text.replace("parrot.gguf", "pigeon.gguf")).unwrap();

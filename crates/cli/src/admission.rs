@@ -1,9 +1,9 @@
-//! Whether a model may be loaded here, and what the audit log hears of it.
+//! Whether a model may come in or be loaded here; what the audit log hears of it is in `noted`.
 //!
-//! The policy and the log are looked up once: what was in force when the first model was loaded
+//! The policy and the log are looked up once: what was in force when the first model was asked about
 //! stays so while this process runs.
 
-mod entry;
+mod noted;
 
 use std::{
     path::{Path, PathBuf},
@@ -12,12 +12,12 @@ use std::{
 
 use loader::{Mapping, ModelFile, adapter::Source};
 use store::{
-    audit::{self, Answer, Entry, Event, Log},
+    audit::{self, Event, Log},
     catalogue,
     digest::Sha256Hex,
     disk::Disk,
     library::Manifest,
-    policy::{At, Catalogue, Policy, Subject, holds_weights},
+    policy::{self, At, Catalogue, Policy, Subject, holds_weights},
 };
 
 use crate::{
@@ -25,20 +25,8 @@ use crate::{
     settings::{Site, variable},
     terminal::tell,
 };
-use entry::{entry, now, user};
-
-/// A model that may be used.
-#[derive(Clone, Debug)]
-pub(crate) struct Admitted {
-    /// What the log says of it; nothing where there is no log.
-    noted: Option<Noted>,
-}
-
-#[derive(Clone, Debug)]
-struct Noted {
-    log: Log,
-    entry: Entry,
-}
+use noted::user;
+pub(crate) use noted::{Admitted, Pending};
 
 /// What every model goes by.
 struct Gate {
@@ -47,18 +35,6 @@ struct Gate {
 }
 
 impl Admitted {
-    /// Notes an answer.
-    ///
-    /// # Errors
-    ///
-    /// If the log cannot be written.
-    pub(crate) fn answered(&self, prompt: usize, answer: usize) -> Result<(), audit::Error> {
-        let Some(Noted { log, entry }) = &self.noted else { return Ok(()) };
-        let (prompt_tokens, answer_tokens) = (prompt as u64, answer as u64);
-        let event = Event::Answered(Answer { prompt_tokens, answer_tokens });
-        log.append(Entry { time: now(), event, ..entry.clone() }).map(drop)
-    }
-
     /// Asks the policy whether the adapter at `path` may be added to the model, and notes that.
     ///
     /// # Errors
@@ -72,9 +48,7 @@ impl Admitted {
             subject = subject.with_weights(weights);
         }
         gate.judge(&subject)?;
-        if let Some(Noted { entry, .. }) = &mut self.noted {
-            entry.adapters.extend(subject.digest());
-        }
+        self.add(subject.digest());
         Ok(())
     }
 }
@@ -85,21 +59,22 @@ impl Gate {
         self.log.is_some() || self.policy.as_ref().is_some_and(Policy::asks_for_digests)
     }
 
-    /// Asks the policy, and notes what it says; what the log is to hear from then on.
-    fn judge(&self, subject: &Subject) -> anyhow::Result<Option<Noted>> {
-        let permitted = match &self.policy {
-            Some(policy) => policy.permit(subject, At::Load).map(Some),
-            None => Ok(None),
+    /// The rule of the policy that permits it; nothing where none is in force.
+    fn ask(&self, subject: &Subject, at: At) -> Result<Option<String>, policy::Error> {
+        self.policy.as_ref().map(|it| it.permit(subject, at)).transpose()
+    }
+
+    /// Asks the policy about what is to be loaded, and notes what it says.
+    fn judge(&self, subject: &Subject) -> anyhow::Result<Admitted> {
+        let permitted = self.ask(subject, At::Load);
+        let decision = noted::decision(self.policy.as_ref(), &permitted);
+        let event = if permitted.is_ok() { Event::Loaded } else { Event::Refused };
+        let admitted = match &self.log {
+            Some(log) => Admitted::note(log, noted::entry(subject, decision, event))?,
+            None => Admitted::unnoted(),
         };
-        let noted = self.log.as_ref().map(|log| {
-            let entry = entry(subject, self.policy.as_ref(), &permitted);
-            Noted { log: log.clone(), entry }
-        });
-        if let Some(Noted { log, entry }) = &noted {
-            log.append(entry.clone())?;
-        }
         permitted?;
-        Ok(noted)
+        Ok(admitted)
     }
 }
 
@@ -115,26 +90,40 @@ pub(crate) fn at_load(
 ) -> anyhow::Result<Admitted> {
     let gate = gate()?;
     if gate.policy.is_none() && gate.log.is_none() {
-        return Ok(Admitted { noted: None });
+        return Ok(Admitted::unnoted());
     }
     let mut subject = subject(name, file, manifest)?;
     // What is open, and not what is said of it.
     if gate.asks_for_digests() && !file.mappings.is_empty() {
         subject = subject.with_weights(digests(file)?);
     }
-    Ok(Admitted { noted: gate.judge(&subject)? })
+    gate.judge(&subject)
 }
 
-/// Asks the policy about a model that is not here yet.
+/// Asks the policy about a model that is not here yet, and notes a refusal.
 ///
 /// # Errors
 ///
-/// If it may not come in, or the policy is not as it should be: then nothing may.
-pub(crate) fn before(subject: &Subject, at: At) -> anyhow::Result<()> {
-    if let Some(policy) = &gate()?.policy {
-        policy.permit(subject, at)?;
+/// If it may not come in, or the policy or the log is not as it should be: then nothing may.
+pub(crate) fn before(subject: &Subject, at: At) -> anyhow::Result<Pending> {
+    let gate = gate()?;
+    let permitted = gate.ask(subject, at);
+    let decision = noted::decision(gate.policy.as_ref(), &permitted);
+    if let (Some(log), Err(_)) = (&gate.log, &permitted) {
+        log.append(noted::entry(subject, decision.clone(), Event::Refused))?;
     }
-    Ok(())
+    permitted?;
+    Ok(Pending::new(gate.log.clone(), decision)?)
+}
+
+/// What goes before a model is removed, which no policy is asked about.
+///
+/// # Errors
+///
+/// If the policy or the log is not as it should be: then nothing may be removed that would have to be
+/// noted.
+pub(crate) fn before_removal() -> anyhow::Result<Pending> {
+    Ok(Pending::new(gate()?.log.clone(), None)?)
 }
 
 /// What is known of a model of the library, or of one that is about to be. A manifest holds what a

@@ -1,4 +1,5 @@
-//! The audit log: what was loaded and answered, by whom and when, and nothing of what was said.
+//! The audit log: what came into the library, was loaded, answered and was removed, by whom and when,
+//! what the policy refused, and nothing of what was said.
 //!
 //! ```text
 //! INGLE_HOME/audit/
@@ -6,6 +7,11 @@
 //!   head              number and digest of the last entry
 //!   lock              held while an entry is written
 //! ```
+//!
+//! A line is a JSON object: `nth`, counted from 1; `previous`, the digest of the line before it; `time`,
+//! `who`, `verb`, `model`, `sha256` (of its weights), `adapters` (their digests, where there are any),
+//! `policy` (its digest, the rule that decided, whether it allows) and `event`, as [`Entry`] has them;
+//! and last `digest`, of the object without that.
 //!
 //! Each line ends with its own digest and holds that of the line before it, across the files, so a
 //! line that was changed, removed or put elsewhere shows ([`verify`]). The last line is held against
@@ -102,19 +108,11 @@ impl Log {
         let files = months(&self.folder)?;
         // A clock that was set back must not change the order of the files.
         let (now, month) = (month, files.last().map_or(month, |it| month.max(it.0)));
-        let mut end = End { last: None, whole: 0, torn: 0 };
         let path = self.folder.join(file_name(month));
-        if let Some((_, latest)) = files.last() {
-            end = End::of(latest)?;
-            if end.last.is_none() && files.len() > 1 {
-                let before = End::of(&files[files.len() - 2].1)?;
-                end = End { last: before.last, ..end };
-            }
-            if end.torn > 0 {
-                self.cut(latest, end.whole)?;
-            }
+        let end = self.end(&files)?;
+        if let Some((_, latest)) = files.last().filter(|_| end.torn > 0) {
+            self.cut(latest, end.whole)?;
         }
-        self.check_head(end.last.as_ref())?;
         if end.last.is_none() {
             // Before the first line, so that lines without a head are a fault.
             self.set_head(0, Sha256Hex::from([0; 32]))?;
@@ -128,6 +126,31 @@ impl Log {
         let last = self.add(&path, last, entry.clone())?;
         self.prune(before.map_or(now, |it| it.min(now)), &path, last, entry)?;
         Ok(last.1)
+    }
+
+    /// Whether an entry could be added, for those who note only what has come to pass.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses, or the log is not as it was left.
+    pub fn check(&self) -> Result<(), Error> {
+        self.prepare()?;
+        let _lock = self.lock()?;
+        self.end(&months(&self.folder)?).map(drop)
+    }
+
+    /// How the log ends, if that is as it was left.
+    fn end(&self, files: &[(u32, PathBuf)]) -> Result<End, Error> {
+        let mut end = End { last: None, whole: 0, torn: 0 };
+        if let Some((_, latest)) = files.last() {
+            end = End::of(latest)?;
+            if end.last.is_none() && files.len() > 1 {
+                let before = End::of(&files[files.len() - 2].1)?;
+                end = End { last: before.last, ..end };
+            }
+        }
+        self.check_head(end.last.as_ref())?;
+        Ok(end)
     }
 
     /// Writes one line and the head; number and digest of the line.

@@ -149,7 +149,7 @@ pub(crate) enum Command {
     Tokenize(Tokenize),
     /// Show, explain and sign what this site allows
     Policy(Policy),
-    /// Verify the log of who loaded what
+    /// Verify the log of which models came, were loaded and went, and by whom
     Audit(Audit),
     /// Say what this machine, this build and the library are like, and what could be better
     Doctor(Doctor),

@@ -70,11 +70,11 @@ pub(crate) struct SignPolicy {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The log says who loaded which model when, what the policy said, and how many tokens were read and
-written; never what. INGLE_AUDIT=1, or `audit = true` in the settings file, begins it, in the folder
-`audit` beside the chats or where the policy's `audit-folder` says; `audit-months` says how long it
-is kept (6, and not less). Who can write all of its files can begin it anew: only `--head`, with a
-digest that was noted elsewhere, shows that.")]
+The log says who fetched, imported, adopted, loaded or removed which model when, what the policy said,
+and how many tokens were read and written; never what. INGLE_AUDIT=1, or `audit = true` in the settings
+file, begins it, in the folder `audit` beside the chats or where the policy's `audit-folder` says;
+`audit-months` says how long it is kept (6, and not less). Who can write all of its files can begin it
+anew: only `--head`, with a digest that was noted elsewhere, shows that.")]
 pub(crate) struct Audit {
     #[command(subcommand)]
     pub(crate) verb: AuditVerb,

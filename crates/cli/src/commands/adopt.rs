@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use store::{
     adopt::{Candidate, Passed, Piece, Places, Survey, survey},
+    audit::Event,
     library::{Entry, Library},
     policy::{At, Subject, holds_weights},
 };
@@ -97,10 +98,11 @@ fn named<'a>(candidates: &'a [Candidate], text: &str) -> Result<&'a Candidate, F
 }
 
 fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
-    admission::before(&subject(candidate)?, At::Import)?;
+    let allowed = admission::before(&subject(candidate)?, At::Import)?;
     let hashing = Hashing::new(candidate.size(), &candidate.name.to_string());
     let entry = candidate.adopt(library, &now(), &hashing.watch())?;
     drop(hashing);
+    allowed.done(Event::Adopted, &Subject::of_manifest(&entry.manifest))?;
     let name = entry.name();
     let architecture = entry.manifest.facts.architecture.as_deref().unwrap_or_default();
     tell(format_args!(

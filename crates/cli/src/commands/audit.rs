@@ -1,4 +1,5 @@
-//! `ingle audit`: whether the log of who loaded what is as it was written.
+//! `ingle audit`: whether the log of who had which models, and did what with them, is as it was
+//! written.
 
 use serde_json::json;
 use store::{audit, policy::Policy};
@@ -35,13 +36,15 @@ fn verify(args: VerifyAudit) -> anyhow::Result<()> {
             &json!({"log": place.display().to_string(), "whole": true, "checked": checked}),
         );
     }
-    let audit::Checked { entries, first, from, to, last } = checked;
+    let audit::Checked { entries, events, first, from, to, last } = checked;
+    let events: Vec<_> = events.iter().map(|(event, n)| format!("{n} {event}")).collect();
     let older = match first {
         1 => String::new(),
         n => format!("entries before {n} are not here\n"),
     };
     super::print(&format!(
-        "{}: {entries} entries, unbroken, from {from} to {to}\n{older}head {last}\n",
-        place.display()
+        "{}: {entries} entries, unbroken, from {from} to {to}\n{}\n{older}head {last}\n",
+        place.display(),
+        events.join(", ")
     ))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use store::{
+    audit::Event,
     bundle::{self, Bundle, Carried, Existing, How, Imported, Program, Vouched},
     library::Library,
     policy::{At, Subject},
@@ -81,11 +82,15 @@ fn one(
         (Some(Trust::Key(key)), _) => subject.signed_by(key.hint()),
         _ => subject,
     };
-    admission::before(&subject, At::Import)?;
+    let allowed = admission::before(&subject, At::Import)?;
     let bar = bar(model.size(), "importing");
     let imported = bundle.import(model, library, how, &mut |n| bar.inc(n));
     bar.finish_and_clear();
-    Ok(imported?)
+    let imported = imported?;
+    if let Imported::New { entry, .. } = &imported {
+        allowed.done(Event::Imported, &Subject::of_manifest(&entry.manifest))?;
+    }
+    Ok(imported)
 }
 
 fn line(model: &Carried, imported: &Imported) -> String {

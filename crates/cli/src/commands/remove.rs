@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use serde_json::json;
 use store::{
+    audit::Event,
     library::{Entry, Library},
     name::Name,
+    policy::Subject,
 };
 
-use crate::{args::Remove, failure::Failure, library, numbers::size, terminal::tell};
+use crate::{admission, args::Remove, failure::Failure, library, numbers::size, terminal::tell};
 
 /// What is to be removed.
 struct Target {
@@ -17,12 +19,20 @@ struct Target {
     bytes: u64,
     /// The program that keeps the files.
     keeper: Option<String>,
+    /// What the audit log hears of it.
+    subject: Subject,
 }
 
 impl Target {
     fn of(entry: &Entry) -> Self {
         let (name, bytes) = (entry.name().clone(), entry.manifest.size());
-        Self { name, bytes, keeper: keeper(entry) }
+        Self { name, bytes, keeper: keeper(entry), subject: Subject::of_manifest(&entry.manifest) }
+    }
+
+    /// What nobody has looked into.
+    fn unknown(name: Name, bytes: u64) -> Self {
+        let subject = Subject::unknown(name.to_string());
+        Self { name, bytes, keeper: None, subject }
     }
 }
 
@@ -34,9 +44,11 @@ pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
     if !args.yes {
         confirm(&targets)?;
     }
+    let allowed = admission::before_removal()?;
     let mut removed = Vec::new();
-    for Target { name, bytes, keeper } in targets {
+    for Target { name, bytes, keeper, subject } in targets {
         library.remove(&name)?;
+        allowed.done(Event::Removed, &subject)?;
         match &keeper {
             Some(keeper) => tell(format_args!("`{name}` is forgotten; {keeper} keeps its files")),
             None => tell(format_args!("`{name}` is removed, {}", size(bytes))),
@@ -70,7 +82,7 @@ fn exactly(library: &Library, name: Name) -> anyhow::Result<Option<Target>> {
         None if library.root().join(name.path()).is_dir() => 0,
         None => return Ok(None),
     };
-    Ok(Some(Target { name, bytes, keeper: None }))
+    Ok(Some(Target::unknown(name, bytes)))
 }
 
 fn keeper(entry: &Entry) -> Option<String> {

@@ -21,7 +21,7 @@ pub struct Entry {
     /// The digests of the adapters that were added to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adapters: Vec<Sha256Hex>,
-    /// What the policy said; nothing where none is in force.
+    /// What the policy said; nothing where none is in force, or none was asked.
     pub policy: Option<Decision>,
     /// What came of it.
     pub event: Event,
@@ -42,9 +42,17 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
+    /// The model came into the library from a hub.
+    Fetched,
+    /// The model came into the library from a bundle.
+    Imported,
+    /// The library uses the model where another program keeps it.
+    Adopted,
+    /// The model, or what was there of it, was taken out of the library.
+    Removed,
     /// The model was loaded.
     Loaded,
-    /// The policy refused the model.
+    /// The policy refused the model, to whatever was to be done with it.
     Refused,
     /// The model answered.
     Answered(Answer),
@@ -55,6 +63,23 @@ pub enum Event {
         /// How many bytes of it there were.
         bytes: u64,
     },
+}
+
+impl Event {
+    /// What it is called in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Imported => "imported",
+            Self::Adopted => "adopted",
+            Self::Removed => "removed",
+            Self::Loaded => "loaded",
+            Self::Refused => "refused",
+            Self::Answered(_) => "answered",
+            Self::Pruned(_) => "pruned",
+            Self::Torn { .. } => "torn",
+        }
+    }
 }
 
 /// How much was read and written.
@@ -80,6 +105,8 @@ pub struct Pruned {
 pub(super) struct Line {
     pub(super) nth: u64,
     pub(super) time: String,
+    /// What its event is called.
+    pub(super) event: &'static str,
     /// The digest of the line before it.
     pub(super) previous: Option<Sha256Hex>,
     /// Its own.
@@ -135,11 +162,12 @@ impl Line {
         }
         let Body { nth, previous, entry } =
             serde_json::from_slice::<Body<Entry>>(&body).map_err(|_| Flaw::NoEntry)?;
+        let event = entry.event.name();
         let pruned = match entry.event {
             Event::Pruned(pruned) => Some(pruned),
             _ => None,
         };
-        Ok(Self { nth, time: entry.time, previous, digest, pruned })
+        Ok(Self { nth, time: entry.time, event, previous, digest, pruned })
     }
 }
 

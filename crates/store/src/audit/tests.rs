@@ -61,6 +61,7 @@ fn a_log_that_nobody_was_at_is_whole() {
     let (path, _) = five(dir.path());
     let checked = verify(dir.path(), None).unwrap();
     assert_eq!((checked.entries, checked.first, checked.to.as_str()), (5, 1, NOW));
+    assert_eq!(checked.events, [("answered", 5)].into());
     assert_eq!(verify_file(&path, Some(checked.last)).unwrap(), checked);
     let other = Sha256Hex::of(b"other");
     assert!(matches!(verify(dir.path(), Some(other)), Err(Error::NotThere(_))));
@@ -110,6 +111,49 @@ fn what_was_changed_removed_or_moved_is_named() {
     };
     check(last, "the last entry in `[DIR]`, 5, is not the one that was written");
     check(|it| it[4] = "{}".to_owned(), &format!("{file}, line 5 is no entry"));
+}
+
+/// What is counted has the name that it has in the log.
+#[test]
+fn every_event_is_counted_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let answer = Answer { prompt_tokens: 1, answer_tokens: 2 };
+    let all = [
+        Event::Fetched,
+        Event::Imported,
+        Event::Adopted,
+        Event::Removed,
+        Event::Loaded,
+        Event::Refused,
+        Event::Answered(answer),
+        Event::Pruned(Pruned { nth: 1, digest: Sha256Hex::of(b"gone") }),
+        Event::Torn { bytes: 3 },
+    ];
+    for event in all.clone() {
+        log(dir.path()).append(Entry { event, ..entry(NOW) }).unwrap();
+    }
+    let events = verify(dir.path(), None).unwrap().events;
+    assert_eq!(events.len(), all.len());
+    for event in &all {
+        let written = serde_json::to_value(event).unwrap();
+        let name = written.as_str().or_else(|| written.as_object()?.keys().next().map(|it| &**it));
+        assert_eq!((name, events.get(event.name())), (Some(event.name()), Some(&1)));
+    }
+}
+
+#[test]
+fn a_log_to_which_nothing_could_be_added_is_told_before() {
+    let dir = tempfile::tempdir().unwrap();
+    log(dir.path()).check().unwrap();
+    let (path, lines) = five(dir.path());
+    log(dir.path()).check().unwrap();
+    // An entry that was begun is no harm, and stays for the next writer.
+    let begun = format!("{}\n{{", lines.join("\n"));
+    fs::write(&path, &begun).unwrap();
+    log(dir.path()).check().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), begun);
+    fs::write(&path, format!("{}\n", lines[0])).unwrap();
+    assert!(matches!(log(dir.path()).check(), Err(Error::Cut { found: 1, expected: 5, .. })));
 }
 
 #[test]

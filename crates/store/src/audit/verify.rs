@@ -1,6 +1,7 @@
 //! Whether an audit log is as it was written.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
@@ -16,6 +17,8 @@ use crate::digest::Sha256Hex;
 pub struct Checked {
     /// How many entries there are.
     pub entries: u64,
+    /// How many there are of each [`Event`](super::Event), by its name.
+    pub events: BTreeMap<&'static str, u64>,
     /// The number of the first; above 1 where an entry says that older ones were no longer kept.
     pub first: u64,
     /// When that was.
@@ -119,16 +122,21 @@ impl Reader {
         {
             *seen = if *digest == line.digest { Seen::It } else { Seen::Another };
         }
-        let (from, first) = match &self.checked {
-            Some(checked) => (checked.from.clone(), checked.first),
-            None => {
-                self.follows = line.previous;
-                (line.time.clone(), line.nth)
-            }
-        };
-        let entries = line.nth - first + 1;
-        let to = line.time.clone();
-        self.checked = Some(Checked { entries, first, from, to, last: line.digest });
+        if self.checked.is_none() {
+            self.follows = line.previous;
+        }
+        let checked = self.checked.get_or_insert_with(|| Checked {
+            entries: 0,
+            events: BTreeMap::new(),
+            first: line.nth,
+            from: line.time.clone(),
+            to: String::new(),
+            last: line.digest,
+        });
+        checked.entries += 1;
+        *checked.events.entry(line.event).or_default() += 1;
+        line.time.clone_into(&mut checked.to);
+        checked.last = line.digest;
         self.before = Some(line);
         Ok(())
     }

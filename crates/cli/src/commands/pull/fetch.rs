@@ -4,8 +4,12 @@ use anyhow::Context;
 use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot};
 use serde_json::Value;
 use store::{
-    library::{Entry, Facts, FileName, Flaw, Found, Library, Manifest, Origin, StoredFile, VERSION},
+    audit::Event,
+    library::{
+        Entry, Facts, FileName, Flaw, Found, Library, Manifest, Origin, StoredFile, VERSION,
+    },
     name::Name,
+    policy::Subject,
     reference::Reference,
 };
 
@@ -70,7 +74,7 @@ fn pull(
     let fit = Fit::of(&source::with_token(&mut hub, repository, headers)?);
     drop(folder);
     let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
-    known::allowed(&name, &snapshot, &choice, &facts)?;
+    let allowed = known::allowed(&name, &snapshot, &choice, &facts)?;
     plan::show(&snapshot, &choice, &facts, &fit);
     let doubts: Vec<String> = fit.doubt().into_iter().chain(replaced).collect();
     doubts.iter().for_each(|it| tell(format_args!("warning: {it}")));
@@ -81,6 +85,7 @@ fn pull(
     let files = hub.download(&snapshot, &choice, (library, &staging), &progress)?;
     // Not noted as verified: it was hashed while it grew, and the first load reads it as it is.
     let entry = staging.publish(&manifest(name, &snapshot, choice, (files, facts)))?;
+    allowed.done(Event::Fetched, &Subject::of_manifest(&entry.manifest))?;
     Ok((entry, Some(fit)))
 }
 

@@ -13,7 +13,7 @@ use store::{
     reference::quant_in,
 };
 
-use crate::admission;
+use crate::admission::{self, Pending};
 
 /// The repositories of a name of the catalogue, the likeliest to have `quant` first.
 pub(super) fn repositories(called: &str, quant: Option<&str>) -> Vec<RepoId> {
@@ -42,17 +42,17 @@ pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&
     }
 }
 
-/// Whether this site allows to fetch it.
+/// Whether this site allows to fetch it; to be told once that is done.
 ///
 /// # Errors
 ///
-/// If a rule forbids it.
+/// If a rule forbids it, or that could not be noted.
 pub(super) fn allowed(
     name: &Name,
     snapshot: &Snapshot,
     choice: &Choice,
     facts: &Facts,
-) -> Result<()> {
+) -> Result<Pending> {
     let container = match choice.kind {
         Kind::Gguf => "gguf",
         Kind::Safetensors => "safetensors",
