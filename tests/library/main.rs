@@ -4,6 +4,7 @@
 //! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test library` writes what is expected anew.
 
 mod adopt;
+mod catalogue;
 mod doctor;
 mod integrity;
 mod names;

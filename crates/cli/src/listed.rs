@@ -1,10 +1,9 @@
 //! What the catalogue says of a model besides what its manifest keeps: who claims its country, and
 //! what its licence asks for.
 
-use serde_json::{Value, json};
 use store::catalogue::Listed;
 
-/// For people: names and texts of rows.
+/// Names and texts of rows.
 pub(crate) fn rows(listed: &Listed) -> Vec<(&'static str, String)> {
     let claim = listed.country_claim.as_ref().map(|it| format!(", as claimed by {it}"));
     let country = listed.country.as_ref().map(|it| it.clone() + &claim.unwrap_or_default());
@@ -13,17 +12,4 @@ pub(crate) fn rows(listed: &Listed) -> Vec<(&'static str, String)> {
     rows.push(("terms at", listed.licence_url.clone()));
     rows.push(("published", listed.openness.to_string()));
     rows
-}
-
-/// For programs.
-pub(crate) fn json(listed: &Listed) -> Value {
-    json!({
-        "name": listed.name,
-        "country": listed.country,
-        "country_claim": listed.country_claim,
-        "licence": listed.licence,
-        "licence_url": listed.licence_url,
-        "terms": listed.terms,
-        "openness": listed.openness.to_string(),
-    })
 }

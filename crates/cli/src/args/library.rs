@@ -7,6 +7,9 @@ use super::{Checking, Json};
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
+    /// List the catalogue, too: what can be had by name, and which of it is here in which formats
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -1,17 +1,29 @@
-//! `ingle list`: the models of the library.
+//! `ingle list`: the models of the library, and with `--all` those of the catalogue.
 
-use serde_json::json;
-use store::library::{Entry, Found};
+mod catalogue;
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use store::{
+    library::{Entry, Found, Library},
+    name::Name,
+};
 
 use crate::{
     args::List,
     library::{self, GET_ONE, came_from, text},
     numbers::size,
+    settings::Site,
     terminal::{harmless, tell},
 };
 
 /// Prints them; what is there and is no model is told.
 pub(crate) fn run(args: List) -> anyhow::Result<()> {
+    if args.all {
+        // Reads the user's own catalogue, too.
+        Site::find()?;
+    }
     let library = library::library()?;
     let (mut models, mut unreadable) = (Vec::new(), Vec::new());
     for found in library.entries()? {
@@ -26,17 +38,13 @@ pub(crate) fn run(args: List) -> anyhow::Result<()> {
     for (_, why) in &unreadable {
         tell(format_args!("warning: {why:#}"));
     }
+    let known = args.all.then(|| catalogue::beside(&models));
     if args.json.on {
-        let unreadable = unreadable.iter();
-        let unreadable =
-            unreadable.map(|(it, why)| json!({"folder": text(it), "why": format!("{why:#}")}));
-        let unfinished = unfinished.iter().map(|(it, bytes)| json!({"name": it, "bytes": bytes}));
-        return super::print_json(&json!({
-            "folder": text(library.root()),
-            "models": models.iter().map(library::json).collect::<Vec<_>>(),
-            "unfinished": unfinished.collect::<Vec<_>>(),
-            "unreadable": unreadable.collect::<Vec<_>>(),
-        }));
+        let mut told = as_json(&library, &models, &unfinished, &unreadable);
+        if let Some(known) = &known {
+            told["catalogue"] = catalogue::json(known);
+        }
+        return super::print_json(&told);
     }
     for (name, bytes) in &unfinished {
         tell(format_args!(
@@ -53,9 +61,29 @@ pub(crate) fn run(args: List) -> anyhow::Result<()> {
              ingle run MODEL.gguf        run a file where it lies",
             library.root().display()
         ));
-        return Ok(());
+    } else {
+        super::print(&harmless(&table(&models)))?;
     }
-    super::print(&harmless(&table(&models)))
+    let Some(known) = known else { return Ok(()) };
+    let between = if models.is_empty() { "" } else { "\n" };
+    super::print(&harmless(&format!("{between}{}", catalogue::table(&known))))
+}
+
+fn as_json(
+    library: &Library,
+    models: &[Entry],
+    unfinished: &[(Name, u64)],
+    unreadable: &[(PathBuf, anyhow::Error)],
+) -> Value {
+    let unfinished = unfinished.iter().map(|(it, bytes)| json!({"name": it, "bytes": bytes}));
+    let unreadable =
+        unreadable.iter().map(|(it, why)| json!({"folder": text(it), "why": format!("{why:#}")}));
+    json!({
+        "folder": text(library.root()),
+        "models": models.iter().map(library::json).collect::<Vec<_>>(),
+        "unfinished": unfinished.collect::<Vec<_>>(),
+        "unreadable": unreadable.collect::<Vec<_>>(),
+    })
 }
 
 fn table(models: &[Entry]) -> String {

@@ -57,7 +57,7 @@ fn print(
             told["library"] = library::json(entry);
         }
         if let Some(listed) = &listed {
-            told["catalogue"] = listed::json(listed);
+            told["catalogue"] = serde_json::to_value(listed)?;
         }
         return super::print_json(&told);
     }

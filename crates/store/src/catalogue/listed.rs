@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{library::Facts, name::RepoId};
 
 /// A model of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// What it is called, such as `llama3.2:3b`.
     pub name: String,
@@ -47,7 +47,7 @@ pub struct Listed {
 }
 
 /// What was published of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Openness {
     /// The weights, and what is needed to run them.
     #[serde(rename = "weights only")]

@@ -1,0 +1,77 @@
+//! What `ingle list --all` adds: the models of the catalogue, and which of them are here.
+
+use serde_json::{Value, json};
+use store::{
+    catalogue::{self, Listed},
+    library::Entry,
+};
+
+use crate::numbers::{count, grouped};
+
+/// A model of the catalogue, and those of the library that are it.
+pub(super) struct Known<'a> {
+    listed: Listed,
+    here: Vec<&'a Entry>,
+}
+
+/// All of the catalogue, beside the library's `models`.
+pub(super) fn beside(models: &[Entry]) -> Vec<Known<'_>> {
+    let called: Vec<_> = models.iter().map(|it| (called(it), it)).collect();
+    let known = |listed: Listed| {
+        let is_it = |name: &String| name.eq_ignore_ascii_case(&listed.name);
+        let here = called.iter().filter(|it| it.0.as_ref().is_some_and(is_it)).map(|it| it.1);
+        Known { here: here.collect(), listed }
+    };
+    catalogue::all().into_iter().map(known).collect()
+}
+
+/// What the catalogue calls a model of the library.
+fn called(entry: &Entry) -> Option<String> {
+    let (name, noted) = (entry.name(), entry.manifest.facts.catalogue.clone());
+    noted.or_else(|| {
+        let repository = format!("{}/{}", name.publisher(), name.model()).parse().ok()?;
+        catalogue::by_repository(&repository).map(|it| it.name)
+    })
+}
+
+/// For people.
+pub(super) fn table(all: &[Known<'_>]) -> String {
+    let head = ["name", "parameters", "context", "here", "licence", "creator"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(all.iter().map(row));
+    let width = |nth: usize| rows.iter().map(|it| it[nth].chars().count()).max().unwrap_or(0);
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(width);
+    let line = |[name, parameters, context, here, licence, creator]: &[String; 6]| {
+        format!(
+            "{name:<a$}  {parameters:>b$}  {context:>c$}  {here:<d$}  {licence:<e$}  {creator}\n"
+        )
+    };
+    rows.iter().map(line).collect()
+}
+
+fn row(Known { listed, here }: &Known<'_>) -> [String; 6] {
+    let unknown = || "unknown".to_owned();
+    let here: Vec<_> = here.iter().map(|it| format_of(it)).collect();
+    [
+        listed.name.clone(),
+        listed.parameters.map_or_else(unknown, count),
+        listed.context.map_or_else(unknown, |it| grouped(it.into())),
+        if here.is_empty() { "-".to_owned() } else { here.join(", ") },
+        listed.licence.clone(),
+        listed.creator.clone(),
+    ]
+}
+
+fn format_of(entry: &Entry) -> &str {
+    entry.manifest.facts.format.as_deref().unwrap_or(entry.name().variant())
+}
+
+/// For programs: all that the catalogue says, and the names of those that are here.
+pub(super) fn json(all: &[Known<'_>]) -> Value {
+    let one = |it: &Known<'_>| {
+        let mut told = json!(it.listed);
+        told["here"] = it.here.iter().map(|it| json!(it.name())).collect();
+        told
+    };
+    all.iter().map(one).collect()
+}
