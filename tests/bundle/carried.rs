@@ -135,6 +135,26 @@ fn any_tar_takes_the_program_out() {
 }
 
 #[test]
+fn the_bill_of_materials_is_printed_where_no_file_is_named() {
+    let place = place();
+    let file = ["export", "parrot.gguf", "--bom", "-o", "bom.json"];
+    let told = place.output(&[&file[..], &["--json"]].concat(), b"", &[]);
+    let written = fs::read(place.path().join("bom.json")).expect("it is there");
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("one object");
+    let expected = serde_json::json!({
+        "bom": "bom.json", "bytes": written.len(), "model": "parrot",
+        "warnings": ["no text of a licence goes with `parrot`"],
+    });
+    assert_eq!(told, expected);
+    for args in [file[..3].to_vec(), [&file[..3], &["--json"]].concat()] {
+        let printed = place.output(&args, b"", &[]);
+        assert!(printed.status.success() && printed.stdout == written, "{printed:?}");
+    }
+    let told = place.run(&["export", "parrot.gguf"]);
+    assert!(told.starts_with("exit 2\n") && told.contains("--output <FILE>"), "{told}");
+}
+
+#[test]
 fn the_bill_of_materials_is_written_alone() {
     let place = place();
     let told = place.run(&["export", "parrot.gguf", "-o", "bom.json", "--bom"]);

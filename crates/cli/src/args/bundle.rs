@@ -17,9 +17,10 @@ pub(crate) struct Export {
     /// Models of the library, `.gguf` files (any shard) or Hugging Face folders
     #[arg(value_name = "MODEL", required = true)]
     pub(crate) models: Vec<String>,
-    /// The bundle to write; it gets this name when it is complete
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    /// The bundle to write; it gets this name when it is complete. With `--bom`, the bill; without a
+    /// FILE, that goes to standard output
+    #[arg(short = 'o', long, value_name = "FILE", required_unless_present = "bom")]
+    pub(crate) output: Option<PathBuf>,
     /// Write parts of at most so many bytes, FILE.001 and so on; `4G` (4,000,000,000 bytes) fits FAT32
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) split: Option<NonZeroU64>,

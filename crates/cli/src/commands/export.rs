@@ -24,7 +24,7 @@ use store::{
 
 use super::sign::{self, Named};
 use crate::{
-    args::Export,
+    args::{Export, Json},
     failure::Failure,
     library,
     numbers::size,
@@ -34,7 +34,7 @@ use crate::{
 /// Writes the bundle.
 pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     let Export { models, output, split, with_binary, name, bom, yes, json, signature } = args;
-    refuse(&models, &output, name.as_ref(), bom)?;
+    refuse(&models, output.as_deref(), name.as_ref(), bom)?;
     let signer = sign::signer(&signature)?;
     let library = library::library()?;
     let packed = models.iter().map(|it| pack(it, name.clone(), &library));
@@ -45,9 +45,10 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
         packed.iter_mut().for_each(|it| it.sign(signer));
     }
     let existing = if yes { Existing::Replace } else { Existing::Keep };
-    if bom {
-        return write_bom(&packed, &output, existing);
-    }
+    let output = match (bom, output) {
+        (true, output) => return give_bom(&packed, output.as_deref(), existing, (json, &notes)),
+        (false, output) => output.expect("the command line requires it"),
+    };
     let program = with_binary.then(env::current_exe).transpose();
     let program = program.context("this program does not know where it lies")?;
     let platform = format!("{OS} {ARCH}");
@@ -85,12 +86,18 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
 }
 
 /// What makes no sense, before anything is read.
-fn refuse(models: &[String], output: &Path, name: Option<&Name>, bom: bool) -> anyhow::Result<()> {
+fn refuse(
+    models: &[String],
+    output: Option<&Path>,
+    name: Option<&Name>,
+    bom: bool,
+) -> anyhow::Result<()> {
     if models.len() > 1 && (name.is_some() || bom) {
         let flag = if bom { "--bom" } else { "--name" };
         let failure = Failure::usage(format!("`{flag}` is for one model, found {}", models.len()));
         return Err(failure.hint("give them one after the other").into());
     }
+    let Some(output) = output else { return Ok(()) };
     let folder = output.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|it| !it.is_dir()) {
         let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
@@ -136,13 +143,28 @@ fn notes(packed: &[Packed]) -> Vec<String> {
     notes
 }
 
-fn write_bom(packed: &[Packed], output: &Path, existing: Existing) -> anyhow::Result<()> {
+/// Writes the bill of materials of the model into a file, or prints it.
+fn give_bom(
+    packed: &[Packed],
+    output: Option<&Path>,
+    existing: Existing,
+    (json, notes): (Json, &[String]),
+) -> anyhow::Result<()> {
+    let [model] = packed else { unreachable!("`refuse` lets one through") };
+    let bytes = bundle::bom(model);
+    let Some(output) = output else {
+        return super::print(std::str::from_utf8(&bytes).expect("JSON is UTF-8"));
+    };
     if output.exists() && existing == Existing::Keep {
         return Err(bundle::Error::There { path: output.to_owned() }.into());
     }
-    let bytes: Vec<u8> = packed.iter().flat_map(bundle::bom).collect();
     sign::write(output, &bytes).with_context(|| format!("cannot write `{}`", output.display()))?;
-    super::print(&format!("{:<15}{}\n", "file", output.display()))
+    match json.on {
+        true => super::print_json(&json!({
+            "bom": library::text(output), "bytes": bytes.len(), "model": model.name, "warnings": notes,
+        })),
+        false => super::print(&format!("{:<15}{}\n", "file", output.display())),
+    }
 }
 
 fn page(written: &Written, models: &[(Name, u64)]) -> String {
