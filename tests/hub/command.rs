@@ -7,72 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use expect_test::{Expect, expect};
-use ingle_tests::{
-    binary::{Place, ingle},
-    parrot,
-};
+use expect_test::expect;
+use ingle_tests::{binary::ingle, parrot};
+use store::digest::Sha256Hex;
 
 use crate::{
-    fake::{COMMIT, Fake, Repository},
-    scene::{NAME, files_below, noise},
-    trouble::Trouble,
+    fake::{COMMIT, Repository, trouble::Trouble},
+    scene::{NAME, files_below},
+    stage::Stage,
 };
-
-struct Stage {
-    fake: Fake,
-    place: Place,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let fake = Fake::new();
-        let files = [
-            ("LICENSE", b"do what you like\n".to_vec()),
-            ("m-F16.gguf", noise(1, 5000)),
-            ("m-Q4_K_M.gguf", parrot::file()),
-        ];
-        fake.add(NAME, Repository::new(files));
-        Self { fake, place: Place::new() }
-    }
-
-    fn environment(&self) -> Vec<(String, String)> {
-        let home = self.place.path().join("no-token").display().to_string();
-        let mut all = self.place.environment();
-        for (name, value) in [
-            ("HF_ENDPOINT", self.fake.hub.as_str()),
-            ("HF_HOME", &home),
-            ("HF_TOKEN", ""),
-            ("HTTP_PROXY", ""),
-            ("http_proxy", ""),
-            ("ALL_PROXY", ""),
-            ("all_proxy", ""),
-        ] {
-            all.retain(|it| it.0 != name);
-            all.push((name.to_owned(), value.to_owned()));
-        }
-        all
-    }
-
-    /// What it says, without what differs from run to run.
-    fn run(&self, args: &[&str]) -> String {
-        let environment = self.environment();
-        let environment: Vec<_> =
-            environment.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        let told = self.place.run_with(args, b"", &environment);
-        let told = told.replace(&self.fake.hub, "[HUB]").replace(&self.fake.hub[7..], "[HUB]");
-        let steady = |line: &str| match line.strip_suffix(" are free here") {
-            Some(rest) => rest.rsplit_once(", ").map_or(rest, |it| it.0).to_owned() + "\n",
-            None => line.to_owned() + "\n",
-        };
-        told.lines().map(steady).collect()
-    }
-
-    #[track_caller]
-    fn check(&self, args: &[&str], expected: Expect) {
-        expected.assert_eq(&self.run(args));
-    }
-}
 
 #[test]
 fn a_pull_and_what_comes_after_it() {
@@ -298,6 +241,36 @@ fn json_is_for_programs() {
     assert_eq!(json["memory"]["runs"], true);
     let open = json["path"].as_str().unwrap();
     assert!(open.ends_with("models/org/model/Q4_K_M/m-Q4_K_M.gguf"), "{open}");
+}
+
+#[test]
+fn what_is_fetched_and_what_may_not_be_is_noted() {
+    let mut stage = Stage::new();
+    stage.variables.push(("INGLE_AUDIT", "1".to_owned()));
+    assert!(stage.run(&["pull", NAME]).starts_with("exit 0"));
+    // Nothing comes a second time.
+    assert!(stage.run(&["pull", NAME]).starts_with("exit 0"));
+    stage.run(&["rm", "-y", NAME]);
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"no parrots\"\n\
+                  action = \"deny\"\npublisher = [\"org\"]\n";
+    stage.place.file("ingle-home/policy.toml", policy);
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("rule `no parrots`"), "{told}");
+    let log = files_below(&stage.place.path().join("ingle-home/audit"));
+    let log = log.into_iter().find(|it| it.extension().is_some_and(|it| it == "jsonl")).unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    let entries: Vec<serde_json::Value> =
+        log.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let events: Vec<_> = entries.iter().map(|it| it["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["fetched", "removed", "refused"]);
+    let digest = Sha256Hex::of(&parrot::file()).to_string();
+    for entry in &entries {
+        assert_eq!(
+            (&entry["model"], &entry["sha256"]),
+            (&"org/model:Q4_K_M".into(), &digest.as_str().into())
+        );
+    }
+    assert_eq!(entries[2]["policy"]["rule"], "no parrots");
 }
 
 #[test]

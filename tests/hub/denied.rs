@@ -4,9 +4,8 @@ use hub::{Error, Hub, Revision, Token, Visitor};
 use ingle_tests::parrot;
 
 use crate::{
-    fake::{Fake, Repository, TOKEN},
+    fake::{Fake, Repository, TOKEN, trouble::Trouble},
     scene::{NAME, Scene, model, told},
-    trouble::Trouble,
 };
 
 fn gated(token: Option<&str>) -> Scene {

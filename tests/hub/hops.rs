@@ -9,9 +9,8 @@ use std::{
 use hub::{Error, Online};
 
 use crate::{
-    fake::SILENCE,
+    fake::{SILENCE, trouble::Trouble},
     scene::{Scene, model, told},
-    trouble::Trouble,
 };
 
 /// The model comes although this happens `times` times to what the path names.

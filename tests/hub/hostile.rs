@@ -5,9 +5,8 @@ use serde_json::json;
 use store::digest::Sha256Hex;
 
 use crate::{
-    fake::{COMMIT, Repository},
+    fake::{COMMIT, Repository, trouble::Trouble},
     scene::{NAME, Scene, model, noise, told},
-    trouble::Trouble,
 };
 
 /// Names that leave a folder, or that systems read differently.

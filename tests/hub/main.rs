@@ -1,7 +1,8 @@
 //! Fetching from a hub: against a hub of our own on loopback, which speaks the real one's API and
 //! does whatever can go wrong.
 //!
-//! `fake` is the hub and the store that it sends us to, `scene` a hub, a library and who watches.
+//! `fake` is the hub and the store that it sends us to; `scene` has it with a library and who watches,
+//! `stage` with the program.
 
 mod chosen;
 mod command;
@@ -13,5 +14,6 @@ mod kills;
 mod mirrors;
 mod resumed;
 mod scene;
-mod trouble;
+mod secure;
+mod stage;
 mod whole;

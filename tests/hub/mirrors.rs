@@ -1,9 +1,8 @@
 //! Several hubs: the next is asked where one fails.
 
 use crate::{
-    fake::Fake,
+    fake::{Fake, trouble::Trouble},
     scene::{NAME, Scene, model, told},
-    trouble::Trouble,
 };
 
 /// A scene with a mirror before its own hub.

@@ -8,7 +8,6 @@
 #![expect(dead_code, reason = "the tests use the rest of their hub")]
 
 mod fake;
-mod trouble;
 
 use std::{env, fs, io, path::Path, thread};
 

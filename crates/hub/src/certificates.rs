@@ -5,22 +5,27 @@ use std::{fs, path::Path};
 
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
-use crate::Error;
+use crate::{Error, Settings};
 
 /// All of them; none is no error for who speaks to nobody in secret.
 ///
 /// # Errors
 ///
-/// If `extra` cannot be read, or has none.
-pub(crate) fn trusted(extra: Option<&Path>) -> Result<Vec<Certificate<'static>>, Error> {
+/// If there are none and a hub is to be told by one; if those of `--ca-file` cannot be read.
+pub(crate) fn trusted(settings: &Settings) -> Result<Vec<Certificate<'static>>, Error> {
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
         tracing::warn!(%error, "a certificate of the system cannot be read");
     }
     let mut all: Vec<_> =
         system.certs.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
-    if let Some(path) = extra {
+    if let Some(path) = &settings.ca_file {
         all.extend(of_file(path)?);
+    }
+    if all.is_empty() && settings.endpoints.iter().any(|it| it.url().is_secure()) {
+        let why = system.errors.first();
+        let why = why.map_or_else(|| "there are none".to_owned(), ToString::to_string);
+        return Err(Error::Certificates { path: None, why });
     }
     Ok(all)
 }
@@ -48,9 +53,12 @@ mod tests {
     fn a_file_without_certificates_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
-        assert!(trusted(Some(&path)).err().unwrap().to_string().contains("ca.pem"));
+        let mut settings = Settings::find(&|_| None).unwrap();
+        settings.ca_file = Some(path.clone());
+        let told = || trusted(&settings).err().unwrap().to_string();
+        assert!(told().contains("ca.pem"));
         fs::write(&path, "no certificate").unwrap();
-        let text = trusted(Some(&path)).err().unwrap().to_string();
+        let text = told();
         assert!(text.ends_with("it holds none in PEM form"), "{text}");
     }
 }

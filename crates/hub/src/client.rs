@@ -58,11 +58,7 @@ impl Client {
             found: String::new(),
             expected: "the address of a hub, one at least",
         })?;
-        let trusted = certificates::trusted(settings.ca_file.as_deref())?;
-        if trusted.is_empty() && settings.endpoints.iter().any(|it| it.url().is_secure()) {
-            let why = "there are none".to_owned();
-            return Err(Error::Certificates { path: None, why });
-        }
+        let trusted = certificates::trusted(settings)?;
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::from(trusted))
             .unversioned_rustls_crypto_provider(rustls::crypto::ring::default_provider().into())

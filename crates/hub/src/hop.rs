@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, io};
 
 use ureq::Timeout;
 
-use crate::{Error, Url};
+use crate::{Error, Url, distrust::Distrust};
 
 /// A stretch of the way to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,10 @@ pub(crate) fn unanswered(error: ureq::Error, url: &Url, via: &Way) -> Error {
         _ => Step::Answer,
     };
     let source: Box<dyn StdError + Send + Sync> = match error {
-        ureq::Error::Io(error) => error.into(),
+        ureq::Error::Io(error) => match Distrust::of(&error) {
+            Some(distrust) => distrust.into(),
+            None => error.into(),
+        },
         error => error.into(),
     };
     named(step, url, via, source)

@@ -19,6 +19,7 @@
 mod certificates;
 mod choose;
 mod client;
+mod distrust;
 mod download;
 mod error;
 mod headers;

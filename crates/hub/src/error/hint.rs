@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Error, Visitor};
-use crate::Url;
+use crate::{Url, distrust::Distrust};
 
 impl Error {
     /// What the user can do about it.
@@ -16,7 +16,9 @@ impl Error {
             Self::Certificates { .. } => {
                 "name a file of certificates with `--ca-file` or SSL_CERT_FILE"
             }
-            Self::Hop { hop, .. } => hop.hint(),
+            Self::Hop { hop, source } => {
+                source.downcast_ref::<Distrust>().map_or_else(|| hop.hint(), Distrust::hint)
+            }
             Self::Status { status: 429, .. } => {
                 "the hub limits how often it is asked: wait, or set HF_TOKEN; the same command goes \
                  on from here"

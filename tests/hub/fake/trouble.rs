@@ -15,7 +15,7 @@ use axum::{
 use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::fake::Answer;
+use super::answer::Answer;
 
 /// One of these.
 #[derive(Clone, Debug)]
