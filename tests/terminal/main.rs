@@ -1,10 +1,14 @@
-//! `ingle run` in a pseudo-terminal: what a person sees while they type, wait and interrupt.
+//! `ingle` in a pseudo-terminal: what a person sees while they type, wait and interrupt.
 //!
 //! A test waits for what the screen shows, never for time to pass. The model is the scripted one
 //! of `parrot`: every answer is known.
 #![cfg(unix)]
 
 mod audit;
+#[path = "../hub/fake/mod.rs"]
+#[expect(dead_code, reason = "the tests of the hub use the rest of it")]
+mod fake;
+mod pull;
 mod sandbox;
 mod screen;
 

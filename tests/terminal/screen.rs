@@ -38,9 +38,32 @@ struct Seen {
 impl Terminal {
     /// Starts `ingle` on a terminal of 24 rows and 80 columns.
     pub(crate) fn start(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(size(24, 80)).unwrap();
         let mut command = CommandBuilder::new(ingle());
         command.args(args);
+        Self::with(command, (24, 80), place, environment)
+    }
+
+    /// Starts it in a shell, on a larger terminal, for [`assert_left_whole`](Self::assert_left_whole).
+    pub(crate) fn start_in_shell(
+        place: &Place,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut command = CommandBuilder::new("sh");
+        // The shell hears Ctrl-C, too, and is to outlive it.
+        command.args(["-c", "trap : INT; \"$@\"; echo \"exit $?\"; stty -a; echo end", "sh"]);
+        command.arg(ingle());
+        command.args(args);
+        Self::with(command, (60, 120), place, environment)
+    }
+
+    fn with(
+        mut command: CommandBuilder,
+        (rows, columns): (u16, u16),
+        place: &Place,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let pair = native_pty_system().openpty(size(rows, columns)).unwrap();
         command.cwd(place.path());
         command.env_clear();
         for (name, value) in place.environment() {
@@ -51,7 +74,8 @@ impl Terminal {
             command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).unwrap();
-        let seen = Seen { parser: vt100::Parser::new(nonzero(24), nonzero(80), 200), ended: false };
+        let parser = vt100::Parser::new(nonzero(rows), nonzero(columns), 200);
+        let seen = Seen { parser, ended: false };
         let shared = Arc::new(Shared { parser: Mutex::new(seen), changed: Condvar::new() });
         let mut output = pair.master.try_clone_reader().unwrap();
         let reader = Arc::clone(&shared);
@@ -166,6 +190,20 @@ impl Terminal {
         self.wait_for_prompt();
         self.send("\x04");
         assert_eq!(self.exit_code(), 0);
+    }
+
+    /// Waits until the shell has said how the program left the terminal: it ended with this code, and
+    /// the terminal echoes, reads lines, hears Ctrl-C and shows its cursor.
+    #[track_caller]
+    pub(crate) fn assert_left_whole(&self, code: u32) {
+        self.wait_for_line("end");
+        self.wait_for_line(&format!("exit {code}"));
+        let text = self.text();
+        let settings: Vec<_> = text.split_whitespace().collect();
+        for setting in ["echo", "icanon", "isig", "icrnl", "opost"] {
+            assert!(settings.contains(&setting), "no {setting}:\n{text}");
+        }
+        assert!(!self.seen().parser.screen().hide_cursor(), "no cursor:\n{text}");
     }
 
     /// Waits until the program ends.

@@ -44,6 +44,14 @@ impl Interrupts {
         Self(())
     }
 
+    /// Waits for what cannot be stopped, such as a line: meanwhile Ctrl-C ends the program.
+    pub(crate) fn unheard<T>(wait: impl FnOnce() -> T) -> T {
+        let before = STATE.swap(IDLE, SeqCst);
+        let waited = wait();
+        STATE.store(before, SeqCst);
+        waited
+    }
+
     /// Whether it was pressed.
     pub(crate) fn asked(&self) -> bool {
         STATE.load(SeqCst) == ASKED

@@ -16,7 +16,7 @@ use super::known;
 use crate::{
     args,
     failure::Failure,
-    terminal::{Quiet, tell},
+    terminal::{Interrupts, Quiet, tell},
 };
 
 /// A hub, and the settings that it is reached by.
@@ -111,12 +111,15 @@ fn ask_for_token(repository: &RepoId) -> Option<Token> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;
     }
-    tell(format_args!(
-        "`{repository}` is gated. Paste a token of an account that accepted its licence (it is not \
-         shown, and not kept), or press Enter:"
-    ));
-    let mut line = String::new();
     let _quiet = Quiet::begin();
-    io::stdin().read_line(&mut line).ok()?;
+    let mut line = String::new();
+    let read = Interrupts::unheard(|| {
+        tell(format_args!(
+            "`{repository}` is gated. Paste a token of an account that accepted its licence (it is \
+             not shown, and not kept), or press Enter:"
+        ));
+        io::stdin().read_line(&mut line)
+    });
+    read.ok()?;
     Token::new(&line)
 }
