@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::{
         Arc,
@@ -90,10 +90,7 @@ impl Disk {
 
     fn opened(&self, options: &mut OpenOptions, path: &Path) -> io::Result<DiskFile> {
         self.change()?;
-        // Never through a link that somebody laid in the way.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
-        Ok(DiskFile { file: options.open(path)?, disk: self.clone() })
+        Ok(DiskFile { file: no_link(options).open(path)?, disk: self.clone() })
     }
 
     /// Gives what is at `from` the name `to`, which may be taken by a file but not by a folder with
@@ -107,6 +104,18 @@ impl Disk {
         fs::rename(from, to)
     }
 
+    /// Gives each of two files or folders the name of the other, at once: whoever looks finds one of
+    /// them under either name, whatever happens meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::Unsupported`] where the system or that file system has no such call; if it
+    /// refuses.
+    pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        self.change()?;
+        exchange(one, other)
+    }
+
     /// Gives the file at `from` the second name `to`.
     ///
     /// # Errors
@@ -117,17 +126,16 @@ impl Disk {
         fs::hard_link(from, to)
     }
 
-    /// Makes the new file `to` with what is in `from`, and brings its bytes to the disk. Where the
-    /// file system can, the two share their blocks until one is written to.
+    /// Makes the new file `to` with what is in `from`, which is no link, and brings its bytes to the
+    /// disk. Where the file system can, the two share their blocks until one is written to.
     ///
     /// # Errors
     ///
-    /// If there is a file `to`, or the system refuses.
+    /// If there is a file `to`, `from` is a link, or the system refuses.
     pub fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let from = no_link(OpenOptions::new().read(true)).open(from)?;
         let mut file = self.create(to)?;
-        self.change()?;
-        // Between two files, this asks the system to copy, which shares blocks if it can.
-        io::copy(&mut File::open(from)?, &mut file.file)?;
+        while file.append(&from, u64::MAX)? > 0 {}
         file.sync()
     }
 
@@ -174,6 +182,31 @@ impl Disk {
     }
 }
 
+/// Opens nothing through a link that somebody laid in the way.
+fn no_link(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
+    options
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|error| match error {
+        // Of a file system that knows no exchange.
+        Errno::INVAL => io::ErrorKind::Unsupported.into(),
+        error => error.into(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 impl Trouble {
     fn change(&self) -> io::Result<()> {
         let nth = self.made.fetch_add(1, Ordering::Relaxed);
@@ -193,6 +226,18 @@ impl DiskFile {
     pub fn sync(&self) -> io::Result<()> {
         self.disk.change()?;
         self.file.sync_all()
+    }
+
+    /// Copies as many bytes of `from` as there are after its place, and `most` of them; how many that
+    /// were. Where the file system can, the two files share those blocks until one is written to.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn append(&mut self, mut from: &File, most: u64) -> io::Result<u64> {
+        self.disk.change()?;
+        // Between two files, this asks the system to copy, which shares blocks if it can.
+        io::copy(&mut Read::take(&mut from, most), &mut self.file)
     }
 
     /// Makes the file `size` bytes long; what is new reads as zeros and takes no room.
@@ -275,6 +320,22 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn two_folders_change_their_names_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        fs::create_dir(&old).unwrap();
+        fs::create_dir(&new).unwrap();
+        fs::write(old.join("a"), "old").unwrap();
+        match Disk::default().exchange(&old, &new) {
+            Ok(()) => assert_eq!(fs::read(new.join("a")).unwrap(), b"old"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
+        }
+        let none = Disk::default().exchange(&old, &dir.path().join("none"));
+        assert_eq!(none.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_link_in_the_way_is_not_followed() {
@@ -283,6 +344,7 @@ mod tests {
         fs::write(&victim, "kept").unwrap();
         std::os::unix::fs::symlink(&victim, &link).unwrap();
         assert!(Disk::default().reopen(&link).is_err());
+        assert!(Disk::default().copy(&link, &dir.path().join("copy")).is_err());
         assert_eq!(fs::read(&victim).unwrap(), b"kept");
     }
 }

@@ -7,18 +7,28 @@
 //!     LICENSE.txt
 //!     manifest.json                                  what it consists of, by size and SHA-256
 //!     verified.json                                  when its files were last found to be that
+//!     signatures.json                                signatures over them, and with which keys
 //!   .partial/…the same path…/                        a model that is being made; goes on from there
 //!   .partial/.removed/                               what is being removed, until its bytes are gone
 //!   .partial/HEX.lock                                held by who makes or removes a model
 //! ```
 //!
 //! A model appears by one rename of its folder, after all its bytes are on the disk and have the
-//! digests that the manifest says; a model goes by one rename, too. So a reader sees it whole or
-//! not at all, whatever happens to the writer, and needs no lock: a library may lie on a disk that
-//! is read only. Below the library's own folder no link is followed.
+//! digests that the manifest says; a model goes by one rename, too. One that is replaced changes
+//! names with the new one at once; where the disk cannot do that (those of Linux can, but for some
+//! over a network), there is none between two renames. So a reader sees a model whole or not at
+//! all, whatever happens to the writer, and needs no lock: a library may lie on a disk that is read
+//! only.
 //!
-//! `entries` reads the library, `staging` and `remove` change it, `verify`, `mark` and `open` hold
-//! a model against its manifest.
+//! Below the library's own folder no link is followed. Each part of a path is looked at before a file
+//! is opened, and the last one again while it is (`O_NOFOLLOW`), but for what the loader opens by its
+//! path; that is hashed where it is open, unless its mark holds. What remains: `std` opens no file
+//! relative to a folder that is open, so whoever can move folders of the library at the right moment
+//! can lead a reader or a writer elsewhere. They must be able to write to the library, and could have
+//! put there what they like: let nobody do that whom you do not trust.
+//!
+//! `entries` reads the library, `staging`, `share` and `remove` change it, `verify`, `mark` and
+//! `open` hold a model against its manifest.
 
 mod entries;
 mod error;
@@ -26,6 +36,7 @@ mod manifest;
 mod mark;
 mod open;
 mod remove;
+mod share;
 mod staging;
 mod verify;
 
@@ -47,14 +58,18 @@ use crate::{digest::Sha256Hex, disk::Disk, name::Name};
 /// The file beside a model's files that says what they are.
 pub const MANIFEST: &str = "manifest.json";
 /// The file beside it that says when they were last verified.
-const MARK: &str = "verified.json";
+pub(crate) const MARK: &str = "verified.json";
+/// The file beside it that holds signatures which were checked; see `signing::keep`.
+pub(crate) const SIGNATURES: &str = "signatures.json";
+/// Names of what the library writes beside a model's files: none of them has one.
+pub(crate) const OWN: [&str; 3] = [MANIFEST, MARK, SIGNATURES];
 /// The folder of what is not whole yet.
 const PARTIAL: &str = ".partial";
 /// The folder in it of what is being removed.
 const REMOVED: &str = ".removed";
 /// The file in it that is locked while a model appears or goes.
 const LOCK: &str = ".lock";
-/// Bytes of the longest manifest that is read: of some ten thousand files.
+/// Bytes of the longest manifest, of some ten thousand files; nothing beside it is longer.
 const MAX_MANIFEST: u64 = 16 << 20;
 
 /// A folder of models.
@@ -238,8 +253,8 @@ fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// The bytes of a manifest or a mark; nothing where there is none.
-fn small_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+/// The bytes of what the library writes beside a model's files; nothing where there is none.
+pub(crate) fn small_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let read = || -> io::Result<Option<Vec<u8>>> {
         let Some(file) = plain_file(path, Links::Refused)? else { return Ok(None) };
         let mut bytes = Vec::new();
@@ -259,14 +274,14 @@ fn small_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 /// What is done about a link in the place of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Links {
+pub(crate) enum Links {
     /// Of a model that another program keeps: the Hugging Face cache is made of them.
     Followed,
     Refused,
 }
 
 /// Opens a file to read it; nothing if it is a folder, a pipe or a link that is not to be followed.
-fn plain_file(path: &Path, links: Links) -> io::Result<Option<File>> {
+pub(crate) fn plain_file(path: &Path, links: Links) -> io::Result<Option<File>> {
     let found = match links {
         Links::Followed => fs::metadata(path)?,
         Links::Refused => fs::symlink_metadata(path)?,

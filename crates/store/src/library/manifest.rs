@@ -2,9 +2,12 @@
 //!
 //! `manifest.json` lies beside the model's files. It is the pin that `verify` holds them against.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+};
 
-use loader::SafeRelPath;
+use loader::{ModelFile, SafeRelPath};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
@@ -207,6 +210,18 @@ impl Origin {
             Self::Bundle { before, .. } => before.hub(),
             Self::File { .. } | Self::Adopted { .. } => None,
         }
+    }
+}
+
+impl Facts {
+    /// The weight format of most of the file's bytes.
+    pub(crate) fn format_of(file: &ModelFile) -> Option<String> {
+        let mut formats: BTreeMap<&str, usize> = BTreeMap::new();
+        for tensor in file.tensors.values() {
+            let bytes: usize = tensor.parts.iter().map(|it| it.len()).sum();
+            *formats.entry(tensor.format.layout().name).or_default() += bytes;
+        }
+        formats.into_iter().max_by_key(|it| it.1).map(|it| it.0.to_owned())
     }
 }
 

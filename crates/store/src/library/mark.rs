@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Error, Found, Library, Links, MARK, StoredFile, remove::free, small_file};
+use super::{Entry, Error, Found, Library, Links, MARK, MAX_MANIFEST, StoredFile, small_file};
 use crate::digest::Sha256Hex;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,15 +52,27 @@ impl Library {
     pub fn mark_verified(&self, entry: &Entry, before: Look, at: &str) -> Result<(), Error> {
         let mark = Mark { manifest: entry.manifest_digest(), at: at.to_owned(), files: before.0 };
         let text = serde_json::to_vec_pretty(&mark).expect("digests and numbers are JSON");
-        // It appears whole, and what an earlier process left of one is swept.
+        self.write_beside(entry, MARK, &text)
+    }
+
+    /// Writes what the library says of `entry` itself, beside its manifest: it appears whole.
+    pub(crate) fn write_beside(
+        &self,
+        entry: &Entry,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let path = entry.folder.join(name);
+        if bytes.len() as u64 > MAX_MANIFEST {
+            return Err(Error::TooLong { path, limit: MAX_MANIFEST });
+        }
+        // What an earlier process left of one is swept.
         // Where the disk knows no locks, another process may sweep it away, and the next one makes it.
         let alone = self.alone().ok();
         alone.as_ref().map_or(Ok(()), |it| self.sweep(it))?;
-        let folder = self.graves()?;
-        self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
-        let (begun, path) = (free(&folder), entry.folder.join(MARK));
+        let begun = self.grave()?;
         let written = self.disk.create(&begun).and_then(|mut file| {
-            file.write_all(&text)?;
+            file.write_all(bytes)?;
             file.sync()?;
             self.disk.rename(&begun, &path)
         });

@@ -40,16 +40,21 @@ impl Library {
     }
 
     /// Moves the model `name` to where it is removed from, if it is there.
-    pub(super) fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
+    fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
         let folder = self.folder(name)?;
         if fs::symlink_metadata(&folder).is_err_and(|it| absent(&it)) {
             return Ok(None);
         }
-        let graves = self.graves()?;
-        self.disk.make_folder(&graves).map_err(Error::io("make the folder", &graves))?;
-        let grave = free(&graves);
+        let grave = self.grave()?;
         self.disk.rename(&folder, &grave).map_err(Error::io("remove", &folder))?;
         Ok(Some(grave))
+    }
+
+    /// A free name where folders are removed from.
+    pub(super) fn grave(&self) -> Result<PathBuf, Error> {
+        let graves = self.graves()?;
+        self.disk.make_folder(&graves).map_err(Error::io("make the folder", &graves))?;
+        Ok(free(&graves))
     }
 
     /// Removes the folders that the model `name` was the last in, and brings its going to the disk.
@@ -82,7 +87,7 @@ impl Library {
     /// # Errors
     ///
     /// If it is a link: what that leads to would be removed.
-    pub(super) fn graves(&self) -> Result<PathBuf, Error> {
+    fn graves(&self) -> Result<PathBuf, Error> {
         let graves = Path::new(PARTIAL).join(REMOVED);
         refuse_links(&self.root, &graves)?;
         Ok(self.root.join(graves))
@@ -119,7 +124,7 @@ fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
 }
 
 /// A name in `folder` that nothing has.
-pub(super) fn free(folder: &Path) -> PathBuf {
+fn free(folder: &Path) -> PathBuf {
     let mut names = (0_u64..).map(|nth| folder.join(format!("{}-{nth}", process::id())));
     let free = names.find(|it| fs::symlink_metadata(it).is_err());
     free.expect("a folder holds fewer files than there are numbers")

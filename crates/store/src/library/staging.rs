@@ -11,18 +11,15 @@ use std::{
 
 use loader::SafeRelPath;
 
-use super::{
-    Entry, Error, Found, Library, MANIFEST, Manifest, PARTIAL, StoredFile, Watch, digest_of,
-    refuse_links,
-};
+use super::{Entry, Error, Library, MANIFEST, Manifest, OWN, PARTIAL, absent, refuse_links};
 use crate::name::Name;
 
 /// A model that is being made by this process alone.
 #[derive(Debug)]
 pub struct Staging {
-    library: Library,
+    pub(super) library: Library,
     name: Name,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// Whether an earlier process began it.
     is_resumed: bool,
     /// Held as long as this lives.
@@ -39,7 +36,9 @@ impl Staging {
         let is_resumed = fs::symlink_metadata(&folder).is_ok();
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let (library, name) = (library.clone(), name.clone());
-        Ok(Self { library, name, folder, is_resumed, _lock: lock })
+        let staging = Self { library, name, folder, is_resumed, _lock: lock };
+        staging.let_go()?;
+        Ok(staging)
     }
 
     /// What it will be called.
@@ -67,46 +66,6 @@ impl Staging {
         Ok(place)
     }
 
-    /// Takes the file `wanted` from another model of the library, if one has it: as a second name of
-    /// the same bytes where the disk can do that. They are held against its digest first.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses, or `watch` asks to stop.
-    pub fn share(&self, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error> {
-        let own = |it: &Entry| !it.is_adopted() && *it.name() != self.name;
-        let entries = self.library.entries()?.into_iter().filter_map(Found::model).filter(own);
-        let same = |it: &&StoredFile| it.sha256 == wanted.sha256 && it.size == wanted.size;
-        for entry in entries {
-            let Some(file) = entry.manifest.files.iter().find(same) else { continue };
-            let from = file.path.0.below(entry.files());
-            match digest_of(&from, watch) {
-                Ok(found) if found == (wanted.sha256, wanted.size) => {
-                    let take = || self.take(&from, &wanted.path.0);
-                    return self.library.keeping_marks(take).map(|()| true);
-                }
-                Err(Error::Stopped) => return Err(Error::Stopped),
-                // That model is damaged; `verify` tells.
-                Ok(_) | Err(_) => {}
-            }
-        }
-        Ok(false)
-    }
-
-    /// Gives the file at `from` the second name `path` in here, or copies it.
-    pub(super) fn take(&self, from: &Path, path: &SafeRelPath) -> Result<(), Error> {
-        let place = self.place(path)?;
-        let disk = &self.library.disk;
-        if fs::symlink_metadata(&place).is_ok() {
-            disk.remove_file(&place).map_err(Error::io("remove", &place))?;
-        }
-        let taken = match disk.hard_link(from, &place) {
-            Err(error) if cannot_link(&error) => disk.copy(from, &place),
-            linked => linked,
-        };
-        taken.map_err(Error::io("write", place))
-    }
-
     /// Removes what an earlier writer left here that `manifest` does not name.
     ///
     /// # Errors
@@ -132,7 +91,8 @@ impl Staging {
     ///
     /// If the manifest is of another name, a file of it is missing or of another size, there is one
     /// that it does not name, something that is no model is in its place, or the system refuses; the
-    /// library is then as it was, or lacks what was to be replaced.
+    /// library is then as it was. Only where the disk cannot exchange two folders may a process that
+    /// dies leave it without what was to be replaced.
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
         let path = self.folder.join(MANIFEST);
         if manifest.name != self.name {
@@ -142,28 +102,49 @@ impl Staging {
         self.check(manifest)?;
         self.write(&path, manifest).map_err(Error::io("write", &path))?;
         let library = &self.library;
-        let _alone = library.alone()?;
+        let alone = library.alone()?;
         let target = library.folder(&self.name)?;
         library.refuse_strangers(&self.name)?;
         let above = target.parent().expect("a name has three parts");
         library.disk.make_folder(above).map_err(Error::io("make the folder", above))?;
-        let replaced = library.set_aside(&self.name)?;
-        if let Err(error) = library.disk.rename(&self.folder, &target) {
-            if let Some(replaced) = replaced {
-                // The first error is the one to tell.
-                let _ = library.disk.rename(&replaced, &target);
-            }
-            return Err(Error::io("write", target)(error));
-        }
+        let replaced = self.appear(&target)?;
         let mut folders = above.ancestors().take(self.name.parts().len());
         folders
             .try_for_each(|it| library.disk.sync_folder(it))
             .map_err(Error::io("write", &target))?;
+        drop(alone);
         if let Some(replaced) = replaced {
             // The new model is there; what is left of the old one is removed next time.
-            let _ = library.remove_tree(&replaced);
+            let _ = library.keeping_marks(|| library.remove_tree(&replaced));
         }
         Ok(Entry { manifest: manifest.clone(), folder: target })
+    }
+
+    /// Gives the folder the name `target`; where what had that name lies now, to be removed.
+    fn appear(&self, target: &Path) -> Result<Option<PathBuf>, Error> {
+        let (library, disk) = (&self.library, &self.library.disk);
+        let refused = |error| Error::io("write", target)(error);
+        if fs::symlink_metadata(target).is_err_and(|it| absent(&it)) {
+            return disk.rename(&self.folder, target).map(|()| None).map_err(refused);
+        }
+        let grave = library.grave()?;
+        match disk.exchange(&self.folder, target) {
+            // The old one lies where the new one grew.
+            Ok(()) => Ok(Some(match disk.rename(&self.folder, &grave) {
+                Ok(()) => grave,
+                Err(_) => self.folder.clone(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                disk.rename(target, &grave).map_err(refused)?;
+                if let Err(error) = disk.rename(&self.folder, target) {
+                    // The first error is the one to tell.
+                    let _ = disk.rename(&grave, target);
+                    return Err(refused(error));
+                }
+                Ok(Some(grave))
+            }
+            Err(error) => Err(refused(error)),
+        }
     }
 
     /// Brings the manifest and all names to the disk.
@@ -182,7 +163,7 @@ impl Staging {
     fn check(&self, manifest: &Manifest) -> Result<(), Error> {
         let mut found = Vec::new();
         files_below(&self.folder, &mut found).map_err(Error::io("read", &self.folder))?;
-        found.retain(|(path, _)| *path != self.folder.join(MANIFEST));
+        found.retain(|(path, _)| OWN.iter().all(|it| *path != self.folder.join(it)));
         for wanted in manifest.files.iter().filter(|_| manifest.root.is_none()) {
             let path = wanted.path.0.below(&self.folder);
             let at = found.iter().position(|it| it.0 == path);
@@ -225,42 +206,6 @@ impl Staging {
             false => self.library.remove_tree(&self.folder),
         }
     }
-}
-
-impl Library {
-    /// A second model of the same files, by another name: they are not stored twice where the disk
-    /// can give a file two names, or two files the same blocks.
-    ///
-    /// # Errors
-    ///
-    /// If there is a model of that name, it is being made or removed, or the system refuses.
-    pub fn copy(&self, from: &Entry, to: &Name) -> Result<Entry, Error> {
-        self.refuse_existing(to)?;
-        let staging = self.stage(to)?;
-        // Nobody makes it from here on.
-        self.refuse_existing(to)?;
-        let mut own = from.manifest.files.iter().filter(|_| !from.is_adopted());
-        self.keeping_marks(|| {
-            own.try_for_each(|it| staging.take(&it.path.0.below(from.files()), &it.path.0))
-        })?;
-        let manifest = Manifest { name: to.clone(), ..from.manifest.clone() };
-        staging.keep_only(&manifest)?;
-        staging.publish(&manifest)
-    }
-
-    /// An error if there is a model of this name.
-    pub(crate) fn refuse_existing(&self, name: &Name) -> Result<(), Error> {
-        match self.find(name)? {
-            Some(_) => Err(Error::Exists { name: name.clone() }),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether a file cannot have a second name here, though it may be copied.
-fn cannot_link(error: &io::Error) -> bool {
-    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
-    matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
 }
 
 /// All that is below `folder` and no folder, with its size; a link is one without bytes.

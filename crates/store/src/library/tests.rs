@@ -61,6 +61,7 @@ fn make(library: &Library, called: &str, files: &[(&str, &[u8])]) -> Result<Entr
 
 fn publish(library: &Library, manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Entry, Error> {
     let staging = library.stage(&manifest.name)?;
+    staging.keep_only(&manifest)?;
     for (path, bytes) in files {
         let place = staging.place(&path.parse().unwrap())?;
         let written = library.disk().reopen(&place).and_then(|mut file| {
@@ -275,6 +276,23 @@ fn a_file_that_the_library_has_is_not_fetched_again() {
     fs::remove_file(staging.folder().join("n.gguf")).unwrap();
     fs::write(made.to_open(), "weighty").unwrap();
     assert!(!staging.share(&wanted, &on).unwrap());
+    assert!(!staging.folder().join("n.gguf").exists());
+}
+
+/// A download goes on in the file that it finds, and this one would be another model's.
+#[test]
+fn what_was_taken_from_a_model_is_not_written_into() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", b"weights")]).unwrap();
+    let staging = library.stage(&name("b")).unwrap();
+    assert!(staging.share(&made.manifest.files[0], &on).unwrap());
+    fs::write(staging.folder().join("own"), "begun").unwrap();
+    drop(staging);
+    let staging = library.stage(&name("b")).unwrap();
+    let place = staging.place(&"m.gguf".parse().unwrap()).unwrap();
+    library.disk().reopen(&place).unwrap().set_len(0).unwrap();
+    assert!(made.verify(&on).unwrap().is_empty());
+    assert_eq!(fs::read(staging.folder().join("own")).unwrap(), b"begun");
 }
 
 /// Reading needs no right to write: nothing is made, not even a lock.

@@ -14,9 +14,7 @@ use std::{
 
 use loader::{Mapping, ModelFile};
 
-use super::{
-    Entry, Error, Links, MANIFEST, MARK, StoredFile, absent, plain_file, staging::files_below,
-};
+use super::{Entry, Error, Links, OWN, StoredFile, absent, plain_file, staging::files_below};
 use crate::digest::Sha256Hex;
 
 /// Files that are hashed at a time: more than most disks are faster for, fewer than would make a
@@ -75,7 +73,16 @@ pub enum Flaw {
 ///
 /// If it cannot be read, is no file, or `watch` asks to stop.
 pub fn digest_of(path: &Path, watch: Watch<'_>) -> Result<(Sha256Hex, u64), Error> {
-    let file = plain_file(path, Links::Followed).map_err(Error::io("read", path))?;
+    digest_at(path, Links::Followed, watch)
+}
+
+/// The same, and what is done about a link in its place.
+pub(super) fn digest_at(
+    path: &Path,
+    links: Links,
+    watch: Watch<'_>,
+) -> Result<(Sha256Hex, u64), Error> {
+    let file = plain_file(path, links).map_err(Error::io("read", path))?;
     let file = file.ok_or_else(|| Error::NotAFile { path: path.to_owned() })?;
     let stop = AtomicBool::new(false);
     let found = digest(file, watch, &stop);
@@ -157,7 +164,7 @@ impl Entry {
         files_below(&self.folder, &mut found).map_err(Error::io("read", &self.folder))?;
         let own = self.manifest.files.iter().filter(|_| !self.is_adopted());
         let mut named: Vec<_> = own.map(|it| it.path.0.below(&self.folder)).collect();
-        named.extend([MANIFEST, MARK].map(|it| self.folder.join(it)));
+        named.extend(OWN.map(|it| self.folder.join(it)));
         let stray = found.into_iter().map(|it| it.0).filter(|it| !named.contains(it));
         Ok(stray.map(|path| Fault { path, flaw: Flaw::Unnamed }).collect())
     }
