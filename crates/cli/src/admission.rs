@@ -13,11 +13,13 @@ use std::{
 use loader::{Mapping, ModelFile, adapter::Source};
 use store::{
     audit::{self, Event, Log},
+    bundle::Vouched,
     catalogue,
     digest::Sha256Hex,
     disk::Disk,
-    library::Manifest,
+    library::{self, Manifest},
     policy::{self, At, Catalogue, Policy, Subject, holds_weights},
+    signing,
 };
 
 use crate::{
@@ -86,13 +88,13 @@ impl Gate {
 pub(crate) fn at_load(
     name: &str,
     file: &ModelFile,
-    manifest: Option<&Manifest>,
+    kept: Option<&library::Entry>,
 ) -> anyhow::Result<Admitted> {
     let gate = gate()?;
     if gate.policy.is_none() && gate.log.is_none() {
         return Ok(Admitted::unnoted());
     }
-    let mut subject = subject(name, file, manifest)?;
+    let mut subject = subject(name, file, kept)?;
     // What is open, and not what is said of it.
     if gate.asks_for_digests() && !file.mappings.is_empty() {
         subject = subject.with_weights(digests(file)?);
@@ -144,12 +146,40 @@ pub(crate) fn of_manifest(manifest: &Manifest) -> anyhow::Result<Subject> {
     })
 }
 
-/// What is known of a model that is open.
+/// What is known of a model that is open; of one that the library has, with who signed what its
+/// manifest says.
 ///
 /// # Errors
 ///
 /// As [`at_load`].
 pub(crate) fn subject(
+    name: &str,
+    file: &ModelFile,
+    kept: Option<&library::Entry>,
+) -> anyhow::Result<Subject> {
+    let subject = of_file(name, file, kept.map(|it| &it.manifest))?;
+    Ok(match kept {
+        Some(entry) => with_signers(subject, entry),
+        None => subject,
+    })
+}
+
+/// The same with those who signed the model of the library; of one that has another name than the
+/// one that was signed, they signed the files.
+fn with_signers(subject: Subject, entry: &library::Entry) -> Subject {
+    let signed = match Vouched::of(&entry.manifest) {
+        Vouched::All => Subject::signed_by,
+        Vouched::Files | Vouched::Otherwise => Subject::with_files_signed_by,
+    };
+    signing::signers(entry).into_iter().fold(subject, signed)
+}
+
+/// What its file and its manifest say of a model.
+///
+/// # Errors
+///
+/// As [`at_load`].
+pub(crate) fn of_file(
     name: &str,
     file: &ModelFile,
     manifest: Option<&Manifest>,

@@ -12,6 +12,7 @@ use store::{
     disk::Disk,
     library::{Entry, Error, Fault, Flaw, Found, Library, Look, Origin, Resolved},
     reference::Reference,
+    signing::{self, PublicKey},
 };
 
 use crate::{
@@ -132,6 +133,26 @@ pub(crate) fn note(library: &Library, entry: &Entry, before: Look) {
         tell(format_args!(
             "note: `{name}` was verified, and will be again when it is next loaded: {error}"
         ));
+    }
+}
+
+/// Keeps a signature that was checked, so that the policy finds it when the model is loaded; a library
+/// that is read only is no failure.
+pub(crate) fn keep_signature(library: &Library, entry: &Entry, key: &PublicKey, signature: &[u8]) {
+    if let Err(error) = signing::keep(library, entry, key, signature) {
+        let (name, error) = (entry.name(), anyhow::Error::from(error));
+        tell(format_args!(
+            "note: the signature of `{name}` was checked, and cannot be kept for a policy that asks for it \
+             at each load: {error:#}"
+        ));
+    }
+}
+
+/// Says so where nothing here runs a model that just came.
+pub(crate) fn warn_of_architecture(entry: &Entry) {
+    let architecture = entry.manifest.facts.architecture.as_deref().unwrap_or_default();
+    if !engine::arch::supported().any(|it| it == architecture) {
+        tell(format_args!("warning: its architecture `{architecture}` is not supported"));
     }
 }
 

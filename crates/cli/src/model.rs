@@ -12,7 +12,7 @@ use loader::{
 };
 use store::{
     Correction,
-    library::{Entry, Library, Manifest},
+    library::{Entry, Library},
 };
 
 use crate::{
@@ -115,9 +115,8 @@ pub(crate) fn open_telling(
 ) -> anyhow::Result<Opened> {
     let both = both(name);
     both.iter().for_each(|it| tell(format_args!("note: {it}")));
-    let Read { file, corrections, manifest } =
-        open_corrected(name, overrides, access, Use::Weights)?;
-    let admitted = admission::at_load(name, &file, manifest.as_ref())?;
+    let Read { file, corrections, entry } = open_corrected(name, overrides, access, Use::Weights)?;
+    let admitted = admission::at_load(name, &file, entry.as_ref())?;
     let mut said: Vec<_> = both.into_iter().chain(tell_warnings(&file)?).collect();
     if let Some(note) = written::note(&corrections) {
         tell(format_args!("note: {note}"));
@@ -131,8 +130,8 @@ pub(crate) struct Read {
     pub(crate) file: ModelFile,
     /// What the catalogue corrected.
     pub(crate) corrections: Vec<Correction>,
-    /// What the library knows of it, if it is a model of the library.
-    pub(crate) manifest: Option<Manifest>,
+    /// Where the library has it, if it is one of its models.
+    pub(crate) entry: Option<Entry>,
 }
 
 /// What a model is opened for.
@@ -158,7 +157,7 @@ pub(crate) fn open_corrected(
 ) -> anyhow::Result<Read> {
     if let Some(bytes) = built_in(name) {
         let file = ModelFile::from_bytes(name, loader::Bytes::new(bytes), overrides)?;
-        return Ok(Read { file, corrections: Vec::new(), manifest: None });
+        return Ok(Read { file, corrections: Vec::new(), entry: None });
     }
     let mut corrections = Vec::new();
     let choose = |file: &ModelFile| {
@@ -166,7 +165,7 @@ pub(crate) fn open_corrected(
         corrections.retain(|it| overrides.iter().all(|ours| ours.key != it.set.key));
         corrections.iter().map(|it| &it.set).chain(overrides).cloned().collect()
     };
-    let (file, manifest) = match find(name)? {
+    let (file, entry) = match find(name)? {
         Place::Path(path) => {
             let file = ModelFile::open_choosing(&path, access, choose);
             (file.with_context(|| format!("cannot load `{name}`"))?, None)
@@ -176,10 +175,10 @@ pub(crate) fn open_corrected(
                 Use::Header => entry.open(access, choose)?,
                 Use::Weights => library::open(&library, &entry, access, choose)?,
             };
-            (file, Some(entry.manifest))
+            (file, Some(*entry))
         }
     };
-    Ok(Read { file, corrections, manifest })
+    Ok(Read { file, corrections, entry })
 }
 
 /// Where a model is.

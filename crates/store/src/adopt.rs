@@ -19,12 +19,12 @@ mod places;
 mod sets;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use loader::{Access, ModelFile, SafeRelPath};
+use loader::{Access, SafeRelPath};
 
 use crate::{
     catalogue,
@@ -232,7 +232,7 @@ impl Candidate {
         let file = entry.open(Access::Map, |_| Vec::new())?;
         let facts = &mut entry.manifest.facts;
         facts.architecture = Some(file.architecture().to_owned());
-        facts.format = facts.format.take().or_else(|| most_of(&file));
+        facts.format = facts.format.take().or_else(|| Facts::format_of(&file));
         Ok((entry.manifest, before))
     }
 
@@ -265,16 +265,6 @@ impl Candidate {
             root: Some(self.root.clone()),
         }
     }
-}
-
-/// The weight format of most of its bytes.
-pub(crate) fn most_of(file: &ModelFile) -> Option<String> {
-    let mut formats: BTreeMap<&str, usize> = BTreeMap::new();
-    for tensor in file.tensors.values() {
-        let bytes: usize = tensor.parts.iter().map(|it| it.len()).sum();
-        *formats.entry(tensor.format.layout().name).or_default() += bytes;
-    }
-    formats.into_iter().max_by_key(|it| it.1).map(|it| it.0.to_owned())
 }
 
 impl fmt::Display for Program {

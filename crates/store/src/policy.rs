@@ -17,6 +17,10 @@
 //! country = ["AA", "unknown"]             what it applies to; see `rule`
 //! ```
 //!
+//! A signature counts if its key is one that a rule names. Where no rule allows models of certain
+//! signers, any counts, and whoever imports a model answers for it: anybody can make a key. Of a
+//! signature over the files alone, what is said of them stays a claim, and `provenance` what it was.
+//!
 //! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
 //! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where
 //! policies lie, and which of them is in force, is in [`Places`]; a signature makes it one that
@@ -252,7 +256,8 @@ impl Policy {
         self.rules().iter().any(Rule::asks_for_digests)
     }
 
-    /// What of `subject` counts here.
+    /// What of `subject` counts here: what a hub says that is trusted, and whose signatures a rule
+    /// knows.
     pub fn counted(&self, subject: &Subject) -> Subject {
         let is = |it: &str, hub: &str| it.trim_end_matches('/') == hub.trim_end_matches('/');
         let trusted = |hub: &str| is(HUB, hub) || self.text.hubs.iter().any(|it| is(it, hub));
@@ -263,7 +268,19 @@ impl Policy {
                 counted.provenance = Provenance::Recorded;
             }
         }
+        counted.signers.retain(|it| self.knows(it));
+        counted.vouched_by.retain(|it| self.knows(it));
+        if !counted.vouched_by.is_empty() {
+            counted.provenance = Provenance::Signed;
+        }
         counted
+    }
+
+    /// Whether a signature with this key counts.
+    fn knows(&self, key: &Sha256Hex) -> bool {
+        let is_choosy = |it: &Rule| it.action() == Action::Allow && !it.signers().is_empty();
+        let rules = self.rules();
+        rules.iter().any(|it| it.signers().contains(key)) || !rules.iter().any(is_choosy)
     }
 
     /// What it says of `subject`.
@@ -300,10 +317,9 @@ impl Policy {
 
     /// What every rule says of `subject`, in their order.
     pub fn explain(&self, subject: &Subject, at: At) -> Vec<Outcome> {
-        let subject = &self.counted(subject);
-        let mut decided = false;
+        let (subject, mut decided) = (self.counted(subject), false);
         let outcome = |rule: &Rule| {
-            let findings = rule.findings(subject, at);
+            let findings = rule.findings(&subject, at);
             let applies = findings.iter().all(|it| it.fits);
             let decides = applies && !decided;
             decided |= applies;

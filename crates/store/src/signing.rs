@@ -19,6 +19,7 @@ mod authority;
 mod chain;
 mod envelope;
 mod error;
+mod kept;
 mod key;
 mod listing;
 mod statement;
@@ -27,16 +28,20 @@ use std::path::Path;
 
 pub use chain::Chain;
 pub use error::{CertificateFlaw, Error};
+pub use kept::{keep, signers};
 pub use key::{PrivateKey, PublicKey};
 pub use listing::Extent;
 pub use statement::Statement;
 
-use crate::{digest::Sha256Hex, library::StoredFile};
+use crate::{
+    digest::Sha256Hex,
+    library::{self, StoredFile},
+};
 
 /// What the signature of a folder is called in it.
 pub const FILE: &str = "model.sig";
 /// What lies beside a model's files in the library, and is written there anew.
-pub const BESIDE: [&str; 3] = [crate::library::MANIFEST, "verified.json", FILE];
+pub const BESIDE: [&str; 4] = [library::MANIFEST, library::MARK, library::SIGNATURES, FILE];
 /// Bytes of the largest file that is read as a signature, a key or a certificate.
 pub const MAX_BYTES: u64 = 64 << 20;
 
@@ -119,6 +124,17 @@ pub fn verify(
 ) -> Result<Signed, Error> {
     let signed = open(file, trust)?;
     signed.statement.check(folder, files)?;
+    Ok(signed)
+}
+
+/// The same by digests alone: no file is read, and a signature over pieces of files is refused.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_digests(file: &[u8], trust: &Trust, files: &[StoredFile]) -> Result<Signed, Error> {
+    let signed = open(file, trust)?;
+    signed.statement.check_digests(files)?;
     Ok(signed)
 }
 

@@ -104,14 +104,11 @@ fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
     drop(hashing);
     allowed.done(Event::Adopted, &Subject::of_manifest(&entry.manifest))?;
     let name = entry.name();
-    let architecture = entry.manifest.facts.architecture.as_deref().unwrap_or_default();
     tell(format_args!(
         "`{name}` is adopted from {}; `ingle run {name}` runs it",
         candidate.program
     ));
-    if !engine::arch::supported().any(|it| it == architecture) {
-        tell(format_args!("warning: its architecture `{architecture}` is not supported"));
-    }
+    library::warn_of_architecture(&entry);
     Ok(entry)
 }
 

@@ -9,10 +9,13 @@ use store::{
     bundle::{self, Bundle, Carried, Existing, How, Imported, Program, Vouched},
     library::Library,
     policy::{At, Subject},
-    signing::Trust,
+    signing::{self, Trust},
 };
 
-use super::{export::bar, sign::trust};
+use super::{
+    export::bar,
+    sign::{self, trust},
+};
 use crate::{
     admission,
     args::Import,
@@ -78,7 +81,7 @@ fn one(
     // A bundle without this key's signature is refused below, whatever the policy says.
     let subject = match (how.trust, Vouched::of(&manifest)) {
         // What is said of the files stays a claim, and so does where they came from.
-        (Some(Trust::Key(key)), Vouched::Files) => Subject { signer: Some(key.hint()), ..subject },
+        (Some(Trust::Key(key)), Vouched::Files) => subject.with_files_signed_by(key.hint()),
         (Some(Trust::Key(key)), _) => subject.signed_by(key.hint()),
         _ => subject,
     };
@@ -89,6 +92,11 @@ fn one(
     let imported = imported?;
     if let Imported::New { entry, .. } = &imported {
         allowed.done(Event::Imported, &Subject::of_manifest(&entry.manifest))?;
+    }
+    if let Some(Trust::Key(key)) = how.trust {
+        let (Imported::New { entry, .. } | Imported::There { entry, .. }) = &imported;
+        let signature = sign::read(&entry.folder.join(signing::FILE))?;
+        library::keep_signature(library, entry, key, &signature);
     }
     Ok(imported)
 }

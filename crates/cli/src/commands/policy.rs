@@ -107,9 +107,9 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     let site = Site::find()?;
     let policy = Policy::in_force(&site.home)?;
     let name = model::alone(args.model, site.model.as_deref())?;
-    let model::Read { file, manifest, .. } =
+    let model::Read { file, entry, .. } =
         model::open_corrected(&name, &[], Access::Map, model::Use::Header)?;
-    let mut subject = admission::subject(&name, &file, manifest.as_ref())?;
+    let mut subject = admission::subject(&name, &file, entry.as_ref())?;
     let Some(policy) = policy else {
         return match args.json.on {
             true => super::print_json(&json!({"model": subject, "policy": null, "allowed": true})),

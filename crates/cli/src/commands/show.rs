@@ -11,6 +11,7 @@ use store::{
     Correction,
     catalogue::{self, Listed},
     library::Entry,
+    signing::signers,
 };
 
 use crate::{
@@ -55,6 +56,7 @@ fn print(
         let mut told = serde_json::to_value(&facts)?;
         if let Some(entry) = &kept {
             told["library"] = library::json(entry);
+            told["library"]["signed_by"] = serde_json::json!(signers(entry));
         }
         if let Some(listed) = &listed {
             told["catalogue"] = serde_json::to_value(listed)?;

@@ -84,7 +84,8 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
     super::print(&page)
 }
 
-/// Whether the model that `word` names is as somebody trusted signed it; who that is.
+/// Whether the model that `word` names is as somebody trusted signed it; who that is. The library
+/// keeps what was checked with a key.
 ///
 /// # Errors
 ///
@@ -94,7 +95,8 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
         Failure::usage("nobody is named whose signature is to be believed")
             .hint("`--key KEY.pub` or `--certificate-chain CA.pem` names them")
     })?;
-    let named = find(word, &library::library()?)?;
+    let library = library::library()?;
+    let named = find(word, &library)?;
     let (folder, usual) = match &named {
         Named::Path(path) => {
             let extent = Extent::of(path);
@@ -111,7 +113,11 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
         Named::Path(_) => files(&named, place)?,
         Named::Entry(entry) => verified(entry, place)?,
     };
-    signing::verify(&signature, &trust, &folder, &files).with_context(refused)
+    let signed = signing::verify(&signature, &trust, &folder, &files).with_context(refused)?;
+    if let (Named::Entry(entry), Trust::Key(key)) = (&named, &trust) {
+        library::keep_signature(&library, entry, key, &signature);
+    }
+    Ok(signed)
 }
 
 /// The files of a model of the library that are to be signed, as they were found to be.
@@ -244,7 +250,7 @@ fn parsed<T>(path: &Path, parse: fn(&str) -> Result<T, signing::Error>) -> anyho
 }
 
 /// All of a small file.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|it| it.take(signing::MAX_BYTES).read_to_end(&mut bytes));
     read.with_context(|| format!("cannot read `{}`", path.display()))?;

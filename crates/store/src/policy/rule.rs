@@ -11,7 +11,7 @@
 //! licence           names of the SPDX list, `LicenseRef-…`
 //! format            container or weight format, such as `gguf`, `Q4_*`
 //! sha256            of its files
-//! signer            fingerprint of the key that signed it
+//! signer            fingerprint of a key that signed it
 //! provenance-below  `recorded`, `pinned` or `signed`: less is known of where it came from
 //! ```
 //!
@@ -113,6 +113,11 @@ impl Rule {
         self.findings(subject, at).iter().all(|it| it.fits)
     }
 
+    /// The keys that it is about.
+    pub(super) fn signers(&self) -> &[Sha256Hex] {
+        self.signer.as_deref().unwrap_or_default()
+    }
+
     /// Whether digests of weights must be known to judge.
     pub(super) fn asks_for_digests(&self) -> bool {
         self.sha256.is_some()
@@ -139,8 +144,9 @@ impl Rule {
             note("sha256", found, self.fits_digests(listed, subject));
         }
         if let Some(listed) = &self.signer {
-            let found = subject.signer.map_or("nobody".to_owned(), |it| it.to_string());
-            note("signer", found, subject.signer.is_some_and(|it| listed.contains(&it)));
+            let names: Vec<_> = subject.signers.iter().map(ToString::to_string).collect();
+            let found = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+            note("signer", found, subject.signers.iter().any(|it| listed.contains(it)));
         }
         if let Some(wanted) = self.provenance_below {
             let found = subject.provenance;

@@ -6,7 +6,6 @@ use loader::{Container, Metadata, ModelFile, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    adopt::most_of,
     digest::Sha256Hex,
     library::{Facts, Manifest, Origin},
     name::RepoId,
@@ -33,14 +32,17 @@ pub struct Subject {
     pub licence: Option<String>,
     /// The container and the weight format, such as `gguf` and `Q4_K_M`.
     pub formats: Vec<String>,
-    /// How well it is known where the files came from.
+    /// How well it is known where the files came from. That it is signed is for a policy to say, which
+    /// knows whose signatures count.
     pub provenance: Provenance,
     /// Digests of the files with weights; none where nobody has read them.
     pub weights: Vec<Sha256Hex>,
     /// Digests of its other files.
     pub others: Vec<Sha256Hex>,
-    /// The fingerprint of the key whose signature over the files was checked.
-    pub signer: Option<Sha256Hex>,
+    /// The fingerprints of the keys whose signatures over the files were checked.
+    pub signers: Vec<Sha256Hex>,
+    /// Those of them whose signatures are also over what is said of the files: name, origin, facts.
+    pub vouched_by: Vec<Sha256Hex>,
 }
 
 /// How well it is known where a model came from; each is better than the one before.
@@ -53,7 +55,7 @@ pub enum Provenance {
     Recorded,
     /// A commit of a repository, whose files have the digests that the hub gave.
     Pinned,
-    /// A signature over its files was checked.
+    /// A signature over its files and what is said of them was checked, of somebody whose counts.
     Signed,
 }
 
@@ -78,7 +80,8 @@ impl Subject {
             provenance: Provenance::Unknown,
             weights: Vec::new(),
             others: Vec::new(),
-            signer: None,
+            signers: Vec::new(),
+            vouched_by: Vec::new(),
         }
     }
 
@@ -130,7 +133,7 @@ impl Subject {
     pub fn opened(mut self, file: &ModelFile) -> Self {
         self.add_format(container(file.container));
         if self.formats.iter().all(|it| WEIGHTS.contains(&it.as_str())) {
-            most_of(file).iter().for_each(|it| self.add_format(it));
+            Facts::format_of(file).iter().for_each(|it| self.add_format(it));
         }
         self.with_metadata(&file.metadata)
     }
@@ -169,9 +172,19 @@ impl Subject {
         Self { weights, ..self }
     }
 
-    /// The same after a signature over its files was checked; `key` is its key's fingerprint.
+    /// The same after a signature over its files and what is said of them was checked; `key` is its
+    /// key's fingerprint.
     pub fn signed_by(self, key: Sha256Hex) -> Self {
-        Self { signer: Some(key), provenance: Provenance::Signed, ..self }
+        let mut subject = self.with_files_signed_by(key);
+        subject.vouched_by.push(key);
+        subject
+    }
+
+    /// The same after a signature over its files alone was checked: what is said of them, and where
+    /// they came from, stays a claim.
+    pub fn with_files_signed_by(mut self, key: Sha256Hex) -> Self {
+        self.signers.push(key);
+        self
     }
 
     /// The same in the container `format`, or with weights of it.

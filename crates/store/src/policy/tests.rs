@@ -77,6 +77,25 @@ fn a_rule_applies_where_all_that_it_names_is_so() {
     check("provenance-below = 'signed'", &model().signed_by(digest(B)), false);
 }
 
+/// Where rules allow models of some signers, anybody else's signature is none.
+#[test]
+fn signatures_count_whose_keys_rules_name() {
+    let own = model().signed_by(digest(B));
+    let ours = format!("[[rule]]\nname = 'ours'\naction = 'allow'\nsigner = ['{A}']\n");
+    let signed = "[[rule]]\nname = 'signed'\naction = 'deny'\nprovenance-below = 'signed'\n";
+    let strict = policy("allow", &format!("{ours}{signed}"));
+    let denied = |policy: &Policy, subject: &Subject| policy.permit(subject, At::Load).is_err();
+    assert!(denied(&strict, &model()) && denied(&strict, &own));
+    assert!(!denied(&strict, &own.clone().signed_by(digest(A))));
+    assert_eq!(strict.counted(&own), model());
+    let barred = format!("[[rule]]\nname = 'barred'\naction = 'deny'\nsigner = ['{B}']\n");
+    let barring = policy("allow", &format!("{barred}{ours}"));
+    assert!(denied(&barring, &own) && denied(&barring, &own.clone().signed_by(digest(A))));
+    // A rule that bars a signer says nothing of whose signatures count otherwise.
+    let others = policy("allow", &format!("{barred}{signed}"));
+    assert!(!denied(&others, &model().signed_by(digest(A))) && denied(&others, &own));
+}
+
 #[test]
 fn what_is_unknown_fits_only_unknown() {
     for key in ["publisher", "creator", "country", "lineage", "licence", "format"] {

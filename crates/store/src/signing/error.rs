@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::digest::Sha256Hex;
+use crate::{digest::Sha256Hex, library};
 
 /// What is wrong with a signature, a key, or what was signed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,15 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// A signature over pieces of a file where its digest alone is known.
+    #[error("`{path}` is signed in pieces, expected as a whole")]
+    InPieces {
+        /// The file.
+        path: String,
+    },
+    /// The library refused to keep a signature.
+    #[error(transparent)]
+    Library(Box<library::Error>),
     /// Not a key that signatures are made with.
     #[error("it is no {expected} key on P-256, P-384 or P-521 in PEM")]
     NoKey {
@@ -215,6 +224,7 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Library(error) => return error.hint(),
             Self::NoKey { expected: "private" } => {
                 "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one"
             }

@@ -33,9 +33,11 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Content {
     Whole(Sha256Hex),
-    /// Pieces, by where they begin.
-    Pieces(BTreeMap<u64, (u64, Sha256Hex)>),
+    Pieces(Pieces),
 }
+
+/// Where pieces end and their digests, by where they begin.
+type Pieces = BTreeMap<u64, (u64, Sha256Hex)>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -163,6 +165,19 @@ impl Statement {
 
     /// Whether these are the files, as they were signed; the signature's own file is none of them.
     pub(super) fn check(&self, folder: &Path, files: &[StoredFile]) -> Result<(), Error> {
+        self.hold(files, |file, pieces| check_pieces(folder, file, pieces))
+    }
+
+    /// The same by digests alone.
+    pub(super) fn check_digests(&self, files: &[StoredFile]) -> Result<(), Error> {
+        self.hold(files, |file, _| Err(Error::InPieces { path: file.path.0.to_string() }))
+    }
+
+    fn hold(
+        &self,
+        files: &[StoredFile],
+        check_pieces: impl Fn(&StoredFile, &Pieces) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let files: Vec<_> = files.iter().filter(|it| it.path.0.as_str() != FILE).collect();
         let alone = files.len() == 1 && self.files.len() == 1;
         let mut signed: BTreeSet<&str> = self.files.keys().map(String::as_str).collect();
@@ -172,7 +187,7 @@ impl Statement {
             signed.remove(name);
             match self.files.get(name) {
                 Some(Content::Whole(digest)) => same(path, file.sha256, *digest)?,
-                Some(Content::Pieces(pieces)) => check_pieces(folder, file, pieces)?,
+                Some(Content::Pieces(pieces)) => check_pieces(file, pieces)?,
                 None => return Err(Error::Unsigned { path: path.to_owned() }),
             }
         }
@@ -228,11 +243,7 @@ fn check_name(path: &str, found: &str, expected: &'static str) -> Result<(), Err
 }
 
 /// Every byte of the file lies in one piece, and each piece is as it was signed.
-fn check_pieces(
-    folder: &Path,
-    file: &StoredFile,
-    pieces: &BTreeMap<u64, (u64, Sha256Hex)>,
-) -> Result<(), Error> {
+fn check_pieces(folder: &Path, file: &StoredFile, pieces: &Pieces) -> Result<(), Error> {
     let name = file.path.0.as_str();
     let gap = |at| Error::Gap { path: name.to_owned(), at, size: file.size };
     let mut at = 0;

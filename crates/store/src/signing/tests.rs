@@ -1,5 +1,6 @@
 //! Signatures that are believed, and each reason not to.
 
+mod kept;
 mod python;
 
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 use store::{
     adopt::foreign,
     library::{Entry, Facts},
+    signing::signers,
 };
 
 use crate::{library::came_from, numbers::size};
@@ -26,6 +27,7 @@ pub(super) fn page(entry: &Entry, listed: &[(&str, String)]) -> String {
     row("arrived", Some(manifest.arrived.clone()));
     let verified = entry.verified().unwrap_or_else(|| "not since it came or changed".to_owned());
     row("verified", Some(verified));
+    signers(entry).iter().for_each(|it| row("signed by", Some(format!("sha256:{it}"))));
     let Facts { catalogue, creator, country, licence, lineage, .. } = &manifest.facts;
     row("catalogue", catalogue.clone());
     row("creator", creator.clone());
