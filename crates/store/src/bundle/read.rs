@@ -21,12 +21,10 @@ use super::{
 };
 use crate::{
     digest::Sha256Hex,
-    library::{Facts, FileName, MANIFEST, Origin, StoredFile},
+    library::{Facts, FileName, OWN, Origin, StoredFile},
     name::Name,
 };
 
-/// Names of what the library writes beside a model's files.
-const RESERVED: [&str; 2] = [MANIFEST, "verified.json"];
 /// Bytes of the largest JSON in it.
 const MAX_JSON: u64 = 16 << 20;
 
@@ -281,7 +279,7 @@ impl Carried {
         let mut names = HashSet::new();
         for FileName(path) in self.files.iter().map(|it| &it.path) {
             let key = path.fold_key();
-            if RESERVED.contains(&key.as_str()) {
+            if OWN.contains(&key.as_str()) {
                 return Err(BadContent::Reserved(path.clone()));
             }
             if !names.insert(key) {

@@ -20,7 +20,7 @@ pub(super) fn check(model: &Carried, staging: &Staging, library: &Library) -> Re
     }
 }
 
-/// Bytes that are neither in `staging` nor in another model of the library, which can share them.
+/// Bytes that are neither in `staging` nor in a model of the library, which can share them.
 fn missing(model: &Carried, staging: &Staging, library: &Library) -> Result<u64, Error> {
     let entries = library.entries()?.into_iter().filter_map(Found::model);
     let own = entries.filter(|it| !it.is_adopted());

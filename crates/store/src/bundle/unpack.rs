@@ -1,10 +1,11 @@
 //! Brings a model of a bundle into the library.
 //!
 //! Its files grow where downloads grow, under the same lock. What an interrupted import has already
-//! copied is hashed and stays if it is right, and the copy goes on behind it.
+//! copied is hashed and stays if it is right, what a model of the library has is not stored twice, and
+//! the copy of the rest goes on behind what there is.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Seek as _, SeekFrom},
     ops::ControlFlow,
     path::Path,
@@ -16,7 +17,10 @@ use super::{BadContent, Bundle, Carried, Error, Existing, Vouched, room, stream}
 use crate::{
     digest::Sha256Hex,
     disk::Disk,
-    library::{Entry, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile, VERSION},
+    library::{
+        Entry, Flaw, Found, Library, Links, Manifest, Origin, Staging, StoredFile, VERSION,
+        plain_file,
+    },
     signing::{self, Trust},
 };
 
@@ -131,7 +135,7 @@ impl Bundle {
     ) -> Result<(), Error> {
         let disk = library.disk();
         let place = staging.place(&file.path.0)?;
-        if is_there(&place, file)? {
+        if is_there(&place, file)? || staging.share(file, &|_| ControlFlow::Continue(()))? {
             each(file.size);
             return Ok(());
         }
@@ -183,7 +187,9 @@ fn begun(place: &Path, file: &StoredFile) -> Result<Option<Begun>, Error> {
     match fs::symlink_metadata(place) {
         Ok(found) if found.is_file() && (1..file.size).contains(&found.len()) => {
             let size = found.len();
-            let hashed = File::open(place).and_then(|it| stream::hash(&mut it.take(size)));
+            let there = plain_file(place, Links::Refused).map_err(Error::io("read", place))?;
+            let Some(there) = there else { return Ok(None) };
+            let hashed = stream::hash(&mut there.take(size));
             hashed.map(|hash| Some(Begun { size, hash })).map_err(Error::io("read", place))
         }
         _ => Ok(None),
@@ -191,12 +197,13 @@ fn begun(place: &Path, file: &StoredFile) -> Result<Option<Begun>, Error> {
 }
 
 /// Whether the file is at `place` already, by its bytes.
-fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
+pub(super) fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
     let found = fs::symlink_metadata(place);
     if !found.is_ok_and(|it| it.is_file() && it.len() == file.size) {
         return Ok(false);
     }
-    let there = File::open(place).map_err(Error::io("read", place))?;
+    let there = plain_file(place, Links::Refused).map_err(Error::io("read", place))?;
+    let Some(there) = there else { return Ok(false) };
     let hashed = Sha256Hex::of_all(&there, |_| Ok(())).map_err(Error::io("read", place))?;
     if hashed.0 != file.sha256 {
         return Ok(false);

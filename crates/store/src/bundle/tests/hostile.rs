@@ -239,7 +239,7 @@ fn t19_paths_of_a_model_stay_below_its_folder() {
         let error = Crafted::new().file(path, b"x").open(|_| {}).unwrap_err();
         assert!(matches!(error, BadContent::Path(_)), "{path}: {error}");
     }
-    for path in ["manifest.json", "MANIFEST.json", "verified.json"] {
+    for path in ["manifest.json", "MANIFEST.json", "verified.json", "signatures.json"] {
         let error = Crafted::new().file(path, b"x").open(|_| {}).unwrap_err();
         assert!(matches!(error, BadContent::Reserved(_)), "{path}: {error}");
     }

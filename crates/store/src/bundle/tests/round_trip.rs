@@ -50,6 +50,36 @@ fn order_and_splitting_do_not_change_the_bytes() {
     holds(&there, "b", &[("other.gguf", shared)]);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_the_library_has_is_not_stored_twice() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (here, there) = (library(&dir.path().join("here")), library(&dir.path().join("there")));
+    let shared: &[u8] = &[7; 100_000];
+    let a = Packed::of(&put(&here, "a", &[("a.gguf", b"a"), ("shared.gguf", shared)]));
+    let b = Packed::of(&put(&here, "b", &[("other.gguf", shared)]));
+    let bundle = dir.path().join("b.ingle");
+    pack(&bundle, vec![a, b]);
+    unpack(&bundle, &there, &how()).unwrap();
+    let file = |path: &str| there.root().join("local").join(path);
+    let one = |path: &str| fs::metadata(file(path)).unwrap().ino();
+    assert_eq!(one("a/default/shared.gguf"), one("b/default/other.gguf"));
+    // What is damaged there is not taken, though it is as long.
+    fs::write(file("a/default/shared.gguf"), [8; 100_000]).unwrap();
+    there.remove(&"b".parse().unwrap()).unwrap();
+    unpack(&bundle, &there, &how()).unwrap();
+    holds(&there, "b", &[("other.gguf", shared)]);
+    // Of a model that is replaced, what stays the same is taken, too.
+    let before = one("b/default/other.gguf");
+    let b = put(&here, "b", &[("other.gguf", shared), ("LICENSE", b"free")]);
+    let newer = dir.path().join("newer.ingle");
+    pack(&newer, vec![Packed::of(&b)]);
+    let replacing = How { existing: Existing::Replace, ..how() };
+    unpack(&newer, &there, &replacing).unwrap();
+    assert_eq!(one("b/default/other.gguf"), before);
+}
+
 #[test]
 fn the_program_goes_along_and_is_compared() {
     let dir = tempfile::tempdir().unwrap();
