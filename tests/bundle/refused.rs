@@ -189,7 +189,7 @@ fn what_cannot_be_packed_is_told() {
         expect![[r#"
         exit 1
         -- stderr
-        error: `text.gguf` cannot be packed
+        error: `text.gguf` is no model that can be used
           cause: the file starts with `hell`, expected `GGUF` or a safetensors header
 
         hint: a model is a `.gguf` file, a `.safetensors` file or a Hugging Face folder

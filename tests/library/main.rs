@@ -264,6 +264,129 @@ fn a_copy_is_a_second_name() {
     assert!(told.contains("Hello there, friend!"), "{told}");
 }
 
+#[test]
+fn a_file_of_ones_own_is_taken_in() {
+    let place = Place::new();
+    let file = place.file("downloads/parrot.gguf", parrot::file());
+    check(
+        &place,
+        &["cp", "downloads/parrot.gguf", "polly"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        `polly` is a copy of `downloads/parrot.gguf`; `ingle run polly` runs it
+    "#]],
+    );
+    check(
+        &place,
+        &["cp", "downloads/parrot.gguf", "polly"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: there is a model `polly` already
+
+        hint: `ingle rm polly` removes it
+    "#]],
+    );
+    // The file is its owner's: the model stays what it is.
+    std::fs::write(&file, "something else").unwrap();
+    check(
+        &place,
+        &["verify", "polly"],
+        expect![[r#"
+        exit 0
+        -- stdout
+        ok      polly: 1 file, 786.2 KiB
+    "#]],
+    );
+    let told = place.run(&["list"]);
+    assert!(
+        told.contains("786.2 KiB") && told.ends_with("[DIR]/downloads/parrot.gguf\n"),
+        "{told}"
+    );
+    let told = place.run(&["show", "polly"]);
+    assert!(told.contains("\nfrom           [DIR]/downloads/parrot.gguf\n"), "{told}");
+    assert!(!told.contains("not since it came or changed"), "{told}");
+    let told = place.run(&["run", "polly", "--no-save", "hi"]);
+    assert!(told.contains("Hello there, friend!"), "{told}");
+    check(
+        &place,
+        &["rm", "-y", "polly"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        `polly` is removed, 786.2 KiB
+    "#]],
+    );
+}
+
+#[test]
+fn a_folder_is_taken_in_with_what_belongs_to_it() {
+    let place = Place::new();
+    let small = ingle_tests::root().join("tests/golden/small/families/llama");
+    for name in ["config.json", "model.safetensors"] {
+        place.file(&format!("folder/{name}"), std::fs::read(small.join(name)).unwrap());
+    }
+    place.file("folder/LICENSE", "do as you like");
+    place.file("folder/pytorch_model.bin", "pickle");
+    // The library writes one itself.
+    place.file("folder/manifest.json", "{}");
+    check(
+        &place,
+        &["cp", "folder", "me/small:f32"],
+        expect![[r#"
+        exit 0
+        -- stderr
+        warning: left out of `me/small:f32`: `manifest.json`, `pytorch_model.bin`
+        `me/small:f32` is a copy of `folder`; `ingle run me/small:f32` runs it
+    "#]],
+    );
+    assert!(place.run(&["verify", "--all"]).contains("ok      me/small:f32: 3 files"));
+}
+
+#[test]
+fn what_is_no_model_or_has_a_name_is_not_taken_in() {
+    let place = place();
+    place.file("text.gguf", "hello");
+    check(
+        &place,
+        &["cp", "text.gguf", "text"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `text.gguf` is no model that can be used
+          cause: the file starts with `hell`, expected `GGUF` or a safetensors header
+
+        hint: a model is a `.gguf` file, a `.safetensors` file or a Hugging Face folder
+    "#]],
+    );
+    // No file that the model opens, which would be a copy of the model.
+    place.file("ingle-home/models/someone/parrots/F32/more.gguf", parrot::file());
+    check(
+        &place,
+        &["cp", "ingle-home/models/someone/parrots/F32/more.gguf", "polly"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `ingle-home/models/someone/parrots/F32/more.gguf` is in the library
+
+        hint: name it as `ingle list` does
+    "#]],
+    );
+    check(
+        &place,
+        &["cp", "ember", "polly"],
+        expect![[r#"
+        exit 2
+        -- stderr
+        error: `ember` is built into every `ingle`
+
+        hint: there is no file to copy
+    "#]],
+    );
+    assert!(library(&place).unfinished().unwrap().is_empty());
+}
+
 /// Whoever makes or removes a model has it alone; reading goes on.
 #[test]
 fn two_processes_at_once() {

@@ -35,6 +35,7 @@ mod read;
 mod room;
 mod scan;
 mod stream;
+mod take;
 mod tar;
 mod unpack;
 mod volume;

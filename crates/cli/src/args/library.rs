@@ -27,8 +27,12 @@ pub(crate) struct Remove {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A model of the library and its copy have their weights on the disk once, where that can be. A file or
+folder stays as it is: it is copied, hashed and, where the site has a policy, judged as on import.")]
 pub(crate) struct Copy {
-    /// A model of the library
+    /// A model of the library; or one that lies elsewhere: a `.gguf` file (any shard) or a Hugging Face
+    /// folder
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
     /// What the copy is called: `mine`, `mine:variant` or `publisher/model:variant`
@@ -41,7 +45,9 @@ pub(crate) struct Copy {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Every file is read and hashed. A model of the library is held against the manifest that was made
-when it came; a file, against the digest that you give. Exit code 1 if one byte differs.")]
+when it came; a file, against the digest that you give. Exit code 1 if one byte differs. A signature
+of a model of the library that `--key` accepts is kept there: a policy that asks who signed a model
+finds it whenever that is loaded, as it does after `ingle import --key`.")]
 pub(crate) struct Verify {
     /// Models of the library, or one file
     #[arg(value_name = "MODEL", required_unless_present = "all")]

@@ -119,7 +119,7 @@ pub(crate) enum Command {
     /// Remove models from the library
     #[command(name = "rm", alias = "remove")]
     Remove(Remove),
-    /// Give a model of the library a second name
+    /// Give a model of the library a second name, or take a file or folder into it
     #[command(name = "cp", alias = "copy")]
     Copy(Copy),
     /// Check that every byte of a model is what it was when it came

@@ -134,13 +134,16 @@ fn notes(packed: &[Packed]) -> Vec<String> {
         if !model.has_licence_text() {
             notes.push(format!("no text of a licence goes with `{}`", model.name));
         }
-        if !model.left_out.is_empty() {
-            let names = model.left_out.iter().filter_map(|it| it.file_name());
-            let names = names.map(|it| format!("`{}`", it.display())).collect::<Vec<_>>();
-            notes.push(format!("left out of `{}`: {}", model.name, names.join(", ")));
-        }
+        notes.extend(left_out(model));
     }
     notes
+}
+
+/// The files of its folder that stay behind, if any do.
+pub(super) fn left_out(model: &Packed) -> Option<String> {
+    let names = model.left_out.iter().filter_map(|it| it.file_name());
+    let names = names.map(|it| format!("`{}`", it.display())).collect::<Vec<_>>();
+    (!names.is_empty()).then(|| format!("left out of `{}`: {}", model.name, names.join(", ")))
 }
 
 /// Writes the bill of materials of the model into a file, or prints it.

@@ -44,7 +44,7 @@ pub struct Decision {
 pub enum Event {
     /// The model came into the library from a hub.
     Fetched,
-    /// The model came into the library from a bundle.
+    /// The model came into the library from a bundle, or from a file or folder.
     Imported,
     /// The library uses the model where another program keeps it.
     Adopted,

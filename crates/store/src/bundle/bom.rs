@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Packed;
+use super::{Packed, content::portable};
 use crate::library::{Facts, Origin, StoredFile};
 
 /// The list of `model`, as JSON that a person can read; the same bytes every time.
@@ -52,7 +52,7 @@ fn component(model: &Packed) -> Value {
         let ancestors: Vec<_> = lineage.iter().map(ancestor).collect();
         put("pedigree", json!({"ancestors": ancestors}));
     }
-    if let Origin::Hub { endpoint, repository, commit, .. } = &model.origin {
+    if let Origin::Hub { endpoint, repository, commit, .. } = portable(&model.origin) {
         let url = format!("{}/{repository}", endpoint.trim_end_matches('/'));
         let comment = format!("commit {commit}");
         put(

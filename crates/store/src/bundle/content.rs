@@ -11,8 +11,9 @@ use loader::{Access, Container, ModelFile, SafeRelPath};
 use super::{Error, vouched};
 use crate::{
     digest::Sha256Hex,
-    library::{Entry, Facts, FileName, Origin, StoredFile},
+    library::{Entry, Facts, FileName, OWN, Origin, StoredFile},
     name::Name,
+    reference::quant_in,
     signing::{self, Signer},
 };
 
@@ -29,7 +30,7 @@ pub struct Packed {
     pub(super) main: Option<FileName>,
     pub(super) origin: Origin,
     pub(super) facts: Facts,
-    /// Files of its folder that stay behind, because nothing reads them.
+    /// Files of its folder that stay behind: nothing reads them, or the library has their names.
     pub left_out: Vec<PathBuf>,
 }
 
@@ -63,7 +64,7 @@ impl Packed {
             name: manifest.name.clone(),
             files: manifest.files.iter().map(|it| (it.clone(), source(it))).collect(),
             main: manifest.main.clone(),
-            origin: portable(&manifest.origin),
+            origin: manifest.origin.clone(),
             facts: manifest.facts.clone(),
             left_out: Vec::new(),
         }
@@ -95,21 +96,22 @@ impl Packed {
             Container::Safetensors if path.is_dir() => None,
             Container::Safetensors => files.first().map(|it| it.0.path.clone()),
         };
+        let format = quant_in(&called).map(str::to_ascii_uppercase);
         let text = |key: &str| model.metadata.str(key).ok().flatten().map(str::to_owned);
         let facts = Facts {
             licence: text("general.license"),
             licence_file: files.iter().map(|it| &it.0.path).find(|it| is_licence(it)).cloned(),
             architecture: Some(model.architecture().to_owned()),
+            format: format.or_else(|| Facts::format_of(&model)),
             ..Facts::default()
         };
-        Ok(Self {
-            name,
-            files,
-            main,
-            origin: Origin::File { path: called.into() },
-            facts,
-            left_out,
-        })
+        // As it was named, where it was: what a link leads to may have no name to speak of.
+        let place = match path.file_name() {
+            Some(_) => std::path::absolute(path),
+            None => path.canonicalize(),
+        };
+        let place = place.map_err(Error::io("read", path))?;
+        Ok(Self { name, files, main, origin: Origin::File { path: place }, facts, left_out })
     }
 
     /// Adds the signature of its files and of what is known of it, in the place of one that it may
@@ -193,7 +195,8 @@ fn listed(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let fits = WANTED.contains(&ending.as_str()) || name.to_ascii_lowercase().contains("licen");
-        match path.is_file() && fits && !name.starts_with('.') && !is_of_signature(&name) {
+        let is_ours = is_of_signature(&name) || OWN.contains(&name.to_ascii_lowercase().as_str());
+        match path.is_file() && fits && !name.starts_with('.') && !is_ours {
             true => wanted.push(path),
             false => left_out.push(path),
         }

@@ -93,7 +93,7 @@ pub enum Error {
         expected: u64,
     },
     /// A model file that is none.
-    #[error("`{}` cannot be packed", path.display())]
+    #[error("`{}` is no model that can be used", path.display())]
     Model {
         /// The file or folder.
         path: PathBuf,
@@ -108,16 +108,8 @@ pub enum Error {
         /// Why.
         source: NameError,
     },
-    /// A folder or file that cannot be packed.
-    #[error("`{}` cannot be packed: {why}", path.display())]
-    Unfit {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        why: &'static str,
-    },
     /// A name that is none on other systems.
-    #[error("`{}` cannot be packed", path.display())]
+    #[error("`{}` cannot keep its name", path.display())]
     FileName {
         /// The file.
         path: PathBuf,

@@ -2,7 +2,10 @@
 
 use std::io::ErrorKind;
 
+use loader::{Value, gguf::Writer};
+
 use super::*;
+use crate::name::Name;
 
 /// Lets each change of `attempt` fail, in both ways, until one attempt needs no more; `after` looks
 /// at what is left. Gives how many faults that were.
@@ -40,19 +43,69 @@ fn an_import_that_fails_or_dies_anywhere_leaves_nothing_or_all_and_goes_on() {
     let bundle = dir.path().join("b.ingle");
     pack(&bundle, vec![Packed::of(&entry)]);
     let root = dir.path().join("there");
+    // One of its files is there under another name: it must survive what happens to the import.
+    let other: Files<'_> = &[("weights.gguf", FILES[1].1)];
+    put(&Library::at(&root, Disk::default()), "b", other);
     let faults = at_every_change(
         |disk| unpack(&bundle, &Library::at(&root, disk.clone()), &how()).map(drop),
         |when| {
             let library = Library::at(&root, Disk::default());
+            holds(&library, "b", other);
             if library.find(&entry.manifest.name).expect(when).is_some() {
                 holds(&library, "a", FILES);
             }
             unpack(&bundle, &library, &how()).expect(when);
             holds(&library, "a", FILES);
-            fs::remove_dir_all(&root).unwrap();
+            holds(&library, "b", other);
+            library.remove(&entry.manifest.name).unwrap();
         },
     );
     assert!(faults > 20, "only {faults} faults were tried");
+}
+
+#[test]
+fn a_file_that_is_taken_in_is_there_whole_or_not_at_all_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    let bytes = gguf();
+    fs::write(&path, &bytes).unwrap();
+    let name: Name = "a".parse().unwrap();
+    let packed = Packed::from_path(&path, Some(name.clone()), &mut |_| {}).unwrap();
+    let root = dir.path().join("there");
+    let take_in = |disk: &Disk| {
+        packed.take_in(&Library::at(&root, disk.clone()), ARRIVED, &mut |_| {}).map(drop)
+    };
+    let faults = at_every_change(take_in, |when| {
+        let library = Library::at(&root, Disk::default());
+        if library.find(&name).expect(when).is_none() {
+            take_in(&Disk::default()).expect(when);
+        }
+        holds(&library, "a", &[("m.gguf", &bytes)]);
+        library.remove(&name).unwrap();
+    });
+    assert!(faults > 20, "only {faults} faults were tried");
+}
+
+#[test]
+fn a_file_that_changes_before_it_is_taken_in_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    fs::write(&path, gguf()).unwrap();
+    let packed = Packed::from_path(&path, None, &mut |_| {}).unwrap();
+    let mut other = gguf();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&path, other).unwrap();
+    let library = library(dir.path());
+    let error = packed.take_in(&library, ARRIVED, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error}");
+    assert_eq!(library.find(&packed.name).unwrap(), None);
+}
+
+/// A GGUF file without weights.
+fn gguf() -> Vec<u8> {
+    let mut file = Writer::new();
+    file.set("general.architecture", Value::String("llama".to_owned()));
+    file.to_bytes()
 }
 
 #[test]
