@@ -8,7 +8,8 @@ use super::*;
 
 /// What it finds about the library, and the exit code.
 fn found(place: &Place) -> (Value, Vec<String>, Option<i32>) {
-    let output = place.output(&["doctor", "--json"], b"", &[("HTTPS_PROXY", ""), ("HF_ENDPOINT", "")]);
+    let output =
+        place.output(&["doctor", "--json"], b"", &[("HTTPS_PROXY", ""), ("HF_ENDPOINT", "")]);
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let all = told["findings"].as_array().expect("a list").iter();
     let all = all.filter(|it| it["about"] == "library" && it["what"] != Value::Null);
@@ -39,7 +40,10 @@ fn a_file_that_was_cut_and_one_that_is_gone_are_damage() {
     assert_eq!(code, Some(1));
     fs::remove_file(folder.join("LICENSE")).unwrap();
     let (library, told, _) = found(&place);
-    assert!(told[0].starts_with(&format!("broken: `{path}` has no bytes: it is missing")), "{told:?}");
+    assert!(
+        told[0].starts_with(&format!("broken: `{path}` has no bytes: it is missing")),
+        "{told:?}"
+    );
     assert_eq!(library["models"], 1);
     fs::write(folder.join("manifest.json"), "{}").unwrap();
     let (library, told, code) = found(&place);
