@@ -75,6 +75,9 @@ fn a_rule_applies_where_all_that_it_names_is_so() {
     check(&format!("signer = ['{B}']"), &model(), false);
     check(&format!("signer = ['{B}']"), &model().signed_by(digest(B)), true);
     check("provenance-below = 'signed'", &model().signed_by(digest(B)), false);
+    let files = model().with_files_signed_by(digest(B));
+    check(&format!("signer = ['{B}']"), &files, true);
+    check("provenance-below = 'signed'", &files, true);
 }
 
 /// Where rules allow models of some signers, anybody else's signature is none.
