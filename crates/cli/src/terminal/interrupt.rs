@@ -45,6 +45,7 @@ impl Interrupts {
     }
 
     /// Waits for what cannot be stopped, such as a line: meanwhile Ctrl-C ends the program.
+    #[cfg(feature = "hub")]
     pub(crate) fn unheard<T>(wait: impl FnOnce() -> T) -> T {
         let before = STATE.swap(IDLE, SeqCst);
         let waited = wait();
