@@ -16,16 +16,16 @@ const ON: [(&str, &str); 2] = [("INGLE_AUDIT", "1"), ("USER", "alice")];
 
 /// The log below `folder`, and its lines.
 fn lines(folder: &Path) -> (PathBuf, String, Vec<Json>) {
-    let mut files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    let file = files.find(|it| it.extension().is_some_and(|it| it == "jsonl")).unwrap();
-    let text = fs::read_to_string(&file).unwrap();
-    let lines = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let mut files = fs::read_dir(folder).expect("a log").map(|it| it.expect("a file").path());
+    let file = files.find(|it| it.extension().is_some_and(|it| it == "jsonl")).expect("a month");
+    let text = fs::read_to_string(&file).expect("text");
+    let lines = text.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
     (file, text, lines)
 }
 
 /// An adapter of the scripted model that adds nothing, and says that it was made from `lab/old`.
 fn adapter() -> Vec<u8> {
-    let model = ModelFile::from_bytes("parrot", Bytes::new(parrot::file()), &[]).unwrap();
+    let model = ModelFile::from_bytes("parrot", Bytes::new(parrot::file()), &[]).expect("sound");
     let [rows, cols] = model.tensors["blk.0.attn_q.weight"].shape[..] else { panic!("a matrix") };
     let mut file = Writer::new();
     for (key, text) in [

@@ -28,8 +28,20 @@ fn a_screen_tells_every_subject_and_warnings_break_nothing() {
     assert!(told.starts_with("exit 0\n-- stdout\ningle      "), "{told}");
     let mut rest = told.as_str();
     for label in [
-        "ingle", "system", "processor", "features", "kernels", "memory", "limits", "power",
-        "graphics", "library", "network", "sandbox", "policy", "settings",
+        "ingle",
+        "system",
+        "processor",
+        "features",
+        "kernels",
+        "memory",
+        "limits",
+        "power",
+        "graphics",
+        "library",
+        "network",
+        "sandbox",
+        "policy",
+        "settings",
     ] {
         let at = rest.find(&format!("\n{label:<11}"));
         rest = &rest[at.unwrap_or_else(|| panic!("no `{label}` in\n{told}"))..];
@@ -43,7 +55,10 @@ fn json_tells_the_same() {
     let place = Place::new();
     let output = place.output(&["doctor", "--json"], b"", &CLEAN);
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!((&told["kernels"]["isa"], &told["kernels"]["threads"]), (&"scalar".into(), &2.into()));
+    assert_eq!(
+        (&told["kernels"]["isa"], &told["kernels"]["threads"]),
+        (&"scalar".into(), &2.into())
+    );
     let formats = told["kernels"]["formats"].as_array().expect("a list");
     let formats = formats.iter().flat_map(|it| it["formats"].as_array().expect("a list"));
     assert_eq!(formats.count(), loader::Format::ALL.len());
@@ -82,7 +97,8 @@ fn what_is_broken_is_told_beside_the_rest_and_in_the_exit_code() {
 #[test]
 fn passwords_are_not_told() {
     let place = Place::new();
-    let proxy = [("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128"), ("HF_TOKEN", "hf_hunter2")];
+    let proxy =
+        [("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128"), ("HF_TOKEN", "hf_hunter2")];
     for args in [&[][..], &["--json"]] {
         let told = doctor(&place, args, &proxy);
         assert!(told.contains("http://proxy.example:3128"), "{told}");

@@ -78,8 +78,7 @@ fn number<T: FromStr>(path: &Path) -> Option<T> {
 /// The names in a folder of the kernel, sorted.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> =
-        entries.filter_map(|it| it.file_name().into_string().ok()).collect();
+    let mut names: Vec<_> = entries.filter_map(|it| it.file_name().into_string().ok()).collect();
     names.sort();
     names
 }

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn success_reaches_further_and_misses_pause() {
         let mut lookup = Lookup::new(15);
-        let mut count = |lookup: &mut Lookup| {
+        let count = |lookup: &mut Lookup| {
             let mut guesses = vec![];
             lookup.guess(&[1; 40], 100, &mut guesses);
             guesses.len()

@@ -2,6 +2,8 @@
 
 mod tiny;
 
+use std::slice;
+
 use engine::{Engine, EventKind, Finish, Options, Request, Usage, WhenFull, sample::Sampling};
 use kernels::{
     Bytes, Format,
@@ -108,7 +110,8 @@ fn guesses_change_no_text() {
             for salt in 0..6 {
                 for lookup in [1, 3, 15] {
                     let request = request(salt, temperature, lookup);
-                    let (told, usage) = run(&mut engine(&file), &[request.clone()]).remove(0);
+                    let (told, usage) =
+                        run(&mut engine(&file), slice::from_ref(&request)).remove(0);
                     assert_eq!(told, plain(&file, &request), "{name}, {salt}, {lookup}");
                     assert!(usage.guessed_right <= usage.guessed, "{usage:?}");
                     assert!(usage.guessed_right < usage.generated, "{usage:?}");
@@ -134,11 +137,11 @@ fn guesses_change_no_text_that_runs_beside() {
 fn an_answer_ends_where_it_ends_without_guesses() {
     let file = tiny("llama");
     let whole = plain(&file, &request(1, 0.0, 0)).ids;
-    for n in 1..40 {
-        let stops = Request { stop_ids: vec![whole[n]], ..request(1, 0.0, 15) };
+    for (n, &id) in whole.iter().enumerate().take(40).skip(1) {
+        let stops = Request { stop_ids: vec![id], ..request(1, 0.0, 15) };
         let few = Request { max_new: Some(n), ..request(1, 0.0, 15) };
         for request in [stops, few] {
-            let (told, usage) = run(&mut engine(&file), &[request.clone()]).remove(0);
+            let (told, usage) = run(&mut engine(&file), slice::from_ref(&request)).remove(0);
             assert_eq!(told, plain(&file, &request), "{n}");
             let stopped = usize::from(matches!(told.finish, Finish::StopToken(_)));
             assert_eq!(usage.generated, told.ids.len() + stopped);
@@ -152,7 +155,7 @@ fn a_full_context_is_full_at_the_same_token() {
         let shift = WhenFull::Shift { keep: 3, borders: vec![9, 18] };
         for when_full in [WhenFull::Stop, shift] {
             let request = Request { max_new: Some(2 * CONTEXT), when_full, ..request(4, 0.0, 15) };
-            let (told, usage) = run(&mut engine(&file), &[request.clone()]).remove(0);
+            let (told, usage) = run(&mut engine(&file), slice::from_ref(&request)).remove(0);
             assert_eq!(told, plain(&file, &request));
             assert!(usage.guessed > 0);
         }
@@ -164,10 +167,10 @@ fn the_next_turn_goes_on_from_what_was_kept() {
     for file in files() {
         let first = request(2, 0.0, 15);
         let mut engine = engine(&file);
-        let (told, _) = run(&mut engine, &[first.clone()]).remove(0);
+        let (told, _) = run(&mut engine, slice::from_ref(&first)).remove(0);
         let tokens = [&first.tokens[..], &told.ids, &[7, 8, 9]].concat();
         let next = Request { tokens, max_new: Some(20), ..first };
-        let (again, usage) = run(&mut engine, &[next.clone()]).remove(0);
+        let (again, usage) = run(&mut engine, slice::from_ref(&next)).remove(0);
         assert_eq!(again, plain(&file, &next));
         assert!(usage.reused > 0, "{usage:?}");
     }

@@ -77,7 +77,7 @@ pub enum Error {
         /// The server.
         host: String,
         /// The repository.
-        repository: RepoId,
+        repository: Box<RepoId>,
         /// 401 or 403.
         status: u16,
         /// Whether we said who we are.

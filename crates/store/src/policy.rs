@@ -310,6 +310,7 @@ impl Policy {
             Verdict::Allowed { rule } => Ok(rule),
             Verdict::Denied { rule, why, contact, policy } => {
                 let model = subject.name.clone();
+                let [why, contact] = [why, contact].map(|it| it.map(String::into_boxed_str));
                 Err(Error::Denied { model, at, rule, why, contact, policy })
             }
         }

@@ -169,9 +169,8 @@ fn slow(root: &Path, threads: &[Thread]) -> impl Fn(&Thread) -> bool {
         (least < most).then_some(most)
     };
     let (capacity, max_khz) = (most(|it| it.capacity), most(|it| it.max_khz));
-    let is_less = |found: Option<u64>, most: u64| {
-        found.is_some_and(|it| (it as f64) < SLOW * most as f64)
-    };
+    let is_less =
+        |found: Option<u64>, most: u64| found.is_some_and(|it| (it as f64) < SLOW * most as f64);
     move |it: &Thread| match (&fast, capacity, max_khz) {
         (Some(fast), ..) => !fast.contains(&it.number),
         (None, Some(most), _) => is_less(it.capacity, most),
@@ -227,7 +226,9 @@ mod tests {
 
     #[test]
     fn lists_of_the_kernel_are_read_and_written() {
-        for (list, all) in [("0", vec![0]), ("0-3,8", vec![0, 1, 2, 3, 8]), ("1,3-4", vec![1, 3, 4])] {
+        for (list, all) in
+            [("0", vec![0]), ("0-3,8", vec![0, 1, 2, 3, 8]), ("1,3-4", vec![1, 3, 4])]
+        {
             assert_eq!((numbers(list), ranges(&all)), (Some(all.clone()), list.to_owned()));
         }
         assert_eq!((numbers(""), numbers("0-x"), ranges(&[])), (None, None, String::new()));
@@ -249,7 +250,10 @@ mod tests {
     fn a_board_tells_by_the_worth_of_its_cores() {
         let found = Processor::at(lay(fixture::BOARD).path());
         assert_eq!(found.model.as_deref(), Some("Radxa ROCK 5B"));
-        assert_eq!(found.kinds, [kind(false, 2, "2-3", Some(2400)), kind(true, 2, "0-1", Some(1800))]);
+        assert_eq!(
+            found.kinds,
+            [kind(false, 2, "2-3", Some(2400)), kind(true, 2, "0-1", Some(1800))]
+        );
         assert_eq!(found.features, ["asimd", "asimddp"]);
     }
 

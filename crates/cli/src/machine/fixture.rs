@@ -68,7 +68,10 @@ pub(crate) const CONTAINER: Files<'static> = &[
         "processor\t: 0\nmodel name\t: AMD EPYC 9554 64-Core Processor\n\
          flags\t\t: avx2 fma f16c avx512f avx512dq avx512bw avx512vl avx512_vnni avx512_bf16\n",
     ),
-    ("proc/meminfo", "MemTotal: 65968128 kB\nMemAvailable: 60000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"),
+    (
+        "proc/meminfo",
+        "MemTotal: 65968128 kB\nMemAvailable: 60000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+    ),
     ("proc/self/status", "Cpus_allowed_list:\t0-1,4-5\n"),
     ("proc/self/cgroup", "0::/\n"),
     ("sys/fs/cgroup/memory.max", "4294967296\n"),
@@ -77,8 +80,14 @@ pub(crate) const CONTAINER: Files<'static> = &[
     ("sys/fs/cgroup/cpu.max", "150000 100000\n"),
     ("sys/devices/system/cpu/online", "0-7\n"),
     ("sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n"),
-    ("proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Wed Feb 26\nGCC version:  gcc\n"),
-    ("proc/driver/nvidia/gpus/0000:C1:00.0/information", "Model: \t\t NVIDIA H200\nIRQ:   \t\t 120\n"),
+    (
+        "proc/driver/nvidia/version",
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Wed Feb 26\nGCC version:  gcc\n",
+    ),
+    (
+        "proc/driver/nvidia/gpus/0000:C1:00.0/information",
+        "Model: \t\t NVIDIA H200\nIRQ:   \t\t 120\n",
+    ),
 ];
 
 /// A small board with two fast and two slow cores.
@@ -104,7 +113,10 @@ pub(crate) const BOARD: Files<'static> = &[
     ("sys/devices/system/cpu/cpufreq/policy2/scaling_governor", "performance\n"),
     ("sys/devices/system/cpu/cpufreq/policy0/scaling_driver", "cpufreq-dt\n"),
     ("sys/devices/system/cpu/cpufreq/boost", "0\n"),
-    ("sys/class/drm/card0/device/uevent", "DRIVER=panthor\nOF_NAME=gpu\nOF_COMPATIBLE_0=rockchip,rk3588-mali\n"),
+    (
+        "sys/class/drm/card0/device/uevent",
+        "DRIVER=panthor\nOF_NAME=gpu\nOF_COMPATIBLE_0=rockchip,rk3588-mali\n",
+    ),
 ];
 
 /// A folder with these files.

@@ -76,7 +76,8 @@ impl Nvidia {
         let version = text(&folder.join("version"));
         // NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Wed Feb 26 …
         let version = version.as_deref().and_then(|it| field(it, "NVRM version", ':'));
-        let is_number = |it: &&str| it.contains('.') && it.starts_with(|c: char| c.is_ascii_digit());
+        let is_number =
+            |it: &&str| it.contains('.') && it.starts_with(|c: char| c.is_ascii_digit());
         let version = version.and_then(|it| it.split_whitespace().find(is_number));
         Self { version: version.map(str::to_owned), cards: cards.collect() }
     }

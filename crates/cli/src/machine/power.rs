@@ -128,10 +128,8 @@ mod tests {
     #[test]
     fn a_full_battery_is_fed() {
         let check = |files: &[(&str, &str)], expected: Option<Source>| {
-            let files: Vec<_> = files
-                .iter()
-                .map(|it| (format!("sys/class/power_supply/{}", it.0), it.1))
-                .collect();
+            let files: Vec<_> =
+                files.iter().map(|it| (format!("sys/class/power_supply/{}", it.0), it.1)).collect();
             let files: Vec<_> = files.iter().map(|it| (it.0.as_str(), it.1)).collect();
             assert_eq!(Power::at(lay(&files).path()).source, expected, "{files:?}");
         };

@@ -76,7 +76,7 @@ impl Answer {
                 _ => {
                     let known = if token.is_some() { Visitor::Known } else { Visitor::Unknown };
                     let page = format!("{endpoint}/{repository}");
-                    let repository = repository.clone();
+                    let repository = Box::new(repository.clone());
                     Error::Denied { host, repository, status, known, is_gated, said, page }
                 }
             }),

@@ -82,7 +82,7 @@ mod tests {
     fn check(page: &str, expected: &str) {
         let error = Error::Denied {
             host: "hub".to_owned(),
-            repository: "org/model".parse().unwrap(),
+            repository: Box::new("org/model".parse().unwrap()),
             status: 401,
             known: Visitor::Unknown,
             is_gated: true,

@@ -40,7 +40,7 @@ impl Library {
     }
 
     /// Moves the model `name` to where it is removed from, if it is there.
-    fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
         let folder = self.folder(name)?;
         if fs::symlink_metadata(&folder).is_err_and(|it| absent(&it)) {
             return Ok(None);

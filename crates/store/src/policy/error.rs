@@ -22,9 +22,9 @@ pub enum Error {
         /// The rule that says so.
         rule: String,
         /// Why there is such a rule.
-        why: Option<String>,
+        why: Option<Box<str>>,
         /// Whom to ask.
-        contact: Option<String>,
+        contact: Option<Box<str>>,
         /// The file that the rule is in.
         policy: PathBuf,
     },

@@ -131,7 +131,11 @@ fn of_processor(report: &Report, warn: Warn<'_>) {
     let cores = processor.cores().unwrap_or(threads);
     if let Some(allowed) = processor.allowed.filter(|&it| it < threads) {
         let what = format!("this process may run on {allowed} of {threads} hardware threads");
-        warn("processor", what, "start it without `taskset`, or give the container more (`--cpuset-cpus`)");
+        warn(
+            "processor",
+            what,
+            "start it without `taskset`, or give the container more (`--cpuset-cpus`)",
+        );
     }
     if let Some(quota) = processor.quota.filter(|&it| it < cores as f64) {
         let what = format!("a control group gives the time of {quota:.1} of {cores} cores");
@@ -186,8 +190,11 @@ fn of_memory(report: &Report, warn: Warn<'_>) {
 
 fn of_library(library: &Health, warn: Warn<'_>) {
     if let Some(disk) = library.disk.filter(|it| it.free < LITTLE.min(it.total / 20)) {
-        let what =
-            format!("its disk is nearly full: {} of {} are free", size(disk.free), size(disk.total));
+        let what = format!(
+            "its disk is nearly full: {} of {} are free",
+            size(disk.free),
+            size(disk.total)
+        );
         warn("library", what, "`ingle rm MODEL` frees some; INGLE_HOME can lie on another disk");
     }
     let unfinished = &library.unfinished;
@@ -217,7 +224,11 @@ fn of_sandbox(report: &Report, warn: Warn<'_>) {
         && report.build.os == "linux"
         && let Some(why) = sandbox.level.as_ref().and_then(crate::sandbox::Level::open)
     {
-        warn("sandbox", why, "Linux 6.2 with Landlock and seccomp, outside a container, has all of it");
+        warn(
+            "sandbox",
+            why,
+            "Linux 6.2 with Landlock and seccomp, outside a container, has all of it",
+        );
     }
 }
 

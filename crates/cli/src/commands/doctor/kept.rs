@@ -85,7 +85,11 @@ impl Health {
             match found {
                 Found::Model(entry) => health.add(&entry, seen),
                 Found::Unreadable { why, .. } => {
-                    seen.or_broken(Err::<(), _>(why), "library", "move the folder out of the library");
+                    seen.or_broken(
+                        Err::<(), _>(why),
+                        "library",
+                        "move the folder out of the library",
+                    );
                 }
             }
         }

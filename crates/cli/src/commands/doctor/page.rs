@@ -98,7 +98,10 @@ mod tests {
         report.findings.clear();
         let page = page(&report, 80);
         assert!(page.lines().count() <= 24, "{page}");
-        assert!(page.ends_with("ok         nothing is broken, and nothing is in the way\n"), "{page}");
+        assert!(
+            page.ends_with("ok         nothing is broken, and nothing is in the way\n"),
+            "{page}"
+        );
     }
 
     #[test]

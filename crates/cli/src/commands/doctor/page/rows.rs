@@ -72,7 +72,8 @@ fn processor_text(processor: &Processor) -> String {
         some => {
             let kind = |it: &Kind| {
                 let pace = if it.slow { "slow" } else { "fast" };
-                let which = joined(", ", [Some(format!("threads {}", it.threads)), speed(it.max_mhz)]);
+                let which =
+                    joined(", ", [Some(format!("threads {}", it.threads)), speed(it.max_mhz)]);
                 format!("{} {pace} ({which})", it.cores)
             };
             let kinds: Vec<_> = some.iter().map(kind).collect();
@@ -264,7 +265,10 @@ mod tests {
 
     #[test]
     fn formats_say_what_they_begin_with_once() {
-        assert_eq!(short(&["Q8_0", "Q4_1", "F16", "Q4_0", "Q4_K", "BF16"]), "BF16 F16 Q4_0/1/K Q8_0");
+        assert_eq!(
+            short(&["Q8_0", "Q4_1", "F16", "Q4_0", "Q4_K", "BF16"]),
+            "BF16 F16 Q4_0/1/K Q8_0"
+        );
         assert_eq!(short(&["IQ4_NL", "IQ4_XS"]), "IQ4_NL/XS");
         assert_eq!(short(&[]), "");
     }
