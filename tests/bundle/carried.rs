@@ -12,16 +12,16 @@ fn a_file_is_carried_into_another_library() {
     check(
         &place.run(&["export", "parrot.gguf", "-o", "parrot.ingle"]),
         expect![[r#"
-        exit 0
-        -- stdout
-        file           parrot.ingle
-        model          parrot, 786.2 KiB
-        size           795.5 KiB
-        index          sha256:bd36e4d11ab6e35f6b5078f06dba3d3f17226365502c380c6738a615f2833938
-        -- stderr
-        warning: no text of a licence goes with `parrot`
-        note: `ingle import parrot.ingle` takes it in on the other side
-    "#]],
+            exit 0
+            -- stdout
+            file           parrot.ingle
+            model          parrot, 786.2 KiB
+            size           795.5 KiB
+            index          sha256:bdbb6963af77622442b0f2706ea1067dd8e8357d9dc62ed1388b0354e9a6842c
+            -- stderr
+            warning: no text of a licence goes with `parrot`
+            note: `ingle import parrot.ingle` takes it in on the other side
+        "#]],
     );
     check(
         &run_there(&place, &["import", "parrot.ingle"]),
@@ -66,8 +66,8 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
             -- stdout
             file           f.ingle
             model          mine/small:f32, 347 B
-            size           12.5 KiB
-            index          sha256:0adcc8ca66ec39a9db90414b967d56b2a12d2bd71dc5871caea63d86fa20f119
+            size           13.0 KiB
+            index          sha256:6c0cc4c9e32ef63a760055428287ee54964bae27835a28b12816c0d1b896b965
             -- stderr
             warning: left out of `mine/small:f32`: `pytorch_model.bin`
             note: `ingle import f.ingle` takes it in on the other side
@@ -163,58 +163,64 @@ fn the_bill_of_materials_is_written_alone() {
     check(
         &text,
         expect![[r#"
-        {
-          "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-          "bomFormat": "CycloneDX",
-          "specVersion": "1.6",
-          "version": 1,
-          "metadata": {
-            "tools": {
+            {
+              "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+              "bomFormat": "CycloneDX",
+              "specVersion": "1.6",
+              "version": 1,
+              "metadata": {
+                "tools": {
+                  "components": [
+                    {
+                      "type": "application",
+                      "name": "ingle"
+                    }
+                  ]
+                },
+                "component": {
+                  "type": "machine-learning-model",
+                  "bom-ref": "parrot",
+                  "group": "local",
+                  "name": "parrot",
+                  "version": "default",
+                  "licenses": [
+                    {
+                      "expression": "mit"
+                    }
+                  ],
+                  "modelCard": {
+                    "modelParameters": {
+                      "modelArchitecture": "llama"
+                    }
+                  },
+                  "properties": [
+                    {
+                      "name": "ingle:weight-format",
+                      "value": "F32"
+                    }
+                  ]
+                }
+              },
               "components": [
                 {
-                  "type": "application",
-                  "name": "ingle"
-                }
-              ]
-            },
-            "component": {
-              "type": "machine-learning-model",
-              "bom-ref": "parrot",
-              "group": "local",
-              "name": "parrot",
-              "version": "default",
-              "licenses": [
-                {
-                  "expression": "mit"
-                }
-              ],
-              "modelCard": {
-                "modelParameters": {
-                  "modelArchitecture": "llama"
-                }
-              }
-            }
-          },
-          "components": [
-            {
-              "type": "file",
-              "bom-ref": "parrot.gguf",
-              "name": "parrot.gguf",
-              "hashes": [
-                {
-                  "alg": "SHA-256",
-                  "content": "7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059"
-                }
-              ],
-              "properties": [
-                {
-                  "name": "ingle:size",
-                  "value": "805024"
+                  "type": "file",
+                  "bom-ref": "parrot.gguf",
+                  "name": "parrot.gguf",
+                  "hashes": [
+                    {
+                      "alg": "SHA-256",
+                      "content": "7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059"
+                    }
+                  ],
+                  "properties": [
+                    {
+                      "name": "ingle:size",
+                      "value": "805024"
+                    }
+                  ]
                 }
               ]
             }
-          ]
-        }
-    "#]],
+        "#]],
     );
 }

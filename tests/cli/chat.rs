@@ -119,6 +119,7 @@ fn json_has_the_text_and_what_it_took() {
             "prompt_tokens": 7,
             "reused_tokens": 0,
             "generated_tokens": 6,
+            "ahead_tokens": 0,
             "prompt_per_second": "[TIME]",
             "generated_per_second": "[TIME]",
             "seconds_to_first_token": "[TIME]",

@@ -217,8 +217,12 @@ fn what_is_refused() {
 #[test]
 fn what_the_policy_denies_is_not_fetched() {
     let stage = Stage::new();
-    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"publishers\"\n\
-                  action = \"deny\"\nat = [\"fetch\"]\npublisher = [\"org\"]\n";
+    // What another hub says of a publisher is nothing that a rule goes by.
+    let policy = format!(
+        "version = 1\ndefault = \"allow\"\nhubs = [\"{}\"]\n[[rule]]\nname = \"publishers\"\n\
+         action = \"deny\"\nat = [\"fetch\"]\npublisher = [\"org\"]\n",
+        stage.fake.hub
+    );
     stage.place.file("ingle-home/policy.toml", policy);
     let told = stage.run(&["pull", NAME]);
     let denied = "error: this site's policy does not allow to fetch `org/model:Q4_K_M`: rule \
@@ -251,8 +255,11 @@ fn what_is_fetched_and_what_may_not_be_is_noted() {
     // Nothing comes a second time.
     assert!(stage.run(&["pull", NAME]).starts_with("exit 0"));
     stage.run(&["rm", "-y", NAME]);
-    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"no parrots\"\n\
-                  action = \"deny\"\npublisher = [\"org\"]\n";
+    let policy = format!(
+        "version = 1\ndefault = \"allow\"\nhubs = [\"{}\"]\n[[rule]]\nname = \"no parrots\"\n\
+         action = \"deny\"\npublisher = [\"org\"]\n",
+        stage.fake.hub
+    );
     stage.place.file("ingle-home/policy.toml", policy);
     let told = stage.run(&["pull", NAME]);
     assert!(told.contains("rule `no parrots`"), "{told}");

@@ -63,7 +63,13 @@ fn a_server_for_which_nobody_vouches_is_refused() {
     stage.check(
         &["pull", NAME],
         expect![[r#"
-    "#]],
+            exit 1
+            -- stderr
+            error: cannot make sure of `[HUB]`
+              cause: its certificate is not trusted: no authority that is trusted here vouches for it
+
+            hint: if that is a company's authority, as of a proxy that reads what is encrypted, name its certificate: `--ca-file FILE`, or SSL_CERT_FILE
+        "#]],
     );
     assert_nothing_came(&stage);
 }
@@ -74,7 +80,13 @@ fn a_certificate_for_another_name_is_refused() {
     stage.check(
         &["pull", NAME],
         expect![[r#"
-    "#]],
+            exit 1
+            -- stderr
+            error: cannot make sure of `[HUB]`
+              cause: its certificate is for `elsewhere.example`
+
+            hint: look at the address of the hub in `--mirror` or HF_ENDPOINT; if it is right, somebody on the way answers in the hub's place
+        "#]],
     );
     assert_nothing_came(&stage);
 }
@@ -85,14 +97,26 @@ fn a_certificate_out_of_its_time_is_refused() {
     expired.check(
         &["pull", NAME],
         expect![[r#"
-    "#]],
+            exit 1
+            -- stderr
+            error: cannot make sure of `[HUB]`
+              cause: its certificate has expired
+
+            hint: look at this machine's clock; if it is right, whoever keeps that server has to renew its certificate
+        "#]],
     );
     assert_nothing_came(&expired);
     let early = stage(Certificate::Early, AUTHORITY);
     early.check(
         &["pull", NAME],
         expect![[r#"
-    "#]],
+            exit 1
+            -- stderr
+            error: cannot make sure of `[HUB]`
+              cause: its certificate is not valid yet
+
+            hint: look at this machine's clock; if it is right, whoever keeps that server has to renew its certificate
+        "#]],
     );
     assert_nothing_came(&early);
 }

@@ -3,7 +3,7 @@
 
 use ureq::{Proxy, ProxyProtocol};
 
-use crate::{Error, Url};
+use crate::{Endpoint, Error, Url};
 
 /// The proxies of the environment.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,15 @@ impl Proxies {
             plain: proxy("HTTP_PROXY"),
             direct: direct.filter(|it| !it.is_empty()).collect(),
         }
+    }
+
+    /// Whether `endpoint` can be reached as the variables say.
+    ///
+    /// # Errors
+    ///
+    /// If the variable for it does not name a proxy.
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        self.route(endpoint.url()).map(drop)
     }
 
     /// How `url` is reached.

@@ -28,8 +28,8 @@ pub(crate) struct Remove {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A model of the library and its copy have their weights on the disk once, where that can be. A file or
-folder stays as it is: it is copied, hashed and, where the site has a policy, judged as on import.")]
+A model of the library and its copy have their weights on the disk once, where that can be. A file
+or folder stays as it is: it is copied, hashed and, where the site has a policy, judged as on import.")]
 pub(crate) struct Copy {
     /// A model of the library; or one that lies elsewhere: a `.gguf` file (any shard) or a Hugging Face
     /// folder

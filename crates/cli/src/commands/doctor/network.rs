@@ -56,6 +56,7 @@ mod linked {
             Ok(_) => None,
         };
         let settings = Settings::find(variable)?;
+        settings.endpoints.iter().try_for_each(|it| settings.proxies.check(it))?;
         let set = |name: &str| variable(name).filter(|it| !it.trim().is_empty());
         let proxies = PROXIES.into_iter().filter_map(|(upper, lower)| {
             let text = set(upper).or_else(|| set(lower))?;
