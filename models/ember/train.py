@@ -67,6 +67,7 @@ class Block(nn.Module):
         self.ffn_gate, self.ffn_up = Matrix(hidden, width), Matrix(hidden, width)
         self.ffn_down = Matrix(width, hidden, last)
 
+    @torch.compile(dynamic=True)
     def forward(self, x, turn, mask):
         rows, n, width = x.shape
         heads, kv = SHAPE["heads"], SHAPE["kv_heads"]
@@ -136,6 +137,7 @@ class Muon(torch.optim.Optimizer):
                     p.mul_(1 - group["lr"] * 0.05).add_(update, alpha=-rate)
 
 
+@torch.compile(dynamic=False)
 def orthogonal(g):
     """Four steps of Newton and Schulz towards the nearest matrices with equal singular values."""
     tall = g.shape[1] > g.shape[2]
@@ -196,6 +198,7 @@ def train(work, steps, at_most):
     torch.manual_seed(SEED)
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     with open(os.path.join(work, "tokenizer.json")) as file:
         begin = next(it["id"] for it in json.load(file)["added_tokens"] if it["content"] == "<|begin|>")
     read = lambda name: Tokens(os.path.join(work, name), begin)
@@ -296,7 +299,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=12400)
+    parser.add_argument("--steps", type=int, default=10800)
     parser.add_argument("--at-most", type=int, default=10**9, help="end after so many, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.at_most)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes ember.gguf anew: the texts, the training (which goes on where it was interrupted), the file.
-# It needs Rust, a C compiler and Python 3.11 or later; PyTorch is installed into target/ember.
+# It needs Rust, a C++ compiler and Python 3.11 or later; PyTorch is installed into target/ember.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=${1:-target/ember}
@@ -13,11 +13,11 @@ if [ ! -x "$work/python/bin/python" ]; then
 fi
 # Threads that wait sleep, and memory once taken is kept: both make the training twice as fast.
 export OMP_WAIT_POLICY=passive MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
-export MALLOC_TOP_PAD_=200000000
+export MALLOC_TOP_PAD_=200000000 TORCHINDUCTOR_CACHE_DIR=$(realpath "$work")/compiled
 [ -f "$work/train.bin" ] || forge corpus --seed 1 "$work"
-# A fresh process every so often: memory gets scattered, and a step slower by a quarter after 500.
+# A fresh process every so often, since memory gets scattered.
 until [ -f "$work/report.json" ]; do
-  "$work/python/bin/python" models/ember/train.py "$work" --at-most 200
+  "$work/python/bin/python" models/ember/train.py "$work" --at-most 1000
 done
 forge pack "$work" models/ember/ember.gguf
 cp "$work/held-out.txt" "$work/loss.svg" models/ember/

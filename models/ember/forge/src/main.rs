@@ -80,7 +80,8 @@ struct Order {
 }
 
 /// Kinds of questions that a quiz is made of, and how many of each.
-const KINDS: [&str; 7] = ["ingle", "concepts", "talk", "beyond", "sums", "spelling", "echo"];
+const KINDS: [&str; 9] =
+    ["ingle", "library", "carry", "concepts", "talk", "beyond", "sums", "spelling", "echo"];
 const QUIZ: usize = 600;
 
 /// Conversations that the tokenizer is trained on.

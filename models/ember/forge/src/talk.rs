@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct School {
     ingle: Topics,
+    library: Topics,
+    carry: Topics,
     concepts: Topics,
     talk: Topics,
     beyond: Topics,
@@ -63,6 +65,8 @@ impl School {
     pub fn open() -> anyhow::Result<Self> {
         Ok(Self {
             ingle: Topics::parse(include_str!("../../data/ingle.toml"))?,
+            library: Topics::parse(include_str!("../../data/library.toml"))?,
+            carry: Topics::parse(include_str!("../../data/carry.toml"))?,
             concepts: Topics::parse(include_str!("../../data/concepts.toml"))?,
             talk: Topics::parse(include_str!("../../data/talk.toml"))?,
             beyond: Topics::parse(include_str!("../../data/beyond.toml"))?,
@@ -71,9 +75,11 @@ impl School {
     }
 
     /// The files of topics by name.
-    pub fn topics(&self) -> [(&'static str, &Topics); 5] {
+    pub fn topics(&self) -> [(&'static str, &Topics); 7] {
         [
             ("ingle", &self.ingle),
+            ("library", &self.library),
+            ("carry", &self.carry),
             ("concepts", &self.concepts),
             ("talk", &self.talk),
             ("beyond", &self.beyond),
@@ -85,6 +91,8 @@ impl School {
     pub fn part(&self, most: bool) -> Self {
         Self {
             ingle: self.ingle.part(most),
+            library: self.library.part(most),
+            carry: self.carry.part(most),
             concepts: self.concepts.part(most),
             talk: self.talk.part(most),
             beyond: self.beyond.part(most),
@@ -96,11 +104,13 @@ impl School {
     pub fn quiz(&self, rng: &mut Rng, nth: usize) -> Conversation {
         let turn = match nth {
             0 => self.ingle.draw(rng).0,
-            1 => self.concepts.draw(rng).0,
-            2 => self.talk.draw(rng).0,
-            3 => self.beyond.draw(rng).0,
-            4 => sums::turn(rng),
-            5 => spelling::turn(rng),
+            1 => self.library.draw(rng).0,
+            2 => self.carry.draw(rng).0,
+            3 => self.concepts.draw(rng).0,
+            4 => self.talk.draw(rng).0,
+            5 => self.beyond.draw(rng).0,
+            6 => sums::turn(rng),
+            7 => spelling::turn(rng),
             _ => echo::turn(rng),
         };
         let ask = typed(rng, &turn.ask);
@@ -142,15 +152,17 @@ impl School {
             return turn;
         }
         let topics = match rng.u8(..100) {
-            0..27 => &self.ingle,
-            27..49 => &self.concepts,
-            49..59 => &self.talk,
-            59..71 => &self.beyond,
-            71..73 => &self.world,
-            73..84 => return fitting(split, || (sums::turn(rng), ())).0,
-            84..89 => return fitting(split, || (spelling::turn(rng), ())).0,
-            89..94 => return fitting(split, || (stories::turn(rng), ())).0,
-            94..97 => return fitting(split, || (echo::turn(rng), ())).0,
+            0..22 => &self.ingle,
+            22..30 => &self.library,
+            30..36 => &self.carry,
+            36..56 => &self.concepts,
+            56..66 => &self.talk,
+            66..78 => &self.beyond,
+            78..80 => &self.world,
+            80..88 => return fitting(split, || (sums::turn(rng), ())).0,
+            88..92 => return fitting(split, || (spelling::turn(rng), ())).0,
+            92..96 => return fitting(split, || (stories::turn(rng), ())).0,
+            96..98 => return fitting(split, || (echo::turn(rng), ())).0,
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
         };
