@@ -157,7 +157,8 @@ fn what_is_on_disk_is_the_conversation() {
 
 #[test]
 fn a_stop_string_cut_across_tokens_is_not_shown() {
-    let mut terminal = chat(&place(), &["--no-save", "--stop", ", fr"]);
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save", "--stop", ", fr"]);
     terminal.say("hi");
     terminal.wait_for_line("Hello there");
     terminal.wait_for_prompt();
@@ -190,7 +191,8 @@ fn marks_become_styles_and_thoughts_are_dim() {
 
 #[test]
 fn a_new_width_breaks_lines_elsewhere() {
-    let mut terminal = chat(&place(), &["--no-save", "-n", "30"]);
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save", "-n", "30"]);
     terminal.resize(24, 20);
     terminal.say("count");
     terminal.wait_for_line("1 2 3 4 5 6 7 8 2 3");
@@ -205,7 +207,8 @@ fn a_new_width_breaks_lines_elsewhere() {
 
 #[test]
 fn a_pasted_page_is_one_message() {
-    let mut terminal = chat(&place(), &["--no-save"]);
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save"]);
     terminal.send("\x1b[200~first line\rsecond line with a smile\rthird\x1b[201~");
     terminal.wait_for("third");
     assert!(!terminal.text().contains("Look"), "a pasted line end sends nothing");
@@ -349,7 +352,8 @@ fn a_full_context_is_said_and_shifts_only_when_asked() {
 
 #[test]
 fn commands_and_settings_are_listed() {
-    let mut terminal = chat(&place(), &["--no-save"]);
+    let place = place();
+    let mut terminal = chat(&place, &["--no-save"]);
     terminal.resize(80, 80);
     terminal.say("/help");
     terminal.wait_for("Ctrl-G opens the editor");
