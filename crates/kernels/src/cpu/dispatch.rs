@@ -14,12 +14,7 @@ use half::f16;
 
 #[cfg(target_arch = "aarch64")]
 use super::neon;
-use super::{
-    Isa, Precision,
-    quantise::Q8Block,
-    scalar,
-    wide::{PAIR, Sixteen},
-};
+use super::{Isa, Precision, quantise::Q8Block, scalar, wide::Sixteen};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use crate::Format;
@@ -28,22 +23,29 @@ use crate::Format;
 #[derive(Clone, Copy)]
 pub(super) enum Kernel {
     /// Of weights with activations as they are.
-    Floats(Dots<f32>),
-    /// Of weights with activations as [`Vectors::quantise`] left them; a row's length must be a
-    /// multiple of 32, as it is in every format that has such a kernel. Some formats have products
-    /// of sixteen weight rows at once, see [`Self::sixteen`].
-    Blocks(Dots<Q8Block>, Option<Sixteen>),
+    Floats(Products<f32>),
+    /// Of weights with activations as [`Vectors::quantise`] left them; a row's length is a multiple
+    /// of 32, as it is in every format that has such a kernel.
+    Blocks(Products<Q8Block>),
 }
 
-impl Kernel {
-    /// The products of sixteen rows at once, where rows of `cols` weights have them.
-    pub(super) fn sixteen(&self, cols: usize) -> Option<&Sixteen> {
-        match self {
-            Self::Blocks(_, sixteen) if cols.is_multiple_of(PAIR) => sixteen.as_ref(),
-            Self::Blocks(..) | Self::Floats(_) => None,
-        }
+/// How many weight rows kernels take at once.
+pub(super) enum Products<X: 'static> {
+    ByRow(Dots<X>),
+    #[cfg_attr(
+        not(any(test, target_arch = "x86_64")),
+        expect(dead_code, reason = "arm64 has no such kernels yet")
+    )]
+    BySixteen(Sixteen<X>),
+}
+
+impl<X> Clone for Products<X> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
+
+impl<X> Copy for Products<X> {}
 
 /// Dot products of one weight row with rows of activations of the same length.
 ///
@@ -108,14 +110,14 @@ pub(super) struct Vectors {
     pub(super) quantise: fn(row: &[f32], out: &mut [Q8Block]),
 }
 
-/// The dot products of weights of `format`. Panics if this machine cannot run `isa`.
-pub(super) fn kernel(isa: Isa, format: Format, precision: Precision) -> Kernel {
+/// The dot products of rows of `cols` weights of `format`. Panics if this machine cannot run `isa`.
+pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize) -> Kernel {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => avx512_kernel(format, precision),
+        Isa::Avx512Vnni if cols.is_multiple_of(avx512::PAIR) => avx512_kernel(format, precision),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => avx2_kernel(format, precision),
+        Isa::Avx2 | Isa::Avx512Vnni => avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
@@ -154,17 +156,17 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
 
 macro_rules! portable {
     ($dot:path) => {
-        Dots { one: |w, x| $dot(w, [x])[0], four: |w, x| $dot(w, x) }
+        Products::ByRow(Dots { one: |w, x| $dot(w, [x])[0], four: |w, x| $dot(w, x) })
     };
 }
 
 /// Both dot products over weights that are decoded so many at a time.
 macro_rules! decoded {
     ($len:literal, $format:expr) => {
-        Dots {
+        Products::ByRow(Dots {
             one: |w, x| scalar::dot::<$len, 1>($format, w, [x])[0],
             four: |w, x| scalar::dot::<$len, 4>($format, w, x),
-        }
+        })
     };
 }
 
@@ -198,11 +200,11 @@ fn scalar_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q8_0, Exact) => Floats(decoded!(32, Format::Q8_0)),
         (Format::Q4_K, Exact) => Floats(decoded!(256, Format::Q4_K)),
         (Format::Q6_K, Exact) => Floats(decoded!(256, Format::Q6_K)),
-        (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0), None),
-        (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0), None),
-        (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0), None),
-        (Format::Q4_K, Fast) => Blocks(portable!(scalar::fast::dot_q4_k), None),
-        (Format::Q6_K, Fast) => Blocks(portable!(scalar::fast::dot_q6_k), None),
+        (Format::Q4_0, Fast) => Blocks(portable!(scalar::fast::dot_q4_0)),
+        (Format::Q5_0, Fast) => Blocks(portable!(scalar::fast::dot_q5_0)),
+        (Format::Q8_0, Fast) => Blocks(portable!(scalar::fast::dot_q8_0)),
+        (Format::Q4_K, Fast) => Blocks(portable!(scalar::fast::dot_q4_k)),
+        (Format::Q6_K, Fast) => Blocks(portable!(scalar::fast::dot_q6_k)),
     }
 }
 
@@ -219,91 +221,101 @@ macro_rules! checked {
     };
 }
 
-/// Both dot products of a function that needs target features.
+/// The kernels over a format of `avx2::exact`.
 #[cfg(target_arch = "x86_64")]
-macro_rules! avx2 {
-    ($dot:path) => {
-        Dots { one: checked!(|w, x| $dot(w, [x])[0]), four: checked!(|w, x| $dot(w, x)) }
+macro_rules! decoded_by_avx2 {
+    ($format:expr) => {
+        Kernel::Floats(Products::BySixteen(Sixteen {
+            once: checked!(|rows, _next, x, _room| $format.once(rows, x)),
+            lines: checked!(|cols| $format.lines(cols)),
+            unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
+            by_one: checked!(|panel, x| avx2::floats::multiply(panel, x)),
+            by_four: checked!(|panel, x| avx2::floats::multiply(panel, x)),
+            by_sixteen: checked!(|panel, x| avx2::floats::multiply(panel, x)),
+        }))
+    };
+    (other $format:ident, $n:literal) => {
+        decoded_by_avx2!(avx2::exact::other::<{ Format::$format.layout().block_bytes }, $n>(
+            Format::$format
+        ))
     };
 }
 
-/// The same over weights that `loader::format` decodes so many at a time.
+/// The kernels over a format of `avx2::formats` or `avx512::formats`.
 #[cfg(target_arch = "x86_64")]
-macro_rules! avx2_decoded {
-    ($len:literal, $format:expr) => {
-        Dots {
-            one: checked!(|w, x| avx2::exact::dot_decoded::<$len, 1>($format, w, [x])[0]),
-            four: checked!(|w, x| avx2::exact::dot_decoded::<$len, 4>($format, w, x)),
-        }
+macro_rules! packed {
+    ($format:path, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
+        Kernel::Blocks(Products::BySixteen(Sixteen {
+            once: checked!(|$rows, $next, $x, $room| $format().$($once)+),
+            lines: checked!(|cols| $format().lines(cols)),
+            unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
+            by_one: checked!(|panel, x| $format().multiply(panel, x)),
+            by_four: checked!(|panel, x| $format().multiply(panel, x)),
+            by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
+        }))
+    };
+}
+
+/// A format of `avx2::formats`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_avx2 {
+    ($format:ident) => {
+        packed!(avx2::formats::$format, |rows, _next, x, room| once(rows, x, room))
+    };
+}
+
+/// A format of `avx512::formats`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_avx512 {
+    ($format:ident) => {
+        packed!(avx512::formats::$format, |rows, next, x, _room| once(rows, next, x))
     };
 }
 
 #[cfg(target_arch = "x86_64")]
 fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
-    use Kernel::{Blocks, Floats};
     use Precision::{Exact, Fast};
     match (format, precision) {
-        (Format::F32, _) => Floats(avx2!(avx2::exact::dot_f32)),
-        (Format::F16, _) => Floats(avx2!(avx2::exact::dot_f16)),
-        (Format::BF16, _) => Floats(avx2!(avx2::exact::dot_bf16)),
-        (Format::Q4_1, Exact) => Floats(avx2_decoded!(32, Format::Q4_1)),
-        (Format::Q5_1, Exact) => Floats(avx2_decoded!(32, Format::Q5_1)),
-        (Format::Q2_K, Exact) => Floats(avx2_decoded!(256, Format::Q2_K)),
-        (Format::Q3_K, Exact) => Floats(avx2_decoded!(256, Format::Q3_K)),
-        (Format::Q5_K, Exact) => Floats(avx2_decoded!(256, Format::Q5_K)),
-        (Format::IQ2_XXS, _) => Floats(avx2_decoded!(256, Format::IQ2_XXS)),
-        (Format::IQ2_XS, _) => Floats(avx2_decoded!(256, Format::IQ2_XS)),
-        (Format::IQ3_XXS, _) => Floats(avx2_decoded!(256, Format::IQ3_XXS)),
-        (Format::IQ1_S, _) => Floats(avx2_decoded!(256, Format::IQ1_S)),
-        (Format::IQ4_NL, Exact) => Floats(avx2_decoded!(32, Format::IQ4_NL)),
-        (Format::IQ3_S, _) => Floats(avx2_decoded!(256, Format::IQ3_S)),
-        (Format::IQ2_S, _) => Floats(avx2_decoded!(256, Format::IQ2_S)),
-        (Format::IQ4_XS, Exact) => Floats(avx2_decoded!(256, Format::IQ4_XS)),
-        (Format::IQ1_M, _) => Floats(avx2_decoded!(256, Format::IQ1_M)),
-        (Format::TQ1_0, _) => Floats(avx2_decoded!(256, Format::TQ1_0)),
-        (Format::TQ2_0, _) => Floats(avx2_decoded!(256, Format::TQ2_0)),
-        (Format::MXFP4, Exact) => Floats(avx2_decoded!(32, Format::MXFP4)),
-        (Format::NVFP4, _) => Floats(avx2_decoded!(64, Format::NVFP4)),
-        (Format::Q4_0, Exact) => Floats(avx2!(avx2::exact::dot_q4_0)),
-        (Format::Q5_0, Exact) => Floats(avx2!(avx2::exact::dot_q5_0)),
-        (Format::Q8_0, Exact) => Floats(avx2!(avx2::exact::dot_q8_0)),
-        (Format::Q4_K, Exact) => Floats(avx2!(avx2::exact::dot_q4_k)),
-        (Format::Q6_K, Exact) => Floats(avx2!(avx2::exact::dot_q6_k)),
-        (Format::Q4_0, Fast) => Blocks(avx2!(avx2::fast::dot_q4_0), None),
-        (Format::Q4_1, Fast) => Blocks(avx2!(avx2::fast::dot_q4_1), None),
-        (Format::Q5_0, Fast) => Blocks(avx2!(avx2::fast::dot_q5_0), None),
-        (Format::Q5_1, Fast) => Blocks(avx2!(avx2::fast::dot_q5_1), None),
-        (Format::Q8_0, Fast) => Blocks(avx2!(avx2::fast::dot_q8_0), None),
-        (Format::Q2_K, Fast) => Blocks(avx2!(avx2::fast::dot_q2_k), None),
-        (Format::Q3_K, Fast) => Blocks(avx2!(avx2::fast::dot_q3_k), None),
-        (Format::Q4_K, Fast) => Blocks(avx2!(avx2::fast::dot_q4_k), None),
-        (Format::Q5_K, Fast) => Blocks(avx2!(avx2::fast::dot_q5_k), None),
-        (Format::Q6_K, Fast) => Blocks(avx2!(avx2::fast::dot_q6_k), None),
-        (Format::IQ4_NL, Fast) => Blocks(avx2!(avx2::fast::dot_iq4_nl), None),
-        (Format::IQ4_XS, Fast) => Blocks(avx2!(avx2::fast::dot_iq4_xs), None),
-        (Format::MXFP4, Fast) => Blocks(avx2!(avx2::fast::dot_mxfp4), None),
+        (Format::F32, _) => decoded_by_avx2!(avx2::exact::f32()),
+        (Format::F16, _) => decoded_by_avx2!(avx2::exact::f16()),
+        (Format::BF16, _) => decoded_by_avx2!(avx2::exact::bf16()),
+        (Format::Q4_1, Exact) => decoded_by_avx2!(other Q4_1, 1),
+        (Format::Q5_1, Exact) => decoded_by_avx2!(other Q5_1, 1),
+        (Format::Q2_K, Exact) => decoded_by_avx2!(other Q2_K, 8),
+        (Format::Q3_K, Exact) => decoded_by_avx2!(other Q3_K, 8),
+        (Format::Q5_K, Exact) => decoded_by_avx2!(other Q5_K, 8),
+        (Format::IQ2_XXS, _) => decoded_by_avx2!(other IQ2_XXS, 8),
+        (Format::IQ2_XS, _) => decoded_by_avx2!(other IQ2_XS, 8),
+        (Format::IQ3_XXS, _) => decoded_by_avx2!(other IQ3_XXS, 8),
+        (Format::IQ1_S, _) => decoded_by_avx2!(other IQ1_S, 8),
+        (Format::IQ4_NL, Exact) => decoded_by_avx2!(other IQ4_NL, 1),
+        (Format::IQ3_S, _) => decoded_by_avx2!(other IQ3_S, 8),
+        (Format::IQ2_S, _) => decoded_by_avx2!(other IQ2_S, 8),
+        (Format::IQ4_XS, Exact) => decoded_by_avx2!(other IQ4_XS, 8),
+        (Format::IQ1_M, _) => decoded_by_avx2!(other IQ1_M, 8),
+        (Format::TQ1_0, _) => decoded_by_avx2!(other TQ1_0, 8),
+        (Format::TQ2_0, _) => decoded_by_avx2!(other TQ2_0, 8),
+        (Format::MXFP4, Exact) => decoded_by_avx2!(other MXFP4, 1),
+        (Format::NVFP4, _) => decoded_by_avx2!(other NVFP4, 2),
+        (Format::Q4_0, Exact) => decoded_by_avx2!(avx2::exact::q4_0()),
+        (Format::Q5_0, Exact) => decoded_by_avx2!(avx2::exact::q5_0()),
+        (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
+        (Format::Q4_K, Exact) => decoded_by_avx2!(avx2::exact::q4_k()),
+        (Format::Q6_K, Exact) => decoded_by_avx2!(avx2::exact::q6_k()),
+        (Format::Q4_0, Fast) => by_avx2!(q4_0),
+        (Format::Q4_1, Fast) => by_avx2!(q4_1),
+        (Format::Q5_0, Fast) => by_avx2!(q5_0),
+        (Format::Q5_1, Fast) => by_avx2!(q5_1),
+        (Format::Q8_0, Fast) => by_avx2!(q8_0),
+        (Format::Q2_K, Fast) => by_avx2!(q2_k),
+        (Format::Q3_K, Fast) => by_avx2!(q3_k),
+        (Format::Q4_K, Fast) => by_avx2!(q4_k),
+        (Format::Q5_K, Fast) => by_avx2!(q5_k),
+        (Format::Q6_K, Fast) => by_avx2!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx2!(mxfp4),
     }
-}
-
-/// The kernels over a format of `avx512::formats`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! avx512 {
-    ($format:path) => {
-        Kernel::Blocks(
-            Dots {
-                one: checked!(|w, x| $format().dot(w, [x])[0]),
-                four: checked!(|w, x| $format().dot(w, x)),
-            },
-            Some(Sixteen {
-                once: checked!(|rows, next, x| $format().once(rows, next, x)),
-                lines: checked!(|cols| $format().lines(cols)),
-                unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
-                by_one: checked!(|panel, x| $format().multiply(panel, x)),
-                by_four: checked!(|panel, x| $format().multiply(panel, x)),
-                by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
-            }),
-        )
-    };
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -311,19 +323,19 @@ fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (_, Exact) => avx2_kernel(format, precision),
-        (Format::Q4_0, Fast) => avx512!(avx512::formats::q4_0),
-        (Format::Q4_1, Fast) => avx512!(avx512::formats::q4_1),
-        (Format::Q5_0, Fast) => avx512!(avx512::formats::q5_0),
-        (Format::Q5_1, Fast) => avx512!(avx512::formats::q5_1),
-        (Format::Q8_0, Fast) => avx512!(avx512::formats::q8_0),
-        (Format::Q2_K, Fast) => avx512!(avx512::formats::q2_k),
-        (Format::Q3_K, Fast) => avx512!(avx512::formats::q3_k),
-        (Format::Q4_K, Fast) => avx512!(avx512::formats::q4_k),
-        (Format::Q5_K, Fast) => avx512!(avx512::formats::q5_k),
-        (Format::Q6_K, Fast) => avx512!(avx512::formats::q6_k),
-        (Format::IQ4_NL, Fast) => avx512!(avx512::formats::iq4_nl),
-        (Format::IQ4_XS, Fast) => avx512!(avx512::formats::iq4_xs),
-        (Format::MXFP4, Fast) => avx512!(avx512::formats::mxfp4),
+        (Format::Q4_0, Fast) => by_avx512!(q4_0),
+        (Format::Q4_1, Fast) => by_avx512!(q4_1),
+        (Format::Q5_0, Fast) => by_avx512!(q5_0),
+        (Format::Q5_1, Fast) => by_avx512!(q5_1),
+        (Format::Q8_0, Fast) => by_avx512!(q8_0),
+        (Format::Q2_K, Fast) => by_avx512!(q2_k),
+        (Format::Q3_K, Fast) => by_avx512!(q3_k),
+        (Format::Q4_K, Fast) => by_avx512!(q4_k),
+        (Format::Q5_K, Fast) => by_avx512!(q5_k),
+        (Format::Q6_K, Fast) => by_avx512!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx512!(mxfp4),
         (
             Format::F32
             | Format::F16
@@ -347,13 +359,10 @@ fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
 #[cfg(target_arch = "aarch64")]
 macro_rules! neon {
     ($dot:ident, $sdot:expr) => {
-        Kernel::Blocks(
-            Dots {
-                one: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 1>(w, [x])[0]),
-                four: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 4>(w, x)),
-            },
-            None,
-        )
+        Kernel::Blocks(Products::ByRow(Dots {
+            one: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 1>(w, [x])[0]),
+            four: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 4>(w, x)),
+        }))
     };
 }
 

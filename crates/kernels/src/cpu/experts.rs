@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use super::{
-    dispatch::{Dots, Kernel},
+    dispatch::{Kernel, Products},
     held::Held,
-    room::grow,
+    product::Product,
+    room::{Room, grow},
     route::{self, OfExperts},
     run::{Rows, Run, each_row, lift},
     share::{Part, Turn},
-    wide::Product,
 };
 use crate::{Act, Error, Linear, Router, Routing, Rows as Height, Tensor, Weigh, Weight};
 
@@ -77,63 +77,24 @@ impl Run<'_> {
             r,
             spread: x.rows == Height::Step,
         };
-        let (mut room, cols) = (self.room(turn), y.cols.clone());
-        let room = &mut *room;
+        let room = &mut *self.room(turn);
         room.order.sort(y.rows.clone(), r.n, |i| experts.expert(i));
-        let kernel = self.isa.kernel(l.w.format, self.precision);
-        if let Some(sixteen) = kernel.sixteen(x.cols) {
-            let x = self.blocks(turn, x);
-            for expert in 0..r.n {
-                let product = Product {
-                    sixteen,
-                    cols: cols.clone(),
-                    weight: |c| experts.row(expert, c),
-                    x: |i| x.at(experts.source(i)),
-                    panels: &mut room.panels,
-                };
-                product.each(room.order.of(expert), |i, at, sums| {
-                    let (factor, y) = (experts.factor(i), &mut y.row(i)[at.start - cols.start..]);
-                    for ((y, c), sum) in y.iter_mut().zip(at).zip(sums) {
-                        put(y, factor * sum + experts.bias(expert, c));
-                    }
-                });
-            }
-            return;
-        }
-        match kernel {
-            Kernel::Floats(dots) => {
-                experts.products(dots, &room.order, self.rows(turn, x), y, put);
-            }
-            Kernel::Blocks(dots, _) => {
-                experts.products(dots, &room.order, self.blocks(turn, x), y, put);
-            }
+        match self.isa.kernel(l.w.format, self.precision, l.w.cols) {
+            Kernel::Floats(by) => experts.products(&by, self.rows(turn, x), y, room, put),
+            Kernel::Blocks(by) => experts.products(&by, self.blocks(turn, x), y, room, put),
         }
     }
 
     pub(super) fn head_linear(&self, turn: &Turn<'_>, x: Tensor, w: Weight) {
-        let kernel = self.isa.kernel(w.format, self.precision);
+        let (kernel, heads) = (
+            self.isa.kernel(w.format, self.precision, w.cols),
+            Heads { w, held: &self.weights[w.id] },
+        );
         while let Some(mut tile) = turn.claim() {
-            let (y, held) = (&mut tile.numbers(), &self.weights[w.id]);
-            if let Some(sixteen) = kernel.sixteen(w.cols) {
-                let (x, all) = (self.blocks(turn, x), y.cols.clone());
-                let mut room = self.room(turn);
-                for h in all.start / w.rows..all.end.div_ceil(w.rows) {
-                    let product = Product {
-                        sixteen,
-                        cols: all.start.max(h * w.rows)..all.end.min((h + 1) * w.rows),
-                        weight: |c| held.row(c),
-                        x: |i| x.part(i, h, w.n),
-                        panels: &mut room.panels,
-                    };
-                    product.each(y.rows.clone(), |i, at, sums| {
-                        y.row(i)[at.start - all.start..][..sums.len()].copy_from_slice(sums);
-                    });
-                }
-                continue;
-            }
+            let (y, room) = (&mut tile.numbers(), &mut *self.room(turn));
             match kernel {
-                Kernel::Floats(dots) => head_products(dots, self.rows(turn, x), (w, held), y),
-                Kernel::Blocks(dots, _) => head_products(dots, self.blocks(turn, x), (w, held), y),
+                Kernel::Floats(by) => heads.products(&by, self.rows(turn, x), y, room),
+                Kernel::Blocks(by) => heads.products(&by, self.blocks(turn, x), y, room),
             }
         }
     }
@@ -198,36 +159,32 @@ struct Experts<'a> {
 impl Experts<'_> {
     fn products<X>(
         &self,
-        dots: Dots<X>,
-        order: &Order,
+        by: &Products<X>,
         x: Rows<'_, X>,
         y: &mut Part<'_, f32>,
+        room: &mut Room,
         put: impl Fn(&mut f32, f32),
     ) {
         let cols = y.cols.clone();
         for expert in 0..self.r.n {
-            let mut rows = order.of(expert);
-            while let Some(first) = rows.next() {
-                let next = [(); 3].map(|()| rows.next());
-                let Some(four) = four(first, next) else {
-                    for i in [Some(first)].into_iter().chain(next).flatten() {
-                        let (x, factor) = (x.at(self.source(i)), self.factor(i));
-                        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
-                            let sum = (dots.one)(self.row(expert, c), x);
-                            put(y, factor * sum + self.bias(expert, c));
-                        }
-                    }
-                    continue;
-                };
-                let (x, factors) =
-                    (four.map(|i| x.at(self.source(i))), four.map(|i| self.factor(i)));
-                for (j, c) in cols.clone().enumerate() {
-                    let (sums, bias) = ((dots.four)(self.row(expert, c), x), self.bias(expert, c));
-                    for (i, (sum, factor)) in four.into_iter().zip(sums.into_iter().zip(factors)) {
-                        put(&mut y.row(i)[j], factor * sum + bias);
-                    }
-                }
+            if room.order.of(expert).next().is_none() {
+                continue;
             }
+            let first = expert * self.l.w.rows;
+            let matrix = self.w.onward(first + cols.start);
+            let product = Product {
+                cols: cols.clone(),
+                len: self.l.w.cols,
+                weight: |c| matrix.row(first + c),
+                x: |i| x.at(self.source(i)),
+                panels: &mut room.panels,
+            };
+            product.each(by, room.order.of(expert), |i, at, sums| {
+                let (factor, y) = (self.factor(i), &mut y.row(i)[at.start - cols.start..]);
+                for ((y, c), sum) in y.iter_mut().zip(at).zip(sums) {
+                    put(y, factor * sum + self.bias(expert, c));
+                }
+            });
         }
     }
 
@@ -249,42 +206,39 @@ impl Experts<'_> {
         }
     }
 
-    /// Row `c` of the matrix of `expert`.
-    fn row(&self, expert: usize, c: usize) -> &[u8] {
-        self.w.row(expert * self.l.w.rows + c)
-    }
-
     fn bias(&self, expert: usize, c: usize) -> f32 {
         self.bias.map_or(0.0, |bias| bias.vector[expert * self.l.w.rows + c])
     }
 }
 
-fn four(first: usize, next: [Option<usize>; 3]) -> Option<[usize; 4]> {
-    let [Some(second), Some(third), Some(fourth)] = next else { return None };
-    Some([first, second, third, fourth])
+/// The matrices of heads, each for its part of a row.
+struct Heads<'a> {
+    w: Weight,
+    held: &'a Held,
 }
 
-/// A column of the part belongs to a head, and takes its part of a row of `x`.
-fn head_products<X>(
-    dots: Dots<X>,
-    x: Rows<'_, X>,
-    (w, held): (Weight, &Held),
-    y: &mut Part<'_, f32>,
-) {
-    let (rows, cols) = (y.rows.clone(), y.cols.clone());
-    let part = |i, c| x.part(i, c / w.rows, w.n);
-    let fours = rows.start + rows.len() / 4 * 4;
-    for i in (rows.start..fours).step_by(4) {
-        for (j, c) in cols.clone().enumerate() {
-            let sums = (dots.four)(held.row(c), [0, 1, 2, 3].map(|n| part(i + n, c)));
-            for (n, sum) in sums.into_iter().enumerate() {
-                y.row(i + n)[j] = sum;
-            }
-        }
-    }
-    for i in fours..rows.end {
-        for (y, c) in y.row(i).iter_mut().zip(cols.clone()) {
-            *y = (dots.one)(held.row(c), part(i, c));
+impl Heads<'_> {
+    fn products<X>(
+        &self,
+        by: &Products<X>,
+        x: Rows<'_, X>,
+        y: &mut Part<'_, f32>,
+        room: &mut Room,
+    ) {
+        let (Weight { n, rows, cols: len, .. }, all) = (self.w, y.cols.clone());
+        for h in all.start / rows..all.end.div_ceil(rows) {
+            let cols = all.start.max(h * rows)..all.end.min((h + 1) * rows);
+            let matrix = self.held.onward(cols.start);
+            let product = Product {
+                cols,
+                len,
+                weight: |c| matrix.row(c),
+                x: |i| x.part(i, h, n),
+                panels: &mut room.panels,
+            };
+            product.each(by, y.rows.clone(), |i, at, sums| {
+                y.row(i)[at.start - all.start..][..sums.len()].copy_from_slice(sums);
+            });
         }
     }
 }

@@ -13,6 +13,15 @@ pub(super) struct Held {
     pub(super) vector: Vec<f32>,
 }
 
+/// The rows of a weight from some row on; those of the same part are found without a search.
+#[derive(Clone, Copy)]
+pub(super) struct Onward<'a> {
+    held: &'a Held,
+    first: usize,
+    /// Of the part, from the first row on.
+    bytes: &'a [u8],
+}
+
 /// Rows from `first` on.
 struct Part {
     first: usize,
@@ -46,9 +55,25 @@ impl Held {
 
     /// The bytes of row `r`.
     pub(super) fn row(&self, r: usize) -> &[u8] {
-        let after = self.parts.partition_point(|part| part.first <= r);
+        &self.onward(r).bytes[..self.row_bytes]
+    }
+
+    /// The rows from `first` on.
+    pub(super) fn onward(&self, first: usize) -> Onward<'_> {
+        let after = self.parts.partition_point(|part| part.first <= first);
         let part = &self.parts[after - 1];
-        &part.bytes[(r - part.first) * self.row_bytes..][..self.row_bytes]
+        Onward { held: self, first, bytes: &part.bytes[(first - part.first) * self.row_bytes..] }
+    }
+}
+
+impl<'a> Onward<'a> {
+    /// The bytes of row `r`, which is none before the first.
+    pub(super) fn row(&self, r: usize) -> &'a [u8] {
+        let (row_bytes, at) = (self.held.row_bytes, (r - self.first) * self.held.row_bytes);
+        match self.bytes.get(at..at + row_bytes) {
+            Some(row) => row,
+            None => self.held.row(r),
+        }
     }
 }
 
@@ -67,7 +92,12 @@ mod tests {
                 cuts.windows(2).map(|cut| bytes.slice(cut[0]..cut[1])).collect();
             let held = Held::new(&spec, &parts).expect("the bytes fit");
             for r in 0..4 {
-                assert_eq!(held.row(r), &bytes[r * 8..][..8], "row {r} of parts at {cuts:?}");
+                let expected = &bytes[r * 8..][..8];
+                assert_eq!(held.row(r), expected, "row {r} of parts at {cuts:?}");
+                for first in 0..=r {
+                    let found = held.onward(first).row(r);
+                    assert_eq!(found, expected, "row {r} from {first} of parts at {cuts:?}");
+                }
             }
         }
     }

@@ -62,6 +62,28 @@ impl Q8Block {
     }
 }
 
+/// Of run `j` of a block, where a run of weights, 16 or 32, has a scale.
+#[cfg(target_arch = "x86_64")]
+impl Q8Block {
+    /// -128 times the sum of its integers.
+    #[inline]
+    pub(super) fn excess_of_run<const RUN: usize>(&self, j: usize) -> i32 {
+        match RUN {
+            16 => self.excess_of_halves[j],
+            _ => self.excess,
+        }
+    }
+
+    /// What minimums are multiplied with: `d` times the sum of its integers.
+    #[inline]
+    pub(super) fn sum_of_run<const RUN: usize>(&self, j: usize) -> f32 {
+        match RUN {
+            16 => self.d * (self.excess_of_halves[j] as f32 / -128.0),
+            _ => self.sum,
+        }
+    }
+}
+
 /// The bits of a float but its sign; as integers they order like magnitudes, NaN last.
 pub(super) const MAGNITUDE: u32 = 0x7fff_ffff;
 

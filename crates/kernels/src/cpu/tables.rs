@@ -4,16 +4,29 @@
 pub(super) const LEVELS: [i8; 16] =
     [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
+/// A table of signed bytes as unsigned ones, of which each is `by` more.
+#[cfg(target_arch = "x86_64")]
+pub(super) const fn raised(table: [i8; 16], by: u8) -> [u8; 16] {
+    let (mut raised, mut i) = ([0; 16], 0);
+    while i < 16 {
+        raised[i] = table[i].cast_unsigned().wrapping_add(by);
+        i += 1;
+    }
+    raised
+}
+
 /// Twice the numbers of `MXFP4`.
 pub(super) const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// `2^(e - 128)`: half the scale of `MXFP4`.
+#[cfg(target_arch = "aarch64")]
 #[inline]
 pub(super) fn half_power(e: u8) -> f32 {
     f32::from_bits(if e < 2 { 0x0020_0000 << e } else { (u32::from(e) - 1) << 23 })
 }
 
 /// The scales of the runs of a `Q3_K` block, -32..=31.
+#[cfg(target_arch = "aarch64")]
 #[inline]
 pub(super) fn q3_k_scales(block: &[u8; 110]) -> [i8; 16] {
     std::array::from_fn(|run| {
@@ -24,12 +37,14 @@ pub(super) fn q3_k_scales(block: &[u8; 110]) -> [i8; 16] {
 }
 
 /// The scales of the runs of a `Q6_K` block.
+#[cfg(target_arch = "aarch64")]
 #[inline]
 pub(super) fn q6_k_scales(block: &[u8; 210]) -> [i8; 16] {
     std::array::from_fn(|run| block[192 + run].cast_signed())
 }
 
 /// The scales of an `IQ4_XS` block, -32..=31, each for two runs.
+#[cfg(target_arch = "aarch64")]
 #[inline]
 pub(super) fn iq4_xs_scales(block: &[u8; 136]) -> [i8; 16] {
     let high = u16::from_le_bytes([block[2], block[3]]);

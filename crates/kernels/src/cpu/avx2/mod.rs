@@ -4,23 +4,149 @@
 //! only loads and stores through pointers need `unsafe`: those at the end of this file. Callers
 //! check the features; see `dispatch`.
 //!
-//! | module    | what                                                     |
-//! |-----------|----------------------------------------------------------|
-//! | `exact`   | weights with activations in `f32`                        |
-//! | `fast`    | weights with activations in blocks of 8-bit integers     |
-//! | `quantise`| activations to such blocks                               |
-//! | `unpack`  | the integers of a block of weights, for both             |
-//! | `vectors` | activations alone, `exp` among them                      |
+//! | module    | what                                                               |
+//! |-----------|--------------------------------------------------------------------|
+//! | `exact`   | how each format is decoded to `f32`                                |
+//! | `floats`  | decoded weights with activations as they are                       |
+//! | `quantise`| activations to blocks of 8-bit integers                            |
+//! | `unpack`  | the integers of two blocks of weights                              |
+//! | `fields`  | the scales of eight blocks                                         |
+//! | `formats` | how each format is packed, by those two                            |
+//! | `few`     | straight from the file, for one row of rounded activations         |
+//! | `panel`   | sixteen rows unpacked once, for many rows of rounded activations   |
+//! | `vectors` | activations alone, `exp` among them                                |
+//!
+//! `vpmaddubsw` multiplies unsigned with signed bytes and adds neighbours to 16 bits, saturating. As
+//! many of these sums are added in 16 bits as integers of the format cannot overflow. Weights of 8
+//! bits, of which two already would, are two nibbles in a panel.
+//!
+//! A sum has one order, whatever computes it, and it is that of AVX-512: run after run,
+//! `sum = fma(integer, scale * d, sum)`, and, of formats with minimums,
+//! `sum = fma(-min, d * (sum of activations), sum)`.
 
 pub(super) mod exact;
-pub(super) mod fast;
+mod few;
+mod fields;
+pub(super) mod floats;
+pub(super) mod formats;
+mod panel;
 pub(super) mod quantise;
-pub(super) mod unpack;
+mod unpack;
 pub(super) mod vectors;
 
 use core::arch::x86_64::*;
 
 use half::f16;
+
+use super::{
+    quantise::Q8Block,
+    wide::{Line, ROWS},
+};
+
+/// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
+/// scale. Integers are `0..=MAX`. A weight is its integer less `ZERO`, times the scale; where `ZERO` is
+/// 0, a minimum is subtracted from that. Those of 8 bits come as signed bytes, 128 less already.
+///
+/// The fields are closures, and not methods of a trait, which could not both need these instructions
+/// and be safe.
+pub(super) struct Packed<
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MAX: i32,
+    const ZERO: i32,
+    I,
+    S,
+> {
+    integers: I,
+    scales: S,
+}
+
+/// Weights `32 j..32 j + 32` of two blocks, a byte each: the first 16 of both, and the last.
+pub(super) trait Integers<const BYTES: usize>:
+    Fn([&[u8; BYTES]; 2], usize) -> [__m256i; 2]
+{
+}
+
+impl<const BYTES: usize, F: Fn([&[u8; BYTES]; 2], usize) -> [__m256i; 2]> Integers<BYTES> for F {}
+
+/// The scales and minimums of eight blocks.
+pub(super) trait Scaled<const BYTES: usize, const RUNS: usize>:
+    Fn([&[u8; BYTES]; fields::EIGHT]) -> Scales<RUNS>
+{
+}
+
+impl<const BYTES: usize, const RUNS: usize, F> Scaled<BYTES, RUNS> for F where
+    F: Fn([&[u8; BYTES]; fields::EIGHT]) -> Scales<RUNS>
+{
+}
+
+/// Of each run, a block a lane.
+#[derive(Clone, Copy)]
+pub(super) struct Scales<const RUNS: usize> {
+    scales: [__m256; RUNS],
+    mins: [__m256; RUNS],
+}
+
+impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MAX: i32, const ZERO: i32, I, S>
+    Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
+{
+    const MINS: bool = ZERO == 0;
+    /// Runs in 32 weights.
+    const RUNS_OF_32: usize = {
+        assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(32));
+        32 / RUN
+    };
+    /// Times 32 weights in a block.
+    const OF_BLOCK: usize = RUNS / Self::RUNS_OF_32;
+    /// Whether not even two products are added in 16 bits.
+    const IS_WIDE: bool = Self::DEPTH == 0;
+    /// How many sums of two products are added in 16 bits.
+    const DEPTH: usize = match i16::MAX as i32 / (2 * MAX * 127) {
+        8.. if RUN == 32 => 8,
+        4.. => 4,
+        2.. => 2,
+        _ => 0,
+    };
+
+    /// What the products of run `j` of 32 weights begin with, for the zero point.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn begin(x: &Q8Block, j: usize) -> __m256i {
+        // The excess is a multiple of 128, so that this is exact.
+        let excess = _mm256_set1_epi32(x.excess_of_run::<RUN>(j));
+        _mm256_mullo_epi32(_mm256_srai_epi32::<7>(excess), _mm256_set1_epi32(ZERO))
+    }
+
+    /// Adds the products of a run.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn scaled(product: __m256i, scale: __m256, x: &Q8Block, sum: __m256) -> __m256 {
+        let scale = _mm256_mul_ps(scale, _mm256_set1_ps(x.d));
+        _mm256_fmadd_ps(_mm256_cvtepi32_ps(product), scale, sum)
+    }
+
+    /// Subtracts the minimum of run `j` of 32 weights.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn less_min(min: __m256, x: &Q8Block, j: usize, sum: __m256) -> __m256 {
+        _mm256_fnmadd_ps(min, _mm256_set1_ps(x.sum_of_run::<RUN>(j)), sum)
+    }
+}
+
+/// Four words of eight, in each half those of four: word `w` of all becomes vector `w`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn turned([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+    let low = [_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d)];
+    let high = [_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d)];
+    [
+        _mm256_unpacklo_epi64(low[0], low[1]),
+        _mm256_unpackhi_epi64(low[0], low[1]),
+        _mm256_unpacklo_epi64(high[0], high[1]),
+        _mm256_unpackhi_epi64(high[0], high[1]),
+    ]
+}
 
 /// `x`, then zeros.
 fn padded<T: Copy + Default, const LEN: usize>(x: &[T]) -> [T; LEN] {
@@ -97,20 +223,12 @@ pub(super) fn load_16<const N: usize>(block: &[u8; N], at: usize) -> __m128i {
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
-/// Loads `block[at..at + 32]`.
+/// Loads 16 signed bytes to both halves.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn load_32<const N: usize>(block: &[u8; N], at: usize) -> __m256i {
-    let bytes: &[u8] = &block[at..at + 32];
-    // SAFETY: `bytes` is valid for reads of 32 bytes and `loadu` has no alignment requirement.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn load_32_i8(x: &[i8; 32]) -> __m256i {
-    // SAFETY: `x` is valid for reads of 32 bytes and `loadu` has no alignment requirement.
-    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+fn load_16_twice(x: &[i8; 16]) -> __m256i {
+    // SAFETY: `x` is valid for reads of 16 bytes and `loadu` has no alignment requirement.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(x.as_ptr().cast()) })
 }
 
 #[inline]
@@ -118,4 +236,52 @@ fn load_32_i8(x: &[i8; 32]) -> __m256i {
 fn store_32_i8(x: __m256i, to: &mut [i8; 32]) {
     // SAFETY: `to` is valid for writes of 32 bytes and `storeu` has no alignment requirement.
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), x) }
+}
+
+/// The first eight rows of a line, and the last.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_line(line: &Line) -> [__m256i; 2] {
+    let (first, last) = line.0.split_at(32);
+    // SAFETY: half a line is 32 bytes, aligned as `load` wants it.
+    unsafe { [_mm256_load_si256(first.as_ptr().cast()), _mm256_load_si256(last.as_ptr().cast())] }
+}
+
+/// Loads the first half of a line, or the last.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_half(line: &Line, half: usize) -> __m256i {
+    let bytes = &line.0[32 * half..32 * half + 32];
+    // SAFETY: half a line is 32 bytes, aligned as `load` wants it.
+    unsafe { _mm256_load_si256(bytes.as_ptr().cast()) }
+}
+
+/// Stores the first half of a line, or the last.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_half(x: __m256i, line: &mut Line, half: usize) {
+    let bytes = &mut line.0[32 * half..32 * half + 32];
+    // SAFETY: half a line is 32 bytes, aligned as `store` wants it.
+    unsafe { _mm256_store_si256(bytes.as_mut_ptr().cast(), x) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn stored<const N: usize>(sums: [[__m256; 2]; N]) -> [[f32; ROWS]; N] {
+    let mut out = [[0.0; ROWS]; N];
+    for (out, sums) in out.iter_mut().zip(sums) {
+        for (out, sums) in out.as_chunks_mut().0.iter_mut().zip(sums) {
+            store_8(sums, out);
+        }
+    }
+    out
+}
+
+/// Asks for the cache lines of `row[at..at + len]`, as far as there are.
+#[inline]
+pub(super) fn prefetch(row: &[u8], at: usize, len: usize) {
+    for line in (at..at + len).step_by(64) {
+        // SAFETY: a prefetch reads nothing that a program could see, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(line).cast()) };
+    }
 }

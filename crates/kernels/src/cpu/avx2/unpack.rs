@@ -1,182 +1,202 @@
-//! The integers of a block of weights, one a byte, in the order of the weights.
+//! The integers of 32 weights of two blocks side by side, one a byte: as the file has them, not
+//! negative, unless it has signed ones.
 //!
-//! The formats are defined in `loader::format`; their diagrams are there.
+//! ```text
+//! first vector   weights 0 ‥ 15 of one block     those of the other
+//! last vector    weights 16 ‥ 31 of one block    those of the other
+//! ```
+//!
+//! The formats are defined in `loader::format`; their diagrams are there. Of blocks of 256 weights,
+//! `j` says which 32.
 
 use core::arch::x86_64::*;
 
-use super::{load_16, load_32};
-use crate::cpu::tables::{DOUBLED, LEVELS};
+use super::load_16;
+use crate::cpu::tables::{self, raised};
 
-/// The 32 integers of a `Q4_0` block, -8..=7.
+/// 0..=15.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q4_0(block: &[u8; 18]) -> __m256i {
-    _mm256_sub_epi8(nibbles(load_16(block, 2)), _mm256_set1_epi8(8))
+pub(super) fn q4_0(blocks: [&[u8; 18]; 2]) -> [__m256i; 2] {
+    low_and_high(both(blocks, 2))
 }
 
-/// The 32 integers of a `Q4_1` block, 0..=15.
+/// 0..=15.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q4_1(block: &[u8; 20]) -> __m256i {
-    nibbles(load_16(block, 4))
+pub(super) fn q4_1(blocks: [&[u8; 20]; 2]) -> [__m256i; 2] {
+    low_and_high(both(blocks, 4))
 }
 
-/// The 32 integers of a `Q5_1` block, 0..=31.
+/// 0..=31.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q5_1(block: &[u8; 24]) -> __m256i {
-    let fifth = bits(u32::from_le_bytes([block[4], block[5], block[6], block[7]]));
-    let upper = _mm256_and_si256(fifth, _mm256_set1_epi8(16));
-    _mm256_or_si256(nibbles(load_16(block, 8)), upper)
+pub(super) fn q5_0(blocks: [&[u8; 22]; 2]) -> [__m256i; 2] {
+    five_bits(low_and_high(both(blocks, 6)), blocks, 2)
 }
 
-/// The 32 levels of an `IQ4_NL` block.
+/// 0..=31.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn iq4_nl(block: &[u8; 18]) -> __m256i {
-    looked_up(&LEVELS, nibbles(load_16(block, 2)))
+pub(super) fn q5_1(blocks: [&[u8; 24]; 2]) -> [__m256i; 2] {
+    five_bits(low_and_high(both(blocks, 8)), blocks, 4)
 }
 
-/// Twice the 32 numbers of an `MXFP4` block.
+/// -128..=127.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn mxfp4(block: &[u8; 17]) -> __m256i {
-    looked_up(&DOUBLED, nibbles(load_16(block, 1)))
+pub(super) fn q8_0(blocks: [&[u8; 34]; 2]) -> [__m256i; 2] {
+    [both(blocks, 2), both(blocks, 18)]
 }
 
-/// Levels `128 * i..128 * i + 128` of an `IQ4_XS` block; 32 of them share a scale.
+/// 0..=3.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn iq4_xs(block: &[u8; 136], i: usize) -> [__m256i; 4] {
-    let at = |j: usize| looked_up(&LEVELS, nibbles(load_16(block, 8 + 64 * i + 16 * j)));
-    [at(0), at(1), at(2), at(3)]
+pub(super) fn q2_k(blocks: [&[u8; 84]; 2], j: usize) -> [__m256i; 2] {
+    let of = |at| field(both(blocks, 16 + j / 4 * 32 + at), 2 * (j % 4), 3);
+    [of(0), of(16)]
 }
 
-/// Integers `128 * i..128 * i + 128` of a `Q2_K` block, 0..=3; 16 of them share a scale.
+/// 0..=7.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q2_k(block: &[u8; 84], i: usize) -> [__m256i; 4] {
-    two_bits(load_32(block, 16 + 32 * i))
+pub(super) fn q3_k(blocks: [&[u8; 110]; 2], j: usize) -> [__m256i; 2] {
+    let of = |at| {
+        let low = field(both(blocks, 32 + j / 4 * 32 + at), 2 * (j % 4), 3);
+        let third = field(both(blocks, at), j, 1);
+        _mm256_or_si256(low, _mm256_slli_epi16::<2>(third))
+    };
+    [of(0), of(16)]
 }
 
-/// Integers `128 * i..128 * i + 128` of a `Q3_K` block, -4..=3; 16 of them share a scale.
+/// 0..=15.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q3_k(block: &[u8; 110], i: usize) -> [__m256i; 4] {
-    let (mut q, high) = (two_bits(load_32(block, 32 + 32 * i)), load_32(block, 0));
-    for (j, q) in q.iter_mut().enumerate() {
-        let less = _mm256_andnot_si256(bit(high, 4 * i + j), _mm256_set1_epi8(4));
-        *q = _mm256_sub_epi8(*q, less);
-    }
-    q
+pub(super) fn q4_k(blocks: [&[u8; 144]; 2], j: usize) -> [__m256i; 2] {
+    let of = |at| field(both(blocks, 16 + j / 2 * 32 + at), j % 2 * 4, 0xf);
+    [of(0), of(16)]
 }
 
-/// The 32 integers of a `Q5_0` block, -16..=15.
+/// 0..=31.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q5_0(block: &[u8; 22]) -> __m256i {
-    let fifth = bits(u32::from_le_bytes([block[2], block[3], block[4], block[5]]));
-    // Where the fifth bit is 0, `q - 16` is the nibble with the upper four bits set.
-    let upper = _mm256_andnot_si256(fifth, _mm256_set1_epi8(0xf0_u8.cast_signed()));
-    _mm256_or_si256(nibbles(load_16(block, 6)), upper)
+pub(super) fn q5_k(blocks: [&[u8; 176]; 2], j: usize) -> [__m256i; 2] {
+    let of = |at| {
+        let low = field(both(blocks, 48 + j / 2 * 32 + at), j % 2 * 4, 0xf);
+        let bits = both(blocks, 16 + at);
+        let fifth = if j < 4 { left(bits, 4 - j) } else { right(bits, j - 4) };
+        _mm256_or_si256(low, _mm256_and_si256(fifth, _mm256_set1_epi8(16)))
+    };
+    [of(0), of(16)]
 }
 
-/// The 32 integers of a `Q8_0` block.
+/// 0..=63.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q8_0(block: &[u8; 34]) -> __m256i {
-    load_32(block, 2)
+pub(super) fn q6_k(blocks: [&[u8; 210]; 2], j: usize) -> [__m256i; 2] {
+    // Half a block is 128 weights: its first 64 in the low nibbles, the others in the high.
+    let half = j / 4;
+    let of = |at| {
+        let low = field(both(blocks, 64 * half + j % 2 * 32 + at), j % 4 / 2 * 4, 0xf);
+        let high = both(blocks, 128 + 32 * half + at);
+        let high = match j % 4 {
+            0 => _mm256_slli_epi16::<4>(high),
+            1 => _mm256_slli_epi16::<2>(high),
+            2 => high,
+            _ => _mm256_srli_epi16::<2>(high),
+        };
+        _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)))
+    };
+    [of(0), of(16)]
 }
 
-/// Integers `64 * i..64 * i + 64` of a `Q4_K` block, 0..=15; 32 of them share a scale.
+/// The levels.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q4_k(block: &[u8; 144], i: usize) -> [__m256i; 2] {
-    let (bytes, nibble) = (load_32(block, 16 + 32 * i), _mm256_set1_epi8(0xf));
-    [bytes, _mm256_srli_epi16::<4>(bytes)].map(|q| _mm256_and_si256(q, nibble))
+pub(super) fn iq4_nl(blocks: [&[u8; 18]; 2]) -> [__m256i; 2] {
+    looked_up(&LEVELS, low_and_high(both(blocks, 2)))
 }
 
-/// Integers `64 * i..64 * i + 64` of a `Q5_K` block, 0..=31; 32 of them share a scale.
+/// The levels.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q5_k(block: &[u8; 176], i: usize) -> [__m256i; 2] {
-    let (bytes, high) = (load_32(block, 48 + 32 * i), load_32(block, 16));
-    let upper = |j| _mm256_and_si256(bit(high, 2 * i + j), _mm256_set1_epi8(16));
-    let lower = |bytes| _mm256_and_si256(bytes, _mm256_set1_epi8(0xf));
-    [
-        _mm256_or_si256(lower(bytes), upper(0)),
-        _mm256_or_si256(lower(_mm256_srli_epi16::<4>(bytes)), upper(1)),
-    ]
+pub(super) fn iq4_xs(blocks: [&[u8; 136]; 2], j: usize) -> [__m256i; 2] {
+    looked_up(&LEVELS, low_and_high(both(blocks, 8 + 16 * j)))
 }
 
-/// Integers `128 * i..128 * i + 128` of a `Q6_K` block, -32..=31; 16 of them share a scale.
+/// Twice the numbers, and 12 more: 0..=24.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn q6_k(block: &[u8; 210], i: usize) -> [__m256i; 4] {
-    let low = [load_32(block, 64 * i), load_32(block, 64 * i + 32)];
-    let high = load_32(block, 128 + 32 * i);
-    [
-        six_bits(low[0], _mm256_slli_epi16::<4>(high)),
-        six_bits(low[1], _mm256_slli_epi16::<2>(high)),
-        six_bits(_mm256_srli_epi16::<4>(low[0]), high),
-        six_bits(_mm256_srli_epi16::<4>(low[1]), _mm256_srli_epi16::<2>(high)),
-    ]
+pub(super) fn mxfp4(blocks: [&[u8; 17]; 2]) -> [__m256i; 2] {
+    looked_up(&DOUBLED, low_and_high(both(blocks, 1)))
 }
 
-/// Bits 0..4 of `low` and 4..6 of `high`, less 32.
+const LEVELS: [u8; 16] = raised(tables::LEVELS, 0);
+const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 12);
+
+/// Bytes `at..at + 16` of both blocks.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn six_bits(low: __m256i, high: __m256i) -> __m256i {
-    let low = _mm256_and_si256(low, _mm256_set1_epi8(0xf));
-    let high = _mm256_and_si256(high, _mm256_set1_epi8(0x30));
-    _mm256_sub_epi8(_mm256_or_si256(low, high), _mm256_set1_epi8(32))
+fn both<const N: usize>([a, b]: [&[u8; N]; 2], at: usize) -> __m256i {
+    _mm256_set_m128i(load_16(b, at), load_16(a, at))
 }
 
-/// The low nibbles, then the high ones.
+/// The low nibbles, and the high ones.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(in crate::cpu) fn nibbles(bytes: __m128i) -> __m256i {
-    let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
-    _mm256_and_si256(both, _mm256_set1_epi8(0xf))
+fn low_and_high(bytes: __m256i) -> [__m256i; 2] {
+    [field(bytes, 0, 0xf), field(bytes, 4, 0xf)]
 }
 
-/// The four times two bits of each byte.
+/// Nibbles, and above each one of the 32 bits at `at`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn two_bits(bytes: __m256i) -> [__m256i; 4] {
-    let low = |bytes| _mm256_and_si256(bytes, _mm256_set1_epi8(3));
-    [
-        low(bytes),
-        low(_mm256_srli_epi16::<2>(bytes)),
-        low(_mm256_srli_epi16::<4>(bytes)),
-        low(_mm256_srli_epi16::<6>(bytes)),
-    ]
+fn five_bits<const N: usize>(
+    [first, last]: [__m256i; 2],
+    [a, b]: [&[u8; N]; 2],
+    at: usize,
+) -> [__m256i; 2] {
+    let word = |block: &[u8; N]| {
+        let bytes = block[at..].first_chunk().expect("within the block");
+        _mm256_set1_epi32(i32::from_le_bytes(*bytes))
+    };
+    let words = _mm256_blend_epi32::<0xf0>(word(a), word(b));
+    // Byte i gets byte i / 8 of its word, of which only bit i % 8 is left.
+    let eight = 0x0101_0101_0101_0101;
+    let of_first = _mm256_set_epi64x(eight, 0, eight, 0);
+    let of_last = _mm256_set_epi64x(3 * eight, 2 * eight, 3 * eight, 2 * eight);
+    let one = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+    let with_fifth = |nibbles, spread| {
+        let bits = _mm256_and_si256(_mm256_shuffle_epi8(words, spread), one);
+        let fifth = _mm256_and_si256(_mm256_cmpeq_epi8(bits, one), _mm256_set1_epi8(16));
+        _mm256_or_si256(nibbles, fifth)
+    };
+    [with_fifth(first, of_first), with_fifth(last, of_last)]
 }
 
-/// All ones in each byte whose bit `j` is set, else 0.
+/// The bits of each byte from `at` on that `mask` has.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn bit(bytes: __m256i, j: usize) -> __m256i {
-    let one = _mm256_set1_epi8((1_u8 << j).cast_signed());
-    _mm256_cmpeq_epi8(_mm256_and_si256(bytes, one), one)
+fn field(bytes: __m256i, at: usize, mask: i8) -> __m256i {
+    _mm256_and_si256(right(bytes, at), _mm256_set1_epi8(mask))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn right(bytes: __m256i, by: usize) -> __m256i {
+    _mm256_srl_epi16(bytes, _mm_cvtsi32_si128(by as i32))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn left(bytes: __m256i, by: usize) -> __m256i {
+    _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(by as i32))
 }
 
 /// The numbers of a table that nibbles stand for.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn looked_up(table: &[i8; 16], nibbles: __m256i) -> __m256i {
-    let table = _mm256_broadcastsi128_si256(load_16(&table.map(i8::cast_unsigned), 0));
-    _mm256_shuffle_epi8(table, nibbles)
-}
-
-/// Byte `i` is all ones where bit `i` is set, else 0.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bits(x: u32) -> __m256i {
-    // Byte i gets byte i / 8 of `x`, of which only bit i % 8 is left.
-    let spread =
-        _mm256_set_epi64x(0x0303_0303_0303_0303, 0x0202_0202_0202_0202, 0x0101_0101_0101_0101, 0);
-    let one = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
-    let bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(x.cast_signed()), spread);
-    _mm256_cmpeq_epi8(_mm256_and_si256(bytes, one), one)
+fn looked_up(table: &[u8; 16], [first, last]: [__m256i; 2]) -> [__m256i; 2] {
+    let table = _mm256_broadcastsi128_si256(load_16(table, 0));
+    [_mm256_shuffle_epi8(table, first), _mm256_shuffle_epi8(table, last)]
 }

@@ -5,6 +5,14 @@ use core::arch::x86_64::*;
 use super::{ROWS, Scales};
 use crate::cpu::avx2::load_16;
 
+/// The low nibbles, then the high ones.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn nibbles(bytes: __m128i) -> __m256i {
+    let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
+    _mm256_and_si256(both, _mm256_set1_epi8(0xf))
+}
+
 /// The 32 bits at either place of a block, one for each weight.
 #[inline]
 #[target_feature(enable = "avx2,avx512f,avx512bw")]

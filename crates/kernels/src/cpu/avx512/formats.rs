@@ -10,12 +10,13 @@ use super::{
     Integers, Packed, ROWS, SIGNED, Scaled, Scales, WITH_MINS,
     fields::{
         bits, fifth_bits, half_powers, halves, joined, k_scales, less_32, looked_up, low_halves,
-        next_bits, scaled, signed, two_bits, with_offsets, word, words,
+        next_bits, nibbles, scaled, signed, two_bits, with_offsets, word, words,
     },
+    load_32,
 };
 use crate::cpu::{
-    avx2::{load_16, load_32, unpack::nibbles},
-    tables,
+    avx2::load_16,
+    tables::{self, raised},
 };
 
 /// Two blocks: `d` at 0 and 18, nibbles at 2 and 20. A weight is `d * (q - 8)`.
@@ -263,16 +264,7 @@ pub(in crate::cpu) fn mxfp4() -> Packed<34, 32, 2, SIGNED, impl Integers<34>, im
 }
 
 /// The levels of `IQ4_NL`, and 128 more.
-const LEVELS: [u8; 16] = raised(tables::LEVELS);
+const LEVELS: [u8; 16] = raised(tables::LEVELS, 128);
 
 /// Twice the numbers of `MXFP4`, and 128 more.
-const DOUBLED: [u8; 16] = raised(tables::DOUBLED);
-
-const fn raised(table: [i8; 16]) -> [u8; 16] {
-    let (mut raised, mut i) = ([0; 16], 0);
-    while i < 16 {
-        raised[i] = table[i].cast_unsigned() ^ 128;
-        i += 1;
-    }
-    raised
-}
+const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 128);

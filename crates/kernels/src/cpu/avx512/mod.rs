@@ -9,7 +9,7 @@
 //! |-----------|---------------------------------------------------------------------------|
 //! | `formats` | how each format is packed                                                 |
 //! | `fields`  | fields of blocks as vectors                                               |
-//! | `few`     | straight from the file, for one row of activations, or one row of weights |
+//! | `few`     | straight from the file, for one row of activations                        |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
 //! | `vectors` | activations alone, for attention                                          |
 //!
@@ -29,8 +29,11 @@ use core::arch::x86_64::*;
 
 use super::{
     quantise::Q8Block,
-    wide::{Line, PAIR, ROWS},
+    wide::{Line, ROWS},
 };
+
+/// Weights of a row at once: rows are whole multiples of them.
+pub(super) const PAIR: usize = 64;
 
 /// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
 /// scale. Two blocks of 32 weights are taken as one. The integers are the weights where a minimum is
@@ -82,33 +85,10 @@ impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, 
     /// Pairs of 32 weights in a block.
     const PAIRS: usize = RUNS * RUN / PAIR;
     /// Runs in a pair.
-    const RUNS_OF_PAIR: usize = PAIR / RUN;
-
-    /// The blocks of each row, beside `x`.
-    // In a loop: `array::map` of sixteen items was not inlined, and cost more than the products.
-    fn blocks(rows: [&[u8]; ROWS], n: usize) -> [&[[u8; BYTES]]; ROWS] {
-        const { assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(PAIR)) };
-        let mut all: [&[[u8; BYTES]]; ROWS] = [&[]; ROWS];
-        for (blocks, row) in all.iter_mut().zip(rows) {
-            let (whole, rest) = row.as_chunks();
-            assert!(whole.len() == n && rest.is_empty(), "rows of {n} blocks");
-            *blocks = &whole[..n];
-        }
-        all
-    }
-}
-
-/// Block `b` of each row.
-#[inline]
-fn nth<'a, const BYTES: usize>(
-    rows: &[&'a [[u8; BYTES]]; ROWS],
-    b: usize,
-) -> [&'a [u8; BYTES]; ROWS] {
-    let mut blocks = [&rows[0][b]; ROWS];
-    for (block, row) in blocks.iter_mut().zip(rows) {
-        *block = &row[b];
-    }
-    blocks
+    const RUNS_OF_PAIR: usize = {
+        assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(PAIR));
+        PAIR / RUN
+    };
 }
 
 /// The activations of both blocks.
@@ -118,6 +98,15 @@ fn load_pair([a, b]: &[Q8Block; 2]) -> __m512i {
     // SAFETY: both are valid for reads of 32 bytes and `loadu` has no alignment requirement.
     let [a, b] = unsafe { [a, b].map(|it| _mm256_loadu_si256(it.qs.as_ptr().cast())) };
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b)
+}
+
+/// Loads `block[at..at + 32]`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_32<const N: usize>(block: &[u8; N], at: usize) -> __m256i {
+    let bytes: &[u8] = &block[at..at + 32];
+    // SAFETY: `bytes` is valid for reads of 32 bytes and `loadu` has no alignment requirement.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
 #[inline]
@@ -148,22 +137,4 @@ fn stored(x: __m512) -> [f32; 16] {
     // SAFETY: `out` is valid for writes of 16 floats and `storeu` has no alignment requirement.
     unsafe { _mm512_storeu_ps(out.as_mut_ptr(), x) }
     out
-}
-
-/// What the minimums of run `j` of a block are multiplied with: `d` times the sum of its activations.
-#[inline]
-fn sum_of_run<const RUN: usize>(x: &Q8Block, j: usize) -> f32 {
-    match RUN {
-        16 => x.d * (x.excess_of_halves[j] as f32 / -128.0),
-        _ => x.sum,
-    }
-}
-
-/// Asks for the cache lines of `row[at..at + len]`, as far as there are.
-#[inline]
-fn prefetch(row: &[u8], at: usize, len: usize) {
-    for line in (at..at + len).step_by(64) {
-        // SAFETY: a prefetch reads nothing that a program could see, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(line).cast()) };
-    }
 }

@@ -8,11 +8,11 @@
 
 use core::arch::x86_64::*;
 
-use super::{
-    Integers, Line, Packed, ROWS, Scaled, few::quarters_turned, load_line, nth, store_line, stored,
-    sum_of_run,
+use super::{Integers, Packed, Scaled, few::quarters_turned, load_line, store_line, stored};
+use crate::cpu::{
+    quantise::Q8Block,
+    wide::{Line, ROWS, blocks, nth},
 };
-use crate::cpu::quantise::Q8Block;
 
 impl<
     const BYTES: usize,
@@ -36,7 +36,7 @@ impl<
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     pub(in crate::cpu) fn unpack(&self, rows: [&[u8]; ROWS], panel: &mut [Line]) {
         assert!(panel.len().is_multiple_of(RUNS * Self::LINES), "whole blocks");
-        let rows = Self::blocks(rows, panel.len() / (RUNS * Self::LINES));
+        let rows = blocks(rows, panel.len() / (RUNS * Self::LINES));
         for (b, runs) in panel.chunks_exact_mut(RUNS * Self::LINES).enumerate() {
             let blocks = nth(&rows, b);
             let of_rows = (self.scales)(blocks);
@@ -83,11 +83,8 @@ impl<
                 let scale = _mm512_castsi512_ps(load_line(&run[RUN / 4]));
                 for n in 0..N {
                     let x = &x[n][b];
-                    let mut product = _mm512_set1_epi32(match (MINS, RUN) {
-                        (true, _) => 0,
-                        (false, 16) => x.excess_of_halves[j],
-                        (false, _) => x.excess,
-                    });
+                    let begin = if MINS { 0 } else { x.excess_of_run::<RUN>(j) };
+                    let mut product = _mm512_set1_epi32(begin);
                     let four = &x.qs.as_chunks::<4>().0[j * RUN / 4..];
                     for g in 0..RUN / 4 {
                         let four = i32::from_le_bytes(four[g].map(i8::cast_unsigned));
@@ -97,7 +94,7 @@ impl<
                     sums[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums[n]);
                     if MINS {
                         let min = _mm512_castsi512_ps(load_line(&run[RUN / 4 + 1]));
-                        let sum = _mm512_set1_ps(sum_of_run::<RUN>(x, j));
+                        let sum = _mm512_set1_ps(x.sum_of_run::<RUN>(j));
                         sums[n] = _mm512_fnmadd_ps(min, sum, sums[n]);
                     }
                 }

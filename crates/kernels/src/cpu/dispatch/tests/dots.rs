@@ -7,9 +7,9 @@ use crate::{
     Format,
     cpu::{
         Isa, Precision,
-        dispatch::{Dots, Kernel, kernel},
+        dispatch::{Dots, Kernel, Products, kernel},
         quantise::{LEN, Q8Block},
-        wide::{Line, ROWS},
+        wide::{Line, ROOM, ROWS, Sixteen},
     },
 };
 
@@ -36,68 +36,49 @@ impl Case {
         Self { format, weights: block.repeat(4), x: [x.clone(), negative, x.clone(), x] }
     }
 
-    /// The sums of both kernels of every instruction set.
-    fn each_kernel(&self, see: impl Fn(&str, [f32; 4])) {
+    /// The sums of every kernel, with the activations that it multiplied.
+    #[track_caller]
+    fn each_kernel(&self, see: impl Fn(&str, [Vec<f32>; 4], [f32; 4])) {
+        let cols = self.x[0].len();
         for isa in available() {
             for precision in [Precision::Exact, Precision::Fast] {
-                let name = format!("{:?} {isa} {precision}", self.format);
-                let y = match kernel(isa, self.format, precision) {
-                    Kernel::Floats(dots) => {
-                        run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights)
+                let name = format!("{:?} {isa} {precision} x {cols}", self.format);
+                match kernel(isa, self.format, precision, cols) {
+                    Kernel::Floats(by) => {
+                        let y = self.run(by, self.x.each_ref().map(Vec::as_slice));
+                        see(&name, self.x.clone(), y);
                     }
-                    Kernel::Blocks(..) => {
-                        let blocks = self.x.each_ref().map(|x| rounded(isa, x));
-                        self.run_blocks(isa, blocks.each_ref().map(Vec::as_slice))
-                    }
-                };
-                see(&name, y);
-            }
-        }
-    }
-
-    /// The sums with rounded activations, by every way to them.
-    #[track_caller]
-    fn run_blocks(&self, isa: Isa, x: [&[Q8Block]; 4]) -> [f32; 4] {
-        let kernel = kernel(isa, self.format, Precision::Fast);
-        let Kernel::Blocks(dots, _) = kernel else { panic!("{:?} rounds nothing", self.format) };
-        let y = run(dots, x, &self.weights);
-        let cols = LEN * x[0].len();
-        let Some(sixteen) = kernel.sixteen(cols) else { return y };
-        let (rows, mut panel) =
-            ([&self.weights[..]; ROWS], vec![Line::ZERO; (sixteen.lines)(cols)]);
-        (sixteen.unpack)(rows, &mut panel);
-        let four = (sixteen.by_four)(&panel, x);
-        for n in 0..4 {
-            let once = (sixteen.once)(rows, rows, x[n]);
-            for sums in [once, (sixteen.by_one)(&panel, [x[n]])[0], four[n]] {
-                assert_eq!(sums.map(bits), [bits(y[n]); ROWS], "{:?} {isa}", self.format);
-            }
-        }
-        y
-    }
-
-    /// Runs both kernels of every instruction set.
-    #[track_caller]
-    fn check(&self) {
-        let mut w = vec![0.0; self.x[0].len()];
-        self.format.decode_row(&self.weights, &mut w);
-        for isa in available() {
-            for precision in [Precision::Exact, Precision::Fast] {
-                let name = format!("{:?} {isa} {precision} x {}", self.format, w.len());
-                match kernel(isa, self.format, precision) {
-                    Kernel::Floats(dots) => {
-                        let y = run(dots, self.x.each_ref().map(Vec::as_slice), &self.weights);
-                        self.x.iter().zip(y).for_each(|(x, y)| check_sum(&name, &w, x, y));
-                    }
-                    Kernel::Blocks(..) => {
-                        let blocks = self.x.each_ref().map(|x| rounded(isa, x));
-                        let y = self.run_blocks(isa, blocks.each_ref().map(Vec::as_slice));
-                        let x = blocks.iter().map(|x| decoded(x));
-                        x.zip(y).for_each(|(x, y)| check_sum(&name, &w, &x, y));
+                    Kernel::Blocks(by) => {
+                        let x = self.x.each_ref().map(|x| rounded(isa, x));
+                        let y = self.run(by, x.each_ref().map(Vec::as_slice));
+                        see(&name, x.map(|x| decoded(&x)), y);
                     }
                 }
             }
         }
+    }
+
+    /// The sums by every way to them, which must be the same bits.
+    #[track_caller]
+    fn run<X>(&self, by: Products<X>, x: [&[X]; 4]) -> [f32; 4] {
+        let sixteen = match by {
+            Products::ByRow(dots) => return run(dots, x, &self.weights),
+            Products::BySixteen(sixteen) => sixteen,
+        };
+        let rows = [&self.weights[..]; ROWS];
+        let y = x.map(|x| once(&sixteen, &rows, x)[0]);
+        check_sixteen(&sixteen, rows, x, y.map(|y| [y; ROWS]));
+        y
+    }
+
+    /// Runs every kernel.
+    #[track_caller]
+    fn check(&self) {
+        let mut w = vec![0.0; self.x[0].len()];
+        self.format.decode_row(&self.weights, &mut w);
+        self.each_kernel(|name, x, y| {
+            x.iter().zip(y).for_each(|(x, y)| check_sum(name, &w, x, y));
+        });
     }
 }
 
@@ -141,9 +122,41 @@ fn run<X>(dots: Dots<X>, x: [&[X]; 4], weights: &[u8]) -> [f32; 4] {
     four
 }
 
+/// Panics unless every way to the products gives these, `sums[n][r]` of row `r` with `x[n]`.
+#[track_caller]
+fn check_sixteen<X>(
+    sixteen: &Sixteen<X>,
+    rows: [&[u8]; ROWS],
+    x: [&[X]; 4],
+    sums: [[f32; ROWS]; 4],
+) {
+    let (cols, sums) = (len_of(x[0]), sums.map(|it| it.map(bits)));
+    let mut panel = vec![Line::ZERO; (sixteen.lines)(cols)];
+    (sixteen.unpack)(rows, &mut panel);
+    let all = (sixteen.by_sixteen)(&panel, std::array::from_fn(|n| x[n % 4]));
+    for (n, found) in all.into_iter().enumerate() {
+        assert_eq!(found.map(bits), sums[n % 4], "column {n} of 16");
+    }
+    assert_eq!((sixteen.by_four)(&panel, x).map(|it| it.map(bits)), sums, "four");
+    for n in 0..4 {
+        assert_eq!(once(sixteen, &rows, x[n]).map(bits), sums[n], "once");
+        assert_eq!((sixteen.by_one)(&panel, [x[n]])[0].map(bits), sums[n], "one");
+    }
+}
+
+/// Products straight from the file.
+fn once<X>(sixteen: &Sixteen<X>, rows: &[&[u8]; ROWS], x: &[X]) -> [f32; ROWS] {
+    (sixteen.once)(rows, rows, x, &mut [Line([0xaa; 64]); ROOM])
+}
+
 /// One NaN is as good as another.
 fn bits(x: f32) -> u32 {
     if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
+}
+
+/// Weights that activations are multiplied with.
+fn len_of<X>(x: &[X]) -> usize {
+    if size_of::<X>() == size_of::<Q8Block>() { LEN * x.len() } else { x.len() }
 }
 
 fn rounded(isa: Isa, x: &[f32]) -> Vec<Q8Block> {
@@ -214,7 +227,9 @@ fn a_nan_or_an_infinity_is_not_lost() {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut case = Case::random(format, 512);
             case.x[2][77] = bad;
-            case.each_kernel(|name, y| assert!(!y[2].is_finite(), "{name}: {} of {bad}", y[2]));
+            case.each_kernel(|name, _, y| {
+                assert!(!y[2].is_finite(), "{name}: {} of {bad}", y[2]);
+            });
         }
     }
 }
@@ -229,7 +244,7 @@ fn t7_a_bad_scale_is_not_lost() {
             let mut case = Case::random(format, 4 * format.layout().block_len);
             let at = format.layout().block_bytes + at;
             case.weights[at..at + 2].copy_from_slice(&bad.to_le_bytes());
-            case.each_kernel(|name, y| {
+            case.each_kernel(|name, _, y| {
                 assert!(y.iter().all(|y| !y.is_finite()), "{name}: {y:?} of {bad:#x} at {at}");
             });
         }
@@ -244,52 +259,53 @@ fn rounding_activations_stays_within_half_a_step() {
         let mut w = vec![0.0; 768];
         format.decode_row(&case.weights, &mut w);
         for isa in available() {
-            let Kernel::Blocks(dots, _) = kernel(isa, format, Precision::Fast) else { continue };
-            for x in &case.x {
-                let blocks = rounded(isa, x);
+            let Kernel::Blocks(by) = kernel(isa, format, Precision::Fast, 768) else { continue };
+            let blocks = case.x.each_ref().map(|x| rounded(isa, x));
+            let y = case.run(by, blocks.each_ref().map(Vec::as_slice));
+            for ((x, blocks), y) in case.x.iter().zip(&blocks).zip(y) {
                 let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(w * x)).sum();
-                let steps = w.as_chunks::<LEN>().0.iter().zip(&blocks);
+                let steps = w.as_chunks::<LEN>().0.iter().zip(blocks);
                 let allowed: f32 =
                     steps.map(|(w, x)| w.iter().map(|w| w.abs()).sum::<f32>() * x.d / 2.0).sum();
-                let off = (f64::from((dots.one)(&case.weights, &blocks)) - exact).abs();
+                let off = (f64::from(y) - exact).abs();
                 assert!(off <= f64::from(allowed), "{format:?} {isa}: {off} > {allowed}");
             }
         }
     }
 }
 
-/// Whatever computes a sum, and whatever is beside it: the same bits.
+/// Whatever computes a sum, and whatever is beside it: the same bits. Those of one row are the first
+/// of sixteen that are all this row.
 #[test]
 fn sixteen_rows_at_once_are_as_one_by_one() {
     for isa in available() {
-        for &format in Format::ALL {
-            let Kernel::Blocks(dots, Some(sixteen)) = kernel(isa, format, Precision::Fast) else {
-                continue;
-            };
+        for (&format, precision) in
+            Format::ALL.iter().flat_map(|it| [(it, Precision::Exact), (it, Precision::Fast)])
+        {
             let whole = |cols: &usize| cols.is_multiple_of(format.layout().block_len);
-            for cols in [64, 192, 256, 768, 2048].into_iter().filter(whole) {
-                let weights: [_; ROWS] =
-                    std::array::from_fn(|r| format.encode(&noise(r as u32 + 50, cols)));
-                let rows = weights.each_ref().map(Vec::as_slice);
-                let x: [_; 16] = std::array::from_fn(|i| rounded(isa, &noise(i as u32, cols)));
-                let x = x.each_ref().map(Vec::as_slice);
-                let want = x.map(|x| rows.map(|w| bits((dots.one)(w, x))));
-                let mut panel = vec![Line::ZERO; (sixteen.lines)(cols)];
-                (sixteen.unpack)(rows, &mut panel);
-                let place = format!("{format:?} {isa}, {cols} columns");
-                assert_eq!(
-                    x.map(|x| (sixteen.once)(rows, rows, x).map(bits)),
-                    want,
-                    "{place}, once"
-                );
-                let all = (sixteen.by_sixteen)(&panel, x);
-                assert_eq!(all.map(|it| it.map(bits)), want, "{place}");
-                let [a, b, c, d, ..] = x;
-                let four = (sixteen.by_four)(&panel, [a, b, c, d]);
-                assert_eq!(four.map(|it| it.map(bits)), want[..4], "{place}, four");
-                let one = (sixteen.by_one)(&panel, [d]);
-                assert_eq!(one.map(|it| it.map(bits)), want[3..4], "{place}, one");
+            for cols in [32, 64, 192, 256, 768, 2048].into_iter().filter(whole) {
+                let x: [_; 4] = std::array::from_fn(|i| noise(i as u32, cols));
+                match kernel(isa, format, precision, cols) {
+                    Kernel::Floats(Products::BySixteen(sixteen)) => {
+                        check_rows(format, &sixteen, x.each_ref().map(Vec::as_slice));
+                    }
+                    Kernel::Blocks(Products::BySixteen(sixteen)) => {
+                        let x = x.map(|x| rounded(isa, &x));
+                        check_rows(format, &sixteen, x.each_ref().map(Vec::as_slice));
+                    }
+                    Kernel::Floats(Products::ByRow(_)) | Kernel::Blocks(Products::ByRow(_)) => {}
+                }
             }
         }
     }
+}
+
+/// Multiplies sixteen different rows.
+#[track_caller]
+fn check_rows<X>(format: Format, sixteen: &Sixteen<X>, x: [&[X]; 4]) {
+    let weights: [_; ROWS] =
+        std::array::from_fn(|r| format.encode(&noise(r as u32 + 50, len_of(x[0]))));
+    let rows = weights.each_ref().map(Vec::as_slice);
+    let alone = |row, x| once(sixteen, &[row; ROWS], x)[0];
+    check_sixteen(sixteen, rows, x, x.map(|x| rows.map(|row| alone(row, x))));
 }

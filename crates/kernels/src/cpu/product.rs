@@ -1,0 +1,233 @@
+//! The product of rows of a matrix with rows of activations, by the kernels that its format has.
+
+use std::{array::from_fn, ops::Range};
+
+use super::{
+    dispatch::{Dots, Products},
+    wide::{Line, Multiply, ROOM, ROWS, Sixteen},
+};
+
+/// Some rows of a matrix, to be multiplied with rows of activations.
+pub(super) struct Product<'p, W, A> {
+    /// Those of the weight rows that are multiplied.
+    pub(super) cols: Range<usize>,
+    /// Weights of a row.
+    pub(super) len: usize,
+    /// A weight row.
+    pub(super) weight: W,
+    /// A row of activations.
+    pub(super) x: A,
+    /// Room for `cols`, unpacked, and not less than [`ROOM`].
+    pub(super) panels: &'p mut [Line],
+}
+
+/// Rows of activations from which on weights are unpacked.
+const UNPACKED: usize = 4;
+
+impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
+    /// Calls `see` with each of the rows of activations, some of `cols`, and their products.
+    pub(super) fn each<'x, X>(
+        self,
+        products: &Products<X>,
+        rows: impl Iterator<Item = usize>,
+        see: impl FnMut(usize, Range<usize>, &[f32]),
+    ) where
+        A: Fn(usize) -> &'x [X],
+    {
+        match products {
+            Products::ByRow(dots) => self.each_by_row(*dots, rows, see),
+            Products::BySixteen(sixteen) => self.each_by_sixteen(sixteen, rows, see),
+        }
+    }
+
+    /// Weight rows inside, four rows of activations outside: the weights of a tile stay in a cache
+    /// while the others go by, and each is decoded once for four.
+    fn each_by_row<'x, X>(
+        self,
+        dots: Dots<X>,
+        mut rows: impl Iterator<Item = usize>,
+        mut see: impl FnMut(usize, Range<usize>, &[f32]),
+    ) where
+        A: Fn(usize) -> &'x [X],
+    {
+        let mut some = [0; 4];
+        loop {
+            let n = take(&mut rows, &mut some);
+            for r in self.cols.clone() {
+                if n == 4 {
+                    let sums = (dots.four)((self.weight)(r), some.map(&self.x));
+                    for (i, sum) in some.into_iter().zip(sums) {
+                        see(i, r..r + 1, &[sum]);
+                    }
+                    continue;
+                }
+                for &i in &some[..n] {
+                    see(i, r..r + 1, &[(dots.one)((self.weight)(r), (self.x)(i))]);
+                }
+            }
+            if n < 4 {
+                return;
+            }
+        }
+    }
+
+    /// Sixteen weight rows after the other inside, activations outside: a few rows of these stay
+    /// in a cache while the panels, which another cache holds, go by.
+    fn each_by_sixteen<'x, X>(
+        self,
+        sixteen: &Sixteen<X>,
+        mut rows: impl Iterator<Item = usize>,
+        mut see: impl FnMut(usize, Range<usize>, &[f32]),
+    ) where
+        A: Fn(usize) -> &'x [X],
+    {
+        let groups = self.cols.len().div_ceil(ROWS);
+        let mut some = [0; 16];
+        let mut n = take(&mut rows, &mut some);
+        if n < UNPACKED {
+            for &i in &some[..n] {
+                let mut here = self.group(0);
+                for g in 0..groups {
+                    let next = if g + 1 < groups { self.group(g + 1) } else { here };
+                    let room =
+                        self.panels.first_chunk_mut::<ROOM>().expect("no less room than that");
+                    let sums = (sixteen.once)(&here, &next, (self.x)(i), room);
+                    self.show(g, i, &sums, &mut see);
+                    here = next;
+                }
+            }
+            return;
+        }
+        let lines = (sixteen.lines)(self.len);
+        for g in 0..groups {
+            let rows = self.group(g);
+            (sixteen.unpack)(rows, &mut self.panels[g * lines..][..lines]);
+        }
+        while n > 0 {
+            let mut rest = &some[..n];
+            while !rest.is_empty() {
+                let done = match rest.len() {
+                    16.. => self.show_some(sixteen.by_sixteen, lines, rest, &mut see),
+                    // Four rows cost less than two times one.
+                    2.. => self.show_some(sixteen.by_four, lines, rest, &mut see),
+                    _ => self.show_some(sixteen.by_one, lines, rest, &mut see),
+                };
+                rest = &rest[done..];
+            }
+            n = take(&mut rows, &mut some);
+        }
+    }
+
+    /// The weight rows of a group. Beyond the last there are no more: it stands in for them.
+    fn group(&self, g: usize) -> [&'w [u8]; ROWS] {
+        let first = self.cols.start + g * ROWS;
+        from_fn(|j| (self.weight)((first + j).min(self.cols.end - 1)))
+    }
+
+    /// Shows the products of the first `N` of `rows`, or of all if they are fewer, with unpacked
+    /// weights; gives how many these are.
+    fn show_some<'x, X: 'x, const N: usize>(
+        &self,
+        multiply: Multiply<X, N>,
+        lines: usize,
+        rows: &[usize],
+        see: &mut impl FnMut(usize, Range<usize>, &[f32]),
+    ) -> usize
+    where
+        A: Fn(usize) -> &'x [X],
+    {
+        let rows = &rows[..N.min(rows.len())];
+        let x = from_fn(|n| (self.x)(rows[n.min(rows.len() - 1)]));
+        let groups = self.cols.len().div_ceil(ROWS);
+        for (g, panel) in self.panels.chunks_exact(lines).take(groups).enumerate() {
+            for (sums, &i) in multiply(panel, x).iter().zip(rows) {
+                self.show(g, i, sums, see);
+            }
+        }
+        rows.len()
+    }
+
+    fn show(
+        &self,
+        g: usize,
+        i: usize,
+        sums: &[f32; ROWS],
+        see: &mut impl FnMut(usize, Range<usize>, &[f32]),
+    ) {
+        let first = self.cols.start + g * ROWS;
+        let cols = first..(first + ROWS).min(self.cols.end);
+        see(i, cols.clone(), &sums[..cols.len()]);
+    }
+}
+
+/// Fills `some` from its front; gives how many there were.
+fn take<const N: usize>(rows: &mut impl Iterator<Item = usize>, some: &mut [usize; N]) -> usize {
+    let mut n = 0;
+    for (to, i) in some.iter_mut().zip(rows) {
+        *to = i;
+        n += 1;
+    }
+    n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A weight row is one byte, and a product that byte times an activation.
+
+    const BY_ROW: Products<f32> = Products::ByRow(Dots {
+        one: |w, x| f32::from(w[0]) * x[0],
+        four: |w, x| x.map(|x| f32::from(w[0]) * x[0]),
+    });
+
+    const BY_SIXTEEN: Products<f32> = Products::BySixteen(Sixteen {
+        once: |rows, _, x, _| rows.map(|w| f32::from(w[0]) * x[0]),
+        lines: |cols| cols,
+        unpack: |rows, panel| (0..ROWS).for_each(|j| panel[0].0[j] = rows[j][0]),
+        by_one: times,
+        by_four: times,
+        by_sixteen: times,
+    });
+
+    fn times<const N: usize>(panel: &[Line], x: [&[f32]; N]) -> [[f32; ROWS]; N] {
+        x.map(|x| from_fn(|j| f32::from(panel[0].0[j]) * x[0]))
+    }
+
+    #[track_caller]
+    fn check(products: &Products<f32>, n: usize, cols: Range<usize>) {
+        let weights: Vec<[u8; 1]> = (0..64).map(|w| [w]).collect();
+        let x: Vec<_> = (0..n).map(|i| [i as f32]).collect();
+        let (mut seen, mut times) = (vec![[0.0; 64]; n], vec![[0; 64]; n]);
+        let product = Product {
+            cols: cols.clone(),
+            len: 1,
+            weight: |w: usize| &weights[w][..],
+            x: |i: usize| &x[i][..],
+            panels: &mut [Line::ZERO; ROOM],
+        };
+        product.each(products, 0..n, |i, at, sums| {
+            assert_eq!(at.len(), sums.len());
+            seen[i][at.clone()].copy_from_slice(sums);
+            times[i][at].iter_mut().for_each(|it| *it += 1);
+        });
+        for i in 0..n {
+            for w in 0..64 {
+                let within = cols.contains(&w);
+                let expected = if within { (w * i) as f32 } else { 0.0 };
+                let found = (seen[i][w], times[i][w]);
+                assert_eq!(found, (expected, i32::from(within)), "{n} rows, {cols:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_product_is_shown_once() {
+        for n in 0..40 {
+            for cols in [3..4, 0..15, 5..21, 7..24, 0..64] {
+                check(&BY_ROW, n, cols.clone());
+                check(&BY_SIXTEEN, n, cols);
+            }
+        }
+    }
+}
