@@ -30,7 +30,7 @@ fn a_pull_and_what_comes_after_it() {
         format      Q4_K_M, by default; there are also F16 4.9 KiB
         size        786.2 KiB in 2 files
         licence     Apache-2.0
-        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.4 MiB
+        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.5 MiB
          30%  256.0 KiB of 786.2 KiB
          60%  512.0 KiB of 786.2 KiB
          90%  768.0 KiB of 786.2 KiB
