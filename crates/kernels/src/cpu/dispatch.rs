@@ -111,6 +111,10 @@ pub(super) struct Vectors {
 }
 
 /// The dot products of rows of `cols` weights of `format`. Panics if this machine cannot run `isa`.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "the others take rows of any length")
+)]
 pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize) -> Kernel {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
