@@ -48,8 +48,9 @@ fn what_passes_is_tried_again() {
 
 #[test]
 fn an_answer_that_is_cut_or_stalls_goes_on_from_there() {
-    passes("signature", 5, Trouble::Cut(1000));
-    passes("signature", 3, Trouble::Stall(SILENCE));
+    // What was sent before a cut may be lost with it, and a third try without a byte is the last.
+    passes("signature", 2, Trouble::Cut(1000));
+    passes("signature", 2, Trouble::Stall(SILENCE));
     passes("/tree/", 1, Trouble::Cut(10));
 }
 
