@@ -39,7 +39,14 @@ pub(super) struct Talk {
 }
 
 /// What the built-in model is.
-const DEMO: &str = "This is only the built-in demo; with a real model, such as a .gguf of Llama or Qwen: ingle run MODEL.gguf";
+const DEMO: &str = match cfg!(feature = "hub") {
+    true => {
+        "This is only the built-in demo; for a real model: ingle pull llama3.2:3b, then ingle run llama3.2:3b"
+    }
+    false => {
+        "This is only the built-in demo; with a real model, such as a .gguf of Llama or Qwen: ingle run MODEL.gguf"
+    }
+};
 
 /// Whether the conversation goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
