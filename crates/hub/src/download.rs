@@ -15,13 +15,15 @@ mod board;
 mod checker;
 mod job;
 mod journal;
-mod room;
 mod source;
 mod worker;
 
-use std::thread;
+use std::{path::Path, thread};
 
-use store::library::{FileName, Library, Staging, StoredFile};
+use store::{
+    library::{FileName, Library, Staging, StoredFile},
+    room,
+};
 
 use crate::{Error, Hub, RemoteFile, Snapshot, Watch, rate::Rate};
 use board::Board;
@@ -51,13 +53,13 @@ pub(crate) fn fetch(
         Download { hub, snapshot, library, watch, rate: Rate::new(hub.settings().limit_rate) };
     job::sweep(library.disk(), staging, files)?;
     // Before anything is made as large as a server says that it is.
-    room::check(staging.folder(), job::missing(staging, files))?;
+    check_room(staging.folder(), job::missing(staging, files))?;
     let part = hub.settings().part;
     let open = |file: &RemoteFile| Job::open(library.disk(), staging, file, part);
     let mut jobs = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let total: u64 = files.iter().map(|it| it.size).sum();
     let had: u64 = jobs.iter().map(Job::had).sum();
-    room::check(staging.folder(), total - had)?;
+    check_room(staging.folder(), total - had)?;
     watch.begin(total, had);
     let mut stored = Vec::new();
     for round in 0.. {
@@ -80,6 +82,14 @@ pub(crate) fn fetch(
     job::forget_journals(library.disk(), staging, files)?;
     stored.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(stored)
+}
+
+/// An error if `needed` more bytes do not fit where `folder` is.
+fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
+    match room::too_little(folder, needed) {
+        None => Ok(()),
+        Some(free) => Err(Error::Room { folder: folder.to_owned(), free, needed }),
+    }
 }
 
 impl Download<'_> {

@@ -20,6 +20,7 @@ pub mod name;
 pub mod policy;
 mod private;
 pub mod reference;
+pub mod room;
 mod settings;
 pub mod signing;
 
