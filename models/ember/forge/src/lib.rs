@@ -8,6 +8,7 @@ mod echo;
 pub mod file;
 mod names;
 mod pattern;
+mod situation;
 mod speech;
 mod spelling;
 mod stories;

@@ -80,8 +80,9 @@ struct Order {
 }
 
 /// Kinds of questions that a quiz is made of, and how many of each.
-const KINDS: [&str; 9] =
-    ["ingle", "library", "carry", "concepts", "talk", "beyond", "sums", "spelling", "echo"];
+const KINDS: [&str; 10] = [
+    "ingle", "library", "carry", "concepts", "families", "talk", "beyond", "sums", "spelling", "echo",
+];
 const QUIZ: usize = 600;
 
 /// Conversations that the tokenizer is trained on.
@@ -185,11 +186,17 @@ fn encoded(vocabulary: &Vocabulary, conversations: &[Conversation]) -> anyhow::R
     Ok(bytes)
 }
 
+/// Tokens of an answer that is never cut: such as sums and letters, which are worked out to the end.
+const SHORT: usize = 32;
+
 /// How much of a conversation is left if its last answer is cut soon after it began: what is to be
 /// said is decided there, the rest is recited.
 fn opening(rng: &mut Rng, heard: &[Heard]) -> usize {
     let asked = heard.iter().rposition(|it| !it.said).unwrap_or_default();
-    (asked + 1 + rng.usize(8..17)).min(heard.len())
+    match heard.len() - asked - 1 {
+        ..=SHORT => heard.len(),
+        _ => asked + 1 + rng.usize(8..17),
+    }
 }
 
 /// Two bytes a token: the id, and the highest bit if Ember has to say it.

@@ -90,40 +90,6 @@ const AFTER: &[&str] = &[
     "if that is possible",
 ];
 
-/// Why somebody asks.
-const REASONS: &[&str] = &[
-    "I am on a train",
-    "my boss wants to know",
-    "I am writing a guide",
-    "my friend asked me",
-    "I could not find it in the manual",
-    "I have been looking for an hour",
-    "I forgot",
-    "I have an old laptop",
-    "I am at work",
-    "we have a small office",
-    "I am preparing a talk",
-    "I teach a class",
-    "I use it every day",
-    "I just installed it",
-    "I am a beginner",
-    "I come from another tool",
-    "I am in a hurry",
-    "this is my first day with it",
-    "it is late",
-    "I am a bit lost",
-    "my colleague does not believe me",
-    "I am curious",
-    "I want to try something",
-    "I am testing things",
-    "I read about it somewhere",
-    "it has been bothering me",
-    "there must be a way",
-    "I am setting up a new machine",
-    "somebody told me to ask you",
-    "I saw it in a video",
-];
-
 /// Words that a hasty person leaves out.
 const IDLE: &[&str] = &[
     "the", "a", "an", "do", "does", "is", "are", "to", "can", "could", "of", "my", "this", "that",
@@ -168,7 +134,7 @@ pub(crate) fn reworded(rng: &mut Rng, phrase: &str) -> String {
 
 /// `phrase` as somebody would type it.
 pub(crate) fn typed(rng: &mut Rng, phrase: &str) -> String {
-    let mut text = if chance(rng, 7) { explained(rng, phrase) } else { phrase.to_owned() };
+    let mut text = phrase.to_owned();
     if chance(rng, 14) {
         let joint = word(rng, &[" ", ", ", ", ", ": ", "! ", ". "]);
         text = format!("{}{joint}{text}", word(rng, BEFORE));
@@ -191,17 +157,6 @@ pub(crate) fn typed(rng: &mut Rng, phrase: &str) -> String {
         return text;
     }
     text + word(rng, &["?", "?", "?", "", "", "", ".", "!", " ?"])
-}
-
-/// With the reason for which somebody asks.
-fn explained(rng: &mut Rng, text: &str) -> String {
-    let reason = word(rng, REASONS);
-    match rng.u8(..4) {
-        0 => format!("{text}, {reason}"),
-        1 => format!("{text}? {}", capital(reason)),
-        2 => format!("{reason}, {text}"),
-        _ => format!("{}. {text}", capital(reason)),
-    }
 }
 
 /// As some write it: `I'm`, `what's`, `dont`.

@@ -92,13 +92,14 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
     if chance(rng, 12) {
         return beyond(rng);
     }
-    // Small numbers are what people ask for.
-    let (most, other) = (*pick(rng, &[10, 20, 100, 100]), *pick(rng, &[10, 20, 100, 100]));
+    // Small numbers are what people ask for, and what larger sums are made of.
+    let (most, other) = *pick(rng, &[(10, 10), (10, 10), (20, 10), (100, 10), (20, 20), (100, 100)]);
     let (a, b) = (rng.u32(..=most), rng.u32(..=other));
-    let (a, b, sign, result) = match rng.u8(..10) {
-        0..4 => (a, b, '+', a + b),
-        4..7 => (a.max(b), a.min(b), '-', a.abs_diff(b)),
-        7..9 => {
+    let (a, b) = if rng.bool() { (a, b) } else { (b, a) };
+    let (a, b, sign, result) = match rng.u8(..20) {
+        0..7 => (a, b, '+', a + b),
+        7..12 => (a.max(b), a.min(b), '-', a.abs_diff(b)),
+        12..18 => {
             let (a, b) = (rng.u32(..13), rng.u32(..13));
             (a, b, '*', a * b)
         }
@@ -235,8 +236,8 @@ fn beyond(rng: &mut Rng) -> Turn {
         format!("what is the logarithm of {a}"),
     ];
     let ask = pick(rng, &asks).clone();
-    let answer = "That is too much for a demo of my size: I add and subtract up to a hundred and know the times \
-                  tables up to twelve. Ask a real model, or a calculator.";
+    let answer = "That is too much for a demo: I add and subtract up to a hundred and know the times tables up to \
+                  twelve. Ask a calculator, or a real model: `ingle pull llama3.2:3b` gets one.";
     Turn { ask, answer: answer.to_owned() }
 }
 

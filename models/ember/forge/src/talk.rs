@@ -8,6 +8,7 @@ use crate::{
     acquaintance::{self, Known},
     echo,
     pattern::{pick, word},
+    situation::Situations,
     speech::{chance, typed},
     spelling, stories, sums,
     topics::{Topic, Topics, Turn},
@@ -20,9 +21,11 @@ pub struct School {
     library: Topics,
     carry: Topics,
     concepts: Topics,
+    families: Topics,
     talk: Topics,
     beyond: Topics,
     world: Topics,
+    situations: Situations,
 }
 
 /// Several turns, and perhaps a system prompt before them.
@@ -56,6 +59,18 @@ const SYSTEMS: &[&str] = &[
     "You are a careful assistant.",
 ];
 
+/// What is worked out, as often as it stands here.
+const SKILLS: &[fn(&mut Rng) -> Turn] = &[
+    sums::turn,
+    sums::turn,
+    sums::turn,
+    sums::turn,
+    spelling::turn,
+    spelling::turn,
+    stories::turn,
+    echo::turn,
+];
+
 impl School {
     /// Reads what was written for it.
     ///
@@ -68,19 +83,22 @@ impl School {
             library: Topics::parse(include_str!("../../data/library.toml"))?,
             carry: Topics::parse(include_str!("../../data/carry.toml"))?,
             concepts: Topics::parse(include_str!("../../data/concepts.toml"))?,
+            families: Topics::parse(include_str!("../../data/families.toml"))?,
             talk: Topics::parse(include_str!("../../data/talk.toml"))?,
             beyond: Topics::parse(include_str!("../../data/beyond.toml"))?,
             world: Topics::parse(include_str!("../../data/world.toml"))?,
+            situations: Situations::parse(include_str!("../../data/situations.toml"))?,
         })
     }
 
     /// The files of topics by name.
-    pub fn topics(&self) -> [(&'static str, &Topics); 7] {
+    pub fn topics(&self) -> [(&'static str, &Topics); 8] {
         [
             ("ingle", &self.ingle),
             ("library", &self.library),
             ("carry", &self.carry),
             ("concepts", &self.concepts),
+            ("families", &self.families),
             ("talk", &self.talk),
             ("beyond", &self.beyond),
             ("world", &self.world),
@@ -94,9 +112,11 @@ impl School {
             library: self.library.part(most),
             carry: self.carry.part(most),
             concepts: self.concepts.part(most),
+            families: self.families.part(most),
             talk: self.talk.part(most),
             beyond: self.beyond.part(most),
             world: self.world.part(most),
+            situations: self.situations.clone(),
         }
     }
 
@@ -107,10 +127,11 @@ impl School {
             1 => self.library.draw(rng).0,
             2 => self.carry.draw(rng).0,
             3 => self.concepts.draw(rng).0,
-            4 => self.talk.draw(rng).0,
-            5 => self.beyond.draw(rng).0,
-            6 => sums::turn(rng),
-            7 => spelling::turn(rng),
+            4 => self.families.draw(rng).0,
+            5 => self.talk.draw(rng).0,
+            6 => self.beyond.draw(rng).0,
+            7 => sums::turn(rng),
+            8 => spelling::turn(rng),
             _ => echo::turn(rng),
         };
         let ask = typed(rng, &turn.ask);
@@ -152,23 +173,32 @@ impl School {
             return turn;
         }
         let topics = match rng.u8(..100) {
-            0..22 => &self.ingle,
-            22..30 => &self.library,
-            30..36 => &self.carry,
-            36..56 => &self.concepts,
-            56..66 => &self.talk,
-            66..78 => &self.beyond,
-            78..80 => &self.world,
-            80..88 => return fitting(split, || (sums::turn(rng), ())).0,
-            88..92 => return fitting(split, || (spelling::turn(rng), ())).0,
-            92..96 => return fitting(split, || (stories::turn(rng), ())).0,
-            96..98 => return fitting(split, || (echo::turn(rng), ())).0,
+            0..21 => &self.ingle,
+            21..33 => &self.library,
+            33..45 => &self.carry,
+            45..58 => &self.concepts,
+            58..63 => &self.families,
+            63..72 => &self.talk,
+            72..80 => &self.beyond,
+            80..81 => &self.world,
+            81..98 => {
+                let skill = *pick(rng, SKILLS);
+                let turn = fitting(split, || (skill(rng), ())).0;
+                // Behind it a story could be taken for what is to be spelled or said again.
+                return match chance(rng, 10) {
+                    true => Turn { ask: self.situations.before(rng, &turn.ask), ..turn },
+                    false => turn,
+                };
+            }
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
         };
         let (turn, next) = fitting(split, || topics.draw(rng));
         *then = (!next.is_empty()).then_some((topics, next));
-        turn
+        match chance(rng, 25) {
+            true => Turn { ask: self.situations.around(rng, &turn.ask), ..turn },
+            false => turn,
+        }
     }
 
     /// What answers quote between backticks, among it every command that is taught.
