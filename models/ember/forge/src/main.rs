@@ -80,8 +80,9 @@ struct Order {
 }
 
 /// Kinds of questions that a quiz is made of, and how many of each.
-const KINDS: [&str; 10] = [
-    "ingle", "library", "carry", "concepts", "families", "talk", "beyond", "sums", "spelling", "echo",
+const KINDS: [&str; 11] = [
+    "ingle", "library", "carry", "measure", "concepts", "families", "talk", "beyond", "sums",
+    "spelling", "echo",
 ];
 const QUIZ: usize = 600;
 

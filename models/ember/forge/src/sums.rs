@@ -93,7 +93,8 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
         return beyond(rng);
     }
     // Small numbers are what people ask for, and what larger sums are made of.
-    let (most, other) = *pick(rng, &[(10, 10), (10, 10), (20, 10), (100, 10), (20, 20), (100, 100)]);
+    let (most, other) =
+        *pick(rng, &[(10, 10), (10, 10), (20, 10), (100, 10), (20, 20), (100, 100)]);
     let (a, b) = (rng.u32(..=most), rng.u32(..=other));
     let (a, b) = if rng.bool() { (a, b) } else { (b, a) };
     let (a, b, sign, result) = match rng.u8(..20) {

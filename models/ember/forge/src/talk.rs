@@ -20,6 +20,7 @@ pub struct School {
     ingle: Topics,
     library: Topics,
     carry: Topics,
+    measure: Topics,
     concepts: Topics,
     families: Topics,
     talk: Topics,
@@ -82,6 +83,7 @@ impl School {
             ingle: Topics::parse(include_str!("../../data/ingle.toml"))?,
             library: Topics::parse(include_str!("../../data/library.toml"))?,
             carry: Topics::parse(include_str!("../../data/carry.toml"))?,
+            measure: Topics::parse(include_str!("../../data/measure.toml"))?,
             concepts: Topics::parse(include_str!("../../data/concepts.toml"))?,
             families: Topics::parse(include_str!("../../data/families.toml"))?,
             talk: Topics::parse(include_str!("../../data/talk.toml"))?,
@@ -92,11 +94,12 @@ impl School {
     }
 
     /// The files of topics by name.
-    pub fn topics(&self) -> [(&'static str, &Topics); 8] {
+    pub fn topics(&self) -> [(&'static str, &Topics); 9] {
         [
             ("ingle", &self.ingle),
             ("library", &self.library),
             ("carry", &self.carry),
+            ("measure", &self.measure),
             ("concepts", &self.concepts),
             ("families", &self.families),
             ("talk", &self.talk),
@@ -111,6 +114,7 @@ impl School {
             ingle: self.ingle.part(most),
             library: self.library.part(most),
             carry: self.carry.part(most),
+            measure: self.measure.part(most),
             concepts: self.concepts.part(most),
             families: self.families.part(most),
             talk: self.talk.part(most),
@@ -126,12 +130,13 @@ impl School {
             0 => self.ingle.draw(rng).0,
             1 => self.library.draw(rng).0,
             2 => self.carry.draw(rng).0,
-            3 => self.concepts.draw(rng).0,
-            4 => self.families.draw(rng).0,
-            5 => self.talk.draw(rng).0,
-            6 => self.beyond.draw(rng).0,
-            7 => sums::turn(rng),
-            8 => spelling::turn(rng),
+            3 => self.measure.draw(rng).0,
+            4 => self.concepts.draw(rng).0,
+            5 => self.families.draw(rng).0,
+            6 => self.talk.draw(rng).0,
+            7 => self.beyond.draw(rng).0,
+            8 => sums::turn(rng),
+            9 => spelling::turn(rng),
             _ => echo::turn(rng),
         };
         let ask = typed(rng, &turn.ask);
@@ -173,13 +178,14 @@ impl School {
             return turn;
         }
         let topics = match rng.u8(..100) {
-            0..21 => &self.ingle,
-            21..33 => &self.library,
-            33..45 => &self.carry,
-            45..58 => &self.concepts,
-            58..63 => &self.families,
-            63..72 => &self.talk,
-            72..80 => &self.beyond,
+            0..19 => &self.ingle,
+            19..30 => &self.library,
+            30..41 => &self.carry,
+            41..47 => &self.measure,
+            47..59 => &self.concepts,
+            59..64 => &self.families,
+            64..73 => &self.talk,
+            73..80 => &self.beyond,
             80..81 => &self.world,
             81..98 => {
                 let skill = *pick(rng, SKILLS);
