@@ -204,16 +204,20 @@ impl Backend for Guarded {
 }
 
 /// All kinds of backend this machine can run; the best instruction set on each of `threads`, the
-/// others on two.
+/// others on two. An emulated processor is slow: it runs its own sets, each on two.
 fn each(threads: &[usize], mut f: impl FnMut(Config)) {
     let required = std::env::var("INGLE_REQUIRE").unwrap_or_default();
+    let emulated = std::env::var_os("INGLE_EMULATED").is_some();
     for &isa in Isa::ALL {
+        if emulated && isa == Isa::Scalar {
+            continue;
+        }
         if !isa.is_available() {
             assert!(!required.split(',').any(|it| it == isa.to_string()), "no {isa} here");
             eprintln!("skipped: no {isa}");
             continue;
         }
-        let threads = if isa == Isa::best() { threads } else { &[2] };
+        let threads = if isa == Isa::best() && !emulated { threads } else { &[2] };
         for precision in [Precision::Exact, Precision::Fast] {
             for &threads in threads {
                 f(Config { isa, precision, threads, fuse: Fuse::Known });
