@@ -68,7 +68,10 @@ impl Situations {
                 let inner = self.after(rng, question);
                 self.before(rng, &inner)
             }
-            _ => drawn(rng, pick(rng, &self.frames), question),
+            _ => {
+                let frame = pick(rng, &self.frames);
+                drawn(rng, frame, question)
+            }
         }
     }
 
@@ -102,13 +105,14 @@ impl Situations {
 /// One of `patterns` that has no longer word in common with `question`, if a few draws find one: it
 /// might say that just this is not meant.
 fn apart(rng: &mut Rng, patterns: &[Pattern], question: &str) -> String {
-    let mut told = drawn(rng, pick(rng, patterns), "");
+    let shared = |it: &str| it.len() > 4 && question.contains(it);
+    let mut told = String::new();
     for _ in 0..8 {
-        let shared = |it: &str| it.len() > 4 && question.contains(it);
+        let pattern = pick(rng, patterns);
+        told = drawn(rng, pattern, "");
         if !told.split_whitespace().any(shared) {
             break;
         }
-        told = drawn(rng, pick(rng, patterns), "");
     }
     told
 }
