@@ -16,7 +16,7 @@ use crate::{
     tries::Tries,
 };
 
-/// A hub and its mirrors.
+/// A hub and its mirrors. Once somebody asked to stop, it connects to nobody any more.
 pub struct Hub {
     settings: Settings,
     client: Client,
@@ -64,12 +64,15 @@ impl Hub {
         watch: &dyn Watch,
     ) -> Result<Snapshot, Error> {
         let mut tries = Tries::of_first(&self.settings, watch);
-        loop {
-            match repository::look(&self.client, tries.endpoint(), (repository, revision), watch) {
-                Ok(snapshot) => return Ok(snapshot),
-                Err(error) => tries.after(error)?,
+        let wanted = (repository, revision);
+        self.client.interruptibly(watch, || {
+            loop {
+                match repository::look(&self.client, tries.endpoint(), wanted, watch) {
+                    Ok(snapshot) => return Ok(snapshot),
+                    Err(error) => tries.after(error)?,
+                }
             }
-        }
+        })
     }
 
     /// The model of `snapshot` whose format or file `wanted` names, or the usual one.
@@ -89,7 +92,10 @@ impl Hub {
             let weights = snapshot.weights().expect("an offer of safetensors has weights");
             files.push(weights.clone());
             if weights.path.as_str() == INDEX {
-                files.extend(snapshot.indexed(&self.whole(snapshot, weights, MAX_INDEX, watch)?)?);
+                let index = self
+                    .client
+                    .interruptibly(watch, || self.whole(snapshot, weights, MAX_INDEX, watch))?;
+                files.extend(snapshot.indexed(&index)?);
             }
             files.extend(snapshot.beside().cloned());
         }
@@ -109,7 +115,9 @@ impl Hub {
         (library, staging): (&Library, &Staging),
         watch: &dyn Watch,
     ) -> Result<Vec<StoredFile>, Error> {
-        download::fetch(self, snapshot, &choice.files, (library, staging), watch)
+        self.client.interruptibly(watch, || {
+            download::fetch(self, snapshot, &choice.files, (library, staging), watch)
+        })
     }
 
     /// A small file, of at most `most` bytes, in memory; not yet checked against its digest.
@@ -130,13 +138,14 @@ impl Hub {
         }
         loop {
             let request = Request { snapshot, file, begin: 0, end: file.size };
-            let read =
-                download::open(&self.client, tries.endpoint(), &request).and_then(|answer| {
+            let read = download::open(&self.client, tries.endpoint(), &request, watch).and_then(
+                |answer| {
                     let (from, broken) = answer.reader(watch);
                     let mut bytes = Vec::new();
                     from.take(file.size).read_to_end(&mut bytes).map_err(broken)?;
                     Ok(bytes)
-                });
+                },
+            );
             match read {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => tries.after(error)?,
