@@ -101,7 +101,7 @@ impl Scene {
         let choice = hub.choose(&snapshot, wanted, watch)?;
         let name = Name::new(&repository, &choice.variant)?;
         let staging = library.stage(&name)?;
-        let files = hub.download(&snapshot, &choice, (library, &staging), watch)?;
+        let files = hub.download(&snapshot, (&choice, &[]), (library, &staging), watch)?;
         let manifest = Manifest {
             version: VERSION,
             name,

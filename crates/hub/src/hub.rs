@@ -103,7 +103,8 @@ impl Hub {
     }
 
     /// Fetches the files of `choice` into `staging`, goes on where it was stopped, and checks them
-    /// all. The caller publishes them.
+    /// all. Those that are `kept` are there already and were held against their digests: nobody writes
+    /// into them. The caller publishes the whole.
     ///
     /// # Errors
     ///
@@ -111,12 +112,12 @@ impl Hub {
     pub fn download(
         &self,
         snapshot: &Snapshot,
-        choice: &Choice,
+        (choice, kept): (&Choice, &[StoredFile]),
         (library, staging): (&Library, &Staging),
         watch: &dyn Watch,
     ) -> Result<Vec<StoredFile>, Error> {
         self.client.interruptibly(watch, || {
-            download::fetch(self, snapshot, &choice.files, (library, staging), watch)
+            download::fetch(self, snapshot, (&choice.files, kept), (library, staging), watch)
         })
     }
 
