@@ -8,7 +8,7 @@ use std::{
 };
 
 use expect_test::expect;
-use ingle_tests::{binary::ingle, parrot};
+use ingle_tests::{binary::ingle, parrot, root};
 use store::digest::Sha256Hex;
 
 use crate::{
@@ -79,13 +79,44 @@ fn a_damaged_model_is_fetched_again() {
     bytes[1000] ^= 1;
     fs::write(&file, bytes).unwrap();
     let told = stage.run(&["pull", NAME]);
-    assert!(told.contains("; fetching `org/model:Q4_K_M` anew"), "{told}");
+    assert!(told.contains("m-Q4_K_M.gguf` has the SHA-256 "), "{told}");
+    assert!(told.contains("; fetching it anew\n"), "{told}");
+    assert!(told.contains("\n17 B of 786.2 KiB are here already\n"), "{told}");
     assert!(fs::read(&file).unwrap() == parrot::file());
     let mark = folder.join("verified.json");
     assert!(!mark.exists());
     let told = stage.run(&["pull", NAME]);
     assert!(told.contains("is what the hub has now: nothing to fetch"), "{told}");
     assert!(mark.exists());
+}
+
+/// The rest is what is here, under a second name until the damaged model is gone.
+#[test]
+fn of_a_damaged_model_only_the_damage_is_fetched() {
+    let stage = Stage::new();
+    stage.run(&["pull", NAME]);
+    let folder = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
+    #[cfg(unix)]
+    let inode = || {
+        use std::os::unix::fs::MetadataExt;
+        folder.join("m-Q4_K_M.gguf").metadata().unwrap().ino()
+    };
+    #[cfg(unix)]
+    let before = inode();
+    let licence = folder.join("LICENSE");
+    fs::remove_file(&licence).unwrap();
+    stage.fake.seen();
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.contains("/LICENSE` is missing; fetching it anew\n"), "{told}");
+    assert!(told.contains("\n786.2 KiB of 786.2 KiB are here already\n"), "{told}");
+    let seen = stage.fake.seen();
+    let asked = |text: &str| seen.iter().filter(|it| it.path.contains(text)).count();
+    // Of the weights, their header, to look at.
+    assert_eq!((asked("/LICENSE"), asked("signature")), (1, 1));
+    assert_eq!(fs::read(&licence).unwrap(), b"do what you like\n");
+    assert!(stage.run(&["verify", "--all"]).starts_with("exit 0"));
+    #[cfg(unix)]
+    assert_eq!(inode(), before);
 }
 
 #[test]
@@ -229,6 +260,47 @@ fn what_the_policy_denies_is_not_fetched() {
                   `publishers`";
     assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
     assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
+}
+
+/// Whoever packs a bundle can write any repository into it.
+#[test]
+fn a_claim_of_a_bundle_allows_nothing_before_it_is_signed() {
+    let stage = Stage::new();
+    let key =
+        |name: &str| root().join("crates/store/fixtures/signing").join(name).display().to_string();
+    let [private, public] = [key("p256.key"), key("p256.pub")];
+    stage.run(&["pull", NAME]);
+    for pack in [
+        &["export", NAME, "-o", "bare.ingle"][..],
+        &["export", NAME, "-o", "signed.ingle", "--key", &private],
+        &["rm", "-y", NAME],
+        &["import", "bare.ingle"],
+    ] {
+        let told = stage.run(pack);
+        assert!(told.starts_with("exit 0"), "{told}");
+    }
+    let policy = format!(
+        "version = 1\ndefault = \"deny\"\nhubs = [\"{}\"]\n[[rule]]\nname = \"ours\"\n\
+         action = \"allow\"\npublisher = [\"org\"]\n",
+        stage.fake.hub
+    );
+    stage.place.file("ingle-home/policy.toml", policy);
+    let told = stage.run(&["policy", "check", NAME]);
+    for part in [
+        "\npublisher   org (a claim that nobody signed)\n",
+        "\n  publisher         org (a claim that nobody signed) does not fit\n",
+        "\ndenied by `default`\n",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    assert!(stage.run(&["rm", "-y", NAME]).starts_with("exit 0"));
+    let denied = "does not allow to import `org/model:Q4_K_M`: rule `default`";
+    assert!(stage.run(&["import", "bare.ingle"]).contains(denied));
+    assert!(stage.run(&["import", "signed.ingle"]).contains(denied));
+    let told = stage.run(&["import", "signed.ingle", "--key", &public]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let told = stage.run(&["policy", "check", NAME]);
+    assert!(told.contains("\npublisher   org\n") && told.contains("allowed by `ours`"), "{told}");
 }
 
 #[test]

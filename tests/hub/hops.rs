@@ -3,7 +3,9 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    sync::atomic::Ordering::Relaxed,
     thread,
+    time::{Duration, Instant},
 };
 
 use hub::{Error, Online};
@@ -54,11 +56,41 @@ fn an_answer_that_is_cut_or_stalls_goes_on_from_there() {
     passes("/tree/", 1, Trouble::Cut(10));
 }
 
+/// Neither before an answer nor in the middle of one.
+#[test]
+fn who_wants_to_stop_does_not_wait_for_a_silent_server() {
+    const LONG: Duration = Duration::from_secs(60);
+    for (path, trouble) in [
+        ("/revision/", Trouble::Silent(LONG)),
+        ("/tree/", Trouble::Stall(LONG)),
+        ("signature", Trouble::Silent(LONG)),
+        ("signature", Trouble::Stall(LONG)),
+    ] {
+        let mut scene = Scene::new();
+        scene.silence = LONG;
+        scene.fake.trouble(path, usize::MAX, trouble.clone());
+        let begin = Instant::now();
+        let asked = || scene.fake.seen().iter().any(|it| it.path.contains(path));
+        let pulled = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !asked() && begin.elapsed() < LONG {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                scene.watch.stop_after.store(0, Relaxed);
+            });
+            scene.pull(None)
+        });
+        assert!(matches!(pulled, Err(Error::Stopped)), "{path} {trouble:?}");
+        assert!(begin.elapsed() < LONG, "{path} {trouble:?}");
+        scene.assert_nothing_visible();
+    }
+}
+
 #[test]
 fn a_server_that_asks_to_wait_is_waited_for() {
     let scene = Scene::new();
     scene.fake.trouble("/revision/", 1, Trouble::Wait(429, 1));
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     scene.pull(None).unwrap();
     assert!(begin.elapsed().as_millis() >= 1000, "{:?}", begin.elapsed());
     let text = fails("/revision/", Trouble::Wait(429, 3600));

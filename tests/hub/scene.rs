@@ -33,6 +33,8 @@ pub(crate) struct Scene {
     pub(crate) variables: Vec<(&'static str, String)>,
     pub(crate) connections: usize,
     pub(crate) limit_rate: Option<NonZeroU64>,
+    /// How long the next byte is waited for.
+    pub(crate) silence: Duration,
     pub(crate) watch: Watcher,
 }
 
@@ -54,8 +56,8 @@ impl Scene {
         // The token of whoever runs this stays where it is.
         let home = ("HF_HOME", folder.path().display().to_string());
         let variables = vec![endpoint, home];
-        let watch = Watcher::new();
-        Self { fake, folder, variables, connections: 3, limit_rate: None, watch }
+        let (silence, watch) = (Duration::from_millis(300), Watcher::new());
+        Self { fake, folder, variables, connections: 3, limit_rate: None, silence, watch }
     }
 
     pub(crate) fn library(&self) -> Library {
@@ -75,7 +77,7 @@ impl Scene {
         settings.limit_rate = self.limit_rate;
         settings.patience = Patience {
             connect: Duration::from_secs(5),
-            silence: Duration::from_millis(300),
+            silence: self.silence,
             rounds: 3,
             pause: Duration::from_millis(1),
             longest_pause: Duration::from_secs(2),
@@ -99,7 +101,7 @@ impl Scene {
         let choice = hub.choose(&snapshot, wanted, watch)?;
         let name = Name::new(&repository, &choice.variant)?;
         let staging = library.stage(&name)?;
-        let files = hub.download(&snapshot, &choice, (library, &staging), watch)?;
+        let files = hub.download(&snapshot, (&choice, &[]), (library, &staging), watch)?;
         let manifest = Manifest {
             version: VERSION,
             name,

@@ -70,7 +70,7 @@ fn one_flipped_byte_is_named() {
         -- stderr
         error: 1 of 1 models differ from their manifests
 
-        hint: remove what differs with `ingle rm`, and get it again
+        hint: `ingle pull` fetches anew what differs of a model from a hub; remove others with `ingle rm`, and get them again
     "#]].assert_eq(&hexless(&told));
 }
 

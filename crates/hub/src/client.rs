@@ -2,21 +2,31 @@
 //!
 //! Redirects are followed here and not by the transport, so that each hop can be named, the token
 //! stays with the hub, and what the hub says on the way to a file's store is seen.
+//!
+//! Nobody who wants to stop waits for a server that says nothing: an answer is waited for beside the
+//! question whether to stop, and who reads one is hung up on ([`Client::interruptibly`]).
 
 mod answer;
+
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+};
 
 use serde::de::DeserializeOwned;
 use store::name::RepoId;
 use ureq::{
-    Agent, Body, Proxy,
+    Agent, Body, Proxy, RequestBuilder,
     http::{Response, StatusCode, header},
     tls::{RootCerts, TlsConfig},
+    typestate::WithoutBody,
 };
 
 use crate::{
     Endpoint, Error, Settings, Url, Watch, certificates, hop,
     hop::Way,
     proxy::{Proxies, Refused, Route},
+    rate::NAP,
 };
 use answer::text;
 pub(crate) use answer::{Answer, Said};
@@ -87,17 +97,52 @@ impl Client {
         self.known.as_ref().filter(|it| it.server.shares_origin(endpoint.url()))
     }
 
+    /// Does `work`, and hangs up on everybody once `watch` says to stop: who waits for bytes gets an
+    /// error in their place, and nobody is asked for anything any more.
+    ///
+    /// # Errors
+    ///
+    /// As `work`.
+    pub(crate) fn interruptibly<T>(
+        &self,
+        watch: &dyn Watch,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        thread::scope(|scope| {
+            // Ends with the work, also where that panics.
+            let (working, done) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                while done.recv_timeout(NAP) == Err(RecvTimeoutError::Timeout) {
+                    if watch.stop() {
+                        return self.hang_up();
+                    }
+                }
+            });
+            let worked = work();
+            drop(working);
+            worked
+        })
+    }
+
+    /// Ends all connections, also where somebody waits for bytes; no others are made.
+    fn hang_up(&self) {
+        let all = [Some(&self.direct), self.secure.as_ref(), self.plain.as_ref()];
+        // Clones of an agent share its connections.
+        all.into_iter().flatten().for_each(|it| it.clone().shutdown());
+    }
+
     /// Asks for `url`, on behalf of `endpoint`, which alone may be told the token; `bytes` of it,
     /// the end not included.
     ///
     /// # Errors
     ///
-    /// If a server cannot be reached, or sends us where we do not go.
+    /// If a server cannot be reached, or sends us where we do not go; if `watch` says to stop.
     pub(crate) fn get(
         &self,
         endpoint: &Endpoint,
         url: &Url,
         bytes: Option<(u64, u64)>,
+        watch: &dyn Watch,
     ) -> Result<Answer, Error> {
         let (mut url, mut said, mut from) = (url.clone(), Said::default(), None);
         for _ in 0..=MAX_REDIRECTS {
@@ -107,9 +152,9 @@ impl Client {
             // A proxy would read what is not encrypted, wherever it goes.
             let is_private = url.is_secure() || route == Route::Direct;
             let known = self.known_to(endpoint).filter(|_| at_home && is_private);
-            let response = self
-                .send(route, &url, known, bytes)
-                .map_err(|it| hop::unanswered(it, &url, &via))?;
+            let request = self.request(route, &url, known, bytes);
+            let answered = call(request, watch).ok_or(Error::Stopped)?;
+            let response = answered.map_err(|it| hop::unanswered(it, &url, &via))?;
             let (parts, body) = response.into_parts();
             if at_home {
                 said.hear(&parts.headers);
@@ -133,13 +178,13 @@ impl Client {
         Err(Error::Redirect { host, to, why: "one redirect too many" })
     }
 
-    fn send(
+    fn request(
         &self,
         route: Route,
         url: &Url,
         known: Option<&Known>,
         bytes: Option<(u64, u64)>,
-    ) -> Result<Response<Body>, ureq::Error> {
+    ) -> RequestBuilder<WithoutBody> {
         let agent = match route {
             Route::Direct => Some(&self.direct),
             Route::Secure => self.secure.as_ref(),
@@ -152,7 +197,7 @@ impl Client {
         if let Some((begin, end)) = bytes {
             request = request.header(header::RANGE, format!("bytes={begin}-{}", end - 1));
         }
-        request.call()
+        request
     }
 
     /// Asks the API of `endpoint` for `what`, and for the header `Link` beside it.
@@ -167,7 +212,7 @@ impl Client {
         (repository, what, absent): (&RepoId, &'static str, &str),
         watch: &dyn Watch,
     ) -> Result<(T, Option<String>), Error> {
-        let answer = self.get(endpoint, url, None)?;
+        let answer = self.get(endpoint, url, None, watch)?;
         let answer = answer.granted(endpoint, repository, absent, self.token_for(endpoint))?;
         let link = text(&answer.headers, "link");
         let host = answer.url.authority();
@@ -178,6 +223,30 @@ impl Client {
             source: source.into(),
         })?;
         Ok((value, link))
+    }
+}
+
+/// The answer; nothing once `watch` says to stop. It comes by way of another thread, which is left to
+/// itself then: neither the look-up of a name nor a connection that is being made can be broken off.
+fn call(
+    request: RequestBuilder<WithoutBody>,
+    watch: &dyn Watch,
+) -> Option<Result<Response<Body>, ureq::Error>> {
+    if watch.stop() {
+        return None;
+    }
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody listens where somebody stopped.
+        let _ = tell.send(request.call());
+    });
+    loop {
+        match told.recv_timeout(NAP) {
+            Ok(answered) => return Some(answered),
+            Err(RecvTimeoutError::Timeout) if watch.stop() => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => unreachable!("to send a request does not panic"),
+        }
     }
 }
 

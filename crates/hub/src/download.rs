@@ -41,17 +41,20 @@ struct Download<'a> {
     rate: Rate,
 }
 
-/// Fetches `files`, or what is missing of them, and checks all of each.
+/// Fetches `files` but for those that are `kept`, or what is missing of them, and checks all of each.
 pub(crate) fn fetch(
     hub: &Hub,
     snapshot: &Snapshot,
-    files: &[RemoteFile],
+    (files, kept): (&[RemoteFile], &[StoredFile]),
     (library, staging): (&Library, &Staging),
     watch: &dyn Watch,
 ) -> Result<Vec<StoredFile>, Error> {
     let download =
         Download { hub, snapshot, library, watch, rate: Rate::new(hub.settings().limit_rate) };
-    job::sweep(library.disk(), staging, files)?;
+    let is_kept = |file: &RemoteFile| kept.iter().any(|it| it.path.0 == file.path);
+    let files: Vec<RemoteFile> = files.iter().filter(|it| !is_kept(it)).cloned().collect();
+    let files = files.as_slice();
+    job::sweep(library.disk(), staging, (files, kept))?;
     // Before anything is made as large as a server says that it is.
     check_room(staging.folder(), job::missing(staging, files))?;
     let part = hub.settings().part;
@@ -60,8 +63,9 @@ pub(crate) fn fetch(
     let total: u64 = files.iter().map(|it| it.size).sum();
     let had: u64 = jobs.iter().map(Job::had).sum();
     check_room(staging.folder(), total - had)?;
-    watch.begin(total, had);
-    let mut stored = Vec::new();
+    let here: u64 = kept.iter().map(|it| it.size).sum();
+    watch.begin(here + total, here + had);
+    let mut stored = kept.to_vec();
     for round in 0.. {
         let verdicts = download.round(&jobs, round)?;
         let mut again = Vec::new();

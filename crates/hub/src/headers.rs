@@ -35,6 +35,18 @@ impl Hub {
         folder: &Path,
         watch: &dyn Watch,
     ) -> Result<PathBuf, Error> {
+        self.client()
+            .interruptibly(watch, || self.fetch_headers(snapshot, choice, folder, watch))?;
+        Ok(choice.main.as_ref().map_or_else(|| folder.to_owned(), |it| it.below(folder)))
+    }
+
+    fn fetch_headers(
+        &self,
+        snapshot: &Snapshot,
+        choice: &Choice,
+        folder: &Path,
+        watch: &dyn Watch,
+    ) -> Result<(), Error> {
         let shards: Vec<_> = choice.shards().cloned().collect();
         for file in &shards {
             self.header(snapshot, file, (choice.kind, folder), watch)?;
@@ -48,7 +60,7 @@ impl Hub {
                 to.write_all(&bytes).map_err(Error::io("write", path))?;
             }
         }
-        Ok(choice.main.as_ref().map_or_else(|| folder.to_owned(), |it| it.below(folder)))
+        Ok(())
     }
 
     fn header(
@@ -63,8 +75,8 @@ impl Hub {
         loop {
             let to = create(&path)?;
             let request = Request { snapshot, file, begin: 0, end: file.size };
-            let copied =
-                download::open(self.client(), tries.endpoint(), &request).and_then(|answer| {
+            let copied = download::open(self.client(), tries.endpoint(), &request, watch).and_then(
+                |answer| {
                     let (from, broken) = answer.reader(watch);
                     match copy(kind, from, &to) {
                         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -76,7 +88,8 @@ impl Hub {
                         }
                         copied => copied.map_err(broken),
                     }
-                });
+                },
+            );
             match copied {
                 Ok(()) => {
                     return to

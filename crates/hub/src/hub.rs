@@ -16,7 +16,7 @@ use crate::{
     tries::Tries,
 };
 
-/// A hub and its mirrors.
+/// A hub and its mirrors. Once somebody asked to stop, it connects to nobody any more.
 pub struct Hub {
     settings: Settings,
     client: Client,
@@ -64,12 +64,15 @@ impl Hub {
         watch: &dyn Watch,
     ) -> Result<Snapshot, Error> {
         let mut tries = Tries::of_first(&self.settings, watch);
-        loop {
-            match repository::look(&self.client, tries.endpoint(), (repository, revision), watch) {
-                Ok(snapshot) => return Ok(snapshot),
-                Err(error) => tries.after(error)?,
+        let wanted = (repository, revision);
+        self.client.interruptibly(watch, || {
+            loop {
+                match repository::look(&self.client, tries.endpoint(), wanted, watch) {
+                    Ok(snapshot) => return Ok(snapshot),
+                    Err(error) => tries.after(error)?,
+                }
             }
-        }
+        })
     }
 
     /// The model of `snapshot` whose format or file `wanted` names, or the usual one.
@@ -89,7 +92,10 @@ impl Hub {
             let weights = snapshot.weights().expect("an offer of safetensors has weights");
             files.push(weights.clone());
             if weights.path.as_str() == INDEX {
-                files.extend(snapshot.indexed(&self.whole(snapshot, weights, MAX_INDEX, watch)?)?);
+                let index = self
+                    .client
+                    .interruptibly(watch, || self.whole(snapshot, weights, MAX_INDEX, watch))?;
+                files.extend(snapshot.indexed(&index)?);
             }
             files.extend(snapshot.beside().cloned());
         }
@@ -97,7 +103,8 @@ impl Hub {
     }
 
     /// Fetches the files of `choice` into `staging`, goes on where it was stopped, and checks them
-    /// all. The caller publishes them.
+    /// all. Those that are `kept` are there already and were held against their digests: nobody writes
+    /// into them. The caller publishes the whole.
     ///
     /// # Errors
     ///
@@ -105,11 +112,13 @@ impl Hub {
     pub fn download(
         &self,
         snapshot: &Snapshot,
-        choice: &Choice,
+        (choice, kept): (&Choice, &[StoredFile]),
         (library, staging): (&Library, &Staging),
         watch: &dyn Watch,
     ) -> Result<Vec<StoredFile>, Error> {
-        download::fetch(self, snapshot, &choice.files, (library, staging), watch)
+        self.client.interruptibly(watch, || {
+            download::fetch(self, snapshot, (&choice.files, kept), (library, staging), watch)
+        })
     }
 
     /// A small file, of at most `most` bytes, in memory; not yet checked against its digest.
@@ -130,13 +139,14 @@ impl Hub {
         }
         loop {
             let request = Request { snapshot, file, begin: 0, end: file.size };
-            let read =
-                download::open(&self.client, tries.endpoint(), &request).and_then(|answer| {
+            let read = download::open(&self.client, tries.endpoint(), &request, watch).and_then(
+                |answer| {
                     let (from, broken) = answer.reader(watch);
                     let mut bytes = Vec::new();
                     from.take(file.size).read_to_end(&mut bytes).map_err(broken)?;
                     Ok(bytes)
-                });
+                },
+            );
             match read {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => tries.after(error)?,

@@ -12,8 +12,9 @@
 //! Nothing that a server says is believed: names, commits and digests pass through checked types,
 //! bytes are hashed before a model becomes visible, and a token goes to one server alone: that of
 //! the token file to `huggingface.co`, `HF_TOKEN` to the hub that is asked first; neither goes
-//! without encryption to another machine. The crate `hf-hub` is not used: its addresses are behind its own
-//! transport, which checks neither digests nor names.
+//! without encryption to another machine. Where the token file lies, the crate `hf-hub` says, through
+//! `store`; addresses are our own, for those of that crate come with its transport alone, which checks
+//! neither digests nor names.
 #![forbid(unsafe_code)]
 
 mod certificates;

@@ -1,10 +1,9 @@
 //! The token that opens gated repositories: where it is found, which server is told it, and that it
 //! is never shown.
 
-use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::{fmt, fs, path::PathBuf};
+
+use store::hugging_face;
 
 use crate::{Endpoint, Error, Url};
 
@@ -101,17 +100,11 @@ impl fmt::Debug for Token {
     }
 }
 
-/// `HF_TOKEN_PATH`, else `token` in `HF_HOME`, else in `huggingface` of the user's cache.
+/// `HF_TOKEN_PATH`, else where Hugging Face's own programs keep it.
 fn file(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|it| !it.is_empty()).map(PathBuf::from);
-    set("HF_TOKEN_PATH")
-        .or_else(|| Some(set("HF_HOME")?.join("token")))
-        .or_else(|| Some(below(&set("XDG_CACHE_HOME")?)))
-        .or_else(|| Some(below(&etcetera::home_dir().ok()?.join(".cache"))))
-}
-
-fn below(cache: &Path) -> PathBuf {
-    cache.join("huggingface").join("token")
+    let home = etcetera::home_dir().ok();
+    set("HF_TOKEN_PATH").or_else(|| hugging_face::token_file(home.as_deref(), set))
 }
 
 #[cfg(test)]

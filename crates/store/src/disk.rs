@@ -3,9 +3,16 @@
 //!
 //! A change is one call of the system: a folder made, a file made, bytes written, a file's bytes
 //! brought to the disk, a name moved, linked or removed. Reading is not counted.
+//!
+//! `calls` makes them: on Linux in folders that are open, so that below the library's own folder no
+//! link is followed, whenever it was laid there; elsewhere by their paths.
+
+#[cfg_attr(target_os = "linux", path = "disk/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "disk/elsewhere.rs")]
+mod calls;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::{
@@ -16,7 +23,22 @@ use std::{
 
 /// What changes files.
 #[derive(Clone, Debug, Default)]
-pub struct Disk(Option<Arc<Trouble>>);
+pub struct Disk {
+    trouble: Option<Arc<Trouble>>,
+    /// The folder below which no link is followed.
+    base: Option<Arc<Path>>,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// To be written, and made: it must not be there.
+    New,
+    /// To be written, and made where it is not there.
+    OldOrNew,
+    /// To be read.
+    Read,
+}
 
 /// A file that is written to.
 #[derive(Debug)]
@@ -47,12 +69,19 @@ impl Disk {
     }
 
     fn troubled(at: usize, kind: io::ErrorKind, lasting: bool) -> Self {
-        Self(Some(Arc::new(Trouble { made: AtomicUsize::new(0), at, kind, lasting })))
+        let trouble = Trouble { made: AtomicUsize::new(0), at, kind, lasting };
+        Self { trouble: Some(Arc::new(trouble)), base: None }
+    }
+
+    /// The same, which follows no link below `base`: not even one that is laid there meanwhile, where
+    /// the system is Linux.
+    pub(crate) fn below(self, base: &Path) -> Self {
+        Self { base: Some(base.into()), ..self }
     }
 
     /// How many changes were asked for; of a `Disk` that may fail.
     pub fn changes(&self) -> usize {
-        self.0.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
+        self.trouble.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
     }
 
     /// Makes the folder and those above it; others may read what is in it, as far as the user's mask
@@ -63,11 +92,7 @@ impl Disk {
     /// If the system refuses.
     pub fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-        builder.create(path)
+        calls::make_folder(path, self.base())
     }
 
     /// Makes a file that was not there.
@@ -76,7 +101,7 @@ impl Disk {
     ///
     /// If there is one, or the system refuses.
     pub fn create(&self, path: &Path) -> io::Result<DiskFile> {
-        self.opened(OpenOptions::new().read(true).write(true).create_new(true), path)
+        self.opened(path, How::New)
     }
 
     /// Opens a file to go on writing it, made empty where there is none.
@@ -85,12 +110,12 @@ impl Disk {
     ///
     /// If the system refuses.
     pub fn reopen(&self, path: &Path) -> io::Result<DiskFile> {
-        self.opened(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+        self.opened(path, How::OldOrNew)
     }
 
-    fn opened(&self, options: &mut OpenOptions, path: &Path) -> io::Result<DiskFile> {
+    fn opened(&self, path: &Path, how: How) -> io::Result<DiskFile> {
         self.change()?;
-        Ok(DiskFile { file: no_link(options).open(path)?, disk: self.clone() })
+        Ok(DiskFile { file: calls::open(path, self.base(), how)?, disk: self.clone() })
     }
 
     /// Gives what is at `from` the name `to`, which may be taken by a file but not by a folder with
@@ -101,7 +126,7 @@ impl Disk {
     /// If the system refuses.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        fs::rename(from, to)
+        calls::rename(from, to, self.base())
     }
 
     /// Gives each of two files or folders the name of the other, at once: whoever looks finds one of
@@ -113,7 +138,7 @@ impl Disk {
     /// refuses.
     pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         self.change()?;
-        exchange(one, other)
+        calls::exchange(one, other, self.base())
     }
 
     /// Gives the file at `from` the second name `to`.
@@ -123,7 +148,7 @@ impl Disk {
     /// If the system refuses.
     pub fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        fs::hard_link(from, to)
+        calls::hard_link(from, to, self.base())
     }
 
     /// Makes the new file `to` with what is in `from`, which is no link, and brings its bytes to the
@@ -133,7 +158,7 @@ impl Disk {
     ///
     /// If there is a file `to`, `from` is a link, or the system refuses.
     pub fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let from = no_link(OpenOptions::new().read(true)).open(from)?;
+        let from = calls::open(from, self.base(), How::Read)?;
         let mut file = self.create(to)?;
         while file.append(&from, u64::MAX)? > 0 {}
         file.sync()
@@ -146,7 +171,7 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        fs::remove_file(path)
+        calls::remove_file(path, self.base())
     }
 
     /// Removes an empty folder.
@@ -156,7 +181,7 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        fs::remove_dir(path)
+        calls::remove_folder(path, self.base())
     }
 
     /// Brings the names in a folder to the disk: they survive a power cut.
@@ -173,38 +198,17 @@ impl Disk {
         Ok(())
     }
 
+    fn base(&self) -> Option<&Path> {
+        self.base.as_deref()
+    }
+
     /// Counts a change; the error that it is to fail with.
     fn change(&self) -> io::Result<()> {
-        match &self.0 {
+        match &self.trouble {
             Some(trouble) => trouble.change(),
             None => Ok(()),
         }
     }
-}
-
-/// Opens nothing through a link that somebody laid in the way.
-fn no_link(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
-    options
-}
-
-#[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    use rustix::{
-        fs::{CWD, RenameFlags, renameat_with},
-        io::Errno,
-    };
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|error| match error {
-        // Of a file system that knows no exchange.
-        Errno::INVAL => io::ErrorKind::Unsupported.into(),
-        error => error.into(),
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Trouble {
@@ -273,7 +277,7 @@ impl Write for DiskFile {
                 // A write that is cut short leaves what it had written.
                 let first = self
                     .disk
-                    .0
+                    .trouble
                     .as_ref()
                     .is_some_and(|it| it.made.load(Ordering::Relaxed) == it.at + 1);
                 if first {
@@ -297,6 +301,8 @@ impl Seek for DiskFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -346,5 +352,58 @@ mod tests {
         assert!(Disk::default().reopen(&link).is_err());
         assert!(Disk::default().copy(&link, &dir.path().join("copy")).is_err());
         assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    }
+
+    /// Whoever may write to the library can put a link in the place of a folder after somebody looked.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn t17_a_link_in_the_place_of_a_folder_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let [base, outside] = ["base", "outside"].map(|it| dir.path().join(it));
+        fs::create_dir_all(outside.join("empty")).unwrap();
+        fs::write(outside.join("victim"), "kept").unwrap();
+        let disk = Disk::default().below(&base);
+        disk.make_folder(&base.join("a/b")).unwrap();
+        let mut own = disk.create(&base.join("a/b/own")).unwrap();
+        own.write_all(b"own").unwrap();
+        std::os::unix::fs::symlink(&outside, base.join("link")).unwrap();
+        let [there, own] = ["link/victim", "a/b/own"].map(|it| base.join(it));
+        assert!(disk.create(&base.join("link/new")).is_err());
+        assert!(disk.reopen(&there).is_err());
+        assert!(disk.make_folder(&base.join("link/new")).is_err());
+        assert!(disk.rename(&own, &there).is_err() && disk.rename(&there, &own).is_err());
+        assert!(disk.exchange(&own, &there).is_err());
+        assert!(disk.hard_link(&own, &base.join("link/new")).is_err());
+        assert!(disk.hard_link(&there, &base.join("a/new")).is_err());
+        assert!(disk.copy(&there, &base.join("a/new")).is_err());
+        assert!(disk.remove_file(&there).is_err());
+        assert!(disk.remove_folder(&base.join("link/empty")).is_err());
+        assert!(disk.create(&base.join("a/../../outside/new")).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 2);
+        assert_eq!(fs::read(outside.join("victim")).unwrap(), b"kept");
+        assert_eq!(fs::read(&own).unwrap(), b"own");
+        // The link itself is here, and goes.
+        disk.remove_file(&base.join("link")).unwrap();
+        disk.rename(&own, &base.join("a/new")).unwrap();
+        disk.hard_link(&base.join("a/new"), &own).unwrap();
+        disk.remove_file(&own).unwrap();
+        disk.remove_folder(&base.join("a/b")).unwrap();
+        assert_eq!(fs::read(base.join("a/new")).unwrap(), b"own");
+    }
+
+    /// The folder itself may be one, as of a library on another disk.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_base_may_be_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let [base, real] = ["base", "real"].map(|it| dir.path().join(it));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &base).unwrap();
+        let disk = Disk::default().below(&base);
+        disk.make_folder(&base).unwrap();
+        disk.make_folder(&base.join("a")).unwrap();
+        disk.create(&base.join("a/b")).unwrap();
+        disk.sync_folder(&base).unwrap();
+        assert!(real.join("a/b").is_file());
     }
 }

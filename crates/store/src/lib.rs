@@ -15,6 +15,7 @@ pub mod digest;
 pub mod disk;
 mod error;
 mod home;
+pub mod hugging_face;
 pub mod library;
 pub mod name;
 pub mod policy;

@@ -22,10 +22,11 @@
 //!
 //! Below the library's own folder no link is followed. Each part of a path is looked at before a file
 //! is opened, and the last one again while it is (`O_NOFOLLOW`), but for what the loader opens by its
-//! path; that is hashed where it is open, unless its mark holds. What remains: `std` opens no file
-//! relative to a folder that is open, so whoever can move folders of the library at the right moment
-//! can lead a reader or a writer elsewhere. They must be able to write to the library, and could have
-//! put there what they like: let nobody do that whom you do not trust.
+//! path; that is hashed where it is open, unless its mark holds. What changes the library goes, on
+//! Linux, from one folder that is open to the next (`disk`): nobody leads a writer elsewhere. What
+//! remains: a reader goes by paths, so whoever can move folders of the library at the right moment can
+//! lead one elsewhere. They must be able to write to the library, and could have put there what they
+//! like: let nobody do that whom you do not trust.
 //!
 //! `entries` reads the library, `staging`, `share` and `remove` change it, `verify`, `mark` and
 //! `open` hold a model against its manifest.
@@ -91,7 +92,9 @@ pub struct Entry {
 impl Library {
     /// The library below `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>, disk: Disk) -> Self {
-        Self { root: root.into(), disk }
+        let root = root.into();
+        let disk = disk.below(&root);
+        Self { root, disk }
     }
 
     /// Its folder.

@@ -22,7 +22,9 @@
 //! signature over the files alone, what is said of them stays a claim, and `provenance` what it was.
 //!
 //! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
-//! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where
+//! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. What an
+//! unsigned bundle says of the repository that its files came from meets rules that deny; rules that
+//! allow take its publisher for unknown until somebody signed that whose signature counts. Where
 //! policies lie, and which of them is in force, is in [`Places`]; a signature makes it one that
 //! nobody but the holder of the key can change. What a mirror sends is what the mirror says: neither
 //! publisher nor commit counts where a file came from a hub that is not trusted.

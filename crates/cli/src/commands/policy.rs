@@ -143,7 +143,7 @@ fn explained(subject: &Subject, outcomes: &[Outcome], allowed: bool, rule: &str)
     let mut page = String::new();
     for (name, text) in [
         ("model", subject.name.clone()),
-        ("publisher", one(&subject.publisher)),
+        ("publisher", subject.publisher_told()),
         ("creator", one(&subject.creator)),
         ("lineage", all(&subject.lineage)),
         ("country", one(&subject.country)),

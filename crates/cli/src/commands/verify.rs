@@ -18,6 +18,15 @@ use crate::{
     terminal::{harmless, tell},
 };
 
+/// What to do about a model that is damaged.
+const GET_AGAIN: &str = match cfg!(feature = "hub") {
+    true => {
+        "`ingle pull` fetches anew what differs of a model from a hub; remove others with `ingle rm`, \
+         and get them again"
+    }
+    false => "remove what differs with `ingle rm`, and get it again",
+};
+
 /// Verifies and prints; fails if a byte differs.
 pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
     if args.checking.is_asked() {
@@ -60,7 +69,7 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         0 => Ok(()),
         n => {
             let failure = Failure::new(format!("{n} of {all} models differ from their manifests"));
-            Err(failure.hint("remove what differs with `ingle rm`, and get it again").into())
+            Err(failure.hint(GET_AGAIN).into())
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use loader::SafeRelPath;
 use store::{
     disk::Disk,
-    library::{MANIFEST, Staging},
+    library::{MANIFEST, Staging, StoredFile},
 };
 
 use super::journal::{self, Journal};
@@ -110,9 +110,15 @@ pub(super) fn missing(staging: &Staging, files: &[RemoteFile]) -> u64 {
     files.iter().map(|it| it.size.saturating_sub(here(it))).fold(0, u64::saturating_add)
 }
 
-/// Removes what an earlier choice left in `staging`: all but `files` and their journals.
-pub(super) fn sweep(disk: &Disk, staging: &Staging, files: &[RemoteFile]) -> Result<(), Error> {
+/// Removes what an earlier choice left in `staging`: all but `files` and their journals, and what is
+/// `kept`.
+pub(super) fn sweep(
+    disk: &Disk,
+    staging: &Staging,
+    (files, kept): (&[RemoteFile], &[StoredFile]),
+) -> Result<(), Error> {
     let mut wanted: Vec<PathBuf> = vec![staging.folder().join(MANIFEST)];
+    wanted.extend(kept.iter().map(|it| it.path.0.below(staging.folder())));
     for path in files.iter().map(|it| it.path.below(staging.folder())) {
         wanted.push(journal::place(&path));
         wanted.push(path);

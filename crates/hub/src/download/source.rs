@@ -4,7 +4,7 @@
 use store::digest::{CommitHex, Sha256Hex};
 
 use crate::{
-    Endpoint, Error, Expected, RemoteFile, Snapshot, Url,
+    Endpoint, Error, Expected, RemoteFile, Snapshot, Url, Watch,
     client::{Answer, Client, Said},
 };
 
@@ -22,17 +22,19 @@ pub(crate) struct Request<'a> {
 ///
 /// # Errors
 ///
-/// If they cannot be had, or what the headers say is not of this file at this commit.
+/// If they cannot be had, what the headers say is not of this file at this commit, or `watch` says to
+/// stop.
 pub(crate) fn open(
     client: &Client,
     endpoint: &Endpoint,
     request: &Request<'_>,
+    watch: &dyn Watch,
 ) -> Result<Answer, Error> {
     let Snapshot { repository, commit, .. } = request.snapshot;
     let commit = commit.to_string();
     let base = [repository.organisation(), repository.name(), "resolve", &commit];
     let url = endpoint.at(base.into_iter().chain(request.file.path.as_str().split('/')));
-    request.send(client, endpoint, &url)
+    request.send(client, endpoint, &url, watch)
 }
 
 impl Request<'_> {
@@ -46,10 +48,11 @@ impl Request<'_> {
         client: &Client,
         endpoint: &Endpoint,
         url: &Url,
+        watch: &dyn Watch,
     ) -> Result<Answer, Error> {
         let Self { snapshot, file, begin, end } = *self;
         let is_whole = begin == 0 && end == file.size;
-        let answer = client.get(endpoint, url, (!is_whole).then_some((begin, end)))?;
+        let answer = client.get(endpoint, url, (!is_whole).then_some((begin, end)), watch)?;
         let absent = format!("file `{}` in `{}`", file.path, snapshot.repository);
         let token = client.token_for(endpoint);
         let answer = answer.granted(endpoint, &snapshot.repository, &absent, token)?;

@@ -82,12 +82,12 @@ impl Download<'_> {
         let known = job.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((mirror, url)) = known
             && mirror == tries.mirror()
-            && let Ok(answer) = request.send(client, endpoint, &url)
+            && let Ok(answer) = request.send(client, endpoint, &url, self.watch)
         {
             return Ok(answer);
         }
         // The addresses of a store are signed, and not for long.
-        let answer = source::open(client, endpoint, &request)?;
+        let answer = source::open(client, endpoint, &request, self.watch)?;
         let elsewhere = !answer.url.shares_origin(endpoint.url());
         let store = elsewhere.then(|| (tries.mirror(), answer.url.clone()));
         *job.store.lock().unwrap_or_else(PoisonError::into_inner) = store;

@@ -7,10 +7,13 @@
 //!   snapshots/COMMIT/ the repository then: links to the blobs
 //! ```
 //!
-//! A link that leads out of the repository's folder is none of the cache's making.
+//! The crate `hf-hub` says how its folders are called. Its `CacheRepo::get` joins whatever stands in
+//! `refs` to a path, so that a commit is one here before it is asked about. A link that leads out of
+//! the repository's folder is none of the cache's making.
 
 use std::{fs, path::Path};
 
+use hf_hub::{Cache, CacheRepo, Repo};
 use loader::{SafeRelPath, path::PathError};
 
 use super::{Piece, Program, Survey, names_in, sets::Folder};
@@ -23,15 +26,18 @@ use crate::{
 const DEPTH: usize = 4;
 
 pub(super) fn survey(hub: &Path, survey: &mut Survey) {
+    let cache = Cache::new(hub.to_owned());
     for name in names_in(hub, survey) {
         let Some(id) = name.strip_prefix("models--") else { continue };
-        let (publisher, model) =
-            id.split_once("--").map_or((None, id), |(org, name)| (Some(org), name));
-        let folder = hub.join(&name);
-        let Some(commit) = commit(&folder, survey) else { continue };
-        let root = folder.join("snapshots").join(commit.to_string());
+        let called = id.replacen("--", "/", 1);
+        let repository = Repo::model(called.clone());
+        let folder = hub.join(repository.folder_name());
+        let cached = cache.repo(repository);
+        let Some(commit) = commit(&folder, &cached, survey) else { continue };
+        let root = cached.pointer_path(&commit.to_string());
         let files = Snapshot { folder: &folder, root: &root }.pieces(survey);
-        let called = publisher.map_or_else(|| model.to_owned(), |it| format!("{it}/{model}"));
+        let (publisher, model) =
+            called.split_once('/').map_or((None, called.as_str()), |(org, name)| (Some(org), name));
         let (publisher, model) = (publisher.map(str::to_owned), model.to_owned());
         let called = format!("{called}@{commit}");
         Folder { program: Program::HuggingFace, called, publisher, model, root, files }
@@ -40,17 +46,15 @@ pub(super) fn survey(hub: &Path, survey: &mut Survey) {
 }
 
 /// The commit of the branch `main`; without one, the snapshot that was made last.
-fn commit(folder: &Path, survey: &mut Survey) -> Option<CommitHex> {
+fn commit(folder: &Path, cached: &CacheRepo, survey: &mut Survey) -> Option<CommitHex> {
+    let snapshot = |it: &CommitHex| cached.pointer_path(&it.to_string());
     let main = fs::read_to_string(folder.join("refs/main")).ok();
     let main = main.and_then(|it| it.trim().parse::<CommitHex>().ok());
-    let snapshots = folder.join("snapshots");
-    if let Some(main) = main.filter(|it| snapshots.join(it.to_string()).is_dir()) {
+    if let Some(main) = main.filter(|it| snapshot(it).is_dir()) {
         return Some(main);
     }
-    let made = |it: &CommitHex| {
-        snapshots.join(it.to_string()).metadata().and_then(|it| it.modified()).ok()
-    };
-    let all = names_in(&snapshots, survey);
+    let made = |it: &CommitHex| snapshot(it).metadata().and_then(|it| it.modified()).ok();
+    let all = names_in(&folder.join("snapshots"), survey);
     all.iter().filter_map(|it| it.parse().ok()).max_by_key(made)
 }
 

@@ -8,6 +8,8 @@ use std::{
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 
+use crate::hugging_face;
+
 /// Folders to look at; none need be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
@@ -42,17 +44,12 @@ impl Places {
             Some(models) => vec![models],
             None => vec![home.join(".ollama/models"), service],
         };
-        // Python's libraries take this folder on every system.
-        let python = variable("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
-        let hub = variable("HF_HUB_CACHE")
-            .or_else(|| variable("HF_HOME").map(|it| it.join("hub")))
-            .unwrap_or_else(|| python.join("huggingface/hub"));
         let llama_cpp = variable("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp"));
         Self {
             ollama,
             lm_studio: lm_studio(home),
             llama_cpp: vec![llama_cpp],
-            hugging_face: vec![hub],
+            hugging_face: hugging_face::models(Some(home), variable).into_iter().collect(),
         }
     }
 }
@@ -91,10 +88,6 @@ mod tests {
         check(&[], ["/h/.ollama/models", "/h/c/llama.cpp", "/h/.cache/huggingface/hub"]);
         let all = [("OLLAMA_MODELS", "/o"), ("LLAMA_CACHE", "/l"), ("HF_HOME", "/hf")];
         check(&all, ["/o", "/l", "/hf/hub"]);
-        let both = [("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/hub")];
-        check(&both, ["/h/.ollama/models", "/h/c/llama.cpp", "/hub"]);
-        let xdg = [("XDG_CACHE_HOME", "/x")];
-        check(&xdg, ["/h/.ollama/models", "/h/c/llama.cpp", "/x/huggingface/hub"]);
     }
 
     #[test]

@@ -15,10 +15,11 @@
 //! provenance-below  `recorded`, `pinned` or `signed`: less is known of where it came from
 //! ```
 //!
-//! Three criteria look at the action, so that a doubt never allows: a licence with a choice (`A OR
+//! Four criteria look at the action, so that a doubt never allows: a licence with a choice (`A OR
 //! B`) is denied only where every choice is listed and allowed where one is; a digest denies where
-//! any file has it, but allows only where all files with weights do; and one ancestor is enough to
-//! deny, but all that are known must be listed to allow.
+//! any file has it, but allows only where all files with weights do; one ancestor is enough to deny,
+//! but all that are known must be listed to allow; and a publisher that a bundle names and nobody
+//! signed is denied as what it claims and as unknown, but allowed as unknown alone.
 
 use std::{collections::HashSet, fmt};
 
@@ -28,7 +29,7 @@ use super::{At, Provenance, RuleFlaw, Subject};
 use crate::digest::Sha256Hex;
 
 /// Fits what is not known.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// Characters of the longest name.
 const LONGEST: usize = 200;
@@ -133,11 +134,16 @@ impl Rule {
         for (key, words) in self.lists() {
             let found = known(subject, key);
             let fits = match key {
+                "publisher" => self.fits_publisher(words, subject, &found),
                 "licence" => self.fits_licence(words, subject.licence.as_deref()),
                 "lineage" => self.fits_lineage(words, &found),
                 _ => fits_one(words, &found),
             };
-            note(key, shown(&found), fits);
+            let told = match key {
+                "publisher" => subject.publisher_told(),
+                _ => shown(&found),
+            };
+            note(key, told, fits);
         }
         if let Some(listed) = &self.sha256 {
             let found = subject.digest().map_or(UNKNOWN.to_owned(), |it| it.to_string());
@@ -166,6 +172,14 @@ impl Rule {
             ("format", &self.format),
         ];
         all.into_iter().filter_map(|(key, list)| Some((key, list.as_deref()?)))
+    }
+
+    fn fits_publisher(&self, words: &[String], subject: &Subject, found: &[&str]) -> bool {
+        match (subject.claims_publisher(), self.action) {
+            (false, _) => fits_one(words, found),
+            (true, Action::Allow) => fits_one(words, &[]),
+            (true, Action::Deny) => fits_one(words, found) || fits_one(words, &[]),
+        }
     }
 
     fn fits_licence(&self, words: &[String], licence: Option<&str>) -> bool {

@@ -5,6 +5,7 @@ use std::{fmt, path::Path};
 use loader::{Container, Metadata, ModelFile, Value};
 use serde::{Deserialize, Serialize};
 
+use super::rule::UNKNOWN;
 use crate::{
     digest::Sha256Hex,
     library::{Facts, Manifest, Origin},
@@ -18,7 +19,8 @@ use crate::{
 pub struct Subject {
     /// What the user calls it.
     pub name: String,
-    /// The organisation that published these files, as the hub has it.
+    /// The organisation that published these files, as the hub has it; or as somebody says who packed
+    /// them, see [`Subject::claims_publisher`].
     pub publisher: Option<String>,
     /// The address of the hub that the files came from in the end.
     pub hub: Option<String>,
@@ -191,6 +193,20 @@ impl Subject {
     pub fn in_format(mut self, format: &str) -> Self {
         self.add_format(format);
         self
+    }
+
+    /// Whether its publisher is no more than a claim: a bundle names it, and nobody signed that.
+    pub fn claims_publisher(&self) -> bool {
+        self.publisher.is_some() && self.provenance < Provenance::Pinned
+    }
+
+    /// Its publisher for people, who are told of a claim that it is one.
+    pub fn publisher_told(&self) -> String {
+        match &self.publisher {
+            None => UNKNOWN.to_owned(),
+            Some(it) if self.claims_publisher() => format!("{it} (a claim that nobody signed)"),
+            Some(it) => it.clone(),
+        }
     }
 
     /// One digest for the model: that of its only file with weights, or the digest of all their

@@ -151,6 +151,30 @@ fn a_mirror_vouches_for_nothing_unless_the_policy_trusts_it() {
     assert!(matches!(trusting.judge(&other, At::Load), Verdict::Denied { .. }));
 }
 
+/// Whoever packs a model can write any repository into the bundle.
+#[test]
+fn a_publisher_that_nobody_signed_for_allows_nothing() {
+    let claimed = Subject { provenance: Provenance::Recorded, ..model() };
+    check("publisher = ['packers']", &claimed, true);
+    check("publisher = ['other']", &claimed, false);
+    check("publisher = ['unknown']", &claimed, true);
+    check_allows("publisher = ['packers']", &claimed, false);
+    check_allows("publisher = ['*']", &claimed, false);
+    check_allows("publisher = ['unknown']", &claimed, true);
+    let files = claimed.clone().with_files_signed_by(digest(B));
+    check_allows("publisher = ['packers']", &files, false);
+    check_allows("publisher = ['packers']", &claimed.clone().signed_by(digest(B)), true);
+    check_allows("publisher = ['packers']", &model(), true);
+
+    let ours = "[[rule]]\nname = 'ours'\naction = 'allow'\npublisher = ['packers']";
+    let told =
+        |subject: &Subject| policy("deny", ours).explain(subject, At::Load)[0].findings[0].clone();
+    let found = "packers (a claim that nobody signed)".to_owned();
+    assert_eq!(told(&claimed), Finding { key: "publisher", found, fits: false });
+    let found = "packers".to_owned();
+    assert_eq!(told(&model()), Finding { key: "publisher", found, fits: true });
+}
+
 #[test]
 fn a_name_alone_makes_no_publisher() {
     use crate::library::{Manifest, Origin, VERSION};

@@ -1,12 +1,15 @@
-//! The pull itself: look, choose, show, fetch, check, publish.
+//! The pull itself: look, choose, show, fetch what is not here, check, publish.
+
+use std::ops::ControlFlow;
 
 use anyhow::Context;
-use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot};
+use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot, Watch};
 use serde_json::Value;
 use store::{
     audit::Event,
     library::{
-        Entry, Facts, FileName, Flaw, Found, Library, Manifest, Origin, StoredFile, VERSION,
+        Entry, Error, Facts, FileName, Flaw, Found, Library, Manifest, Origin, Staging, StoredFile,
+        VERSION,
     },
     name::Name,
     policy::Subject,
@@ -57,15 +60,15 @@ fn pull(
     let choose = |hub: &Hub| hub.choose(&snapshot, wanted, &progress);
     let choice = source::with_token(&mut hub, repository, choose)?;
     let name = Name::new(repository, &choice.variant)?;
-    let replaced = match library.occupant(&name)? {
+    let (damaged, replaced) = match library.occupant(&name)? {
         Some(Found::Model(entry)) if is_same(&entry.manifest, &snapshot, &choice) => {
             if is_whole(library, &entry)? {
                 tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
                 return Ok((entry, None));
             }
-            None
+            (Some(entry.manifest), None)
         }
-        there => there.map(|it| replaces(&name, &it)),
+        there => (None, there.map(|it| replaces(&name, &it))),
     };
     // Whoever verified took Ctrl-C over.
     let progress = Progress::new();
@@ -82,7 +85,8 @@ fn pull(
         plan::insist()?;
     }
     let staging = library.stage(&name)?;
-    let files = hub.download(&snapshot, &choice, (library, &staging), &progress)?;
+    let kept = kept(&staging, (&snapshot, &choice), damaged.as_ref(), &progress)?;
+    let files = hub.download(&snapshot, (&choice, &kept), (library, &staging), &progress)?;
     // Not noted as verified: it was hashed while it grew, and the first load reads it as it is.
     let entry = staging.publish(&manifest(name, &snapshot, choice, (files, facts)))?;
     allowed.done(Event::Fetched, &Subject::of_manifest(&entry.manifest))?;
@@ -109,6 +113,39 @@ fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
         && choice.files.iter().all(has)
 }
 
+/// The files that the library has already, of this model or of another, now in `staging` and held
+/// against their digests. Of a large file, that is the one that the hub gives; it gives none of a small
+/// one but git's, so that only what came from the same hub at the same commit says what it is.
+fn kept(
+    staging: &Staging,
+    (snapshot, choice): (&Snapshot, &Choice),
+    damaged: Option<&Manifest>,
+    progress: &Progress,
+) -> Result<Vec<StoredFile>, Error> {
+    let hub = snapshot.endpoint.to_string();
+    let own = damaged
+        .filter(|it| matches!(&it.origin, Origin::Hub { endpoint, .. } if *endpoint == hub))
+        .map_or(&[][..], |it| it.files.as_slice());
+    let watch = |_: u64| match progress.stop() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let mut kept = Vec::new();
+    for file in &choice.files {
+        let path = FileName(file.path.clone());
+        let sha256 = match file.digest {
+            Expected::Sha256(digest) => Some(digest),
+            Expected::GitBlob(_) => own.iter().find(|it| it.path == path).map(|it| it.sha256),
+        };
+        let Some(sha256) = sha256 else { continue };
+        let wanted = StoredFile { path, size: file.size, sha256 };
+        if staging.share(&wanted, &watch)? {
+            kept.push(wanted);
+        }
+    }
+    Ok(kept)
+}
+
 /// What speaks against a model that takes the place of what is here.
 fn replaces(name: &Name, there: &Found) -> String {
     match there {
@@ -130,11 +167,9 @@ fn is_whole(library: &Library, entry: &Entry) -> anyhow::Result<bool> {
     }
     let faults = verify::verify(library, entry)?;
     // What is not of the model is nothing that the hub has.
-    let damage = faults.iter().find(|it| !matches!(it.flaw, Flaw::Unnamed));
-    if let Some(fault) = damage {
-        tell(format_args!("{fault}; fetching `{}` anew", entry.name()));
-    }
-    Ok(damage.is_none())
+    let damage: Vec<_> = faults.iter().filter(|it| !matches!(it.flaw, Flaw::Unnamed)).collect();
+    damage.iter().for_each(|it| tell(format_args!("{it}; fetching it anew")));
+    Ok(damage.is_empty())
 }
 
 fn manifest(

@@ -1,0 +1,50 @@
+//! The calls that make, move and remove files where the system is not Linux: by their paths, of which
+//! the last part alone may be no link, and that where the system can say so.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::Path,
+};
+
+use super::How;
+
+pub(super) fn open(path: &Path, _: Option<&Path>, how: How) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    match how {
+        How::New => options.read(true).write(true).create_new(true),
+        How::OldOrNew => options.read(true).write(true).create(true).truncate(false),
+        How::Read => options.read(true),
+    };
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    options.open(path)
+}
+
+pub(super) fn make_folder(path: &Path, _: Option<&Path>) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(path)
+}
+
+pub(super) fn rename(from: &Path, to: &Path, _: Option<&Path>) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+pub(super) fn exchange(_: &Path, _: &Path, _: Option<&Path>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn hard_link(from: &Path, to: &Path, _: Option<&Path>) -> io::Result<()> {
+    fs::hard_link(from, to)
+}
+
+pub(super) fn remove_file(path: &Path, _: Option<&Path>) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+pub(super) fn remove_folder(path: &Path, _: Option<&Path>) -> io::Result<()> {
+    fs::remove_dir(path)
+}
