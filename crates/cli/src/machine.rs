@@ -4,6 +4,7 @@
 //! not tell is `None`, or an empty list, and nothing is guessed in its place. Other systems than
 //! Linux tell little.
 
+mod caches;
 mod cores;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -16,6 +17,7 @@ use std::{fs, path::Path, str::FromStr};
 
 use serde::Serialize;
 
+pub(crate) use caches::last_level;
 pub(crate) use cores::{Kind, Processor, model};
 pub(crate) use graphics::Graphics;
 pub(crate) use memory::Memory;
