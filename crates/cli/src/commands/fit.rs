@@ -6,6 +6,8 @@
 //! machine, `table` and `screen` show it.
 
 mod costs;
+#[cfg(test)]
+mod fixture;
 mod known;
 mod screen;
 pub(crate) mod sizes;

@@ -64,7 +64,7 @@ impl Cost {
             }
             None => String::new(),
         };
-        format!("{}: {spent}{beside}", short(price))
+        format!("{} for {spent}{beside}", short(price))
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
         let costs = Costs { watts: Some(36.0), price: Some(0.3), ..Costs::default() };
         // Ten a second are 100,000 seconds.
         let cost = costs.of(10.0).unwrap();
-        assert_eq!(cost.text(), "0.30: 1.00 kWh in 27.8 hours at 36.0 W");
+        assert_eq!(cost.text(), "0.30 for 1.00 kWh in 27.8 hours at 36.0 W");
         assert_eq!(Costs::default().of(10.0), None);
     }
 
@@ -98,7 +98,7 @@ mod tests {
             let costs = Costs { watts, price, api_price: Some(api), is_measured: true };
             costs.of(10.0).unwrap().text()
         };
-        let spent = "0.30: 1.00 kWh in 27.8 hours at 36.0 W of the processor";
+        let spent = "0.30 for 1.00 kWh in 27.8 hours at 36.0 W of the processor";
         assert_eq!(costs(0.6), format!("{spent}; the API takes 0.60, 2.00 times as much"));
         assert_eq!(costs(0.15), format!("{spent}; the API takes 0.15, 2.00 times less"));
         let unpriced = Costs { watts: Some(36.0), ..Costs::default() };

@@ -4,7 +4,9 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use loader::{ModelFile, quantise::Mix};
+use engine::arch::Config;
+use kernels::Span;
+use loader::{ModelFile, Value, quantise::Mix};
 use store::catalogue::Listed;
 
 use crate::shape::Shape;
@@ -25,7 +27,18 @@ impl Shapes {
     /// The header of a model of the catalogue, if its shape is known.
     pub(super) fn of(&self, listed: &Listed) -> Option<ModelFile> {
         let shape = self.0.get(&(listed.architecture.clone(), listed.parameters?))?;
-        Some(shape.file().clone())
+        let Config { spans, context, .. } = shape.config();
+        let mut file = shape.file().clone();
+        if let Some(own) = listed.context {
+            // Windows go with a short context: a model with a longer one may have none.
+            let sees_all = spans.iter().all(|it| *it == Span::Full);
+            if !sees_all && own as usize > *context {
+                return None;
+            }
+            let key = format!("{}.context_length", listed.architecture);
+            file.metadata.insert(key, Value::U32(own));
+        }
+        Some(file)
     }
 }
 
@@ -68,6 +81,8 @@ mod tests {
         ] {
             assert_eq!(known(name).as_deref(), Some(architecture), "{name}");
         }
+        // Of another context, and so without the window of the one that is known.
+        assert!(known("phi3:mini-4k").is_some() && known("phi3:mini-128k").is_none());
         assert_eq!(known("llama4:scout"), None);
     }
 

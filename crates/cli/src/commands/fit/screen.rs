@@ -53,12 +53,12 @@ fn rows(it: &Verdict, speed: Option<&Speed>) -> Vec<(&'static str, String)> {
         row("answers", Some(answers(speed)));
         row("prompts", Some(prompts(speed)));
     }
-    row("cost", it.cost.map(|it| format!("a million tokens written: {}", it.text())));
+    row("cost", it.cost.map(|it| format!("a million tokens of an answer: {}", it.text())));
     row("licence", it.licence.clone());
     for term in listed(it).iter().flat_map(|it| &it.terms) {
         row("", Some(term.clone()));
     }
-    row("measured", speed.map(|it| measured(it)));
+    row("measured", speed.map(measured));
     rows
 }
 
@@ -181,4 +181,87 @@ fn measured(speed: &Speed) -> String {
         short(speed.bandwidth / 1e9),
         formats.collect::<Vec<_>>().join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::{super::fixture, *};
+
+    #[track_caller]
+    fn check(verdict: &Verdict, expected: Expect) {
+        for width in [80, 160] {
+            let screen = screen(verdict, None, width, false);
+            assert!(screen.lines().all(|it| it.width() <= width), "{width}\n{screen}");
+        }
+        expected.assert_eq(&screen(verdict, None, 80, false));
+    }
+
+    #[test]
+    fn one_that_fits_is_told_with_its_reasons() {
+        let expected = expect![[r#"
+            model      llama3.1:8b, 8.03 B weights, llama, by Meta
+            fits       yes, as Q8_0 with 8,192 tokens of context
+            memory     9.1 GiB: weights 8.0 GiB, cache 1.0 GiB, scratch 128.0 MiB; 16.0 GiB
+                       are free
+            context    up to 65,536 tokens fit as Q8_0
+            speed      205 tokens a second of a prompt, 10.0 of an answer, 8.00 when the
+                       context is full
+            answers    bound by memory: a token reads 8.0 GiB of weights at 26.0 GB/s,
+                       memory gives 27.0; that is 95% of its time; a full cache adds 1.0 GiB
+            prompts    bound by arithmetic: products of matrices 84%, attention 8%, reading
+                       weights 4%, all else 4%
+            cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at 36.0
+                       W; the API takes 0.60, 2.00 times as much
+            licence    LicenseRef-Llama-3.1
+                       commercial use is free below 700 million monthly active users at the
+                       version's release; above, ask Meta
+                       a model made with it or its output must be called `Llama…`, and a
+                       product with it must say "Built with Llama"
+                       Meta's Acceptable Use Policy bars some fields of use, and goes with
+                       the licence
+        "#]];
+        check(&fixture::good(), expected);
+    }
+
+    #[test]
+    fn of_one_that_does_not_fit_there_is_less_to_tell() {
+        let expected = expect![[r#"
+            model      nobodys:1b, 109.00 B weights, llama4, by Meta
+            fits       no, not as Q2_K
+            memory     about 40.0 GiB of weights, besides cache and scratch; 16.0 GiB are
+                       free
+            licence    LicenseRef-Llama-4
+        "#]];
+        check(&Verdict { name: "nobodys:1b".to_owned(), ..fixture::none() }, expected);
+    }
+
+    #[test]
+    fn what_would_be_better_is_told() {
+        let part = screen(&fixture::part(), None, 160, false);
+        assert!(
+            part.contains("\nfits       only with 2,048 tokens of context, as Q3_K_M\n"),
+            "{part}"
+        );
+        let slow = screen(&fixture::slow(), None, 160, false);
+        for line in [
+            "fits       yes, but slow, as Q6_K with 8,192 tokens of context",
+            "larger     Q8_0 fits with 4,096 tokens of context",
+        ] {
+            assert!(slow.lines().any(|it| it == line), "{slow}");
+        }
+        assert!(slow.contains("bound by the kernels: a token reads 8.0 GiB"), "{slow}");
+    }
+
+    #[test]
+    fn colours_mark_the_verdict_and_nothing_else() {
+        let painted = screen(&fixture::good(), None, 80, true);
+        let plain = painted.replace("\x1b[32m", "").replace("\x1b[39m", "");
+        assert_eq!(plain, screen(&fixture::good(), None, 80, false));
+        assert!(painted.contains("\n\x1b[32mfits       yes, "), "{painted:?}");
+        let hostile = Verdict { name: "a\x1b[2Jb".to_owned(), ..fixture::good() };
+        assert!(screen(&hostile, None, 80, true).starts_with("model      a[2Jb, "));
+    }
 }

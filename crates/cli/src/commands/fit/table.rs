@@ -220,3 +220,81 @@ fn clipped(text: &str, width: usize) -> String {
     }
     kept + "…"
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::{super::fixture, *};
+
+    fn verdicts() -> Vec<Verdict> {
+        let mut all = vec![fixture::none(), fixture::part(), fixture::slow(), fixture::good()];
+        sort(&mut all);
+        all
+    }
+
+    #[track_caller]
+    fn check(width: usize, expected: Expect) {
+        let table = table(&verdicts(), width, false);
+        assert!(table.lines().all(|it| it.width() <= width), "{table}");
+        expected.assert_eq(&table);
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_what_matters_most() {
+        let expected = expect![[r#"
+            model         fits  as         memory  pp512  tg128  licence
+            llama3.1:8b   yes   Q8_0      9.1 GiB    205   10.0  Llama-3.1
+            phi4:14b      slow  Q6_K      9.1 GiB    205   4.00  MIT
+            qwen3:32b     part  Q3_K_M   15.5 GiB   51.2   2.50  Apache-2.0
+            llama4:scout  no    Q2_K    ~40.0 GiB      -      -  Llama-4
+        "#]];
+        check(80, expected);
+    }
+
+    #[test]
+    fn a_wide_one_has_all() {
+        let expected = expect![[r#"
+            model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  per million  licence     creator
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0         0.30  Llama-3.1   Meta
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00         0.30  MIT         Microsoft
+            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50            -  Apache-2.0  Alibaba Cloud
+            llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -            -  Llama-4     Meta
+        "#]];
+        check(160, expected);
+    }
+
+    #[test]
+    fn lines_that_are_too_long_are_cut() {
+        let table = table(&verdicts(), 40, false);
+        assert!(table.lines().all(|it| it.width() <= 40), "{table}");
+        assert_eq!(clipped("abc", 3), "abc");
+        assert_eq!(clipped("abcd", 3), "ab…");
+    }
+
+    #[test]
+    fn colours_are_beside_words() {
+        let painted = table(&verdicts(), 80, true);
+        let codes = ["\x1b[32m", "\x1b[33m", "\x1b[39m", "\x1b[2m", "\x1b[22m"];
+        let plain = codes.iter().fold(painted, |text, code| text.replace(code, ""));
+        assert_eq!(plain, table(&verdicts(), 80, false));
+    }
+
+    #[test]
+    fn of_models_that_fit_the_larger_come_first() {
+        let small = Verdict { name: "a".to_owned(), parameters: Some(1), ..fixture::good() };
+        let large = Verdict { parameters: Some(1 << 40), ..fixture::none() };
+        let mut all = vec![large, fixture::none(), small, fixture::good()];
+        sort(&mut all);
+        let names: Vec<_> = all.iter().map(|it| (it.name.as_str(), it.parameters)).collect();
+        let good = ("llama3.1:8b", fixture::good().parameters);
+        let none = ("llama4:scout", fixture::none().parameters);
+        assert_eq!(names, [good, ("a", Some(1)), none, ("llama4:scout", Some(1 << 40))]);
+    }
+
+    #[test]
+    fn numbers_of_weights_are_as_in_names() {
+        let all = [67_000_000, 494_032_768, 8_030_261_248, 405_853_388_800].map(weights);
+        assert_eq!(all, ["67M", "0.5B", "8.0B", "406B"]);
+    }
+}
