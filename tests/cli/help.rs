@@ -21,6 +21,7 @@ fn help_of_every_verb() {
         "verify",
         "adopt",
         "bench",
+        "fit",
         "perplexity",
         "quantize",
         "merge",

@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod corrected;
 mod doctor;
+mod fit;
 mod folders;
 mod help;
 mod obeyed;

@@ -88,14 +88,18 @@ impl Effort {
 }
 
 impl Speed {
+    /// What the processor is called here.
+    pub(crate) fn processor() -> String {
+        machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned())
+    }
+
     /// Whose figures these would be: the processor, and the backend with this configuration.
     ///
     /// # Errors
     ///
     /// If there is no such backend here.
     pub(crate) fn owner(config: Config) -> anyhow::Result<(String, String)> {
-        let processor = machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned());
-        Ok((processor, Cpu::new(config)?.info().name.clone()))
+        Ok((Self::processor(), Cpu::new(config)?.info().name.clone()))
     }
 
     /// Measures. `watch` is told of each thing that is measured before that is done.

@@ -10,18 +10,18 @@ use super::{Hub, Json, Model, number};
 
 #[derive(Debug, Args)]
 #[command(mut_arg("word", |it| it.help(
-    "A name of the catalogue, `org/repo` of a hub (its header is read, and nothing else fetched), a \
-     model of the library, or a file; without one, all of the catalogue"
+    "A name of the catalogue, `org/repo` of a hub (its header is read, and nothing else fetched), \
+     a model of the library, or a file; without one, all of the catalogue"
 )))]
 #[command(after_help = "\
-What a model takes is exact: the bytes of each tensor, of the cache and of the memory that steps work
-in. With a `~` it is estimated from the number of weights, where nothing more is known of its shape.
-It fits if all of that is free now. `slow` is less than 7 tokens a second, about as fast as people
-read; `part` fits with a shorter context only.
+What a model takes is exact: the bytes of each tensor, of the cache and of the memory that steps
+work in. With a `~` it is estimated from the number of weights, where nothing more is known of its
+shape. It fits if all of that is free now. `slow` is less than 7 tokens a second, about as fast as
+people read; `part` fits with a shorter context only.
 
-How fast it will be follows from a measurement of a few seconds of this machine's memory and kernels.
-Costs are those of electricity for a million tokens that are written: tell the `--watts` of the whole
-machine, or where it says so itself, those of the processor are taken.")]
+How fast it will be follows from a measurement of a few seconds of this machine's memory and
+kernels. Costs are those of electricity for a million tokens that are written: tell the `--watts` of
+the whole machine; without them, those that the processor counts are taken, where it lets us see.")]
 pub(crate) struct Fit {
     #[command(flatten)]
     pub(crate) model: Model,
@@ -37,8 +37,8 @@ pub(crate) struct Fit {
     /// INGLE_PRECISION, else fast]
     #[arg(long, value_name = "PRECISION")]
     pub(crate) precision: Option<Precision>,
-    /// As this weight format alone, e.g. `q4_k_m` [default: the largest from Q8_0 to Q2_K that fits;
-    /// of a file, its own]
+    /// As this weight format alone, e.g. `q4_k_m` [default: the largest from Q8_0 to Q2_K that
+    /// fits; of a file, its own]
     #[arg(long, value_name = "TYPE")]
     pub(crate) quant: Option<Mix>,
     /// Measure nothing: go by what was measured last

@@ -130,7 +130,7 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Measure tokens a second
     Bench(Bench),
-    /// Say which models this machine can run, as what and how fast, before anything is fetched
+    /// Say which models fit this machine, as what and how fast, before anything is fetched
     Fit(Fit),
     /// Write the logits of every position, to compare with a reference
     Logits(Logits),

@@ -2,6 +2,7 @@
 //!
 //! `measure` runs a test, `table` prints results in llama-bench's forms and field names.
 
+mod foretold;
 mod measure;
 mod table;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     let load = site.under_load(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let file = model::open_for(&name, &load)?.file;
+    let foretold = foretold::Foretold::read(&site.home);
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
     let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
@@ -74,7 +76,9 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
         rows.push(row);
     }
     bar.finish_and_clear();
-    super::print(&table::text(&rows, form))
+    super::print(&table::text(&rows, form))?;
+    foretold.tell(&rows, rig.info());
+    Ok(())
 }
 
 /// Each prompt and each generation at each depth.
