@@ -165,8 +165,11 @@ fn since(time: TimeDelta) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{super::tests::speed, *};
-    use crate::{forecast::work::Product, speed::Rates};
+    use super::*;
+    use crate::{
+        forecast::{tests::speed, work::Product},
+        speed::Rates,
+    };
 
     fn info(weight_bytes: u64) -> Info {
         Info {

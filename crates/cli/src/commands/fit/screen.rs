@@ -188,7 +188,8 @@ mod tests {
     use expect_test::{Expect, expect};
     use unicode_width::UnicodeWidthStr;
 
-    use super::{super::fixture, *};
+    use super::*;
+    use crate::commands::fit::fixture;
 
     #[track_caller]
     fn check(verdict: &Verdict, expected: Expect) {

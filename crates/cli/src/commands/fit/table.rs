@@ -131,7 +131,7 @@ fn columns(width: usize) -> Vec<Column> {
     }
     columns.push(left("licence", licence));
     if is_wide {
-        columns.push(left("creator", |it| it.creator.clone().unwrap_or_else(unknown)));
+        columns.push(left("creator", creator));
     }
     columns
 }
@@ -149,7 +149,7 @@ fn unknown() -> String {
 }
 
 fn name(it: &Verdict) -> String {
-    clipped(&harmless(&it.name), NAME)
+    clipped(&flat(&it.name), NAME)
 }
 
 /// A word for it.
@@ -202,8 +202,16 @@ fn price(it: &Verdict) -> String {
 }
 
 fn licence(it: &Verdict) -> String {
-    let text = it.licence.as_ref().map(|it| it.replace("LicenseRef-", ""));
-    text.map_or_else(unknown, |it| harmless(&it).replace('\n', " "))
+    it.licence.as_ref().map_or_else(unknown, |it| flat(&it.replace("LicenseRef-", "")))
+}
+
+fn creator(it: &Verdict) -> String {
+    it.creator.as_ref().map_or_else(unknown, |it| flat(it))
+}
+
+/// What somebody wrote, on one line.
+fn flat(text: &str) -> String {
+    harmless(text).replace(['\n', '\t'], " ")
 }
 
 /// `text` in so many columns; what is left out is marked.
@@ -225,7 +233,8 @@ fn clipped(text: &str, width: usize) -> String {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::{super::fixture, *};
+    use super::*;
+    use crate::commands::fit::fixture;
 
     fn verdicts() -> Vec<Verdict> {
         let mut all = vec![fixture::none(), fixture::part(), fixture::slow(), fixture::good()];
