@@ -110,25 +110,43 @@ fn absent(name: &str, reference: &Reference, flags: &Hub) -> anyhow::Result<Subj
     let listed = match &reference.wanted {
         Wanted::Called(called) => catalogue::listed(called),
         Wanted::Repository(repository) => {
-            let listed = catalogue::by_repository(repository);
-            #[cfg(feature = "hub")]
-            if !flags.offline && meant(name)?.is_some() {
-                match Remote::open(reference, flags, &[]) {
-                    Ok(remote) => {
-                        let listed = catalogue::by_repository(&remote.repository);
-                        return Ok(Subject::published(name.to_owned(), remote.file, listed));
-                    }
-                    Err(error) if listed.is_none() => return Err(error),
-                    Err(error) => tell(format_args!("note: {error:#}; this is by the catalogue")),
-                }
+            if let Some(subject) = by_header(name, reference, flags)? {
+                return Ok(subject);
             }
-            listed
+            catalogue::by_repository(repository)
         }
     };
     let Some(listed) = listed else { return Err(unknown(name, flags).into()) };
     let mix = reference.quant.as_deref().map(str::parse::<Mix>).transpose();
     let mix = mix.map_err(|it| Failure::usage(it).hint("leave it out, or name one of these"))?;
     Ok(Subject::of(listed, &known::Shapes::all(), mix))
+}
+
+/// The model of a repository, by its header; nothing where none is to be asked for, or where that fails
+/// and the catalogue knows the model.
+#[cfg(feature = "hub")]
+fn by_header(name: &str, reference: &Reference, flags: &Hub) -> anyhow::Result<Option<Subject>> {
+    let Wanted::Repository(repository) = &reference.wanted else { return Ok(None) };
+    if meant(name)?.is_none() {
+        return Ok(None);
+    }
+    match Remote::open(reference, flags, &[]) {
+        Ok(remote) => {
+            let listed = catalogue::by_repository(&remote.repository);
+            Ok(Some(Subject::published(name.to_owned(), remote.file, listed)))
+        }
+        Err(error) if catalogue::by_repository(repository).is_none() => Err(error),
+        Err(error) => {
+            tell(format_args!("note: {error:#}; this is by the catalogue"));
+            Ok(None)
+        }
+    }
+}
+
+/// Without network code there is no header to ask for.
+#[cfg(not(feature = "hub"))]
+fn by_header(_: &str, _: &Reference, _: &Hub) -> anyhow::Result<Option<Subject>> {
+    Ok(None)
 }
 
 /// Why nothing is known of a name, and what is near.
