@@ -16,7 +16,7 @@ mod sampling;
 mod text;
 mod writing;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -228,6 +228,12 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 #[command(mut_arg("ctx_size", |it| it.help("Tokens of context [default: what the tests need]")))]
+#[command(after_help = "\
+Under the table (in the other forms, in fields of each result) stands what the machine did
+meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
+memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
+or a battery tells. `fingerprint` is the same where model, test, threads, kernels and processor
+are: such results compare.")]
 pub(crate) struct Bench {
     #[command(flatten)]
     pub(crate) model: Model,
@@ -247,6 +253,9 @@ pub(crate) struct Bench {
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
     #[arg(value_parser = number::count)]
     pub(crate) repetitions: NonZeroUsize,
+    /// Then generate for so long without pause (`60s`, `2m`), and print what is left of the speed
+    #[arg(long, value_name = "TIME", value_parser = number::duration)]
+    pub(crate) steady: Option<Duration>,
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,
