@@ -2,8 +2,9 @@
 //!
 //! `measure` runs a test, `session` all of them, with what the machine does meanwhile
 //! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names, `under`
-//! what stands below. `identity` says which results are comparable.
+//! what stands below. `identity` says which results are comparable, and `compare` compares them.
 
+mod compare;
 mod conditions;
 mod identity;
 mod measure;
@@ -13,7 +14,7 @@ mod table;
 mod under;
 
 use crate::{
-    args::{Bench, Device, Form, Load},
+    args::{Bench, BenchVerb, Device, Form, Load},
     device,
     failure::Failure,
     model,
@@ -26,8 +27,15 @@ use measure::{Rig, Test};
 use session::{Instruments, Session};
 use table::Subject;
 
-/// Measures and prints.
+/// Measures and prints, or compares what was printed.
 pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
+    match &args.verb {
+        Some(BenchVerb::Compare(files)) => compare::run(files),
+        None => measured(args),
+    }
+}
+
+fn measured(args: Bench) -> anyhow::Result<()> {
     let site = Site::find()?;
     let tests = tests(&args)?;
     let form = form(&args)?;
