@@ -29,7 +29,7 @@ fn measured(place: &Place) {
         "bandwidth": 1e9,
         "formats": formats,
         "rest": rest,
-        "watts": null,
+        "power": null,
     });
     let kept = json!({"version": 1, "speeds": [speed], "foretold": []});
     place.file("ingle-home/speed.json", kept.to_string());

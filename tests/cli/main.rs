@@ -7,6 +7,7 @@ mod bad_input;
 mod chat;
 mod check;
 mod commands;
+mod compared;
 mod corrected;
 mod doctor;
 mod fit;

@@ -144,7 +144,7 @@ mod tests {
                 acts: 10.0,
                 step: 0.5,
             },
-            watts: None,
+            power: None,
         }
     }
 

@@ -1,19 +1,12 @@
 //! How fast this machine is: what its memory gives in a second, and what the kernels do in one.
 //!
 //! `memory` reads memory and nothing else, `steps` takes the time of what steps of models are made
-//! of, through the backend that runs them, `energy` asks the processor what that took. What follows
-//! from it for a model is in `forecast`.
+//! of, through the backend that runs them. What follows from it for a model is in `forecast`.
 
-mod energy;
 mod memory;
 mod steps;
 
-use std::{
-    collections::BTreeMap,
-    env::consts::ARCH,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, env::consts::ARCH, path::Path, time::Duration};
 
 use kernels::{
     Backend, Format,
@@ -21,7 +14,10 @@ use kernels::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{library::now, machine};
+use crate::{
+    library::now,
+    machine::{self, Meter},
+};
 pub(crate) use memory::bandwidth;
 use steps::Rig;
 
@@ -40,8 +36,16 @@ pub(crate) struct Speed {
     pub(crate) formats: BTreeMap<String, Rates>,
     /// Of all else.
     pub(crate) rest: Rest,
-    /// What the processor took meanwhile, where it tells.
-    pub(crate) watts: Option<f64>,
+    /// What that took, where something tells.
+    pub(crate) power: Option<Watts>,
+}
+
+/// What computing takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Watts {
+    pub(crate) watts: f64,
+    /// What told, and of what.
+    pub(crate) source: String,
 }
 
 /// Of the products with weights of one format.
@@ -119,16 +123,19 @@ impl Speed {
         let rig = Rig::new(config, effort);
         watch("attention");
         let rest = rig.rest()?;
-        let (begin, joules) = (Instant::now(), energy::joules());
+        let meter = Meter::here();
+        let begin = meter.mark();
         let mut rates = BTreeMap::new();
         for format in formats {
             let name = format.layout().name;
             watch(name);
             rates.insert(name.to_owned(), rig.rates(*format)?);
         }
-        let spent = energy::joules().zip(joules).and_then(|(after, before)| after.since(before));
-        let watts = spent.map(|it| it / begin.elapsed().as_secs_f64().max(1e-9));
-        Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, watts })
+        let end = meter.mark();
+        let seconds = begin.until(&end).as_secs_f64().max(1e-9);
+        let spent = meter.joules(&begin, &end).zip(meter.source());
+        let power = spent.map(|(joules, source)| Watts { watts: joules / seconds, source });
+        Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, power })
     }
 
     /// What [`measure`](Self::measure) is going to tell of.

@@ -21,7 +21,7 @@ people read; `part` fits with a shorter context only.
 
 How fast it will be follows from a measurement of a few seconds of this machine's memory and
 kernels. Costs are those of electricity for a million tokens that are written: tell the `--watts` of
-the whole machine; without them, those that the processor counts are taken, where it lets us see.")]
+the whole machine; without them, those are taken that the processor or a battery tells, if one does.")]
 pub(crate) struct Fit {
     #[command(flatten)]
     pub(crate) model: Model,

@@ -69,10 +69,10 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
         false => Some(measure(&mut kept, terms.config, &formats(&candidates))?),
     };
     foretell(&mut kept, &candidates);
-    let told = speed.as_ref().and_then(|it| it.watts);
+    let told = speed.as_ref().and_then(|it| it.power.as_ref()).filter(|_| args.watts.is_none());
     let costs = Costs {
-        watts: args.watts.or(told),
-        is_measured: args.watts.is_none() && told.is_some(),
+        watts: args.watts.or(told.map(|it| it.watts)),
+        source: told.map(|it| it.source.clone()),
         price: args.price,
         api_price: args.api_price,
     };

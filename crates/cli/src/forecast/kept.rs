@@ -96,7 +96,7 @@ impl Kept {
             for (name, rates) in before.formats {
                 speed.formats.entry(name).or_insert(rates);
             }
-            speed.watts = speed.watts.or(before.watts);
+            speed.power = speed.power.or(before.power);
         }
         speeds.push(speed);
     }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::{
         forecast::{tests::speed, work::Product},
-        speed::Rates,
+        speed::{Rates, Watts},
     };
 
     fn info(weight_bytes: u64) -> Info {
@@ -223,7 +223,8 @@ mod tests {
     fn formats_that_were_measured_before_stay() {
         let dir = tempfile::tempdir().unwrap();
         let mut kept = Kept::read(&Home::at(dir.path()));
-        kept.take_in(Speed { watts: Some(9.0), ..speed() });
+        let power = Some(Watts { watts: 9.0, source: "a meter".to_owned() });
+        kept.take_in(Speed { power: power.clone(), ..speed() });
         let rates = Rates { decode: 7.0, prefill: 7.0 };
         let formats = BTreeMap::from([("Q4_0".to_owned(), rates)]);
         kept.take_in(Speed { formats, bandwidth: 3.0, ..speed() });
@@ -231,7 +232,7 @@ mod tests {
         kept.take_in(other.clone());
         assert_eq!(kept.file.speeds.len(), 2);
         let merged = kept.speed("a processor", &speed().device).unwrap();
-        assert_eq!((merged.bandwidth, merged.watts), (3.0, Some(9.0)));
+        assert_eq!((merged.bandwidth, &merged.power), (3.0, &power));
         assert_eq!(merged.formats.keys().collect::<Vec<_>>(), ["Q4_0", "Q8_0"]);
         assert_eq!(kept.speed("another", &other.device), Some(&other));
     }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 /// What is known of costs here.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Costs {
     pub(super) watts: Option<f64>,
-    /// Whether the processor said so itself, and speaks of nothing but itself.
-    pub(super) is_measured: bool,
+    /// What told, and of what, where nobody said it.
+    pub(super) source: Option<String>,
     /// Of a kilowatt-hour.
     pub(super) price: Option<f64>,
     /// Of a million tokens elsewhere.
@@ -15,11 +15,11 @@ pub(super) struct Costs {
 }
 
 /// Of a million tokens that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Cost {
     pub(super) watts: f64,
-    /// Whether these are the processor's own, as it counts them.
-    pub(super) measured: bool,
+    /// What told, and of what, where nobody said it.
+    pub(super) source: Option<String>,
     pub(super) hours: f64,
     pub(super) kilowatt_hours: f64,
     /// In the money of the price that was told.
@@ -35,7 +35,7 @@ impl Costs {
         let kilowatt_hours = hours * watts / 1000.0;
         Some(Cost {
             watts,
-            measured: self.is_measured,
+            source: self.source.clone(),
             hours,
             kilowatt_hours,
             price: self.price.map(|it| it * kilowatt_hours),
@@ -47,7 +47,7 @@ impl Costs {
 impl Cost {
     /// For people.
     pub(super) fn text(&self) -> String {
-        let by = if self.measured { " of the processor" } else { "" };
+        let by = self.source.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
         let spent = format!(
             "{} kWh in {} hours at {} W{by}",
             short(self.kilowatt_hours),
@@ -95,10 +95,11 @@ mod tests {
     fn it_stands_beside_what_others_take() {
         let costs = |api| {
             let (watts, price) = (Some(36.0), Some(0.3));
-            let costs = Costs { watts, price, api_price: Some(api), is_measured: true };
+            let source = Some("RAPL: package-0".to_owned());
+            let costs = Costs { watts, price, api_price: Some(api), source };
             costs.of(10.0).unwrap().text()
         };
-        let spent = "0.30 for 1.00 kWh in 27.8 hours at 36.0 W of the processor";
+        let spent = "0.30 for 1.00 kWh in 27.8 hours at 36.0 W (RAPL: package-0)";
         assert_eq!(costs(0.6), format!("{spent}; the API takes 0.60, 2.00 times as much"));
         assert_eq!(costs(0.15), format!("{spent}; the API takes 0.15, 2.00 times less"));
         let unpriced = Costs { watts: Some(36.0), ..Costs::default() };

@@ -13,8 +13,7 @@ pub(super) fn good() -> Verdict {
     let token = Seconds { weights: 0.095, products: 0.0, attention: 0.001, rest: 0.004 };
     let prompt = Seconds { weights: 0.1, products: 2.1, attention: 0.2, rest: 0.1 };
     let (weights, cache, scratch) = (8 * GIB, GIB, GIB / 8);
-    let costs =
-        Costs { watts: Some(36.0), price: Some(0.3), api_price: Some(0.6), is_measured: false };
+    let costs = Costs { watts: Some(36.0), price: Some(0.3), api_price: Some(0.6), source: None };
     Verdict {
         name: "llama3.1:8b".to_owned(),
         architecture: Some("llama".to_owned()),

@@ -53,7 +53,7 @@ fn rows(it: &Verdict, speed: Option<&Speed>) -> Vec<(&'static str, String)> {
         row("answers", Some(answers(speed)));
         row("prompts", Some(prompts(speed)));
     }
-    row("cost", it.cost.map(|it| format!("a million tokens of an answer: {}", it.text())));
+    row("cost", it.cost.as_ref().map(|it| format!("a million tokens of an answer: {}", it.text())));
     row("licence", it.licence.clone());
     for term in listed(it).iter().flat_map(|it| &it.terms) {
         row("", Some(term.clone()));
