@@ -33,6 +33,7 @@ use crate::{
     terminal::{self, tell},
 };
 use costs::Costs;
+use table::Colours;
 use verdict::{Candidate, Terms, Verdict};
 
 /// Columns where there is no terminal.
@@ -54,8 +55,7 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
         mix: args.quant,
         free: memory::free(),
     };
-    let is_one = args.model.word.is_some() || args.model.model.is_some();
-    let subjects = match is_one {
+    let subjects = match args.model.word.is_some() || args.model.model.is_some() {
         true => vec![subject::named(&model::alone(args.model, None)?, &args.hub)?],
         false => subject::catalogue(),
     };
@@ -82,7 +82,7 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     if args.json.on {
         return super::print_json(&as_json(&verdicts, speed.as_ref())?);
     }
-    show(&verdicts, speed.as_ref(), is_one)
+    show(&verdicts, speed.as_ref())
 }
 
 /// The weight formats of all candidates.
@@ -140,20 +140,16 @@ fn as_json(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<Value>
 /// # Errors
 ///
 /// If the model cannot be run, which was printed.
-fn show(verdicts: &[Verdict], speed: Option<&Speed>, is_one: bool) -> anyhow::Result<()> {
+fn show(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<()> {
     let width = terminal::width().unwrap_or(WIDTH);
-    let styled = terminal::is_styled();
-    match verdicts {
-        [one] if is_one => {
-            print_styled(&screen::screen(one, speed, width, styled))?;
-            match &one.trouble {
-                Some(why) => {
-                    Err(Failure::new(format!("`{}` cannot be judged: {why}", one.name)).into())
-                }
-                None => Ok(()),
-            }
-        }
-        _ => print_styled(&table::table(verdicts, width, styled)),
+    let colours = if terminal::is_styled() { Colours::On } else { Colours::Off };
+    let [one] = verdicts else {
+        return print_styled(&table::table(verdicts, width, colours));
+    };
+    print_styled(&screen::screen(one, speed, width, colours))?;
+    match &one.trouble {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(format!("`{}` cannot be judged: {why}", one.name)).into()),
     }
 }
 

@@ -127,22 +127,30 @@ fn is_of(speed: &Speed, processor: &str, device: &str) -> bool {
     speed.processor == processor && speed.device == device
 }
 
-/// The tokens a second that `ingle fit` foretold of the model of an engine, by the last measurement:
-/// of a prompt of `tokens`, or where `generated`, of so many answered, after `depth` others. Nothing
-/// where it did not.
-pub(crate) fn predicted(
-    kept: &Kept,
-    processor: &str,
-    info: &Info,
-    (tokens, generated, depth): (usize, bool, usize),
-) -> Option<f64> {
+/// What `ingle fit` foretold of a model, by the last measurement.
+#[derive(Debug)]
+pub(crate) struct Predicted<'a> {
+    work: &'a Work,
+    speed: &'a Speed,
+}
+
+/// What was foretold of the model of an engine on this processor; nothing where it was not.
+pub(crate) fn predicted<'a>(kept: &'a Kept, processor: &str, info: &Info) -> Option<Predicted<'a>> {
     let model = Model::of(info);
     let foretold = kept.file.foretold.iter().find(|it| it.model == model)?;
-    let speed = kept.speed(processor, &info.device)?;
-    Some(match generated {
-        true => 1.0 / foretold.work.token(speed, tokens, depth)?.all(),
-        false => tokens as f64 / foretold.work.prompt(speed, tokens, depth)?.all(),
-    })
+    Some(Predicted { work: &foretold.work, speed: kept.speed(processor, &info.device)? })
+}
+
+impl Predicted<'_> {
+    /// Tokens a second of a prompt of `n` after `depth` others.
+    pub(crate) fn prompt(&self, n: usize, depth: usize) -> Option<f64> {
+        Some(n as f64 / self.work.prompt(self.speed, n, depth)?.all())
+    }
+
+    /// Tokens a second of an answer of `n` after `depth` others.
+    pub(crate) fn answer(&self, n: usize, depth: usize) -> Option<f64> {
+        Some(1.0 / self.work.token(self.speed, n, depth)?.all())
+    }
 }
 
 /// How long ago that was, in words.
@@ -211,12 +219,12 @@ mod tests {
         kept.write().unwrap();
         let kept = Kept::read(&home);
         assert_eq!((kept.file.speeds.as_slice(), &kept.broken), (&[speed()][..], &None));
-        let of = |info: &Info, test| predicted(&kept, "a processor", info, test);
-        assert_eq!(of(&info(106), (128, true, 0)), Some(0.25));
-        let prompt = of(&info(106), (5, false, 0)).unwrap();
+        let of = |weights| predicted(&kept, "a processor", &info(weights));
+        assert_eq!(of(106).unwrap().answer(128, 0), Some(0.25));
+        let prompt = of(106).unwrap().prompt(5, 0).unwrap();
         assert!((prompt - 5.0 / (4.0 + 4.0 * 10.0)).abs() < 1e-12, "{prompt}");
-        assert_eq!(of(&info(105), (128, true, 0)), None);
-        assert_eq!(predicted(&kept, "another", &info(106), (128, true, 0)), None);
+        assert!(of(105).is_none());
+        assert!(predicted(&kept, "another", &info(106)).is_none());
     }
 
     #[test]

@@ -24,14 +24,13 @@ impl Foretold {
 
     /// Says of each test of the model of `info` what was foretold, if it was.
     pub(super) fn tell(&self, rows: &[Row], info: &Info) {
+        let Some(predicted) = predicted(&self.kept, &self.processor, info) else { return };
         for ([n_prompt, n_gen, depth], real) in rows.iter().map(Row::numbers) {
-            let (n, generated) = if n_gen > 0 { (n_gen, true) } else { (n_prompt, false) };
-            let test = match generated {
-                true => Test::Generate { n, depth },
-                false => Test::Prompt { n, depth },
+            let (test, foretold) = match n_gen {
+                0 => (Test::Prompt { n: n_prompt, depth }, predicted.prompt(n_prompt, depth)),
+                n => (Test::Generate { n, depth }, predicted.answer(n, depth)),
             };
-            let of = (n, generated, depth);
-            if let Some(foretold) = predicted(&self.kept, &self.processor, info, of) {
+            if let Some(foretold) = foretold {
                 tell(line(&test.label(), foretold, real));
             }
         }

@@ -4,7 +4,7 @@ use store::catalogue::Listed;
 
 use super::{
     costs::short,
-    table::{Style, fits},
+    table::{Colours, Style, fits},
     verdict::{Fits, Foretold, Verdict},
 };
 use crate::{
@@ -26,14 +26,14 @@ pub(super) fn screen(
     verdict: &Verdict,
     speed: Option<&Speed>,
     width: usize,
-    styled: bool,
+    colours: Colours,
 ) -> String {
     let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
     let mut screen = String::new();
     for (label, text) in rows(verdict, speed) {
         let begin = screen.len();
         wrap(&mut screen, label, &harmless(&text), width);
-        if styled && label == "fits" {
+        if colours == Colours::On && label == "fits" {
             let row = Style::of(verdict.fits).paint(screen[begin..].trim_end_matches('\n'));
             screen.truncate(begin);
             screen += &(row + "\n");
@@ -194,10 +194,10 @@ mod tests {
     #[track_caller]
     fn check(verdict: &Verdict, expected: Expect) {
         for width in [80, 160] {
-            let screen = screen(verdict, None, width, false);
+            let screen = screen(verdict, None, width, Colours::Off);
             assert!(screen.lines().all(|it| it.width() <= width), "{width}\n{screen}");
         }
-        expected.assert_eq(&screen(verdict, None, 80, false));
+        expected.assert_eq(&screen(verdict, None, 80, Colours::Off));
     }
 
     #[test]
@@ -241,12 +241,12 @@ mod tests {
 
     #[test]
     fn what_would_be_better_is_told() {
-        let part = screen(&fixture::part(), None, 160, false);
+        let part = screen(&fixture::part(), None, 160, Colours::Off);
         assert!(
             part.contains("\nfits       only with 2,048 tokens of context, as Q3_K_M\n"),
             "{part}"
         );
-        let slow = screen(&fixture::slow(), None, 160, false);
+        let slow = screen(&fixture::slow(), None, 160, Colours::Off);
         for line in [
             "fits       yes, but slow, as Q6_K with 8,192 tokens of context",
             "larger     Q8_0 fits with 4,096 tokens of context",
@@ -258,11 +258,11 @@ mod tests {
 
     #[test]
     fn colours_mark_the_verdict_and_nothing_else() {
-        let painted = screen(&fixture::good(), None, 80, true);
+        let painted = screen(&fixture::good(), None, 80, Colours::On);
         let plain = painted.replace("\x1b[32m", "").replace("\x1b[39m", "");
-        assert_eq!(plain, screen(&fixture::good(), None, 80, false));
+        assert_eq!(plain, screen(&fixture::good(), None, 80, Colours::Off));
         assert!(painted.contains("\n\x1b[32mfits       yes, "), "{painted:?}");
         let hostile = Verdict { name: "a\x1b[2Jb".to_owned(), ..fixture::good() };
-        assert!(screen(&hostile, None, 80, true).starts_with("model      a[2Jb, "));
+        assert!(screen(&hostile, None, 80, Colours::On).starts_with("model      a[2Jb, "));
     }
 }

@@ -28,6 +28,13 @@ pub(super) enum Style {
     Dim,
 }
 
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colours {
+    On,
+    Off,
+}
+
 /// A column: its head, what stands in it, and on which side that is.
 struct Column {
     head: &'static str,
@@ -79,7 +86,7 @@ impl Style {
 }
 
 /// The table, in lines of at most `width` columns.
-pub(super) fn table(verdicts: &[Verdict], width: usize, styled: bool) -> String {
+pub(super) fn table(verdicts: &[Verdict], width: usize, colours: Colours) -> String {
     let columns = columns(width);
     let cells = |it: &Verdict| columns.iter().map(|column| (column.cell)(it)).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = verdicts.iter().map(cells).collect();
@@ -100,7 +107,10 @@ pub(super) fn table(verdicts: &[Verdict], width: usize, styled: bool) -> String 
     let mut table = line(&heads) + "\n";
     for (row, verdict) in rows.iter().zip(verdicts) {
         let text = line(row);
-        table += &if styled { Style::of(verdict.fits).paint(&text) } else { text };
+        table += &match colours {
+            Colours::On => Style::of(verdict.fits).paint(&text),
+            Colours::Off => text,
+        };
         table.push('\n');
     }
     table
@@ -244,7 +254,7 @@ mod tests {
 
     #[track_caller]
     fn check(width: usize, expected: Expect) {
-        let table = table(&verdicts(), width, false);
+        let table = table(&verdicts(), width, Colours::Off);
         assert!(table.lines().all(|it| it.width() <= width), "{table}");
         expected.assert_eq(&table);
     }
@@ -275,7 +285,7 @@ mod tests {
 
     #[test]
     fn lines_that_are_too_long_are_cut() {
-        let table = table(&verdicts(), 40, false);
+        let table = table(&verdicts(), 40, Colours::Off);
         assert!(table.lines().all(|it| it.width() <= 40), "{table}");
         assert_eq!(clipped("abc", 3), "abc");
         assert_eq!(clipped("abcd", 3), "ab…");
@@ -283,10 +293,10 @@ mod tests {
 
     #[test]
     fn colours_are_beside_words() {
-        let painted = table(&verdicts(), 80, true);
+        let painted = table(&verdicts(), 80, Colours::On);
         let codes = ["\x1b[32m", "\x1b[33m", "\x1b[39m", "\x1b[2m", "\x1b[22m"];
         let plain = codes.iter().fold(painted, |text, code| text.replace(code, ""));
-        assert_eq!(plain, table(&verdicts(), 80, false));
+        assert_eq!(plain, table(&verdicts(), 80, Colours::Off));
     }
 
     #[test]
