@@ -122,14 +122,14 @@ impl work::Product {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use super::{work::Attend, work::Product, *};
     use crate::speed::Rest;
 
     /// One that reads a byte and computes ten things in a second.
-    pub(super) fn speed() -> Speed {
+    pub(crate) fn speed() -> Speed {
         let rates = Rates { decode: 1.0, prefill: 10.0 };
         Speed {
             processor: "a processor".to_owned(),

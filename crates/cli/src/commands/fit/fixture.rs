@@ -42,6 +42,7 @@ pub(super) fn good() -> Verdict {
         }),
         cost: costs.of(10.0),
         licence: Some("LicenseRef-Llama-3.1".to_owned()),
+        terms: vec!["it may be used, but not for everything that somebody may think of".to_owned()],
         creator: Some("Meta".to_owned()),
         trouble: None,
     }
@@ -85,6 +86,7 @@ pub(super) fn none() -> Verdict {
         speed: None,
         cost: None,
         licence: Some("LicenseRef-Llama-4".to_owned()),
+        terms: vec![],
         ..good()
     }
 }

@@ -1,7 +1,5 @@
 //! One verdict as a screen, with its reasons.
 
-use store::catalogue::Listed;
-
 use super::{
     costs::short,
     table::{Colours, Style, fits},
@@ -48,22 +46,24 @@ fn rows(it: &Verdict, speed: Option<&Speed>) -> Vec<(&'static str, String)> {
     row("memory", memory(it));
     row("context", context(it));
     row("larger", larger(it));
-    if let Some(speed) = &it.speed {
-        row("speed", Some(rates(it, speed)));
-        row("answers", Some(answers(speed)));
-        row("prompts", Some(prompts(speed)));
+    match &it.speed {
+        Some(speed) => {
+            row("speed", Some(rates(it, speed)));
+            row("answers", Some(answers(speed)));
+            row("prompts", Some(prompts(speed)));
+        }
+        None if speed.is_some() && it.exact && it.fits != Fits::No => {
+            let why = "not foretold: one of its weight formats was not measured yet; without \
+                       `--no-measure` it is";
+            row("speed", Some(why.to_owned()));
+        }
+        None => {}
     }
     row("cost", it.cost.as_ref().map(|it| format!("a million tokens of an answer: {}", it.text())));
     row("licence", it.licence.clone());
-    for term in listed(it).iter().flat_map(|it| &it.terms) {
-        row("", Some(term.clone()));
-    }
+    it.terms.iter().for_each(|term| row("", Some(term.clone())));
     row("measured", speed.map(measured));
     rows
-}
-
-fn listed(it: &Verdict) -> Option<Listed> {
-    store::catalogue::listed(&it.name)
 }
 
 fn model(it: &Verdict) -> String {
@@ -217,12 +217,7 @@ mod tests {
             cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at 36.0
                        W; the API takes 0.60, 2.00 times as much
             licence    LicenseRef-Llama-3.1
-                       commercial use is free below 700 million monthly active users at the
-                       version's release; above, ask Meta
-                       a model made with it or its output must be called `Llama…`, and a
-                       product with it must say "Built with Llama"
-                       Meta's Acceptable Use Policy bars some fields of use, and goes with
-                       the licence
+                       it may be used, but not for everything that somebody may think of
         "#]];
         check(&fixture::good(), expected);
     }
@@ -230,13 +225,13 @@ mod tests {
     #[test]
     fn of_one_that_does_not_fit_there_is_less_to_tell() {
         let expected = expect![[r#"
-            model      nobodys:1b, 109.00 B weights, llama4, by Meta
+            model      llama4:scout, 109.00 B weights, llama4, by Meta
             fits       no, not as Q2_K
             memory     about 40.0 GiB of weights, besides cache and scratch; 16.0 GiB are
                        free
             licence    LicenseRef-Llama-4
         "#]];
-        check(&Verdict { name: "nobodys:1b".to_owned(), ..fixture::none() }, expected);
+        check(&fixture::none(), expected);
     }
 
     #[test]
@@ -254,6 +249,17 @@ mod tests {
             assert!(slow.lines().any(|it| it == line), "{slow}");
         }
         assert!(slow.contains("bound by the kernels: a token reads 8.0 GiB"), "{slow}");
+    }
+
+    #[test]
+    fn a_format_that_was_not_measured_is_no_secret() {
+        let speed = crate::forecast::tests::speed();
+        let unmeasured = Verdict { speed: None, ..fixture::good() };
+        let told = screen(&unmeasured, Some(&speed), 160, Colours::Off);
+        assert!(told.contains("\nspeed      not foretold: "), "{told}");
+        assert!(told.contains("\nmeasured   "), "{told}");
+        let about = Verdict { exact: false, ..unmeasured };
+        assert!(!screen(&about, Some(&speed), 160, Colours::Off).contains("\nspeed "));
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub(super) struct Verdict {
     pub(super) speed: Option<Foretold>,
     pub(super) cost: Option<Cost>,
     pub(super) licence: Option<String>,
+    /// What in the licence bites.
+    pub(super) terms: Vec<String>,
     pub(super) creator: Option<String>,
     /// Why it cannot be told.
     pub(super) trouble: Option<String>,
@@ -231,6 +233,7 @@ impl Candidate {
                 .map(|it| it.architecture.clone())
                 .or(listed.map(|it| it.architecture.clone())),
             creator: listed.map(|it| it.creator.clone()),
+            terms: listed.map(|it| it.terms.clone()).unwrap_or_default(),
             trouble: match &self.takes {
                 Takes::Unknown(why) => Some(why.clone()),
                 _ => None,
