@@ -214,8 +214,8 @@ mod tests {
                        memory gives 27.0; that is 95% of its time; a full cache adds 1.0 GiB
             prompts    bound by arithmetic: products of matrices 84%, attention 8%, reading
                        weights 4%, all else 4%
-            cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at 36.0
-                       W; the API takes 0.60, 2.00 times as much
+            cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at
+                       36.0 W; the API takes 0.60, 2.00 times as much
             licence    LicenseRef-Llama-3.1
                        it may be used, but not for everything that somebody may think of
         "#]];

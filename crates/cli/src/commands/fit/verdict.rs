@@ -422,3 +422,62 @@ impl Foretold {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::fit::subject;
+
+    /// What is found of a model of the catalogue where so much memory is free.
+    fn judged(name: &str, mix: Option<Mix>, free: u64) -> Verdict {
+        let config = Config { threads: 1, ..Config::detect() };
+        let terms = Terms { config, context: None, mix, free: Some(free) };
+        let subject = subject::catalogue().into_iter().find(|it| it.name == name);
+        let candidate = Candidate::of(subject.expect("it is listed"), &terms);
+        candidate.judged(None, &terms, &Costs::default())
+    }
+
+    const SMALL: &str = "smollm2:135m";
+
+    #[test]
+    fn the_largest_format_that_fits_is_taken() {
+        let all = judged(SMALL, None, 1 << 40);
+        assert_eq!((all.fits, all.quant.as_str()), (Fits::Yes, "Q8_0"));
+        assert_eq!((all.context, all.longest_context), (Some(8192), Some(8192)));
+        assert_eq!((all.parameters, all.shorter, all.exact), (Some(134_515_008), None, true));
+        let parts = [all.weights, all.cache, all.scratch].map(Option::unwrap);
+        assert_eq!(all.total, Some(parts.iter().sum()));
+        let less = judged(SMALL, None, all.total.unwrap() - 1);
+        assert_eq!((less.fits, less.quant.as_str()), (Fits::Yes, "Q6_K"));
+        let Shorter { quant, context } = less.shorter.expect("the other, with less context");
+        assert_eq!(quant, "Q8_0");
+        assert!((LEAST_CONTEXT..8192).contains(&context), "{context}");
+    }
+
+    #[test]
+    fn a_shorter_context_is_better_than_nothing() {
+        let least = judged(SMALL, Some(Mix::Q2_K), 1 << 40);
+        let free = least.total.unwrap() - least.cache.unwrap() / 2;
+        let part = judged(SMALL, None, free);
+        assert_eq!((part.fits, part.longest_context), (Fits::Part, part.context));
+        let context = part.context.unwrap();
+        assert!((LEAST_CONTEXT..8192).contains(&context), "{context}");
+        assert!(part.total.unwrap() <= free, "{part:?}");
+        let asked = judged(SMALL, Some(Mix::Q2_K), free);
+        assert_eq!((asked.fits, asked.quant.as_str()), (Fits::Part, "Q2_K"));
+        let none = judged(SMALL, None, 1000);
+        assert_eq!((none.fits, none.quant.as_str(), none.context), (Fits::No, "Q2_K", Some(8192)));
+    }
+
+    #[test]
+    fn what_has_no_known_shape_is_estimated() {
+        let scout = judged("llama4:scout", None, 1 << 40);
+        assert_eq!((scout.fits, scout.exact, scout.quant.as_str()), (Fits::Yes, false, "Q8_0"));
+        assert_eq!((scout.cache, scout.total), (None, None));
+        let weights = scout.weights.unwrap() as f64 * 8.0 / 109e9;
+        assert!((8.5..8.6).contains(&weights), "{weights} bits a weight");
+        assert_eq!(judged("llama4:scout", None, 1 << 30).fits, Fits::No);
+        let unknown = judged("granite4:350m", None, 1 << 40);
+        assert_eq!((unknown.fits, unknown.trouble.is_some()), (Fits::Unknown, true));
+    }
+}
