@@ -74,7 +74,10 @@ impl Shape {
     pub(crate) fn from_config(path: &Path) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let config = read(path).with_context(|| format!("cannot read `{name}`"))?;
-        let file = outline(&name, &config).with_context(|| format!("`{name}` has no shape"))?;
+        let file = outline(&name, &config).with_context(|| {
+            let failure = Failure::new(format!("`{name}` has no shape"));
+            failure.hint("a shape is made of the `config.json` of a Hugging Face folder")
+        })?;
         Self::of(&name, file)
     }
 
