@@ -66,7 +66,7 @@ fn the_catalogue_is_judged_without_a_network_and_without_a_measurement() {
 fn the_largest_format_that_fits_is_chosen() {
     let place = Place::new();
     let model = |args: &[&str]| {
-        let all = told(&place, &[&["fit", "--no-measure", "--json"], args].concat());
+        let all = told(&place, &[&["fit", "--no-measure", "--json"][..], args].concat());
         all["models"][0].clone()
     };
     let own = model(&["smollm2:135m"]);

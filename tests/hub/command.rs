@@ -297,7 +297,7 @@ fn a_model_of_the_hub_is_shown_like_a_file() {
 #[test]
 fn a_model_of_the_hub_is_judged_by_its_header_else_by_the_catalogue() {
     let stage = Stage::new();
-    let fit = |args: &[&str]| stage.run(&[&["fit", "--no-measure"], args].concat());
+    let fit = |args: &[&str]| stage.run(&[&["fit", "--no-measure"][..], args].concat());
     let told = fit(&[NAME]);
     assert!(told.starts_with("exit 0\n-- stdout\nmodel      org/model, "), "{told}");
     assert!(told.contains("\nfits       yes, as F32 with 8,192 tokens of context\n"), "{told}");

@@ -2,13 +2,14 @@
 //! is fetched.
 //!
 //! `subject` finds what is asked about and its header, `known` the shapes of the catalogue's models;
-//! `sizes` says what a header takes here, `verdict` what follows from that and from the speed of this
-//! machine, `table` and `screen` show it.
+//! `sizes` says what a header takes here, `pace` how fast it will be, `verdict` what follows from both;
+//! `table` and `screen` show it.
 
 mod costs;
 #[cfg(test)]
 mod fixture;
 mod known;
+mod pace;
 mod screen;
 pub(crate) mod sizes;
 mod subject;

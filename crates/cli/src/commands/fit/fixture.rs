@@ -2,7 +2,8 @@
 
 use super::{
     costs::Costs,
-    verdict::{Fits, Foretold, Shorter, Verdict},
+    pace::{Bound, Foretold},
+    verdict::{Fits, Shorter, Verdict},
 };
 use crate::forecast::Seconds;
 
@@ -39,6 +40,7 @@ pub(super) fn good() -> Verdict {
             prompt,
             weights_rate: 26e9,
             memory_rate: 27e9,
+            bound: Bound::Memory,
         }),
         cost: costs.of(10.0),
         licence: Some("LicenseRef-Llama-3.1".to_owned()),

@@ -2,8 +2,9 @@
 
 use super::{
     costs::short,
+    pace::{Bound, Foretold},
     table::{Colours, Style, fits},
-    verdict::{Fits, Foretold, Verdict},
+    verdict::{Fits, Verdict},
 };
 use crate::{
     commands::doctor::wrap,
@@ -15,9 +16,6 @@ use crate::{
 
 /// Longer lines are hard to read, shorter ones have no room for a row's text.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
-
-/// A kernel that reads weights at this share of what memory gives is held up by memory.
-const BOUND: f64 = 0.75;
 
 /// The whole screen, in lines of at most `width` columns where words allow.
 pub(super) fn screen(
@@ -140,9 +138,9 @@ fn answers(speed: &Foretold) -> String {
         short(speed.weights_rate / 1e9),
         short(speed.memory_rate / 1e9),
     );
-    let what = match speed.weights_rate >= BOUND * speed.memory_rate {
-        true => "bound by memory",
-        false => "bound by the kernels",
+    let what = match speed.bound {
+        Bound::Memory => "bound by memory",
+        Bound::Kernels => "bound by the kernels",
     };
     let cache = match speed.token_cache {
         0.0 => String::new(),

@@ -137,7 +137,7 @@ fn columns(width: usize) -> Vec<Column> {
         right("tg128", |it| about(it, it.speed.as_ref().map(|it| it.tg128))),
     ]);
     if is_wide {
-        columns.push(right("per million", price));
+        columns.extend([left("bound by", bound), right("per million", price)]);
     }
     columns.push(left("licence", licence));
     if is_wide {
@@ -203,6 +203,10 @@ fn tokens(of: Option<usize>) -> String {
 fn about(it: &Verdict, per_second: Option<f64>) -> String {
     let mark = if it.exact { "" } else { "~" };
     per_second.map_or_else(unknown, |it| format!("{mark}{}", short(it)))
+}
+
+fn bound(it: &Verdict) -> String {
+    it.speed.as_ref().map_or_else(unknown, |it| it.bound.name().to_owned())
 }
 
 /// What a million tokens cost, or what they take.
@@ -274,11 +278,11 @@ mod tests {
     #[test]
     fn a_wide_one_has_all() {
         let expected = expect![[r#"
-            model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  per million  licence     creator
-            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0         0.30  Llama-3.1   Meta
-            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00         0.30  MIT         Microsoft
-            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50            -  Apache-2.0  Alibaba Cloud
-            llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -            -  Llama-4     Meta
+            model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  bound by  per million  licence     creator
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0  memory           0.30  Llama-3.1   Meta
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00  kernels          0.30  MIT         Microsoft
+            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50  memory              -  Apache-2.0  Alibaba Cloud
+            llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -  -                   -  Llama-4     Meta
         "#]];
         check(160, expected);
     }

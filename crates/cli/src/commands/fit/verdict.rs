@@ -8,13 +8,11 @@ use serde::Serialize;
 use super::{
     costs::{Cost, Costs},
     known,
+    pace::Foretold,
     sizes::{longest, outline, recast, total, weights_as},
     subject::{Header, Subject},
 };
-use crate::{
-    forecast::{Seconds, Work},
-    speed::Speed,
-};
+use crate::{forecast::Work, speed::Speed};
 
 /// The mixes that are tried, the largest first. More bits than these cost speed, and gain nothing that
 /// shows.
@@ -133,28 +131,6 @@ pub(super) struct Verdict {
     pub(super) creator: Option<String>,
     /// Why it cannot be told.
     pub(super) trouble: Option<String>,
-}
-
-/// How fast it will be.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Foretold {
-    /// Tokens of a prompt of 512 in a second.
-    pub(super) pp512: f64,
-    /// Tokens written in a second, of the first 128.
-    pub(super) tg128: f64,
-    /// The same when the context is full.
-    pub(super) tg_full: f64,
-    /// Bytes of weights that a token reads, and of keys and values when the context is full.
-    pub(super) token_weights: f64,
-    pub(super) token_cache: f64,
-    /// Seconds of a token by what they go to.
-    #[serde(skip)]
-    pub(super) token: Seconds,
-    #[serde(skip)]
-    pub(super) prompt: Seconds,
-    /// Bytes a second at which the weights are read, beside what memory gives.
-    pub(super) weights_rate: f64,
-    pub(super) memory_rate: f64,
 }
 
 impl Candidate {
@@ -411,26 +387,6 @@ fn quant_of(file: &ModelFile) -> String {
     };
     let most = Format::ALL.iter().max_by_key(bytes);
     most.map_or_else(String::new, |it| it.layout().name.to_owned())
-}
-
-impl Foretold {
-    fn of(work: &Work, speed: &Speed, context: Option<usize>) -> Option<Self> {
-        let (prompt, token) = (work.prompt(speed, 512, 0)?, work.token(speed, 128, 0)?);
-        let past = context.unwrap_or(0).saturating_sub(1);
-        let full = work.token(speed, 0, past)?;
-        let token_weights = work.active_bytes();
-        Some(Self {
-            pp512: 512.0 / prompt.all(),
-            tg128: 1.0 / token.all(),
-            tg_full: 1.0 / full.all(),
-            token_weights,
-            token_cache: work.cache_bytes(past),
-            token,
-            prompt,
-            weights_rate: token_weights / token.weights.max(1e-12),
-            memory_rate: speed.bandwidth,
-        })
-    }
 }
 
 #[cfg(test)]
