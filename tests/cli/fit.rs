@@ -1,5 +1,5 @@
-//! What `ingle fit` says of the catalogue and of single models. Nothing is measured here: speeds come from
-//! a measurement that was made up, and sizes are those of whatever machine the tests run on.
+//! What `ingle fit` says of the catalogue and of single models. Nothing is measured here: speeds come
+//! from a measurement that was made up, and sizes are those of whatever machine the tests run on.
 
 use ingle_tests::binary::Place;
 use serde_json::{Value, json};
