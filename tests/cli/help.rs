@@ -21,6 +21,8 @@ fn help_of_every_verb() {
         "verify",
         "adopt",
         "bench",
+        "bench compare",
+        "fit",
         "perplexity",
         "quantize",
         "merge",

@@ -6,7 +6,9 @@
 
 mod bundle;
 mod chat;
+mod compare;
 mod first;
+mod fit;
 mod library;
 mod load;
 pub(crate) mod number;
@@ -16,7 +18,7 @@ mod sampling;
 mod text;
 mod writing;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -26,6 +28,8 @@ use crate::{
 };
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Lookup, Predict, Think};
+pub(crate) use compare::{BenchVerb, Compare};
+pub(crate) use fit::Fit;
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use policy::{
@@ -128,6 +132,8 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Measure tokens a second
     Bench(Bench),
+    /// Say which models fit this machine, as what and how fast, before anything is fetched
+    Fit(Fit),
     /// Write the logits of every position, to compare with a reference
     Logits(Logits),
     /// Measure how well a model predicts a text, and how far it is from a better one
@@ -227,8 +233,17 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(mut_arg("ctx_size", |it| it.help("Tokens of context [default: what the tests need]")))]
+#[command(after_help = "\
+Under the table (in the other forms, in fields of each result) stands what the machine did
+meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
+memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
+or a battery tells. `fingerprint` is the same where model, test, threads, kernels and processor
+are: such results compare. A model that is called `compare` is given as `./compare`.")]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) verb: Option<BenchVerb>,
     #[command(flatten)]
     pub(crate) model: Model,
     /// Tokens of a prompt; several by commas; 0 leaves the test out
@@ -247,6 +262,9 @@ pub(crate) struct Bench {
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
     #[arg(value_parser = number::count)]
     pub(crate) repetitions: NonZeroUsize,
+    /// Then generate for so long without pause (`60s`, `2m`), and print what is left of the speed
+    #[arg(long, value_name = "TIME", value_parser = number::duration)]
+    pub(crate) steady: Option<Duration>,
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,

@@ -4,12 +4,12 @@
 //! Nothing of a tensor is in memory but the rows that are being encoded. The file gets its name when
 //! it is complete.
 
-use std::{collections::BTreeMap, io::BufWriter, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use engine::tokenizer;
 use loader::{
-    Access, Metadata, ModelFile,
+    Access, Mapping, Metadata, ModelFile,
     gguf::{Announced, Stream},
     quantise::{Conversion, Importance, Item, Mix},
 };
@@ -22,7 +22,7 @@ use crate::{
     failure::Failure,
     model::{self, Opened},
     numbers::{grouped, size},
-    sandbox,
+    output, sandbox,
     settings::{Site, or_variable},
     terminal::tell,
 };
@@ -56,7 +56,8 @@ fn write_model(
 ) -> anyhow::Result<()> {
     let asked = or_variable(writing.threads, "INGLE_THREADS", number::count)?;
     let threads = device::threads(asked)?;
-    refuse(file, output, writing.yes)?;
+    let sources = file.mappings.iter().map(Mapping::path).chain([file.path.as_path()]);
+    output::refuse(output, sources, writing.yes)?;
     device::tell_of_crowd(asked);
     if !file.tensors.contains_key("token_embd.weight") {
         let found = file.architecture();
@@ -64,7 +65,7 @@ fn write_model(
         return Err(failure.hint("`ingle show` says which models are known").into());
     }
     let read = imatrix.map(Path::to_owned).into_iter().collect();
-    sandbox::enter_if_required(&file.path, read, vec![folder(output).to_owned()])?;
+    sandbox::enter_if_required(&file.path, read, vec![output::folder(output).to_owned()])?;
     let importance = imatrix.map(Importance::open).transpose()?;
     let conversion = Conversion::new(file, mix, importance.as_ref())?;
     let mut metadata = conversion.metadata();
@@ -84,63 +85,25 @@ fn write_model(
     }
 }
 
-/// Nothing that is there is lost without `-y`, and the source not at all.
-fn refuse(file: &ModelFile, output: &Path, yes: bool) -> anyhow::Result<()> {
-    let folder = folder(output);
-    if !folder.is_dir() {
-        let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
-        return Err(failure.hint("make it, or name another").into());
-    }
-    let Ok(there) = output.canonicalize() else { return Ok(()) };
-    let sources = file.mappings.iter().map(loader::Mapping::path).chain([file.path.as_path()]);
-    if sources.filter_map(|it| it.canonicalize().ok()).any(|it| it == there) {
-        let message = format!("`{}` is the model that is read", output.display());
-        return Err(Failure::usage(message).hint("give the result another name").into());
-    }
-    if there.is_dir() {
-        let message = format!("`{}` is a folder, expected the name of a file", output.display());
-        return Err(Failure::usage(message).into());
-    }
-    match yes {
-        true => Ok(()),
-        false => {
-            let failure = Failure::new(format!("`{}` is there already", output.display()));
-            Err(failure.hint("`-y` replaces it").into())
-        }
-    }
-}
-
 fn write(
     conversion: &Conversion<'_>,
     metadata: &Metadata,
     output: &Path,
     threads: usize,
 ) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write `{}`", output.display());
-    let mut temporary = tempfile::Builder::new();
-    temporary.prefix(".ingle-").suffix(".tmp");
-    #[cfg(unix)]
-    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    let file = temporary.tempfile_in(folder(output)).with_context(cannot)?;
-    let tensors: Vec<_> = conversion.items.iter().map(announced).collect();
-    let buffered = BufWriter::with_capacity(1 << 20, file);
-    let mut stream = Stream::new(buffered, metadata, &tensors).with_context(cannot)?;
-    let encoder = Encoder::new(threads, conversion);
-    for item in &conversion.items {
-        encoder.encode(item, |bytes| stream.write(bytes).with_context(cannot))?;
-    }
-    let buffered = stream.finish().with_context(cannot)?;
-    let file = buffered.into_inner().map_err(|it| it.into_error()).with_context(cannot)?;
-    file.as_file().sync_all().with_context(cannot)?;
-    encoder.finish();
-    file.persist(output).map_err(|it| it.error).with_context(cannot)?;
-    Ok(())
-}
-
-/// Where it is going to be.
-fn folder(output: &Path) -> &Path {
-    let above = output.parent().filter(|it| !it.as_os_str().is_empty());
-    above.unwrap_or(Path::new("."))
+    let cannot = || output::cannot(output);
+    output::refuse_without_room(output, conversion.items.iter().map(Item::len).sum())?;
+    output::write(output, |draft| {
+        let tensors: Vec<_> = conversion.items.iter().map(announced).collect();
+        let mut stream = Stream::new(draft, metadata, &tensors).with_context(cannot)?;
+        let encoder = Encoder::new(threads, conversion);
+        for item in &conversion.items {
+            encoder.encode(item, |bytes| stream.write(bytes).with_context(cannot))?;
+        }
+        stream.finish().with_context(cannot)?;
+        encoder.finish();
+        Ok(())
+    })
 }
 
 fn announced<'a>(it: &'a Item<'_>) -> Announced<'a> {

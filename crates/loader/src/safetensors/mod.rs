@@ -31,6 +31,7 @@ mod llama4;
 mod mamba;
 mod multimodal;
 mod names;
+mod outline;
 mod packed;
 mod peft;
 mod phi;
@@ -56,6 +57,7 @@ use folder::Folder;
 pub use keys::UNREAD_KEYS;
 use keys::View;
 pub use multimodal::SKIPPED_PARTS;
+pub use outline::outline;
 pub(crate) use peft::adapter;
 use shards::Weights;
 

@@ -1,0 +1,122 @@
+//! A model as its `config.json` alone tells it, before there are weights: its metadata, and those
+//! tensors that hang on what stands there. How large the others are is not asked here.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Error,
+    config::Config,
+    family::{Family, Means},
+    family_of,
+    keys::View,
+    multimodal,
+};
+use crate::{Container, FileTensor, Format, Metadata, ModelFile, Value};
+
+/// The model that `config`, the text of a `config.json`, describes; `name` stands in for its path.
+///
+/// Its tensors have no bytes. Those that the configuration computes, such as rotary factors, have
+/// their shapes; those of which it only says that they are there, such as a head of its own or the
+/// biases of the first block, have none.
+///
+/// # Errors
+///
+/// If it is no JSON object, of no class that is known, or says what that class is not known to have.
+pub fn outline(name: &str, config: &[u8]) -> Result<ModelFile, crate::Error> {
+    let path = Path::new(name).to_owned();
+    let whole: Map<String, Json> = serde_json::from_slice(config)
+        .map_err(|source| Error::Json { path: path.clone(), source })?;
+    let (family, architecture) = family_of(Config::new(&whole))?;
+    let unknown = || Config::new(&whole).not("architectures", "a class of models that is known");
+    let family = family.ok_or_else(unknown)?;
+    let text = if family.is_multimodal() { multimodal::text_config(&whole) } else { whole.clone() };
+    let config = Config::new(&text);
+    let mut metadata = Metadata::default();
+    metadata.insert("general.architecture", Value::String(architecture.to_owned()));
+    let mut tensors = stated(family, config)?;
+    View { family, config, metadata: &mut metadata, tensors: &mut tensors }.apply()?;
+    for tensor in tensors.values_mut() {
+        (tensor.format, tensor.parts) = (Format::F32, Vec::new());
+    }
+    Ok(ModelFile {
+        path,
+        container: Container::Safetensors,
+        metadata,
+        tensors,
+        low_rank: BTreeMap::new(),
+        qk_order: family.qk_order,
+        tokenizer_json: None,
+        mappings: Vec::new(),
+    })
+}
+
+/// The tensors of which a flag says that they are there.
+fn stated(family: &Family, config: Config<'_>) -> Result<BTreeMap<String, FileTensor>, Error> {
+    let (mut all, mut done) = (BTreeMap::new(), Vec::new());
+    let mut put = |name: String| {
+        all.insert(name, FileTensor { format: Format::F32, shape: vec![], parts: vec![] });
+    };
+    for key in family.keys.iter().copied().flatten() {
+        if done.contains(&key.name) {
+            continue;
+        }
+        done.push(key.name);
+        let flag = |otherwise: bool| Ok::<_, Error>(config.flag(key.name)?.unwrap_or(otherwise));
+        match &key.means {
+            Means::Tensors { otherwise, names } if flag(*otherwise)? => {
+                names.iter().for_each(|it| put(format!("blk.0.{it}")));
+            }
+            Means::Tied { otherwise } if !flag(*otherwise)? => put("output.weight".to_owned()),
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn llama(more: &str) -> Result<ModelFile, String> {
+        let config = format!(
+            r#"{{"architectures": ["LlamaForCausalLM"], "vocab_size": 9, "hidden_size": 8,
+                "intermediate_size": 6, "num_hidden_layers": 3, "num_attention_heads": 2{more}}}"#
+        );
+        outline("config.json", config.as_bytes()).map_err(|it| it.to_string())
+    }
+
+    fn names(file: &ModelFile) -> String {
+        file.tensors.keys().cloned().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn numbers_and_what_hangs_on_flags_are_told() {
+        let plain = llama("").expect("a known class");
+        let blocks = plain.metadata.u64("llama.block_count").expect("a number");
+        assert_eq!((plain.architecture(), blocks), ("llama", Some(3)));
+        assert_eq!(names(&plain), "output.weight");
+        let biased = llama(r#", "tie_word_embeddings": true, "mlp_bias": true"#).expect("known");
+        assert_eq!(names(&biased), "blk.0.ffn_down.bias blk.0.ffn_gate.bias blk.0.ffn_up.bias");
+    }
+
+    #[test]
+    fn computed_tensors_have_shapes_and_no_bytes() {
+        let scaling = r#", "rope_scaling": {"rope_type": "llama3", "factor": 8.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64}"#;
+        let file = llama(scaling).expect("a known class");
+        let factors = &file.tensors["rope_freqs.weight"];
+        assert_eq!((&factors.shape[..], factors.parts.len()), (&[2][..], 0));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        let class = outline("c", br#"{"architectures": ["NovelForCausalLM"]}"#).unwrap_err();
+        assert!(class.to_string().starts_with("`architectures` in `config.json` is "), "{class}");
+        let list = outline("c", b"[]").unwrap_err().to_string();
+        assert_eq!(list, "`c` is not the JSON that it has to be");
+        assert!(llama(r#", "sliding_window": 16"#).is_err());
+    }
+}
