@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{Endpoint, Error, Online, Settings, Url, client::Answer, client::Client};
+use crate::{Endpoint, Error, Online, Proxies, Settings, Url, client::Answer, client::Client};
 use stream::Stream;
 pub use stream::{Counted, Streamed};
 
@@ -68,13 +68,18 @@ const WAYS: &[Way] = &[
 
 impl Peer {
     /// The server that is the first endpoint of `settings`, with its token; connects to nobody yet.
+    /// On this machine it is reached without a proxy.
     ///
     /// # Errors
     ///
     /// If there are no certificates to tell it by, or a key would go to another machine without
     /// encryption.
     pub fn new(settings: &Settings, _: Online) -> Result<Self, Error> {
-        let client = Client::new(settings)?;
+        let mut settings = settings.clone();
+        if settings.endpoints.first().is_some_and(|it| it.url().is_loopback()) {
+            settings.proxies = Proxies::default();
+        }
+        let client = Client::new(&settings)?;
         let first = settings.endpoints.first().cloned();
         let endpoint = first.expect("a client is made of settings that have one");
         if settings.token.is_some() && client.token_for(&endpoint).is_none() {

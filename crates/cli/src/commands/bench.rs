@@ -1,26 +1,34 @@
 //! `ingle bench`: tokens a second of prompts (`pp512`) and of generation (`tg128`).
 //!
-//! `measure` runs a test, `table` prints results in llama-bench's forms and field names.
+//! `measure` runs a test, `table` prints results in llama-bench's forms and field names, `plot` draws
+//! them. `synthetic` makes weights of a shape in the place of a model, `server` measures one that is
+//! reached by HTTP.
 
 mod measure;
+mod plot;
+mod server;
+mod synthetic;
 mod table;
 
-use std::time::SystemTime;
+use std::{path::Path, time::SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    args::{Bench, Device, Form},
+    args::{Bench, Counts, Device, Form, Load},
     device,
     failure::Failure,
     model,
     numbers::grouped,
+    output,
     sandbox::Plan,
     settings::Site,
     terminal::{Interrupts, tell},
 };
 use measure::{Rig, Test};
+use plot::Plot;
+use synthetic::{Draft, Scale};
 use table::{Row, Subject};
 
 /// Measures and prints.
@@ -35,46 +43,119 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
         }
         (_, form) => form.unwrap_or(Form::Md),
     };
+    let plot = Plot::asked(&args)?;
+    if args.instead.url.is_some() {
+        let rows = server::run(&args, tests, form)?;
+        return print(&rows, form, plot);
+    }
     let load = site.under_load(args.load)?;
-    let name = model::alone(args.model, site.model.as_deref())?;
-    let file = model::open_for(&name, &load)?.file;
+    let draft = args.instead.shape.as_ref().map(Draft::new).transpose()?;
+    let (name, opened) = match &draft {
+        Some(draft) => (draft.name.clone(), None),
+        None => {
+            let name = model::alone(args.model, site.model.as_deref())?;
+            let file = model::open_for(&name, &load)?.file;
+            (name, Some(file))
+        }
+    };
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
-    let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
+    let needed = needed.map(|it| it.into_iter().max().unwrap_or(0)).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
     })?;
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
-    let plan = Plan::without_files(asked)?;
-    plan.enter(&file.path)?;
+    let mut plan = Plan::without_files(asked)?;
+    plan.write.extend(args.written.paths().map(|it| output::folder(it).to_owned()));
+    plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
     Interrupts::install()?;
-    let mut rig = Rig::load(&name, &file, &load, needed)?;
-    warn_of_context(rig.info());
-    let threads = match load.device.unwrap_or_default() {
-        Device::Reference => 1,
-        Device::Auto | Device::Cpu => device::config(&load)?.threads,
-    };
-    let subject = Subject::of(&name, &file, rig.info(), threads);
-
-    let bar = progress(tests.len() * (args.repetitions.get() + 1));
-    let mut rows = Vec::new();
-    for test in tests {
-        bar.set_message(test.label());
-        rig.warm_up(&test)?;
-        bar.inc(1);
-        let started: DateTime<Utc> = SystemTime::now().into();
-        let mut samples = Vec::new();
-        for _ in 0..args.repetitions.get() {
-            samples.push(rig.measure(&test)?);
-            bar.inc(1);
-        }
-        let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let row = Row::new(&subject, test, &samples, time);
-        if form == Form::Jsonl {
-            super::print(&row.line())?;
-        }
-        rows.push(row);
+    if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
+        draft.write(path)?;
     }
-    bar.finish_and_clear();
-    super::print(&table::text(&rows, form))
+    if tests.is_empty() {
+        return Ok(());
+    }
+    let context = load.ctx_size.map_or(needed, Into::into);
+    let threads = device::threads(None)?;
+    let synthetic = draft.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
+    let made = synthetic.as_ref().map(|it| &it.file);
+    let file = opened.as_ref().or(made).expect("it was opened or made");
+
+    let loads = by_threads(&load, &args.counts);
+    let n_runs = loads.len() * tests.len() * (args.repetitions.get() + 1);
+    let how = How {
+        tests: &tests,
+        repetitions: args.repetitions.get(),
+        form,
+        bar: progress(n_runs),
+        scale: synthetic.as_ref().map(|it| it.scale),
+    };
+    let mut rows = Vec::new();
+    for load in &loads {
+        let mut rig = Rig::load(&name, file, load, needed)?;
+        if rows.is_empty() {
+            warn_of_context(rig.info());
+        }
+        let threads = match load.device.unwrap_or_default() {
+            Device::Reference => 1,
+            Device::Auto | Device::Cpu => device::config(load)?.threads,
+        };
+        let subject = match &synthetic {
+            Some(it) => Subject::of(&name, file, &it.info(rig.info()), threads).made(it.made),
+            None => Subject::of(&name, file, rig.info(), threads),
+        };
+        rows.extend(how.measure(&mut rig, &subject)?);
+    }
+    how.bar.finish_and_clear();
+    print(&rows, form, plot)
+}
+
+/// How each model is measured.
+struct How<'a> {
+    tests: &'a [Test],
+    repetitions: usize,
+    form: Form,
+    bar: ProgressBar,
+    /// Where not all of a model is there, times are scaled.
+    scale: Option<Scale>,
+}
+
+impl How<'_> {
+    fn measure(&self, rig: &mut Rig, subject: &Subject) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for &test in self.tests {
+            self.bar.set_message(test.label());
+            rig.warm_up(&test)?;
+            self.bar.inc(1);
+            let started: DateTime<Utc> = SystemTime::now().into();
+            let mut samples = Vec::new();
+            for _ in 0..self.repetitions {
+                let sample = rig.measure(&test)?;
+                samples.push(self.scale.map_or(sample, |it| it.whole(test, sample)));
+                self.bar.inc(1);
+            }
+            let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let row = Row::new(subject, test, &samples, time);
+            if self.form == Form::Jsonl {
+                super::print(&row.line())?;
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+/// The table, and the picture where one is asked for.
+fn print(rows: &[Row], form: Form, plot: Option<Plot>) -> anyhow::Result<()> {
+    super::print(&table::text(rows, form))?;
+    plot.map_or(Ok(()), |it| it.write(rows))
+}
+
+/// The same for each number of threads.
+fn by_threads(load: &Load, counts: &Counts) -> Vec<Load> {
+    if counts.0.is_empty() {
+        return vec![load.clone()];
+    }
+    device::tell_of_crowd(counts.0.iter().max().copied());
+    counts.0.iter().map(|&it| Load { threads: Some(it), ..load.clone() }).collect()
 }
 
 /// Each prompt and each generation at each depth.
@@ -85,7 +166,7 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
         tests.extend(some(&args.n_gen).into_iter().map(|n| Test::Generate { n, depth }));
     }
-    match tests.is_empty() {
+    match tests.is_empty() && args.written.write.is_none() {
         true => Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into()),
         false => Ok(tests),
     }

@@ -7,7 +7,11 @@ use loader::ModelFile;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::measure::{Sample, Test};
+use super::{
+    measure::{Sample, Test},
+    plot::Point,
+    synthetic::Made,
+};
 use crate::{
     args::Form,
     commands::version::commit,
@@ -27,6 +31,9 @@ pub(super) struct Subject {
     model_size: u64,
     model_n_params: u64,
     n_threads: usize,
+    /// Of weights that were made for a shape.
+    #[serde(flatten)]
+    made: Option<Made>,
 }
 
 /// One test's result.
@@ -61,7 +68,31 @@ impl Subject {
             model_size: info.weight_bytes,
             model_n_params: info.parameters,
             n_threads: threads,
+            made: None,
         }
+    }
+
+    /// A model that a server has, of which nothing else is known.
+    #[cfg(feature = "hub")]
+    pub(super) fn of_server(host: &str, model: &str) -> Self {
+        Self {
+            build_commit: commit(),
+            build_version: crate::commands::version::VERSION,
+            cpu_info: String::new(),
+            backends: "url".to_owned(),
+            model_filename: host.to_owned(),
+            model_type: model.to_owned(),
+            model_size: 0,
+            model_n_params: 0,
+            n_threads: 0,
+            made: None,
+        }
+    }
+
+    /// The same, whose weights were made.
+    pub(super) fn made(self, made: Made) -> Self {
+        let model_type = format!("{}{}", self.model_type, made.note());
+        Self { model_type, made: Some(made), ..self }
     }
 }
 
@@ -90,6 +121,26 @@ impl Row {
         }
     }
 
+    /// The model, the processor and the day, for a heading.
+    pub(super) fn title(&self) -> String {
+        let Subject { model_type, cpu_info, .. } = &self.subject;
+        let day = self.test_time.split('T').next().unwrap_or_default();
+        let parts = [model_type.as_str(), cpu_info, day].into_iter().filter(|it| !it.is_empty());
+        parts.collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What of it is drawn.
+    pub(super) fn point(&self) -> Point {
+        Point {
+            is_prompt: self.n_prompt > 0,
+            tokens: self.n_prompt.max(self.n_gen),
+            depth: self.n_depth,
+            threads: self.subject.n_threads,
+            speed: self.avg_ts,
+            spread: self.stddev_ts,
+        }
+    }
+
     /// One line of JSON.
     pub(super) fn line(&self) -> String {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
@@ -113,10 +164,10 @@ fn markdown(rows: &[Row]) -> String {
         let it = &row.subject;
         cells.push([
             it.model_type.clone(),
-            size(it.model_size),
-            count(it.model_n_params),
+            known(it.model_size, size),
+            known(it.model_n_params, count),
             it.backends.clone(),
-            it.n_threads.to_string(),
+            known(it.n_threads as u64, |it| it.to_string()),
             row.label.clone(),
             format!("{:.2} ± {:.2}", row.avg_ts, row.stddev_ts),
         ]);
@@ -138,6 +189,11 @@ fn markdown(rows: &[Row]) -> String {
     let mut lines = cells.iter().map(line);
     let head = lines.next().unwrap_or_default();
     head + &rule + &lines.collect::<String>()
+}
+
+/// Nothing where nothing is known.
+fn known(n: u64, written: fn(u64) -> String) -> String {
+    if n == 0 { String::new() } else { written(n) }
 }
 
 fn csv(rows: &[Row]) -> String {
