@@ -83,6 +83,28 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
     assert!(place.run(&bench).starts_with("exit 0"), "{}", place.run(&bench));
 }
 
+/// The files that tell are open before the sandbox is entered, or may be opened in it.
+#[test]
+fn a_benchmark_hears_of_the_machine_in_a_required_sandbox() {
+    if doctor().is_none() {
+        return;
+    }
+    let place = crate::place();
+    let args = ["bench", "parrot.gguf", "-p", "0", "-n", "4", "-r", "1"];
+    let rows = |level: &str| {
+        let args = [&args[..], &["--sandbox", level, "-o", "json"]].concat();
+        crate::json(&place, &args, &[])[0].clone()
+    };
+    let (free, confined) = (rows("off"), rows("required"));
+    for name in ["power_source", "battery_percent", "governor", "mhz", "celsius", "peak_memory"] {
+        for name in [name.to_owned(), format!("{name}_after")] {
+            let told = [&free, &confined].map(|it| !it[&name].is_null());
+            assert_eq!(told[0], told[1], "{name}: {free} {confined}");
+        }
+    }
+    assert!(confined["peak_memory"].is_u64() && confined["bandwidth"].is_f64(), "{confined}");
+}
+
 #[test]
 fn a_sandbox_that_the_policy_requires_holds_wherever_weights_are_used() {
     if doctor().is_none() {

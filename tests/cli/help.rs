@@ -21,6 +21,7 @@ fn help_of_every_verb() {
         "verify",
         "adopt",
         "bench",
+        "bench compare",
         "perplexity",
         "quantize",
         "merge",

@@ -8,6 +8,7 @@ mod bench;
 mod chat;
 mod check;
 mod commands;
+mod compared;
 mod corrected;
 mod doctor;
 mod folders;

@@ -1,26 +1,36 @@
-//! What this machine is: facts that its system tells in files, read once.
+//! What this machine is: facts that its system tells in files, read once; and what it is doing,
+//! which `watch`, `energy` and `peak` read again and again.
 //!
 //! The files lie below a root, so that tests can lay out machines of their own. What a system does
 //! not tell is `None`, or an empty list, and nothing is guessed in its place. Other systems than
 //! Linux tell little.
 
 mod cores;
+mod energy;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod graphics;
+mod held;
+mod load;
 mod memory;
+mod peak;
 mod power;
+mod sensors;
 mod system;
+mod watch;
 
 use std::{fs, path::Path, str::FromStr};
 
 use serde::Serialize;
 
 pub(crate) use cores::{Kind, Processor, model};
+pub(crate) use energy::{Mark, Meter};
 pub(crate) use graphics::Graphics;
 pub(crate) use memory::Memory;
+pub(crate) use peak::Peak;
 pub(crate) use power::{Power, Source};
 pub(crate) use system::System;
+pub(crate) use watch::{Note, Watch};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -63,8 +73,12 @@ impl Machine {
 /// The text of a file of the kernel, without what is around it; nothing where it is empty or not
 /// there.
 fn text(path: &Path) -> Option<String> {
-    let bytes = fs::read(path).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
+    trimmed(&fs::read(path).ok()?)
+}
+
+/// What [`text`] makes of the bytes of a file.
+fn trimmed(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
     // Texts of a device tree end with a zero.
     let text = text.trim_matches(|it: char| it.is_whitespace() || it == '\0');
     (!text.is_empty()).then(|| text.to_owned())

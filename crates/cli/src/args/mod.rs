@@ -7,6 +7,7 @@
 mod bench;
 mod bundle;
 mod chat;
+mod compare;
 mod first;
 mod library;
 mod load;
@@ -17,7 +18,7 @@ mod sampling;
 mod text;
 mod writing;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) use bench::{Counts, Instead, Written};
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Lookup, Predict, Think};
+pub(crate) use compare::{BenchVerb, Compare};
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use policy::{
@@ -230,9 +232,18 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(mut_arg("ctx_size", |it| it.help("Tokens of context [default: what the tests need]")))]
 #[command(mut_arg("threads", |it| it.value_delimiter(',').help(bench::THREADS_HELP)))]
+#[command(after_help = "\
+Under the table (in the other forms, in fields of each result) stands what the machine did
+meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
+memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
+or a battery tells. `fingerprint` is the same where model, test, threads, kernels and processor
+are: such results compare. A model that is called `compare` is given as `./compare`.")]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) verb: Option<BenchVerb>,
     #[command(flatten)]
     pub(crate) model: Model,
     #[command(flatten)]
@@ -253,6 +264,9 @@ pub(crate) struct Bench {
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
     #[arg(value_parser = number::count)]
     pub(crate) repetitions: NonZeroUsize,
+    /// Then generate for so long without pause (`60s`, `2m`), and print what is left of the speed
+    #[arg(long, value_name = "TIME", value_parser = number::duration)]
+    pub(crate) steady: Option<Duration>,
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,

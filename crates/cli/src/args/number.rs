@@ -4,6 +4,7 @@
 use std::{
     num::{IntErrorKind, NonZeroUsize, ParseIntError},
     str::FromStr,
+    time::Duration,
 };
 
 /// How many, at least one.
@@ -29,6 +30,21 @@ pub(crate) fn token(text: &str) -> Result<u32, String> {
 /// With a fraction.
 pub(crate) fn number(text: &str) -> Result<f32, String> {
     text.parse().map_err(|_| format!("expected a number, found `{text}`"))
+}
+
+/// How long, up to a day.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let expected = "a time such as `60s`, `2m` or `1h`";
+    let refused = || format!("expected {expected}, found `{text}`");
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let parts = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)));
+    let (number, seconds) = parts.ok_or_else(refused)?;
+    let number = number.parse::<u64>().map_err(|_| refused())?;
+    match number.saturating_mul(*seconds) {
+        0 => Err(refused()),
+        all @ 1..=86_400 => Ok(Duration::from_secs(all)),
+        _ => Err(format!("`{text}` is too large, expected at most `24h`")),
+    }
 }
 
 /// A whole number; `expected` says which there are.
@@ -57,5 +73,18 @@ mod tests {
         assert_eq!(token("99999999999"), Err("`99999999999` is too large".to_owned()));
         assert_eq!((number("-0.5"), seed("3")), (Ok(-0.5), Ok(3)));
         assert_eq!(number("abc"), Err("expected a number, found `abc`".to_owned()));
+    }
+
+    #[test]
+    fn times_have_a_unit_and_an_end() {
+        for (text, seconds) in [("1s", 1), ("60s", 60), ("2m", 120), ("24h", 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in ["", "s", "60", "0s", "-1s", "1.5m", "2 m", "1d", "s1"] {
+            let expected = "expected a time such as `60s`, `2m` or `1h`";
+            assert_eq!(duration(bad), Err(format!("{expected}, found `{bad}`")));
+        }
+        let large = "`25h` is too large, expected at most `24h`".to_owned();
+        assert_eq!(duration("25h"), Err(large));
     }
 }

@@ -1,22 +1,27 @@
 //! `ingle bench`: tokens a second of prompts (`pp512`) and of generation (`tg128`).
 //!
-//! `measure` runs a test, `table` prints results in llama-bench's forms and field names, `plot` draws
-//! them. `synthetic` makes weights of a shape in the place of a model, `server` measures one that is
-//! reached by HTTP.
+//! `measure` runs a test, `session` all of them, with what the machine does meanwhile
+//! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names, `under`
+//! what stands below, `plot` draws them. `identity` says which results are comparable, and `compare`
+//! compares them. `synthetic` makes weights of a shape in the place of a model, `server` measures one
+//! that is reached by HTTP.
 
+mod compare;
+mod conditions;
+mod identity;
 mod measure;
 mod plot;
+mod roofline;
 mod server;
+mod session;
 mod synthetic;
 mod table;
+mod under;
 
-use std::{path::Path, time::SystemTime};
-
-use chrono::{DateTime, SecondsFormat, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
+use std::path::Path;
 
 use crate::{
-    args::{Bench, Counts, Device, Form, Load},
+    args::{Bench, BenchVerb, Counts, Device, Form, Load},
     device,
     failure::Failure,
     model,
@@ -28,25 +33,26 @@ use crate::{
 };
 use measure::{Rig, Test};
 use plot::Plot;
-use synthetic::{Draft, Scale};
+use session::{Instruments, Session};
+use synthetic::Draft;
 use table::{Row, Subject};
 
-/// Measures and prints.
+/// Measures and prints, or compares what was printed.
 pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
+    match &args.verb {
+        Some(BenchVerb::Compare(files)) => compare::run(files),
+        None => measured(args),
+    }
+}
+
+fn measured(args: Bench) -> anyhow::Result<()> {
     let site = Site::find()?;
     let tests = tests(&args)?;
-    let form = match (args.json.on, args.output) {
-        (true, None) => Form::Json,
-        (true, Some(Form::Md | Form::Csv)) => {
-            let failure = Failure::usage("`--json` contradicts `-o md` and `-o csv`");
-            return Err(failure.hint("leave one of them out").into());
-        }
-        (_, form) => form.unwrap_or(Form::Md),
-    };
+    let form = form(&args)?;
     let plot = Plot::asked(&args)?;
     if args.instead.url.is_some() {
         let rows = server::run(&args, tests, form)?;
-        return print(&rows, form, plot);
+        return print(&rows, form, None, plot);
     }
     let load = site.under_load(args.load)?;
     let draft = args.instead.shape.as_ref().map(Draft::new).transpose()?;
@@ -65,6 +71,8 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
     let mut plan = Plan::without_files(asked)?;
     plan.write.extend(args.written.paths().map(|it| output::folder(it).to_owned()));
+    // What tells of the machine is opened before: this process may open little of it then.
+    let instruments = Instruments::open();
     plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
     Interrupts::install()?;
     if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
@@ -79,14 +87,15 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     let made = synthetic.as_ref().map(|it| &it.file);
     let file = opened.as_ref().or(made).expect("it was opened or made");
 
-    let loads = by_threads(&load, &args.counts);
-    let n_runs = loads.len() * tests.len() * (args.repetitions.get() + 1);
-    let how = How {
-        tests: &tests,
-        repetitions: args.repetitions.get(),
-        form,
-        bar: progress(n_runs),
+    let (loads, repetitions) = (by_threads(&load, &args.counts), args.repetitions.get());
+    let mut session = Session {
+        bytes_a_token: None,
+        bar: Session::bar(loads.len() * tests.len(), repetitions),
+        steady: args.steady,
+        notes: None,
         scale: synthetic.as_ref().map(|it| it.scale),
+        instruments,
+        repetitions,
     };
     let mut rows = Vec::new();
     for load in &loads {
@@ -94,58 +103,45 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
         if rows.is_empty() {
             warn_of_context(rig.info());
         }
-        let threads = match load.device.unwrap_or_default() {
-            Device::Reference => 1,
-            Device::Auto | Device::Cpu => device::config(load)?.threads,
+        session.bytes_a_token = match session.scale {
+            Some(scale) => Some(scale.bytes_a_token()),
+            None => roofline::bytes_a_token(file, rig.info().weight_bytes),
         };
         let subject = match &synthetic {
-            Some(it) => Subject::of(&name, file, &it.info(rig.info()), threads).made(it.made),
-            None => Subject::of(&name, file, rig.info(), threads),
-        };
-        rows.extend(how.measure(&mut rig, &subject)?);
-    }
-    how.bar.finish_and_clear();
-    print(&rows, form, plot)
-}
-
-/// How each model is measured.
-struct How<'a> {
-    tests: &'a [Test],
-    repetitions: usize,
-    form: Form,
-    bar: ProgressBar,
-    /// Where not all of a model is there, times are scaled.
-    scale: Option<Scale>,
-}
-
-impl How<'_> {
-    fn measure(&self, rig: &mut Rig, subject: &Subject) -> anyhow::Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        for &test in self.tests {
-            self.bar.set_message(test.label());
-            rig.warm_up(&test)?;
-            self.bar.inc(1);
-            let started: DateTime<Utc> = SystemTime::now().into();
-            let mut samples = Vec::new();
-            for _ in 0..self.repetitions {
-                let sample = rig.measure(&test)?;
-                samples.push(self.scale.map_or(sample, |it| it.whole(test, sample)));
-                self.bar.inc(1);
+            Some(it) => {
+                Subject::of(&name, file, &it.info(rig.info()), kernels(load)?).made(it.made)
             }
-            let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let row = Row::new(subject, test, &samples, time);
-            if self.form == Form::Jsonl {
+            None => Subject::of(&name, file, rig.info(), kernels(load)?),
+        };
+        for &test in &tests {
+            let row = session.row(&mut rig, &subject, test)?;
+            if form == Form::Jsonl {
                 super::print(&row.line())?;
             }
             rows.push(row);
         }
-        Ok(rows)
     }
+    session.bar.finish_and_clear();
+    print(&rows, form, Some(&session), plot)
 }
 
-/// The table, and the picture where one is asked for.
-fn print(rows: &[Row], form: Form, plot: Option<Plot>) -> anyhow::Result<()> {
+/// The table, what stands under it, and the picture where one is asked for.
+fn print(
+    rows: &[Row],
+    form: Form,
+    session: Option<&Session>,
+    plot: Option<Plot>,
+) -> anyhow::Result<()> {
     super::print(&table::text(rows, form))?;
+    if let Some(session) = session {
+        if form == Form::Md {
+            super::print(&under::text(rows, session))?;
+        }
+        if let Some((before, after)) = &session.notes {
+            let warnings = conditions::warnings(before, after);
+            warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
+        }
+    }
     plot.map_or(Ok(()), |it| it.write(rows))
 }
 
@@ -158,6 +154,29 @@ fn by_threads(load: &Load, counts: &Counts) -> Vec<Load> {
     counts.0.iter().map(|&it| Load { threads: Some(it), ..load.clone() }).collect()
 }
 
+/// The form of the result.
+fn form(args: &Bench) -> anyhow::Result<Form> {
+    match (args.json.on, args.output) {
+        (true, None) => Ok(Form::Json),
+        (true, Some(Form::Md | Form::Csv)) => {
+            let failure = Failure::usage("`--json` contradicts `-o md` and `-o csv`");
+            Err(failure.hint("leave one of them out").into())
+        }
+        (_, form) => Ok(form.unwrap_or(Form::Md)),
+    }
+}
+
+/// How many threads compute, and with which kernels.
+fn kernels(load: &Load) -> anyhow::Result<(usize, String)> {
+    match load.device.unwrap_or_default() {
+        Device::Reference => Ok((1, "reference".to_owned())),
+        Device::Auto | Device::Cpu => {
+            let config = device::config(load)?;
+            Ok((config.threads, format!("{}, {}", config.isa, config.precision)))
+        }
+    }
+}
+
 /// Each prompt and each generation at each depth.
 fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
     let mut tests = Vec::new();
@@ -166,10 +185,15 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
         tests.extend(some(&args.n_gen).into_iter().map(|n| Test::Generate { n, depth }));
     }
-    match tests.is_empty() && args.written.write.is_none() {
-        true => Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into()),
-        false => Ok(tests),
+    if tests.is_empty() && args.written.write.is_none() {
+        return Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into());
     }
+    let generates = tests.iter().any(|it| matches!(it, Test::Generate { .. }));
+    if args.steady.is_some() && !generates {
+        let failure = Failure::usage("`--steady` generates tokens, and `-n` is 0");
+        return Err(failure.hint("leave one of them out").into());
+    }
+    Ok(tests)
 }
 
 fn warn_of_context(info: &engine::Info) {
@@ -182,9 +206,4 @@ fn warn_of_context(info: &engine::Info) {
             grouped(most)
         ));
     }
-}
-
-fn progress(n: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
-    ProgressBar::new(n as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -14,6 +14,8 @@ mod page;
 mod report;
 
 use advice::Level;
+pub(crate) use advice::of_power;
+pub(crate) use page::wrap;
 use report::Report;
 
 use crate::{

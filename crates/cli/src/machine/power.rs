@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde::Serialize;
 
-use super::{names, number, text};
+use super::{held::Held, names, number, text};
 
 /// Where it comes from, and what is made of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -33,18 +33,36 @@ pub(crate) enum Source {
     Battery,
 }
 
-/// What a folder of `power_supply` says.
-#[derive(Default)]
-struct Supplies {
-    mains: bool,
-    discharging: bool,
-    /// Of each battery, in percent.
-    full: Vec<u64>,
+/// What feeds the machine: files that are read again and again.
+#[derive(Debug, Default)]
+pub(super) struct Supplies {
+    /// Whether each plug gives power.
+    plugs: Vec<Held>,
+    batteries: Vec<Battery>,
+    /// The firmware's profile.
+    profile: Option<Held>,
+}
+
+/// One of the machine's batteries.
+#[derive(Debug)]
+struct Battery {
+    status: Option<Held>,
+    /// How full it is, in percent.
+    capacity: Option<Held>,
+    /// What it gives, in microwatts.
+    power: Option<Held>,
+    /// The same as microamperes and microvolts.
+    current: Option<Held>,
+    voltage: Option<Held>,
 }
 
 impl Power {
     pub(super) fn at(root: &Path) -> Self {
-        let supplies = Supplies::at(&root.join("sys/class/power_supply"));
+        Self::with(root, &Supplies::at(root))
+    }
+
+    /// The same now, of supplies that were found before.
+    pub(super) fn with(root: &Path, supplies: &Supplies) -> Self {
         let cpus = root.join("sys/devices/system/cpu");
         let policies = names(&cpus.join("cpufreq"));
         let policies: Vec<_> = policies
@@ -57,32 +75,36 @@ impl Power {
             policies.iter().filter_map(|it| text(&it.join("scaling_governor"))).collect();
         let turbo_is_off = number::<u8>(&cpus.join("intel_pstate/no_turbo"));
         let boost = number::<u8>(&cpus.join("cpufreq/boost"));
-        let full = (!supplies.full.is_empty())
-            .then(|| supplies.full.iter().sum::<u64>() / supplies.full.len() as u64);
         Self {
             source: supplies.source(),
-            battery: full,
+            battery: supplies.full(),
             governors: governors.into_iter().collect(),
             driver: first("scaling_driver"),
             preference: first("energy_performance_preference"),
             boost: turbo_is_off.map(|it| it == 0).or(boost.map(|it| it == 1)),
-            profile: text(&root.join("sys/firmware/acpi/platform_profile")),
+            profile: supplies.profile.as_ref().and_then(Held::text),
         }
     }
 }
 
 impl Supplies {
-    fn at(folder: &Path) -> Self {
-        let mut found = Self::default();
-        for supply in names(folder).iter().map(|it| folder.join(it)) {
+    pub(super) fn at(root: &Path) -> Self {
+        let folder = root.join("sys/class/power_supply");
+        let profile = Held::open(&root.join("sys/firmware/acpi/platform_profile"));
+        let mut found = Self { profile, ..Self::default() };
+        for supply in names(&folder).iter().map(|it| folder.join(it)) {
             let of = |name: &str| text(&supply.join(name)).unwrap_or_default();
+            let held = |name: &str| Held::open(&supply.join(name));
             match of("type").as_str() {
-                "Mains" | "USB" => found.mains |= of("online") == "1",
+                "Mains" | "USB" => found.plugs.extend(held("online")),
                 // That of a mouse or a pen powers nothing here.
-                "Battery" if of("scope") != "Device" => {
-                    found.discharging |= of("status") == "Discharging";
-                    found.full.extend(number::<u64>(&supply.join("capacity")));
-                }
+                "Battery" if of("scope") != "Device" => found.batteries.push(Battery {
+                    status: held("status"),
+                    capacity: held("capacity"),
+                    power: held("power_now"),
+                    current: held("current_now"),
+                    voltage: held("voltage_now"),
+                }),
                 _ => {}
             }
         }
@@ -90,12 +112,47 @@ impl Supplies {
     }
 
     fn source(&self) -> Option<Source> {
-        match (self.mains, self.discharging) {
+        let mains = self.plugs.iter().any(|it| it.text().as_deref() == Some("1"));
+        match (mains, self.batteries.iter().any(Battery::gives)) {
             (true, _) => Some(Source::Mains),
             (false, true) => Some(Source::Battery),
             // Full or charging: something feeds it.
-            (false, false) => (!self.full.is_empty()).then_some(Source::Mains),
+            (false, false) => self.full().map(|_| Source::Mains),
         }
+    }
+
+    /// How full the batteries are together, in percent.
+    fn full(&self) -> Option<u64> {
+        let all = self.batteries.iter().filter_map(|it| it.capacity.as_ref()?.number::<u64>());
+        let all: Vec<_> = all.collect();
+        (!all.is_empty()).then(|| all.iter().sum::<u64>() / all.len() as u64)
+    }
+
+    /// Watts that the batteries give; nothing while something else feeds the machine, and where
+    /// they do not tell.
+    pub(super) fn watts(&self) -> Option<f64> {
+        if self.source() != Some(Source::Battery) {
+            return None;
+        }
+        let giving = self.batteries.iter().filter(|it| it.gives());
+        let watts: Option<f64> = giving.map(Battery::watts).sum();
+        watts.filter(|&it| it > 0.0)
+    }
+}
+
+impl Battery {
+    fn gives(&self) -> bool {
+        let status = self.status.as_ref().and_then(Held::text);
+        status.as_deref() == Some("Discharging")
+    }
+
+    fn watts(&self) -> Option<f64> {
+        // Some drivers count what is given below zero.
+        let of = |file: &Option<Held>| {
+            let number: i64 = file.as_ref()?.number()?;
+            Some(number.unsigned_abs() as f64 / 1e6)
+        };
+        of(&self.power).or_else(|| Some(of(&self.current)? * of(&self.voltage)?))
     }
 }
 
@@ -141,5 +198,23 @@ mod tests {
         let both = [&plug[..], &[battery, capacity, ("B/status", "Discharging\n")]].concat();
         check(&both, Some(Source::Mains));
         check(&[("A/type", "USB\n"), ("A/online", "0\n")], None);
+    }
+
+    #[test]
+    fn a_battery_tells_what_it_gives() {
+        let check = |files: &[(&str, &str)], expected: Option<f64>| {
+            let usual = [("type", "Battery\n"), ("status", "Discharging\n"), ("capacity", "50\n")];
+            let files = usual.iter().chain(files);
+            let files: Vec<_> =
+                files.map(|it| (format!("sys/class/power_supply/B/{}", it.0), it.1)).collect();
+            let files: Vec<_> = files.iter().map(|it| (it.0.as_str(), it.1)).collect();
+            assert_eq!(Supplies::at(lay(&files).path()).watts(), expected, "{files:?}");
+        };
+        check(&[("power_now", "12500000\n")], Some(12.5));
+        check(&[("power_now", "-12500000\n")], Some(12.5));
+        check(&[("current_now", "1000000\n"), ("voltage_now", "11500000\n")], Some(11.5));
+        check(&[("current_now", "1000000\n")], None);
+        check(&[("power_now", "0\n")], None);
+        check(&[("power_now", "12500000\n"), ("status", "Charging\n")], None);
     }
 }

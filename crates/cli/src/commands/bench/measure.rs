@@ -1,11 +1,16 @@
-//! Runs one test on an engine and takes its time.
+//! Runs one test on an engine and takes its time and energy.
 
 use std::time::{Duration, Instant};
 
 use engine::{Engine, EventKind, Info, Options, Request, Usage, sample::Sampling};
 use loader::ModelFile;
 
-use crate::{args::Load, device, memory};
+use crate::{
+    args::Load,
+    device,
+    machine::{Mark, Meter},
+    memory,
+};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +25,11 @@ pub(super) enum Test {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sample {
     pub(super) time: Duration,
+    pub(super) tokens: usize,
+    /// Tokens a second.
     pub(super) per_second: f64,
+    /// Energy that it took, where something tells.
+    pub(super) joules: Option<f64>,
 }
 
 /// An engine under test.
@@ -32,21 +41,37 @@ pub(super) struct Rig {
 
 /// When a sequence's tokens came, and what it took.
 struct Run {
-    started: Instant,
-    first: Instant,
-    last: Instant,
+    started: Mark,
+    first: Mark,
+    last: Mark,
     usage: Usage,
+}
+
+/// Tokens a second in stretches of time, one after the other.
+struct Stretches {
+    /// How long one is, at least.
+    length: Duration,
+    /// Of the one that has not ended.
+    time: Duration,
+    tokens: usize,
+    ended: Vec<f64>,
 }
 
 impl Test {
     /// As llama-bench calls it.
     pub(super) fn label(&self) -> String {
-        let (name, n, depth) = match *self {
-            Self::Prompt { n, depth } => ("pp", n, depth),
-            Self::Generate { n, depth } => ("tg", n, depth),
-        };
+        let (n_prompt, n_gen, depth) = self.numbers();
+        let (name, n) = if n_gen == 0 { ("pp", n_prompt) } else { ("tg", n_gen) };
         let depth = if depth == 0 { String::new() } else { format!(" @ d{depth}") };
         format!("{name}{n}{depth}")
+    }
+
+    /// Tokens of the prompt, tokens to generate, and tokens before them.
+    pub(super) fn numbers(&self) -> (usize, usize, usize) {
+        match *self {
+            Self::Prompt { n, depth } => (n, 0, depth),
+            Self::Generate { n, depth } => (0, n, depth),
+        }
     }
 
     /// Tokens of context that it needs; `None` for more than there are numbers.
@@ -89,68 +114,92 @@ impl Rig {
     /// # Errors
     ///
     /// If the engine fails.
-    pub(super) fn warm_up(&mut self, test: &Test) -> anyhow::Result<()> {
+    pub(super) fn warm_up(&mut self, test: &Test, meter: &Meter) -> anyhow::Result<()> {
         match *test {
-            Test::Prompt { .. } => self.measure(test).map(|_| ()),
+            Test::Prompt { .. } => self.measure(test, meter).map(|_| ()),
             Test::Generate { n, .. } => {
-                self.measure(&Test::Generate { n: n.min(2), depth: 0 }).map(|_| ())
+                self.measure(&Test::Generate { n: n.min(2), depth: 0 }, meter).map(|_| ())
             }
         }
     }
 
-    /// Takes the time of the test.
+    /// Takes the time of the test, and what `meter` tells of its energy.
     ///
     /// # Errors
     ///
     /// If the engine fails.
-    pub(super) fn measure(&mut self, test: &Test) -> anyhow::Result<Sample> {
-        let (time, n) = match *test {
+    pub(super) fn measure(&mut self, test: &Test, meter: &Meter) -> anyhow::Result<Sample> {
+        let (from, to, tokens) = match *test {
             Test::Prompt { n, depth } => {
                 let mut tokens = self.tokens(depth);
                 if depth > 0 {
-                    self.run(tokens.clone(), 1)?;
+                    self.run(tokens.clone(), 1, meter)?;
                 }
                 tokens.extend(self.tokens(n));
-                let run = self.run(tokens, 1)?;
+                let run = self.run(tokens, 1, meter)?;
                 // The cache holds whole blocks: a few tokens of the depth may be computed again.
-                (run.first - run.started, run.usage.prefilled)
+                (run.started, run.first, run.usage.prefilled)
             }
             Test::Generate { n, depth } => {
                 let tokens = self.tokens(depth + 1);
                 // The first token comes from the prompt's logits; each other takes a step.
-                let run = self.run(tokens, n + 1)?;
-                (run.last - run.first, n)
+                let run = self.run(tokens, n + 1, meter)?;
+                (run.first, run.last, n)
             }
         };
+        let time = from.until(&to);
         let seconds = time.as_secs_f64().max(1e-9);
-        Ok(Sample { time, per_second: n as f64 / seconds })
+        let joules = meter.joules(&from, &to);
+        Ok(Sample { time, tokens, per_second: tokens as f64 / seconds, joules })
     }
 
-    fn run(&mut self, tokens: Vec<u32>, max_new: usize) -> anyhow::Result<Run> {
-        let request =
-            Request { max_new: Some(max_new), ..Request::new(tokens, Sampling::greedy()) };
-        let started = Instant::now();
-        let mut run = Run { started, first: started, last: started, usage: Usage::default() };
-        let mut seen = false;
-        self.engine.submit(request)?;
-        loop {
-            for event in self.engine.step()? {
-                match event.kind {
-                    EventKind::Token { .. } => {
-                        run.last = Instant::now();
-                        if !std::mem::replace(&mut seen, true) {
-                            run.first = run.last;
-                        }
-                    }
-                    EventKind::Finished(_, usage) => {
-                        run.usage = usage;
-                        return Ok(run);
-                    }
-                    EventKind::Failed(error) => return Err(error.into()),
-                    _ => {}
+    /// Generates `n` tokens after `depth` others again and again for so long; tokens a second in
+    /// stretches of it, one at least. `heard` hears now and then how much of the time has passed.
+    ///
+    /// # Errors
+    ///
+    /// If the engine fails.
+    pub(super) fn generate_for(
+        &mut self,
+        time: Duration,
+        (n, depth): (usize, usize),
+        heard: &mut dyn FnMut(Duration),
+    ) -> anyhow::Result<Vec<f64>> {
+        // Always the same prompt: the cache has it, so that nothing is read in between.
+        let tokens = self.tokens(depth + 1);
+        let mut stretches = Stretches::of(time);
+        let begin = Instant::now();
+        let goes_on = |ended: &[f64]| begin.elapsed() < time || ended.is_empty();
+        while goes_on(&stretches.ended) {
+            let mut before = None;
+            drive(&mut self.engine, request(tokens.clone(), n + 1), &mut |now| {
+                if let Some(before) = before.replace(now)
+                    && stretches.add(now - before)
+                {
+                    heard(begin.elapsed());
                 }
-            }
+                goes_on(&stretches.ended)
+            })?;
         }
+        Ok(stretches.ended)
+    }
+
+    fn run(&mut self, tokens: Vec<u32>, max_new: usize, meter: &Meter) -> anyhow::Result<Run> {
+        let (mut first, mut last) = (None, None);
+        let started = meter.mark();
+        let usage = drive(&mut self.engine, request(tokens, max_new), &mut |now| {
+            if first.is_none() {
+                first = Some(meter.mark_at(now));
+            }
+            last = Some(now);
+            true
+        })?;
+        Ok(Run {
+            first: first.unwrap_or_else(|| started.clone()),
+            last: last.map_or_else(|| started.clone(), |it| meter.mark_at(it)),
+            started,
+            usage: usage.unwrap_or_default(),
+        })
     }
 
     /// Any tokens (xorshift64*).
@@ -167,6 +216,54 @@ impl Rig {
     }
 }
 
+fn request(tokens: Vec<u32>, max_new: usize) -> Request {
+    Request { max_new: Some(max_new), ..Request::new(tokens, Sampling::greedy()) }
+}
+
+/// Runs a request to its end, or until `heard`, which hears when each token came, gives `false`.
+fn drive(
+    engine: &mut Engine,
+    request: Request,
+    heard: &mut dyn FnMut(Instant) -> bool,
+) -> anyhow::Result<Option<Usage>> {
+    let seq = engine.submit(request)?;
+    loop {
+        for event in engine.step()? {
+            match event.kind {
+                EventKind::Token { .. } => {
+                    if !heard(Instant::now()) {
+                        engine.cancel(seq);
+                        return Ok(None);
+                    }
+                }
+                EventKind::Finished(_, usage) => return Ok(Some(usage)),
+                EventKind::Failed(error) => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Stretches {
+    /// Of a measurement that takes so long.
+    fn of(time: Duration) -> Self {
+        let length = (time / 20).min(Duration::from_secs(1));
+        Self { length, time: Duration::ZERO, tokens: 0, ended: Vec::new() }
+    }
+
+    /// Another token came, so long after the one before; whether a stretch ended with it.
+    fn add(&mut self, gap: Duration) -> bool {
+        self.time += gap;
+        self.tokens += 1;
+        let ends = self.time >= self.length && !self.time.is_zero();
+        if ends {
+            self.ended.push(self.tokens as f64 / self.time.as_secs_f64());
+            (self.time, self.tokens) = (Duration::ZERO, 0);
+        }
+        ends
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,5 +272,14 @@ mod tests {
     fn labels_are_llama_benchs() {
         assert_eq!(Test::Prompt { n: 512, depth: 0 }.label(), "pp512");
         assert_eq!(Test::Generate { n: 128, depth: 4096 }.label(), "tg128 @ d4096");
+    }
+
+    #[test]
+    fn a_stretch_ends_with_the_token_that_fills_it() {
+        let mut all = Stretches::of(Duration::from_secs(10));
+        let added = [200, 299, 1, 2000, 100].map(|it| all.add(Duration::from_millis(it)));
+        assert_eq!(added, [false, false, true, true, false]);
+        assert_eq!(all.ended, [6.0, 0.5]);
+        assert_eq!(Stretches::of(Duration::from_secs(60)).length, Duration::from_secs(1));
     }
 }

@@ -247,8 +247,18 @@ impl Scale {
             Test::Prompt { n, .. } => self.factor(n),
             Test::Generate { .. } => self.factor(1),
         };
-        let time = sample.time.mul_f64(factor);
-        Sample { time, per_second: sample.per_second / factor }
+        let (time, joules) = (sample.time.mul_f64(factor), sample.joules.map(|it| it * factor));
+        Sample { time, joules, per_second: sample.per_second / factor, ..sample }
+    }
+
+    /// The same of speeds of generation.
+    pub(super) fn whole_speeds(self, all: &[f64]) -> Vec<f64> {
+        all.iter().map(|it| it / self.factor(1)).collect()
+    }
+
+    /// Bytes of weights that a generated token reads, of all layers.
+    pub(super) fn bytes_a_token(self) -> u64 {
+        (self.head + self.all) as u64
     }
 
     /// The time with all layers is so many times what was measured, of a step of so many rows.
@@ -395,10 +405,16 @@ mod tests {
         let half = bytes_of(&draft.tensors, &[0, 1, 2]);
         let made = draft.make_within(half, 1, &[]).expect("half of it fits");
         assert_eq!(made.made.note(), ", scaled from 3 of 6 layers");
-        let sample = Sample { time: Duration::from_secs(1), per_second: 512.0 };
+        let sample = Sample {
+            time: Duration::from_secs(1),
+            tokens: 512,
+            per_second: 512.0,
+            joules: Some(1.0),
+        };
         let whole = made.scale.whole(Test::Prompt { n: 512, depth: 0 }, sample);
         assert!((1.99..2.0).contains(&whole.time.as_secs_f64()), "{whole:?}");
         assert!((256.0..257.5).contains(&whole.per_second), "{whole:?}");
+        assert!(whole.joules.is_some_and(|it| (1.99..2.0).contains(&it)), "{whole:?}");
     }
 
     #[test]

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
+    identity,
     measure::{Sample, Test},
     plot::Point,
+    session::Beside,
     synthetic::Made,
 };
 use crate::{
@@ -24,13 +26,17 @@ use crate::{
 pub(super) struct Subject {
     build_commit: &'static str,
     build_version: &'static str,
-    cpu_info: String,
+    pub(super) cpu_info: String,
     backends: String,
     model_filename: String,
     model_type: String,
     model_size: u64,
     model_n_params: u64,
-    n_threads: usize,
+    pub(super) n_threads: usize,
+    /// What the kernels are written for, and their precision.
+    pub(super) kernels: String,
+    /// A digest of what decides how long the model takes.
+    model_facts: String,
     /// Of weights that were made for a shape.
     #[serde(flatten)]
     made: Option<Made>,
@@ -40,7 +46,7 @@ pub(super) struct Subject {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     #[serde(flatten)]
-    subject: Subject,
+    pub(super) subject: Subject,
     n_prompt: usize,
     n_gen: usize,
     n_depth: usize,
@@ -50,14 +56,24 @@ pub(super) struct Row {
     avg_ts: f64,
     stddev_ts: f64,
     median_ts: f64,
+    /// The same where two results are comparable.
+    fingerprint: String,
+    #[serde(flatten)]
+    pub(super) beside: Beside,
     samples_ns: Vec<u64>,
     samples_ts: Vec<f64>,
     #[serde(skip)]
-    label: String,
+    pub(super) label: String,
 }
 
 impl Subject {
-    pub(super) fn of(name: &str, file: &ModelFile, info: &Info, threads: usize) -> Self {
+    /// `kernels` are how many threads, and what runs on them.
+    pub(super) fn of(
+        name: &str,
+        file: &ModelFile,
+        info: &Info,
+        (threads, kernels): (usize, String),
+    ) -> Self {
         Self {
             build_commit: commit(),
             build_version: crate::commands::version::VERSION,
@@ -68,6 +84,8 @@ impl Subject {
             model_size: info.weight_bytes,
             model_n_params: info.parameters,
             n_threads: threads,
+            kernels,
+            model_facts: identity::facts(file),
             made: None,
         }
     }
@@ -85,6 +103,8 @@ impl Subject {
             model_size: 0,
             model_n_params: 0,
             n_threads: 0,
+            kernels: String::new(),
+            model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
             made: None,
         }
     }
@@ -94,16 +114,32 @@ impl Subject {
         let model_type = format!("{}{}", self.model_type, made.note());
         Self { model_type, made: Some(made), ..self }
     }
+
+    /// What must be equal for two results of `test` to be comparable.
+    fn fingerprint(&self, test: &str) -> String {
+        let threads = self.n_threads.to_string();
+        identity::fingerprint(&[
+            ("model", self.model_facts.as_str()),
+            ("test", test),
+            ("threads", threads.as_str()),
+            ("kernels", self.kernels.as_str()),
+            ("cpu", self.cpu_info.as_str()),
+        ])
+    }
 }
 
 impl Row {
-    pub(super) fn new(subject: &Subject, test: Test, samples: &[Sample], time: String) -> Self {
+    pub(super) fn new(
+        subject: &Subject,
+        test: Test,
+        samples: &[Sample],
+        time: String,
+        beside: Beside,
+    ) -> Self {
         let ns: Vec<f64> = samples.iter().map(|it| it.time.as_nanos() as f64).collect();
         let ts: Vec<f64> = samples.iter().map(|it| it.per_second).collect();
-        let (n_prompt, n_gen, n_depth) = match test {
-            Test::Prompt { n, depth } => (n, 0, depth),
-            Test::Generate { n, depth } => (0, n, depth),
-        };
+        let (n_prompt, n_gen, n_depth) = test.numbers();
+        let label = test.label();
         Self {
             subject: subject.clone(),
             n_prompt,
@@ -115,9 +151,11 @@ impl Row {
             avg_ts: mean(&ts),
             stddev_ts: deviation(&ts),
             median_ts: median(&ts),
+            fingerprint: subject.fingerprint(&label),
+            beside,
             samples_ns: ns.iter().map(|&it| it as u64).collect(),
             samples_ts: ts,
-            label: test.label(),
+            label,
         }
     }
 
@@ -208,6 +246,7 @@ fn csv(rows: &[Row]) -> String {
     let quoted = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
     let cell = |value: &Value| match value {
         Value::String(text) => quoted(text.clone()),
+        Value::Null => quoted(String::new()),
         other => quoted(other.to_string()),
     };
     let mut text = names.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(",") + "\n";
@@ -218,7 +257,7 @@ fn csv(rows: &[Row]) -> String {
     text
 }
 
-fn mean(all: &[f64]) -> f64 {
+pub(super) fn mean(all: &[f64]) -> f64 {
     all.iter().sum::<f64>() / all.len().max(1) as f64
 }
 
@@ -232,7 +271,7 @@ fn deviation(all: &[f64]) -> f64 {
     (squares / (all.len() - 1) as f64).sqrt()
 }
 
-fn median(all: &[f64]) -> f64 {
+pub(super) fn median(all: &[f64]) -> f64 {
     let mut sorted = all.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {

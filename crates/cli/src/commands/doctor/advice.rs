@@ -143,7 +143,8 @@ fn of_processor(report: &Report, warn: Warn<'_>) {
     }
 }
 
-fn of_power(power: &Power, warn: Warn<'_>) {
+/// What of the machine's power makes it slower than it could be.
+pub(crate) fn of_power(power: &Power, warn: Warn<'_>) {
     if power.source == Some(Source::Battery) {
         let what = "it runs on battery, where most machines are slower";
         warn("power", what.to_owned(), "plug it in");

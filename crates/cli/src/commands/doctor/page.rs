@@ -35,7 +35,7 @@ pub(super) fn page(report: &Report, width: usize) -> String {
 }
 
 /// Writes a row: its label, and its text beside it, broken between words.
-fn wrap(page: &mut String, label: &str, text: &str, width: usize) {
+pub(crate) fn wrap(page: &mut String, label: &str, text: &str, width: usize) {
     *page += &format!("{label:<LABEL$}");
     let mut column = LABEL;
     for (n, word) in text.split_whitespace().enumerate() {

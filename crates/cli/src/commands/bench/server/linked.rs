@@ -17,7 +17,7 @@ use crate::{
     commands::{
         bench::{
             measure::{Sample, Test},
-            progress,
+            session::{Beside, Session},
             table::{Row, Subject},
         },
         print,
@@ -110,7 +110,7 @@ impl Line {
             self.model = first.ok_or_else(|| Failure::new("the server lists no model"))?;
         }
         let subject = Subject::of_server(&self.host, &self.model);
-        let bar = progress(tests.len() * (repetitions.get() + 1));
+        let bar = Session::bar(tests.len(), repetitions.get());
         let mut rows = Vec::new();
         for &test in tests {
             bar.set_message(test.label());
@@ -123,7 +123,7 @@ impl Line {
                 bar.inc(1);
             }
             let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let row = Row::new(&subject, test, &samples, time);
+            let row = Row::new(&subject, test, &samples, time, Beside::default());
             if form == Form::Jsonl {
                 print(&row.line())?;
             }
@@ -219,7 +219,8 @@ impl Line {
 
 fn sample(time: Duration, tokens: u64) -> Sample {
     let seconds = time.as_secs_f64().max(1e-9);
-    Sample { time, per_second: tokens as f64 / seconds }
+    let per_second = tokens as f64 / seconds;
+    Sample { time, tokens: tokens as usize, per_second, joules: None }
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,0 +1,201 @@
+//! Results as they were printed: what comparing needs of them. Those of llama-bench can be read, too,
+//! and have no fingerprint.
+
+use std::{fs, path::Path};
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Deserializer, Value};
+
+use crate::failure::Failure;
+
+/// The result of a test.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(super) struct Measured {
+    n_prompt: u64,
+    n_gen: u64,
+    #[serde(default)]
+    n_depth: u64,
+    /// Tokens a second of each repetition.
+    pub(super) samples_ts: Vec<f64>,
+    pub(super) fingerprint: Option<String>,
+    /// What the fingerprint is of.
+    model_facts: Option<String>,
+    model_type: Option<String>,
+    n_threads: Option<u64>,
+    kernels: Option<String>,
+    cpu_info: Option<String>,
+    /// What can change without another fingerprint.
+    power_source_after: Option<String>,
+    governor_after: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// Reads the results in a file.
+///
+/// # Errors
+///
+/// If it cannot be read, or has something else in it.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Measured>> {
+    let name = path.display();
+    let text = fs::read_to_string(path).with_context(|| {
+        let failure = Failure::new(format!("cannot read `{name}`"));
+        failure.hint("write a result into a file: `ingle bench MODEL -o json > FILE`")
+    })?;
+    parse(&text).map_err(|found| {
+        let message = format!("`{name}` is not the result of a benchmark: {found}");
+        Failure::new(message).hint("`ingle bench MODEL -o json` or `-o jsonl` prints one").into()
+    })
+}
+
+/// Lists of results and single ones, one after the other: the forms `json` and `jsonl`.
+fn parse(text: &str) -> Result<Vec<Measured>, String> {
+    let mut all = Vec::new();
+    for value in Deserializer::from_str(text).into_iter::<Value>() {
+        match value.map_err(|error| format!("it is not JSON: {error}"))? {
+            Value::Array(rows) => all.extend(rows),
+            one => all.push(one),
+        }
+    }
+    if all.is_empty() {
+        return Err("it has no results".to_owned());
+    }
+    all.into_iter().map(Measured::of).collect()
+}
+
+impl Measured {
+    fn of(value: Value) -> Result<Self, String> {
+        let row: Self = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let test = row.test();
+        match row.samples_ts.iter().find(|it| **it <= 0.0) {
+            Some(found) => Err(format!("`samples_ts` of {test} has {found}, expected more than 0")),
+            None if row.samples_ts.is_empty() => Err(format!("`samples_ts` of {test} is empty")),
+            None => Ok(row),
+        }
+    }
+
+    /// As llama-bench calls it.
+    pub(super) fn test(&self) -> String {
+        let prompt = (self.n_prompt > 0).then(|| format!("pp{}", self.n_prompt));
+        let generation = (self.n_gen > 0).then(|| format!("tg{}", self.n_gen));
+        let parts: Vec<_> = prompt.into_iter().chain(generation).collect();
+        let depth = (self.n_depth > 0).then(|| format!(" @ d{}", self.n_depth));
+        parts.join("+") + &depth.unwrap_or_default()
+    }
+
+    /// Whether both have one fingerprint.
+    pub(super) fn is_comparable(&self, other: &Self) -> bool {
+        self.fingerprint.is_some() && self.fingerprint == other.fingerprint
+    }
+
+    /// Whether both are of one test, of whatever.
+    pub(super) fn is_same_test(&self, other: &Self) -> bool {
+        self.test() == other.test()
+    }
+
+    /// What a fingerprint is of and differs from `other`; each with what both are.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "not told".to_owned());
+        let differ =
+            |name: &str, a: String, b: String| (a != b).then(|| format!("the {name} ({a}, {b})"));
+        let threads = |it: Option<u64>| text(&it.map(|it| it.to_string()));
+        let model = match (&self.model_facts, &other.model_facts) {
+            (Some(a), Some(b)) if a != b && self.model_type == other.model_type => {
+                Some("the tensors or numbers of the model".to_owned())
+            }
+            _ => differ("model", text(&self.model_type), text(&other.model_type)),
+        };
+        let others = [
+            differ("number of threads", threads(self.n_threads), threads(other.n_threads)),
+            differ("kernels", text(&self.kernels), text(&other.kernels)),
+            differ("processor", text(&self.cpu_info), text(&other.cpu_info)),
+        ];
+        model.into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    /// What changes the speed of the same test on the same machine, and differs.
+    pub(super) fn circumstances(&self, other: &Self) -> Vec<String> {
+        let differ = |name: &str, a: &Option<String>, b: &Option<String>| {
+            let (a, b) = (a.as_ref()?, b.as_ref()?);
+            (a != b).then(|| format!("the {name} ({a}, {b})"))
+        };
+        let all = [
+            differ("power", &self.power_source_after, &other.power_source_after),
+            differ("governor", &self.governor_after, &other.governor_after),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// What was doubtful when it was measured.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"{"n_prompt": 512, "n_gen": 0, "samples_ts": [1.5, 2.5], "more": null}"#;
+
+    #[test]
+    fn lists_and_lines_are_read() {
+        let tests = |text: &str| {
+            let all = parse(text).unwrap();
+            all.iter().map(Measured::test).collect::<Vec<_>>()
+        };
+        assert_eq!(tests(ONE), ["pp512"]);
+        assert_eq!(tests(&format!("[{ONE}, {ONE}]\n")), ["pp512", "pp512"]);
+        let deep = ONE.replace("\"n_gen\": 0", "\"n_gen\": 16, \"n_depth\": 4096");
+        assert_eq!(tests(&format!("{ONE}\n{deep}\n")), ["pp512", "pp512+tg16 @ d4096"]);
+    }
+
+    #[test]
+    fn what_is_no_result_is_refused() {
+        let check = |text: &str, expected: &str| {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check("", "it has no results");
+        check("[]", "it has no results");
+        check("| model | size |", "it is not JSON");
+        check("{\"a\": 1}", "missing field `n_prompt`");
+        check("[7]", "invalid type");
+        let samples = |text| ONE.replace("[1.5, 2.5]", text);
+        check(&samples("[]"), "`samples_ts` of pp512 is empty");
+        check(&samples("[1.0, 0.0]"), "`samples_ts` of pp512 has 0, expected more than 0");
+        check(&samples("[1e999]"), "it is not JSON");
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let text = |it: &str| Some(it.to_owned());
+        let one = Measured {
+            model_facts: text("1"),
+            model_type: text("llama 1 B Q4_0"),
+            n_threads: Some(2),
+            kernels: text("avx2, fast"),
+            power_source_after: text("mains"),
+            ..Measured::default()
+        };
+        assert!(one.differences(&one).is_empty() && one.circumstances(&one).is_empty());
+        let other = Measured {
+            model_facts: text("2"),
+            n_threads: Some(4),
+            power_source_after: text("battery"),
+            governor_after: text("performance"),
+            ..one.clone()
+        };
+        let expected = ["the tensors or numbers of the model", "the number of threads (2, 4)"];
+        assert_eq!(one.differences(&other), expected);
+        assert_eq!(one.circumstances(&other), ["the power (mains, battery)"]);
+        let foreign = Measured { model_type: text("llama 1B Q4_0"), ..Measured::default() };
+        let expected = [
+            "the model (llama 1 B Q4_0, llama 1B Q4_0)",
+            "the number of threads (2, not told)",
+            "the kernels (avx2, fast, not told)",
+        ];
+        assert_eq!(one.differences(&foreign), expected);
+    }
+}

@@ -1,0 +1,212 @@
+//! Measures one test after another, and beside each what the machine did meanwhile.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{
+    conditions::{self, Conditions},
+    measure::{Rig, Sample, Test},
+    roofline::{self, Roofline},
+    synthetic::Scale,
+    table::{Row, Subject, mean, median},
+};
+use crate::machine::{Meter, Note, Peak, Watch};
+
+/// What tells what the machine does; to be opened before this process gives up files.
+pub(super) struct Instruments {
+    watch: Watch,
+    pub(super) meter: Meter,
+    peak: Peak,
+}
+
+/// A benchmark that goes on.
+pub(super) struct Session {
+    pub(super) instruments: Instruments,
+    /// Bytes of weights that a generated token reads, where that is known.
+    pub(super) bytes_a_token: Option<u64>,
+    pub(super) repetitions: usize,
+    pub(super) steady: Option<Duration>,
+    pub(super) bar: ProgressBar,
+    /// Where not all of a model is there, times are scaled.
+    pub(super) scale: Option<Scale>,
+    /// How the machine was before the first test, and after the last.
+    pub(super) notes: Option<(Note, Note)>,
+}
+
+/// What was measured beside the speed of a test.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Beside {
+    #[serde(flatten)]
+    pub(super) conditions: Conditions,
+    /// The most memory that this process had so far, without what measures the bandwidth.
+    pub(super) peak_memory: Option<u64>,
+    #[serde(flatten)]
+    pub(super) roofline: Roofline,
+    #[serde(flatten)]
+    pub(super) energy: Energy,
+    #[serde(flatten)]
+    pub(super) steady: Steady,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What a token takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Energy {
+    pub(super) joules_per_token: Option<f64>,
+    /// What told, and of what.
+    pub(super) energy_source: Option<String>,
+}
+
+/// What is left of the speed after a while.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Steady {
+    pub(super) steady_seconds: Option<u64>,
+    /// Tokens a second of the repetitions before: their median.
+    pub(super) burst_ts: Option<f64>,
+    /// Of the stretches in the last half of the time.
+    pub(super) steady_ts: Option<f64>,
+    pub(super) steady_ratio: Option<f64>,
+    /// Of each stretch, one after the other.
+    pub(super) steady_samples_ts: Vec<f64>,
+}
+
+impl Instruments {
+    pub(super) fn open() -> Self {
+        Self { watch: Watch::here(), meter: Meter::here(), peak: Peak::here() }
+    }
+}
+
+impl Session {
+    /// A bar for so many tests.
+    pub(super) fn bar(tests: usize, repetitions: usize) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new((tests * (repetitions + 1)) as u64).with_style(style)
+    }
+
+    /// Measures a test of `subject`, which is in `rig`.
+    ///
+    /// # Errors
+    ///
+    /// If the engine fails.
+    pub(super) fn row(
+        &mut self,
+        rig: &mut Rig,
+        subject: &Subject,
+        test: Test,
+    ) -> anyhow::Result<Row> {
+        self.bar.set_message(test.label());
+        let bandwidth = self.bandwidth(subject, test);
+        let before = self.instruments.watch.note();
+        rig.warm_up(&test, &self.instruments.meter)?;
+        self.bar.inc(1);
+        let started: DateTime<Utc> = SystemTime::now().into();
+        let mut samples = Vec::new();
+        for _ in 0..self.repetitions {
+            let sample = rig.measure(&test, &self.instruments.meter)?;
+            samples.push(self.scale.map_or(sample, |it| it.whole(test, sample)));
+            self.bar.inc(1);
+        }
+        let steady = self.steady(rig, test, &samples)?;
+        let after = self.instruments.watch.note();
+        let peak_memory = self.instruments.peak.note();
+        let bandwidths = [bandwidth, self.bandwidth(subject, test)];
+        let speeds: Vec<_> = samples.iter().map(|it| it.per_second).collect();
+        let roofline = match test {
+            Test::Prompt { .. } => Roofline::default(),
+            Test::Generate { .. } => Roofline::of(bandwidths, self.bytes_a_token, mean(&speeds)),
+        };
+        let beside = Beside {
+            conditions: Conditions::between(&before, &after),
+            peak_memory,
+            roofline,
+            energy: Energy::of(&samples, &self.instruments.meter),
+            steady,
+            warnings: conditions::warnings(&before, &after),
+        };
+        let first = self.notes.take().map_or(before, |it| it.0);
+        self.notes = Some((first, after));
+        let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Ok(Row::new(subject, test, &samples, time, beside))
+    }
+
+    /// What memory gives, where the test makes tokens. What that takes is no memory of the model.
+    fn bandwidth(&mut self, subject: &Subject, test: Test) -> Option<f64> {
+        let measured = || roofline::bandwidth(subject.n_threads);
+        match test {
+            Test::Prompt { .. } => None,
+            Test::Generate { .. } => self.instruments.peak.apart(measured),
+        }
+    }
+
+    fn steady(&self, rig: &mut Rig, test: Test, samples: &[Sample]) -> anyhow::Result<Steady> {
+        let (Some(time), Test::Generate { n, depth }) = (self.steady, test) else {
+            return Ok(Steady::default());
+        };
+        let (bar, label) = (&self.bar, test.label());
+        let mut heard = |passed: Duration| {
+            bar.set_message(format!("{label}, {} s of {} s", passed.as_secs(), time.as_secs()));
+        };
+        let all = rig.generate_for(time, (n, depth), &mut heard)?;
+        let all = match self.scale {
+            Some(scale) => scale.whole_speeds(&all),
+            None => all,
+        };
+        self.bar.set_message(label);
+        let burst: Vec<_> = samples.iter().map(|it| it.per_second).collect();
+        Ok(Steady::of(time, median(&burst), all))
+    }
+}
+
+impl Energy {
+    fn of(samples: &[Sample], meter: &Meter) -> Self {
+        let joules: Option<f64> = samples.iter().map(|it| it.joules).sum();
+        let tokens: usize = samples.iter().map(|it| it.tokens).sum();
+        let a_token = joules.filter(|_| tokens > 0).map(|it| it / tokens as f64);
+        Self { joules_per_token: a_token, energy_source: a_token.and_then(|_| meter.source()) }
+    }
+}
+
+impl Steady {
+    fn of(time: Duration, burst: f64, all: Vec<f64>) -> Self {
+        let steady = median(&all[all.len() / 2..]);
+        Self {
+            steady_seconds: Some(time.as_secs()),
+            burst_ts: Some(burst),
+            steady_ts: Some(steady),
+            steady_ratio: Some(steady / burst),
+            steady_samples_ts: all,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_steady_is_the_last_half() {
+        let told = Steady::of(Duration::from_secs(4), 8.0, vec![8.0, 7.0, 3.0, 4.0, 5.0]);
+        assert_eq!((told.steady_ts, told.steady_ratio), (Some(4.0), Some(0.5)));
+        let told = Steady::of(Duration::from_secs(4), 8.0, vec![6.0]);
+        assert_eq!((told.steady_ts, told.steady_ratio), (Some(6.0), Some(0.75)));
+    }
+
+    #[test]
+    fn energy_counts_where_all_of_it_is_known() {
+        let sample = |tokens, joules| Sample {
+            time: Duration::from_secs(1),
+            tokens,
+            per_second: tokens as f64,
+            joules,
+        };
+        let meter = Meter::at(tempfile::tempdir().unwrap().path());
+        let of = |all: &[Sample]| Energy::of(all, &meter).joules_per_token;
+        assert_eq!(of(&[sample(4, Some(3.0)), sample(4, Some(1.0))]), Some(0.5));
+        assert_eq!(of(&[sample(4, Some(3.0)), sample(4, None)]), None);
+        assert_eq!(of(&[]), None);
+    }
+}

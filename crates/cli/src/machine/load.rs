@@ -1,0 +1,116 @@
+//! How busy the machine is, and how much of that is this process.
+
+use std::path::Path;
+
+use super::held::Held;
+
+/// In so many ticks, half a second, there is enough to tell.
+const ENOUGH: u64 = 50;
+
+/// The kernel's counters.
+#[derive(Debug)]
+pub(super) struct Counters {
+    all: Option<Held>,
+    own: Option<Held>,
+}
+
+/// Time that processors spent, in ticks of a hundredth of a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// With work, all together.
+    busy: u64,
+    /// With work and without.
+    all: u64,
+    /// With this process.
+    own: u64,
+    /// How many hardware threads count.
+    processors: u64,
+}
+
+impl Counters {
+    pub(super) fn at(root: &Path) -> Self {
+        let proc = root.join("proc");
+        Self { all: Held::open(&proc.join("stat")), own: Held::open(&proc.join("self/stat")) }
+    }
+
+    /// What they say now.
+    pub(super) fn read(&self) -> Option<Load> {
+        let (busy, all, processors) = of_machine(&self.all.as_ref()?.text()?)?;
+        let own = of_process(&self.own.as_ref()?.text()?)?;
+        Some(Load { busy, all, own, processors })
+    }
+}
+
+impl Load {
+    /// What part of the processors' time others took since `before`: 0 to 1. Nothing where that was
+    /// too short to tell.
+    pub(crate) fn others_since(&self, before: &Self) -> Option<f64> {
+        let passed = self.all.saturating_sub(before.all);
+        let busy = self.busy.saturating_sub(before.busy);
+        let own = self.own.saturating_sub(before.own);
+        let enough = passed >= ENOUGH.saturating_mul(self.processors);
+        enough.then(|| busy.saturating_sub(own) as f64 / passed as f64)
+    }
+}
+
+/// What `/proc/stat` says: time with work, all time, and how many processors there are.
+fn of_machine(text: &str) -> Option<(u64, u64, u64)> {
+    // cpu  user nice system idle iowait irq softirq steal guest guest_nice; guests are in user.
+    let line = text.lines().find_map(|it| it.strip_prefix("cpu "))?;
+    let times = line.split_whitespace().take(8).map(|it| it.parse::<u64>().ok());
+    let times: Vec<u64> = times.collect::<Option<_>>()?;
+    let all: u64 = times.iter().sum();
+    let idle = times.get(3)? + times.get(4).unwrap_or(&0);
+    let is_one = |line: &&str| {
+        let number = line.strip_prefix("cpu");
+        number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let processors = text.lines().filter(is_one).count() as u64;
+    (processors > 0).then(|| (all - idle, all, processors))
+}
+
+/// What `/proc/self/stat` says: time in the program, and in the kernel for it.
+fn of_process(text: &str) -> Option<u64> {
+    // The program's name may have blanks and brackets in it; the state follows, the third field.
+    let (_, fields) = text.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(|it| it.parse::<u64>().ok());
+    Some(times.next()?? + times.next()??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::fixture::lay;
+
+    const OWN: &str = "7 (a ) b) R 1 7 7 0 -1 4194304 100 0 0 0 30 12 5 6 20 0 3 0 99 0 0\n";
+
+    #[test]
+    fn counters_are_read() {
+        let all = "cpu  100 10 30 800 60 1 2 7 50 0\ncpu0 50 5 15 400 30 0 1 3 25 0\n\
+                   cpu1 50 5 15 400 30 1 1 4 25 0\nintr 1 2 3\n";
+        let root = lay(&[("proc/stat", all), ("proc/self/stat", OWN)]);
+        let expected = Load { busy: 150, all: 1010, own: 42, processors: 2 };
+        assert_eq!(Counters::at(root.path()).read(), Some(expected));
+        assert_eq!(Counters::at(lay(&[("proc/stat", all)]).path()).read(), None);
+        for nonsense in ["", "cpu  1 2 3\ncpu0 1 2 3\n", "cpu  a b c d\ncpu0\n", "cpu  1 2 3 4\n"] {
+            assert_eq!(of_machine(nonsense), None, "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn others_are_what_is_busy_beside_this_process() {
+        let before = Load { busy: 1000, all: 5000, own: 200, processors: 4 };
+        let after = |busy, own, all| Load {
+            busy: before.busy + busy,
+            all: before.all + all,
+            own: before.own + own,
+            processors: 4,
+        };
+        let others = |busy, own, all| after(busy, own, all).others_since(&before);
+        assert_eq!(others(300, 200, 400), Some(0.25));
+        assert_eq!(others(200, 200, 400), Some(0.0));
+        // What counts this process and what counts all do not agree to the tick.
+        assert_eq!(others(200, 203, 400), Some(0.0));
+        assert_eq!(others(100, 0, 199), None);
+    }
+}
