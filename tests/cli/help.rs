@@ -22,6 +22,7 @@ fn help_of_every_verb() {
         "adopt",
         "bench",
         "bench compare",
+        "fit",
         "perplexity",
         "quantize",
         "merge",

@@ -11,6 +11,7 @@ mod commands;
 mod compared;
 mod corrected;
 mod doctor;
+mod fit;
 mod folders;
 mod help;
 mod obeyed;

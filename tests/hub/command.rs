@@ -293,6 +293,23 @@ fn a_model_of_the_hub_is_shown_like_a_file() {
     assert!(offline.contains("`--offline` forbids to open a connection"), "{offline}");
 }
 
+/// Nothing is measured: what it takes is told all the same.
+#[test]
+fn a_model_of_the_hub_is_judged_by_its_header_else_by_the_catalogue() {
+    let stage = Stage::new();
+    let fit = |args: &[&str]| stage.run(&[&["fit", "--no-measure"][..], args].concat());
+    let told = fit(&[NAME]);
+    assert!(told.starts_with("exit 0\n-- stdout\nmodel      org/model, "), "{told}");
+    assert!(told.contains("\nfits       yes, as F32 with 8,192 tokens of context\n"), "{told}");
+    let kept = files_below(&stage.place.path().join("ingle-home"));
+    assert!(kept.iter().all(|it| it.ends_with("speed.json")), "{kept:?}");
+    let offline = fit(&[NAME, "--offline"]);
+    assert!(offline.contains("error: `--offline` forbids to open a connection"), "{offline}");
+    let known = fit(&["bartowski/Llama-3.2-3B-Instruct-GGUF", "--offline"]);
+    assert!(known.starts_with("exit 0\n-- stdout\nmodel      llama3.2:3b, 3.21 B"), "{known}");
+    assert!(known.contains("; this is by the catalogue\n"), "{known}");
+}
+
 /// `kill -9` while bytes come; then the same command again.
 #[cfg(unix)]
 #[test]

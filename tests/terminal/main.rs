@@ -8,6 +8,7 @@ mod audit;
 #[path = "../hub/fake/mod.rs"]
 #[expect(dead_code, reason = "the tests of the hub use the rest of it")]
 mod fake;
+mod fit;
 mod pull;
 mod sandbox;
 mod screen;

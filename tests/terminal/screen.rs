@@ -184,6 +184,11 @@ impl Terminal {
         self.style(part, vt100::Cell::dim)
     }
 
+    /// Whether the first place that shows `part` is green.
+    pub(crate) fn is_green(&self, part: &str) -> bool {
+        self.style(part, |it| it.fgcolor() == vt100::Color::Idx(2))
+    }
+
     /// Leaves at the prompt with Ctrl-D.
     #[track_caller]
     pub(crate) fn leave(mut self) {

@@ -5,6 +5,7 @@
 //! not tell is `None`, or an empty list, and nothing is guessed in its place. Other systems than
 //! Linux tell little.
 
+mod caches;
 mod cores;
 mod energy;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::{fs, path::Path, str::FromStr};
 
 use serde::Serialize;
 
+pub(crate) use caches::last_level;
 pub(crate) use cores::{Kind, Processor, model};
 pub(crate) use energy::{Mark, Meter};
 pub(crate) use graphics::Graphics;

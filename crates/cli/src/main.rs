@@ -14,6 +14,7 @@ mod commands;
 mod device;
 mod encode;
 mod failure;
+mod forecast;
 mod groups;
 mod library;
 mod listed;
@@ -25,6 +26,7 @@ mod output;
 mod sandbox;
 mod settings;
 mod shape;
+mod speed;
 mod terminal;
 mod utf8;
 mod written;
@@ -79,6 +81,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Verify(args)) => commands::verify::run(args),
         Some(Command::Adopt(args)) => commands::adopt::run(args),
         Some(Command::Bench(args)) => commands::bench::run(args),
+        Some(Command::Fit(args)) => commands::fit::run(args),
         Some(Command::Logits(args)) => commands::logits::run(args),
         Some(Command::Perplexity(args)) => commands::perplexity::run(args),
         Some(Command::Quantize(args)) => commands::quantize::run(args),

@@ -62,20 +62,8 @@ impl Engine {
         let sizes = options.sizes(&config, backend.info().cache)?;
         let model = arch::load_with(file, backend.as_mut(), config, &sizes.layout)?;
         let runner = Runner::new(&model, backend, sizes.max)?;
-        let info = Info {
-            architecture: file.architecture().to_owned(),
-            name: file.metadata.str("general.name").ok().flatten().map(str::to_owned),
-            device: runner.device().to_owned(),
-            n_layers: model.config.n_layers,
-            vocab: runner.vocab(),
-            context: sizes.context,
-            model_context: model.config.context,
-            max_seqs: options.max_seqs,
-            parameters: model.parameters,
-            weight_bytes: model.weight_bytes,
-            cache_bytes: sizes.cache_bytes,
-            scratch_bytes: runner.scratch(),
-        };
+        let logits = (runner.device().to_owned(), runner.vocab());
+        let info = Info::new(file, &model, &sizes, options, (logits, runner.scratch()));
         tracing::debug!(
             architecture = info.architecture,
             device = info.device,

@@ -1,10 +1,11 @@
 //! How large an engine is: what the caller chooses, and what follows from it.
 
 use kernels::{CacheFormat, Shape};
+use loader::ModelFile;
 
 use crate::{
     LoadError,
-    arch::Config,
+    arch::{Config, Loaded},
     cache::{Layout, blocks_for, slots_for},
 };
 
@@ -78,6 +79,33 @@ pub struct Info {
     pub cache_bytes: u64,
     /// Bytes that a step works in.
     pub scratch_bytes: u64,
+}
+
+impl Info {
+    /// Of the model that was loaded from `file`. What comes from the device: its name, the columns of
+    /// the logits, and the bytes that a step works in.
+    pub(crate) fn new(
+        file: &ModelFile,
+        model: &Loaded,
+        sizes: &Sizes,
+        options: &Options,
+        ((device, vocab), scratch_bytes): ((String, usize), u64),
+    ) -> Self {
+        Self {
+            architecture: file.architecture().to_owned(),
+            name: file.metadata.str("general.name").ok().flatten().map(str::to_owned),
+            device,
+            n_layers: model.config.n_layers,
+            vocab,
+            context: sizes.context,
+            model_context: model.config.context,
+            max_seqs: options.max_seqs,
+            parameters: model.parameters,
+            weight_bytes: model.weight_bytes,
+            cache_bytes: sizes.cache_bytes,
+            scratch_bytes,
+        }
+    }
 }
 
 /// The sizes of an engine.

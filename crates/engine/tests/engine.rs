@@ -5,7 +5,7 @@ mod tiny;
 use std::{collections::HashMap, fs};
 
 use engine::{
-    Engine, Error, Event, EventKind, Finish, Options, Request, SeqId, Usage, WhenFull,
+    Engine, Error, Event, EventKind, Finish, Options, Outline, Request, SeqId, Usage, WhenFull,
     sample::Sampling,
 };
 use kernels::{
@@ -421,4 +421,14 @@ fn the_default_context_fits_half_of_the_free_memory() {
         "a context of 2,000 tokens needs 1,032,192 bytes of cache, 1,000,000 are free"
     );
     assert_eq!(error(Some(0), None), "option `ctx_size` is 0, expected at least 1");
+}
+
+#[test]
+fn an_outline_has_the_sizes_of_the_engine() {
+    let options = Options { ctx_size: Some(96), chunk: 32, ..Options::default() };
+    let outline = Outline::of(&tiny("llama"), cpu(), &options).expect("the same model");
+    assert_eq!(outline.info, *engine_of(&tiny("llama"), &options).info());
+    let cache = |context| outline.cache_bytes(context).expect("a context");
+    assert_eq!((cache(96), cache(192)), (outline.info.cache_bytes, 2 * cache(96)));
+    assert!(outline.plan.steps().iter().any(|it| it.op.name() == "attend"));
 }

@@ -61,6 +61,11 @@ impl Home {
         Chats::at(self.data.join("chats"))
     }
 
+    /// How fast this machine was found to be, and what that was taken to mean for models.
+    pub fn speed(&self) -> PathBuf {
+        self.data.join("speed.json")
+    }
+
     /// The folder of models.
     pub fn models(&self) -> PathBuf {
         self.data.join("models")

@@ -13,7 +13,7 @@ use super::Cli;
 use crate::{failure::Failure, model};
 
 /// Verbs that people know from elsewhere, or that are planned.
-const LATER: &[&str] = &["serve", "fit"];
+const LATER: &[&str] = &["serve"];
 
 /// The words with llama.cpp's `-sys` as `--system` and `help VERB` as `VERB --help`.
 pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {

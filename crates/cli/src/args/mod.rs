@@ -9,6 +9,7 @@ mod bundle;
 mod chat;
 mod compare;
 mod first;
+mod fit;
 mod library;
 mod load;
 pub(crate) mod number;
@@ -30,6 +31,7 @@ pub(crate) use bench::{Counts, Instead, Written};
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Lookup, Predict, Think};
 pub(crate) use compare::{BenchVerb, Compare};
+pub(crate) use fit::Fit;
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
 pub(crate) use load::{Device, Load, Lora};
 pub(crate) use policy::{
@@ -133,6 +135,8 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Measure tokens a second
     Bench(Bench),
+    /// Say which models fit this machine, as what and how fast, before anything is fetched
+    Fit(Fit),
     /// Write the logits of every position, to compare with a reference
     Logits(Logits),
     /// Measure how well a model predicts a text, and how far it is from a better one

@@ -27,6 +27,12 @@ pub(crate) fn token(text: &str) -> Result<u32, String> {
     integer(text, "the number of a token")
 }
 
+/// More than nothing, with a fraction.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    let found = text.parse::<f64>().ok().filter(|it| it.is_finite() && *it > 0.0);
+    found.ok_or_else(|| format!("expected a number above 0, found `{text}`"))
+}
+
 /// With a fraction.
 pub(crate) fn number(text: &str) -> Result<f32, String> {
     text.parse().map_err(|_| format!("expected a number, found `{text}`"))
@@ -72,6 +78,10 @@ mod tests {
         assert_eq!(whole("x"), Err("expected a whole number from 0, found `x`".to_owned()));
         assert_eq!(token("99999999999"), Err("`99999999999` is too large".to_owned()));
         assert_eq!((number("-0.5"), seed("3")), (Ok(-0.5), Ok(3)));
+        for bad in ["0", "-1", "nan", "inf", "x"] {
+            assert_eq!(positive(bad), Err(format!("expected a number above 0, found `{bad}`")));
+        }
+        assert_eq!(positive("0.25"), Ok(0.25));
         assert_eq!(number("abc"), Err("expected a number, found `abc`".to_owned()));
     }
 

@@ -3,11 +3,12 @@
 //! `measure` runs a test, `session` all of them, with what the machine does meanwhile
 //! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names, `under`
 //! what stands below, `plot` draws them. `identity` says which results are comparable, and `compare`
-//! compares them. `synthetic` makes weights of a shape in the place of a model, `server` measures one
-//! that is reached by HTTP.
+//! compares them; `foretold` holds them beside what `ingle fit` said. `synthetic` makes weights of a
+//! shape in the place of a model, `server` measures one that is reached by HTTP.
 
 mod compare;
 mod conditions;
+mod foretold;
 mod identity;
 mod measure;
 mod plot;
@@ -20,8 +21,10 @@ mod under;
 
 use std::path::Path;
 
+use loader::ModelFile;
+
 use crate::{
-    args::{Bench, BenchVerb, Counts, Device, Form, Load},
+    args::{Bench, BenchVerb, Counts, Device, Form, Load, Model},
     device,
     failure::Failure,
     model,
@@ -29,8 +32,10 @@ use crate::{
     output,
     sandbox::Plan,
     settings::Site,
+    shape::Wanted,
     terminal::{Interrupts, tell},
 };
+use foretold::Foretold;
 use measure::{Rig, Test};
 use plot::Plot;
 use session::{Instruments, Session};
@@ -55,15 +60,9 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         return print(&rows, form, None, plot);
     }
     let load = site.under_load(args.load)?;
-    let draft = args.instead.shape.as_ref().map(Draft::new).transpose()?;
-    let (name, opened) = match &draft {
-        Some(draft) => (draft.name.clone(), None),
-        None => {
-            let name = model::alone(args.model, site.model.as_deref())?;
-            let file = model::open_for(&name, &load)?.file;
-            (name, Some(file))
-        }
-    };
+    let usual = site.model.as_deref();
+    let (name, opened, draft) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    let foretold = Foretold::read(&site.home);
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
     let needed = needed.map(|it| it.into_iter().max().unwrap_or(0)).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
@@ -97,7 +96,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         instruments,
         repetitions,
     };
-    let mut rows = Vec::new();
+    let (mut rows, mut infos) = (Vec::new(), Vec::new());
     for load in &loads {
         let mut rig = Rig::load(&name, file, load, needed)?;
         if rows.is_empty() {
@@ -107,12 +106,13 @@ fn measured(args: Bench) -> anyhow::Result<()> {
             Some(scale) => Some(scale.bytes_a_token()),
             None => roofline::bytes_a_token(file, rig.info().weight_bytes),
         };
+        let info = synthetic.as_ref().map_or_else(|| rig.info().clone(), |it| it.info(rig.info()));
+        let subject = Subject::of(&name, file, &info, kernels(load)?);
         let subject = match &synthetic {
-            Some(it) => {
-                Subject::of(&name, file, &it.info(rig.info()), kernels(load)?).made(it.made)
-            }
-            None => Subject::of(&name, file, rig.info(), kernels(load)?),
+            Some(it) => subject.made(it.made),
+            None => subject,
         };
+        infos.push((rows.len(), info));
         for &test in &tests {
             let row = session.row(&mut rig, &subject, test)?;
             if form == Form::Jsonl {
@@ -122,7 +122,27 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         }
     }
     session.bar.finish_and_clear();
-    print(&rows, form, Some(&session), plot)
+    print(&rows, form, Some(&session), plot)?;
+    for (begin, info) in &infos {
+        foretold.tell(&rows[*begin..begin + tests.len()], info);
+    }
+    Ok(())
+}
+
+/// The name of what is measured, and the file that is open, or what is going to be made.
+fn source(
+    shape: Option<&Wanted>,
+    named: Model,
+    usual: Option<&str>,
+    load: &Load,
+) -> anyhow::Result<(String, Option<ModelFile>, Option<Draft>)> {
+    if let Some(wanted) = shape {
+        let draft = Draft::new(wanted)?;
+        return Ok((draft.name.clone(), None, Some(draft)));
+    }
+    let name = model::alone(named, usual)?;
+    let file = model::open_for(&name, load)?.file;
+    Ok((name, Some(file), None))
 }
 
 /// The table, what stands under it, and the picture where one is asked for.

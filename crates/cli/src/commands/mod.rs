@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod fit;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod logits;

@@ -4,7 +4,7 @@
 mod facts;
 mod kept;
 #[cfg(feature = "hub")]
-mod remote;
+pub(crate) mod remote;
 
 use loader::{Access, ModelFile, Override};
 use store::{

@@ -1,10 +1,11 @@
 //! The shape of a model: which tensors it has, of what sizes and in which formats, without their
 //! numbers. Known by name (`llama-3.2-3b`) or from a `config.json`; no weights are needed.
 //!
-//! `published` has the configurations of the names, `tensors` says which tensors follow from a
-//! configuration. Which of them gets which format is for the quantiser's recipe to say, so that a
-//! shape as `Q4_K_M` is, tensor by tensor, what `ingle quantize` would write.
+//! `published` and `larger` have the configurations of the names, `tensors` says which tensors follow
+//! from a configuration. Which of them gets which format is for the quantiser's recipe to say, so that
+//! a shape as `Q4_K_M` is, tensor by tensor, what `ingle quantize` would write.
 
+mod larger;
 mod published;
 mod tensors;
 
@@ -19,6 +20,7 @@ use loader::{
 };
 
 use crate::failure::Failure;
+use larger::LARGER;
 use published::PUBLISHED;
 
 /// Longest `config.json` that is read: a thousand times a usual one.
@@ -54,12 +56,12 @@ pub(crate) struct Wanted {
 impl Shape {
     /// The names that [`named`](Self::named) knows.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        PUBLISHED.iter().map(|it| it.0)
+        published().map(|it| it.0)
     }
 
     /// The well-known model of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let (name, config) = PUBLISHED.iter().find(|it| it.0.eq_ignore_ascii_case(name))?;
+        let (name, config) = published().find(|it| it.0.eq_ignore_ascii_case(name))?;
         let shape = outline(name, config.as_bytes()).map_err(anyhow::Error::from);
         Some(shape.and_then(|file| Self::of(name, file)).expect("a test makes every one of them"))
     }
@@ -170,6 +172,11 @@ impl Planned {
     pub(crate) fn bytes(&self) -> u64 {
         self.weights() / self.cols().max(1) as u64 * self.row_bytes() as u64
     }
+}
+
+/// Names and configurations.
+fn published() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    PUBLISHED.iter().chain(LARGER)
 }
 
 /// The text of a `config.json`, or as much of a longer file as makes it none.

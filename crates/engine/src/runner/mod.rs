@@ -26,14 +26,11 @@ impl Runner {
     ///
     /// If the backend has no memory for it.
     pub fn new(
-        Loaded { model, low_rank, .. }: &Loaded,
+        model: &Loaded,
         mut backend: Box<dyn Backend>,
         max: Shape,
     ) -> Result<Self, LoadError> {
-        let mut plan = Plan::new();
-        low_rank.iter().for_each(|(w, it)| plan.adapt(*w, *it));
-        let logits = model.forward(&mut plan);
-        plan.port(logits);
+        let (plan, logits) = record(model);
         let id = backend.load(&plan, max)?;
         Ok(Self { backend, plan, id, logits, max })
     }
@@ -75,4 +72,13 @@ impl Runner {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+}
+
+/// The plan of `model` and what adapters add to it, and its logits.
+pub(crate) fn record(Loaded { model, low_rank, .. }: &Loaded) -> (Plan, Tensor) {
+    let mut plan = Plan::new();
+    low_rank.iter().for_each(|(w, it)| plan.adapt(*w, *it));
+    let logits = model.forward(&mut plan);
+    plan.port(logits);
+    (plan, logits)
 }

@@ -183,6 +183,11 @@ impl Row {
     pub(super) fn line(&self) -> String {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
     }
+
+    /// Tokens of the prompt, generated ones and those before them, and tokens a second.
+    pub(super) fn numbers(&self) -> ([usize; 3], f64) {
+        ([self.n_prompt, self.n_gen, self.n_depth], self.avg_ts)
+    }
 }
 
 /// All rows; for jsonl nothing, its lines were printed as they came.

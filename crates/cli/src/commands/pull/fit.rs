@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use engine::{Engine, Info, Options};
-use kernels::cpu::{Config, Cpu};
+use engine::{Info, Options};
+use kernels::cpu::Config;
 use loader::{Access, ModelFile};
 
 use crate::{
+    commands::fit::sizes::{chain, outline, total},
     memory,
     numbers::{grouped, size},
 };
@@ -33,12 +34,9 @@ impl Fit {
         };
         let architecture = Some(file.architecture().to_owned());
         let options = Options { free_memory: free, ..Options::default() };
-        let mut config = Config::detect();
-        config.threads = 1;
-        let loaded = Cpu::new(config).map_err(|it| chain(&it)).and_then(|cpu| {
-            Engine::load_ids_only(&file, Box::new(cpu), &options).map_err(|it| chain(&it))
-        });
-        Self { architecture, takes: loaded.map(|it| it.info().clone()), free }
+        let config = Config { threads: 1, ..Config::detect() };
+        let takes = outline(&file, config, &options).map(|it| it.info);
+        Self { architecture, takes, free }
     }
 
     /// What speaks against it.
@@ -84,12 +82,4 @@ impl Fit {
             }),
         }
     }
-}
-
-fn total(info: &Info) -> u64 {
-    info.weight_bytes + info.cache_bytes + info.scratch_bytes
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// The header of a model, in a folder that goes with it.
-pub(super) struct Remote {
-    pub(super) file: ModelFile,
-    pub(super) corrections: Vec<Correction>,
-    pub(super) repository: RepoId,
+pub(crate) struct Remote {
+    pub(crate) file: ModelFile,
+    pub(crate) corrections: Vec<Correction>,
+    pub(crate) repository: RepoId,
     _folder: TempDir,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Remote {
 /// # Errors
 ///
 /// If the library cannot be read.
-pub(super) fn meant(name: &str) -> anyhow::Result<Option<Reference>> {
+pub(crate) fn meant(name: &str) -> anyhow::Result<Option<Reference>> {
     let above = Path::new(name).parent().filter(|it| !it.as_os_str().is_empty());
     let is_path = [".gguf", ".safetensors"].iter().any(|it| name.ends_with(it))
         || Path::new(name).exists()
@@ -53,7 +53,7 @@ impl Remote {
     /// # Errors
     ///
     /// If the hub cannot be reached or has no such model, or it is not sound.
-    pub(super) fn open(
+    pub(crate) fn open(
         reference: &Reference,
         flags: &args::Hub,
         overrides: &[Override],

@@ -1,0 +1,64 @@
+//! What `ingle fit` foretold of a model, held beside what came true.
+
+use engine::Info;
+use store::Home;
+
+use super::{measure::Test, table::Row};
+use crate::{
+    forecast::{Kept, predicted},
+    speed::Speed,
+    terminal::tell,
+};
+
+/// What is known from before.
+pub(super) struct Foretold {
+    kept: Kept,
+    processor: String,
+}
+
+impl Foretold {
+    /// Reads it: to be done before this process gives up files.
+    pub(super) fn read(home: &Home) -> Self {
+        Self { kept: Kept::read(home), processor: Speed::processor() }
+    }
+
+    /// Says of each test of the model of `info` what was foretold, if it was.
+    pub(super) fn tell(&self, rows: &[Row], info: &Info) {
+        let Some(predicted) = predicted(&self.kept, &self.processor, info) else { return };
+        for ([n_prompt, n_gen, depth], real) in rows.iter().map(Row::numbers) {
+            let (test, foretold) = match n_gen {
+                0 => (Test::Prompt { n: n_prompt, depth }, predicted.prompt(n_prompt, depth)),
+                n => (Test::Generate { n, depth }, predicted.answer(n, depth)),
+            };
+            if let Some(foretold) = foretold {
+                tell(line(&test.label(), foretold, real));
+            }
+        }
+    }
+}
+
+fn line(test: &str, foretold: f64, real: f64) -> String {
+    let off = (foretold / real.max(1e-9) - 1.0) * 100.0;
+    let beside = match off.abs().round() {
+        0.0 => "as was measured".to_owned(),
+        off_by if off > 0.0 => format!("{off_by}% more than was measured"),
+        off_by => format!("{off_by}% less than was measured"),
+    };
+    format!("note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_foretold_is_held_beside_what_came_true() {
+        let check = |foretold, real, expected: &str| {
+            let expected = format!("note: `ingle fit` foretold {expected}");
+            assert_eq!(line("pp512", foretold, real), expected);
+        };
+        check(100.0, 100.4, "100.00 t/s for pp512, as was measured");
+        check(115.0, 100.0, "115.00 t/s for pp512, 15% more than was measured");
+        check(0.5, 1.0, "0.50 t/s for pp512, 50% less than was measured");
+    }
+}

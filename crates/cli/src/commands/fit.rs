@@ -1,0 +1,164 @@
+//! `ingle fit`: which models this machine can run, as what, how fast and at what cost, before anything
+//! is fetched.
+//!
+//! `subject` finds what is asked about and its header, `known` the shapes of the catalogue's models;
+//! `sizes` says what a header takes here, `pace` how fast it will be, `verdict` what follows from both;
+//! `table` and `screen` show it.
+
+mod costs;
+#[cfg(test)]
+mod fixture;
+mod known;
+mod pace;
+mod screen;
+pub(crate) mod sizes;
+mod subject;
+mod table;
+mod verdict;
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use kernels::{Format, cpu::Config};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Fit, Load},
+    device,
+    failure::Failure,
+    forecast::{Kept, ago},
+    memory, model,
+    settings::Site,
+    speed::{Effort, Speed},
+    terminal::{self, tell},
+};
+use costs::Costs;
+use table::Colours;
+use verdict::{Candidate, Terms, Verdict};
+
+/// Columns where there is no terminal.
+const WIDTH: usize = 80;
+
+/// Looks, measures and prints.
+///
+/// # Errors
+///
+/// If there is no such model, or this machine cannot compute as it is asked to.
+pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
+    let site = Site::find()?;
+    let Fit { ctx_size, threads, precision, .. } = args;
+    let load = site.under_load(Load { ctx_size, threads, precision, ..Load::default() })?;
+    device::tell_of_crowd(load.threads);
+    let terms = Terms {
+        config: device::config(&load)?,
+        context: load.ctx_size.map(Into::into),
+        mix: args.quant,
+        free: memory::free(),
+    };
+    let subjects = match args.model.word.is_some() || args.model.model.is_some() {
+        true => vec![subject::named(&model::alone(args.model, None)?, &args.hub)?],
+        false => subject::catalogue(),
+    };
+    let candidates: Vec<_> = subjects.into_iter().map(|it| Candidate::of(it, &terms)).collect();
+    let mut kept = Kept::read(&site.home);
+    if let Some(why) = &kept.broken {
+        tell(format_args!("warning: what was measured before cannot be read: {why}"));
+    }
+    let speed = match args.no_measure {
+        true => measured_before(&kept, terms.config)?,
+        false => Some(measure(&mut kept, terms.config, &formats(&candidates))?),
+    };
+    foretell(&mut kept, &candidates);
+    let told = speed.as_ref().and_then(|it| it.power.as_ref()).filter(|_| args.watts.is_none());
+    let costs = Costs {
+        watts: args.watts.or(told.map(|it| it.watts)),
+        source: told.map(|it| it.source.clone()),
+        price: args.price,
+        api_price: args.api_price,
+    };
+    let judged = |it: Candidate| it.judged(speed.as_ref(), &terms, &costs);
+    let mut verdicts: Vec<_> = candidates.into_iter().map(judged).collect();
+    table::sort(&mut verdicts);
+    if args.json.on {
+        return super::print_json(&as_json(&verdicts, speed.as_ref())?);
+    }
+    show(&verdicts, speed.as_ref())
+}
+
+/// The weight formats of all candidates.
+fn formats(candidates: &[Candidate]) -> Vec<Format> {
+    let of: Vec<_> = candidates.iter().flat_map(Candidate::formats).collect();
+    Format::ALL.iter().copied().filter(|it| of.contains(it)).collect()
+}
+
+/// The last measurement of this way to use the processor; says how old it is, or that there is none.
+fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>> {
+    let (processor, device) = Speed::owner(config)?;
+    let speed = kept.speed(&processor, &device).cloned();
+    match &speed {
+        Some(speed) => tell(format_args!("note: measured {} ({})", ago(&speed.at), speed.at)),
+        None => tell(format_args!(
+            "note: nothing was measured yet with {device}, so that no speed is foretold; without \
+             `--no-measure`, `ingle fit` measures"
+        )),
+    }
+    Ok(speed)
+}
+
+/// Measures now, with a bar that says what.
+fn measure(kept: &mut Kept, config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
+    let style = ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {msg}");
+    let bar = ProgressBar::new(Speed::figures(formats) as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let watch = |what: &str| {
+        bar.set_message(what.to_owned());
+        bar.inc(1);
+    };
+    let speed = Speed::measure(config, formats, Effort::usual(), &watch);
+    bar.finish_and_clear();
+    let speed = speed.context("cannot measure how fast this machine is")?;
+    kept.take_in(speed.clone());
+    Ok(speed)
+}
+
+/// Keeps what was measured and what it was measured for; a home that cannot be written is no failure.
+fn foretell(kept: &mut Kept, candidates: &[Candidate]) {
+    for (info, work) in candidates.iter().filter_map(Candidate::exact) {
+        kept.foretell(info, work);
+    }
+    if let Err(error) = kept.write() {
+        tell(format_args!("note: what was measured is not kept: {error:#}"));
+    }
+}
+
+fn as_json(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<Value> {
+    Ok(json!({ "measured": speed, "models": serde_json::to_value(verdicts)? }))
+}
+
+/// One model as a screen, several as a table.
+///
+/// # Errors
+///
+/// If the model cannot be run, which was printed.
+fn show(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<()> {
+    let width = terminal::width().unwrap_or(WIDTH);
+    let colours = if terminal::is_styled() { Colours::On } else { Colours::Off };
+    let [one] = verdicts else {
+        return print_styled(&table::table(verdicts, width, colours));
+    };
+    print_styled(&screen::screen(one, speed, width, colours))?;
+    match &one.trouble {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(format!("`{}` cannot be judged: {why}", one.name)).into()),
+    }
+}
+
+/// Writes what holds no characters that command a terminal but our own.
+fn print_styled(text: &str) -> anyhow::Result<()> {
+    if !io::stdout().is_terminal() {
+        return super::print(text);
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")
+}

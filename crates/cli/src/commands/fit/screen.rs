@@ -1,0 +1,272 @@
+//! One verdict as a screen, with its reasons.
+
+use super::{
+    costs::short,
+    pace::{Bound, Foretold},
+    table::{Colours, Style, fits},
+    verdict::{Fits, Verdict},
+};
+use crate::{
+    commands::doctor::wrap,
+    forecast::ago,
+    numbers::{count, grouped, size},
+    speed::Speed,
+    terminal::harmless,
+};
+
+/// Longer lines are hard to read, shorter ones have no room for a row's text.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
+
+/// The whole screen, in lines of at most `width` columns where words allow.
+pub(super) fn screen(
+    verdict: &Verdict,
+    speed: Option<&Speed>,
+    width: usize,
+    colours: Colours,
+) -> String {
+    let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
+    let mut screen = String::new();
+    for (label, text) in rows(verdict, speed) {
+        let begin = screen.len();
+        wrap(&mut screen, label, &harmless(&text), width);
+        if colours == Colours::On && label == "fits" {
+            let row = Style::of(verdict.fits).paint(screen[begin..].trim_end_matches('\n'));
+            screen.truncate(begin);
+            screen += &(row + "\n");
+        }
+    }
+    screen
+}
+
+fn rows(it: &Verdict, speed: Option<&Speed>) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("model", model(it)), ("fits", verdict(it))];
+    let mut row = |label, text: Option<String>| rows.extend(text.map(|text| (label, text)));
+    row("memory", memory(it));
+    row("context", context(it));
+    row("larger", larger(it));
+    match &it.speed {
+        Some(speed) => {
+            row("speed", Some(rates(it, speed)));
+            row("answers", Some(answers(speed)));
+            row("prompts", Some(prompts(speed)));
+        }
+        None if speed.is_some() && it.exact && it.fits != Fits::No => {
+            let why = "not foretold: one of its weight formats was not measured yet; without \
+                       `--no-measure` it is";
+            row("speed", Some(why.to_owned()));
+        }
+        None => {}
+    }
+    row("cost", it.cost.as_ref().map(|it| format!("a million tokens of an answer: {}", it.text())));
+    row("licence", it.licence.clone());
+    it.terms.iter().for_each(|term| row("", Some(term.clone())));
+    row("measured", speed.map(measured));
+    rows
+}
+
+fn model(it: &Verdict) -> String {
+    let mut text = it.name.clone();
+    if let Some(n) = it.parameters {
+        text += &format!(", {} weights", count(n));
+    }
+    if let Some(architecture) = &it.architecture {
+        text += &format!(", {architecture}");
+    }
+    if let Some(creator) = &it.creator {
+        text += &format!(", by {creator}");
+    }
+    text
+}
+
+fn verdict(it: &Verdict) -> String {
+    let with = it.context.map(|it| format!(" with {} tokens of context", grouped(it as u64)));
+    let with = with.unwrap_or_default();
+    match it.fits {
+        Fits::Yes | Fits::Slow if it.exact => {
+            format!("{}, as {}{with}", fits(it.fits).replace("slow", "yes, but slow"), it.quant)
+        }
+        Fits::Yes | Fits::Slow => {
+            format!("the weights do, as {}; its cache is not known here", it.quant)
+        }
+        Fits::Part => format!("only{with}, as {}", it.quant),
+        Fits::No => format!("no, not as {}{with}", it.quant),
+        Fits::Unknown => "it cannot be told".to_owned(),
+    }
+}
+
+fn memory(it: &Verdict) -> Option<String> {
+    let free = it.free.map_or_else(String::new, |it| format!("; {} are free", size(it)));
+    let weights = it.weights?;
+    Some(match (it.total, it.cache, it.scratch) {
+        (Some(total), Some(cache), Some(scratch)) => format!(
+            "{}: weights {}, cache {}, scratch {}{free}",
+            size(total),
+            size(weights),
+            size(cache),
+            size(scratch)
+        ),
+        _ => format!("about {} of weights, besides cache and scratch{free}", size(weights)),
+    })
+}
+
+fn context(it: &Verdict) -> Option<String> {
+    let longest = it.longest_context?;
+    Some(format!("up to {} tokens fit as {}", grouped(longest as u64), it.quant))
+}
+
+fn larger(it: &Verdict) -> Option<String> {
+    let shorter = it.shorter.as_ref()?;
+    let context = grouped(shorter.context as u64);
+    Some(format!("{} fits with {context} tokens of context", shorter.quant))
+}
+
+fn rates(it: &Verdict, speed: &Foretold) -> String {
+    let about = if it.exact { "" } else { "about " };
+    let full = match it.context {
+        Some(_) => format!(", {} when the context is full", short(speed.tg_full)),
+        None => String::new(),
+    };
+    let (prompt, answer) = (short(speed.pp512), short(speed.tg128));
+    format!("{about}{prompt} tokens a second of a prompt, {answer} of an answer{full}")
+}
+
+/// What holds answers up.
+fn answers(speed: &Foretold) -> String {
+    let share = speed.token.weights / speed.token.all().max(1e-12);
+    let (read, rate, gives) = (
+        size(speed.token_weights as u64),
+        short(speed.weights_rate / 1e9),
+        short(speed.memory_rate / 1e9),
+    );
+    let what = match speed.bound {
+        Bound::Memory => "bound by memory",
+        Bound::Kernels => "bound by the kernels",
+    };
+    let cache = match speed.token_cache {
+        0.0 => String::new(),
+        bytes => format!("; a full cache adds {}", size(bytes as u64)),
+    };
+    format!(
+        "{what}: a token reads {read} of weights at {rate} GB/s, memory gives {gives}; that is {:.0}% \
+         of its time{cache}",
+        share * 100.0
+    )
+}
+
+/// What holds prompts up.
+fn prompts(speed: &Foretold) -> String {
+    let all = speed.prompt.all().max(1e-12);
+    let share = |seconds: f64| format!("{:.0}%", seconds / all * 100.0);
+    let parts = [
+        ("products of matrices", speed.prompt.products),
+        ("attention", speed.prompt.attention),
+        ("reading weights", speed.prompt.weights),
+        ("all else", speed.prompt.rest),
+    ];
+    let parts = parts.map(|(what, seconds)| format!("{what} {}", share(seconds)));
+    format!("bound by arithmetic: {}", parts.join(", "))
+}
+
+fn measured(speed: &Speed) -> String {
+    let formats = speed.formats.iter().map(|(name, it)| {
+        format!("{name} {} GB/s and {} GMAC/s", short(it.decode / 1e9), short(it.prefill / 1e9))
+    });
+    format!(
+        "{} on {}, {}: memory {} GB/s; {}",
+        ago(&speed.at),
+        speed.processor,
+        speed.device,
+        short(speed.bandwidth / 1e9),
+        formats.collect::<Vec<_>>().join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::commands::fit::fixture;
+
+    #[track_caller]
+    fn check(verdict: &Verdict, expected: Expect) {
+        for width in [80, 160] {
+            let screen = screen(verdict, None, width, Colours::Off);
+            assert!(screen.lines().all(|it| it.width() <= width), "{width}\n{screen}");
+        }
+        expected.assert_eq(&screen(verdict, None, 80, Colours::Off));
+    }
+
+    #[test]
+    fn one_that_fits_is_told_with_its_reasons() {
+        let expected = expect![[r#"
+            model      llama3.1:8b, 8.03 B weights, llama, by Meta
+            fits       yes, as Q8_0 with 8,192 tokens of context
+            memory     9.1 GiB: weights 8.0 GiB, cache 1.0 GiB, scratch 128.0 MiB; 16.0 GiB
+                       are free
+            context    up to 65,536 tokens fit as Q8_0
+            speed      205 tokens a second of a prompt, 10.0 of an answer, 8.00 when the
+                       context is full
+            answers    bound by memory: a token reads 8.0 GiB of weights at 26.0 GB/s,
+                       memory gives 27.0; that is 95% of its time; a full cache adds 1.0 GiB
+            prompts    bound by arithmetic: products of matrices 84%, attention 8%, reading
+                       weights 4%, all else 4%
+            cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at
+                       36.0 W; the API takes 0.60, 2.00 times as much
+            licence    LicenseRef-Llama-3.1
+                       it may be used, but not for everything that somebody may think of
+        "#]];
+        check(&fixture::good(), expected);
+    }
+
+    #[test]
+    fn of_one_that_does_not_fit_there_is_less_to_tell() {
+        let expected = expect![[r#"
+            model      llama4:scout, 109.00 B weights, llama4, by Meta
+            fits       no, not as Q2_K
+            memory     about 40.0 GiB of weights, besides cache and scratch; 16.0 GiB are
+                       free
+            licence    LicenseRef-Llama-4
+        "#]];
+        check(&fixture::none(), expected);
+    }
+
+    #[test]
+    fn what_would_be_better_is_told() {
+        let part = screen(&fixture::part(), None, 160, Colours::Off);
+        assert!(
+            part.contains("\nfits       only with 2,048 tokens of context, as Q3_K_M\n"),
+            "{part}"
+        );
+        let slow = screen(&fixture::slow(), None, 160, Colours::Off);
+        for line in [
+            "fits       yes, but slow, as Q6_K with 8,192 tokens of context",
+            "larger     Q8_0 fits with 4,096 tokens of context",
+        ] {
+            assert!(slow.lines().any(|it| it == line), "{slow}");
+        }
+        assert!(slow.contains("bound by the kernels: a token reads 8.0 GiB"), "{slow}");
+    }
+
+    #[test]
+    fn a_format_that_was_not_measured_is_no_secret() {
+        let speed = crate::forecast::tests::speed();
+        let unmeasured = Verdict { speed: None, ..fixture::good() };
+        let told = screen(&unmeasured, Some(&speed), 160, Colours::Off);
+        assert!(told.contains("\nspeed      not foretold: "), "{told}");
+        assert!(told.contains("\nmeasured   "), "{told}");
+        let about = Verdict { exact: false, ..unmeasured };
+        assert!(!screen(&about, Some(&speed), 160, Colours::Off).contains("\nspeed "));
+    }
+
+    #[test]
+    fn colours_mark_the_verdict_and_nothing_else() {
+        let painted = screen(&fixture::good(), None, 80, Colours::On);
+        let plain = painted.replace("\x1b[32m", "").replace("\x1b[39m", "");
+        assert_eq!(plain, screen(&fixture::good(), None, 80, Colours::Off));
+        assert!(painted.contains("\n\x1b[32mfits       yes, "), "{painted:?}");
+        let hostile = Verdict { name: "a\x1b[2Jb".to_owned(), ..fixture::good() };
+        assert!(screen(&hostile, None, 80, Colours::On).starts_with("model      a[2Jb, "));
+    }
+}

@@ -1,0 +1,276 @@
+//! What was measured and foretold, kept in a file of the home folder. Nothing of it is needed: a file
+//! that cannot be read is as none, and says so.
+
+use std::{fs, io::ErrorKind, path::PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use engine::Info;
+use serde::{Deserialize, Serialize};
+use store::Home;
+
+use super::Work;
+use crate::{library::now, speed::Speed};
+
+/// Of the file.
+const VERSION: u32 = 1;
+
+/// Older ones give way to more models than this.
+const MOST: usize = 400;
+
+/// What is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    path: PathBuf,
+    file: File,
+    /// Why the file could not be read.
+    pub(crate) broken: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct File {
+    version: u32,
+    /// The last of each processor and backend.
+    speeds: Vec<Speed>,
+    /// Newest last.
+    foretold: Vec<Foretold>,
+}
+
+/// A model that something was foretold of.
+#[derive(Debug, Deserialize, Serialize)]
+struct Foretold {
+    model: Model,
+    /// When.
+    at: String,
+    work: Work,
+}
+
+/// Tells models apart as an engine sees them: whatever they are called, they do the same in a step.
+#[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
+struct Model {
+    device: String,
+    architecture: String,
+    parameters: u64,
+    weight_bytes: u64,
+}
+
+impl Model {
+    fn of(info: &Info) -> Self {
+        Self {
+            device: info.device.clone(),
+            architecture: info.architecture.clone(),
+            parameters: info.parameters,
+            weight_bytes: info.weight_bytes,
+        }
+    }
+}
+
+impl Kept {
+    /// What is kept in this home.
+    pub(crate) fn read(home: &Home) -> Self {
+        let path = home.speed();
+        let (mut file, mut broken) = (File::default(), None);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => broken = Some(error.to_string()),
+            Ok(bytes) => match serde_json::from_slice::<File>(&bytes) {
+                Ok(read) if read.version == VERSION => file = read,
+                Ok(read) => {
+                    broken = Some(format!("it is version {}, expected {VERSION}", read.version));
+                }
+                Err(error) => broken = Some(error.to_string()),
+            },
+        }
+        Self { file, broken: broken.map(|why| format!("`{}`: {why}", path.display())), path }
+    }
+
+    /// What was measured last of this processor and backend.
+    pub(crate) fn speed(&self, processor: &str, device: &str) -> Option<&Speed> {
+        self.file.speeds.iter().find(|it| is_of(it, processor, device))
+    }
+
+    /// Keeps `speed`, and of the one that it takes the place of the formats that it has not.
+    pub(crate) fn take_in(&mut self, mut speed: Speed) {
+        let speeds = &mut self.file.speeds;
+        let before = speeds.iter().position(|it| is_of(it, &speed.processor, &speed.device));
+        if let Some(before) = before.map(|it| speeds.remove(it)) {
+            for (name, rates) in before.formats {
+                speed.formats.entry(name).or_insert(rates);
+            }
+            speed.power = speed.power.or(before.power);
+        }
+        speeds.push(speed);
+    }
+
+    /// Keeps that something was foretold of the model that would be like `info`.
+    pub(crate) fn foretell(&mut self, info: &Info, work: &Work) {
+        let (model, at) = (Model::of(info), now());
+        let foretold = &mut self.file.foretold;
+        foretold.retain(|it| it.model != model);
+        foretold.push(Foretold { model, at, work: work.clone() });
+        let old = foretold.len().saturating_sub(MOST);
+        foretold.drain(..old);
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn write(&mut self) -> anyhow::Result<()> {
+        self.file.version = VERSION;
+        let text = serde_json::to_vec_pretty(&self.file)?;
+        Ok(store::write(&self.path, &text)?)
+    }
+}
+
+fn is_of(speed: &Speed, processor: &str, device: &str) -> bool {
+    speed.processor == processor && speed.device == device
+}
+
+/// What `ingle fit` foretold of a model, by the last measurement.
+#[derive(Debug)]
+pub(crate) struct Predicted<'a> {
+    work: &'a Work,
+    speed: &'a Speed,
+}
+
+/// What was foretold of the model of an engine on this processor; nothing where it was not.
+pub(crate) fn predicted<'a>(kept: &'a Kept, processor: &str, info: &Info) -> Option<Predicted<'a>> {
+    let model = Model::of(info);
+    let foretold = kept.file.foretold.iter().find(|it| it.model == model)?;
+    Some(Predicted { work: &foretold.work, speed: kept.speed(processor, &info.device)? })
+}
+
+impl Predicted<'_> {
+    /// Tokens a second of a prompt of `n` after `depth` others.
+    pub(crate) fn prompt(&self, n: usize, depth: usize) -> Option<f64> {
+        Some(n as f64 / self.work.prompt(self.speed, n, depth)?.all())
+    }
+
+    /// Tokens a second of an answer of `n` after `depth` others.
+    pub(crate) fn answer(&self, n: usize, depth: usize) -> Option<f64> {
+        Some(1.0 / self.work.token(self.speed, n, depth)?.all())
+    }
+}
+
+/// How long ago that was, in words.
+pub(crate) fn ago(at: &str) -> String {
+    let Ok(at) = DateTime::parse_from_rfc3339(at) else { return "some time ago".to_owned() };
+    since(Utc::now().signed_duration_since(at))
+}
+
+fn since(time: TimeDelta) -> String {
+    let some = |n: i64, unit: &str| format!("{n} {unit}{} ago", if n == 1 { "" } else { "s" });
+    match (time.num_days(), time.num_hours(), time.num_minutes()) {
+        (days @ 1.., ..) => some(days, "day"),
+        (_, hours @ 1.., _) => some(hours, "hour"),
+        (.., minutes @ 1..) => some(minutes, "minute"),
+        _ => "just now".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        forecast::{tests::speed, work::Product},
+        speed::{Rates, Watts},
+    };
+
+    fn info(weight_bytes: u64) -> Info {
+        Info {
+            architecture: "llama".to_owned(),
+            name: None,
+            device: speed().device,
+            n_layers: 1,
+            vocab: 10,
+            context: 64,
+            model_context: 64,
+            max_seqs: 1,
+            parameters: 100,
+            weight_bytes,
+            cache_bytes: 1,
+            scratch_bytes: 1,
+        }
+    }
+
+    fn work() -> Work {
+        let product = Product {
+            format: "Q8_0".to_owned(),
+            of_outputs: false,
+            n: 1,
+            k: 1,
+            weights: 100,
+            bytes: 4,
+        };
+        Work { products: vec![product], ..Work::default() }
+    }
+
+    #[test]
+    fn what_was_foretold_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("home"));
+        let mut kept = Kept::read(&home);
+        assert_eq!(kept.broken, None);
+        kept.take_in(speed());
+        kept.foretell(&info(106), &work());
+        kept.write().unwrap();
+        let kept = Kept::read(&home);
+        assert_eq!((kept.file.speeds.as_slice(), &kept.broken), (&[speed()][..], &None));
+        let of = |weights| predicted(&kept, "a processor", &info(weights));
+        assert_eq!(of(106).unwrap().answer(128, 0), Some(0.25));
+        let prompt = of(106).unwrap().prompt(5, 0).unwrap();
+        assert!((prompt - 5.0 / (4.0 + 4.0 * 10.0)).abs() < 1e-12, "{prompt}");
+        assert!(of(105).is_none());
+        assert!(predicted(&kept, "another", &info(106)).is_none());
+    }
+
+    #[test]
+    fn formats_that_were_measured_before_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut kept = Kept::read(&Home::at(dir.path()));
+        let power = Some(Watts { watts: 9.0, source: "a meter".to_owned() });
+        kept.take_in(Speed { power: power.clone(), ..speed() });
+        let rates = Rates { decode: 7.0, prefill: 7.0 };
+        let formats = BTreeMap::from([("Q4_0".to_owned(), rates)]);
+        kept.take_in(Speed { formats, bandwidth: 3.0, ..speed() });
+        let other = Speed { processor: "another".to_owned(), ..speed() };
+        kept.take_in(other.clone());
+        assert_eq!(kept.file.speeds.len(), 2);
+        let merged = kept.speed("a processor", &speed().device).unwrap();
+        assert_eq!((merged.bandwidth, &merged.power), (3.0, &power));
+        assert_eq!(merged.formats.keys().collect::<Vec<_>>(), ["Q4_0", "Q8_0"]);
+        assert_eq!(kept.speed("another", &other.device), Some(&other));
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_told_and_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        for (text, expected) in [
+            ("{", "EOF"),
+            ("[]", "invalid"),
+            (r#"{"version": 9, "speeds": [], "foretold": []}"#, "it is version 9, expected 1"),
+        ] {
+            fs::write(home.speed(), text).unwrap();
+            let mut kept = Kept::read(&home);
+            let broken = kept.broken.clone().unwrap();
+            assert!(broken.contains("speed.json`: ") && broken.contains(expected), "{broken}");
+            kept.write().unwrap();
+            assert_eq!(Kept::read(&home).broken, None);
+        }
+    }
+
+    #[test]
+    fn ages_are_words() {
+        let check = |minutes, expected| assert_eq!(since(TimeDelta::minutes(minutes)), expected);
+        check(-5, "just now");
+        check(0, "just now");
+        check(1, "1 minute ago");
+        check(119, "1 hour ago");
+        check(60 * 48, "2 days ago");
+        assert_eq!(ago("yesterday"), "some time ago");
+    }
+}

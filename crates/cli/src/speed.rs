@@ -1,0 +1,173 @@
+//! How fast this machine is: what its memory gives in a second, and what the kernels do in one.
+//!
+//! `memory` reads memory and nothing else, `steps` takes the time of what steps of models are made
+//! of, through the backend that runs them. What follows from it for a model is in `forecast`.
+
+mod memory;
+mod steps;
+
+use std::{collections::BTreeMap, env::consts::ARCH, path::Path, time::Duration};
+
+use kernels::{
+    Backend, Format,
+    cpu::{Config, Cpu},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    library::now,
+    machine::{self, Meter},
+};
+pub(crate) use memory::bandwidth;
+use steps::Rig;
+
+/// What was measured here, of one way to use the processor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Speed {
+    /// What its maker calls the processor.
+    pub(crate) processor: String,
+    /// The backend as it calls itself: kernels, precision and threads.
+    pub(crate) device: String,
+    /// When.
+    pub(crate) at: String,
+    /// Bytes that all threads together read from memory in a second.
+    pub(crate) bandwidth: f64,
+    /// Of the weight formats that were measured, by name.
+    pub(crate) formats: BTreeMap<String, Rates>,
+    /// Of all else.
+    pub(crate) rest: Rest,
+    /// What that took, where something tells.
+    pub(crate) power: Option<Watts>,
+}
+
+/// What computing takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Watts {
+    pub(crate) watts: f64,
+    /// What told, and of what.
+    pub(crate) source: String,
+}
+
+/// Of the products with weights of one format.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rates {
+    /// Bytes of weights a second, for one row of activations.
+    pub(crate) decode: f64,
+    /// Multiply-adds a second, for each row more.
+    pub(crate) prefill: f64,
+}
+
+/// Of what else a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    /// Multiply-adds a second of the attention of one row, over what a cache of the processor holds.
+    pub(crate) attend_one: f64,
+    /// Those of the attention of the many rows of a prompt.
+    pub(crate) attend_many: f64,
+    /// Numbers a second that are normalised; others are turned and added about as fast.
+    pub(crate) numbers: f64,
+    /// Numbers a second that go through an activation.
+    pub(crate) acts: f64,
+    /// Seconds from one operation on a single row to the next.
+    pub(crate) step: f64,
+}
+
+/// How much is spent on measuring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Bytes that no cache holds.
+    pub(crate) bytes: usize,
+    /// Time for each figure.
+    pub(crate) time: Duration,
+    /// Rows of activations that stand for a prompt.
+    pub(crate) rows: usize,
+}
+
+impl Effort {
+    /// What gives figures that can be relied upon: a few tenths of a second a format.
+    pub(crate) fn usual() -> Self {
+        let (bytes, time) = (memory::beyond_caches(), Duration::from_millis(120));
+        Self { bytes, time, rows: 512 }
+    }
+}
+
+impl Speed {
+    /// What the processor is called here.
+    pub(crate) fn processor() -> String {
+        machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned())
+    }
+
+    /// Whose figures these would be: the processor, and the backend with this configuration.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such backend here.
+    pub(crate) fn owner(config: Config) -> anyhow::Result<(String, String)> {
+        Ok((Self::processor(), Cpu::new(config)?.info().name.clone()))
+    }
+
+    /// Measures. `watch` is told of each thing that is measured before that is done.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such backend here, or no memory for it.
+    pub(crate) fn measure(
+        config: Config,
+        formats: &[Format],
+        effort: Effort,
+        watch: &dyn Fn(&str),
+    ) -> anyhow::Result<Self> {
+        let (processor, device) = Self::owner(config)?;
+        watch("memory");
+        let bandwidth = memory::read(config.threads, effort.bytes, 4 * effort.time);
+        let rig = Rig::new(config, effort);
+        watch("attention");
+        let rest = rig.rest()?;
+        let meter = Meter::here();
+        let begin = meter.mark();
+        let mut rates = BTreeMap::new();
+        for format in formats {
+            let name = format.layout().name;
+            watch(name);
+            rates.insert(name.to_owned(), rig.rates(*format)?);
+        }
+        let end = meter.mark();
+        let seconds = begin.until(&end).as_secs_f64().max(1e-9);
+        let spent = meter.joules(&begin, &end).zip(meter.source());
+        let power = spent.map(|(joules, source)| Watts { watts: joules / seconds, source });
+        Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, power })
+    }
+
+    /// What [`measure`](Self::measure) is going to tell of.
+    pub(crate) fn figures(formats: &[Format]) -> usize {
+        2 + formats.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernels::cpu::Isa;
+
+    use super::*;
+
+    #[test]
+    fn every_figure_is_a_number_of_something() {
+        let config = Config { isa: Isa::Scalar, threads: 2, ..Config::detect() };
+        let effort = Effort { bytes: 1 << 20, time: Duration::ZERO, rows: 32 };
+        let told = std::cell::RefCell::new(Vec::new());
+        let formats = [Format::F32, Format::Q4_K, Format::MXFP4];
+        let watch = |what: &str| told.borrow_mut().push(what.to_owned());
+        let speed = Speed::measure(config, &formats, effort, &watch).unwrap();
+        assert_eq!(told.borrow().len(), Speed::figures(&formats));
+        assert!(speed.device.contains("scalar") && speed.device.contains("2 threads"));
+        assert_eq!(speed.formats.keys().collect::<Vec<_>>(), ["F32", "MXFP4", "Q4_K"]);
+        let Rest { attend_one, attend_many, numbers, acts, step } = speed.rest;
+        let rates = speed.formats.values().flat_map(|it| [it.decode, it.prefill]);
+        let all = [speed.bandwidth, attend_one, attend_many, numbers, acts, step];
+        let all: Vec<f64> = rates.chain(all).collect();
+        assert!(all.iter().all(|it| it.is_finite() && *it > 0.0), "{all:?}");
+        let text = serde_json::to_string(&speed).unwrap();
+        let read: Speed = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.formats.len(), speed.formats.len());
+    }
+}

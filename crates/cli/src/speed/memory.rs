@@ -1,0 +1,103 @@
+//! What memory gives: all threads read streams that no cache holds.
+
+use std::{
+    hint::black_box,
+    path::Path,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{machine, memory};
+
+/// The last level where the system does not tell of caches: as large as those of laptops get.
+const USUAL_CACHE: u64 = 64 << 20;
+
+/// Less than this is read too soon for its time to mean something.
+const LEAST: u64 = 128 << 20;
+
+/// More than this tells nothing more.
+const MOST: u64 = 4 << 30;
+
+/// Bytes a second that so many threads together read from memory: the best pass of those that are
+/// begun in this time, and there is one at least.
+pub(crate) fn bandwidth(threads: usize, time: Duration) -> f64 {
+    read(threads, beyond_caches(), time)
+}
+
+/// Bytes of which a cache holds less than half, where there is the memory for them.
+pub(super) fn beyond_caches() -> usize {
+    let cache = machine::last_level(Path::new("/")).unwrap_or(USUAL_CACHE);
+    let wanted = (cache.saturating_mul(2) + cache / 8).clamp(LEAST, MOST);
+    let most = memory::free().map_or(wanted, |free| free / 4);
+    wanted.min(most) as usize
+}
+
+/// The same, of so many bytes.
+pub(super) fn read(threads: usize, bytes: usize, time: Duration) -> f64 {
+    let threads = threads.max(1);
+    let words = (bytes / threads / size_of::<u64>()).max(1);
+    let (gate, stop) = (Barrier::new(threads), AtomicBool::new(false));
+    let passes = |leads: bool| {
+        // Each thread writes what it reads: a page lies near whoever touches it first.
+        let words: Vec<u64> = vec![1; words];
+        let (begin, mut best) = (Instant::now(), f64::INFINITY);
+        loop {
+            gate.wait();
+            if stop.load(Relaxed) {
+                return best;
+            }
+            let pass = Instant::now();
+            black_box(sum(black_box(words.as_slice())));
+            gate.wait();
+            best = best.min(pass.elapsed().as_secs_f64());
+            if leads && begin.elapsed() >= time {
+                stop.store(true, Relaxed);
+            }
+        }
+    };
+    let best = thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| passes(false));
+        }
+        passes(true)
+    });
+    (threads * words * size_of::<u64>()) as f64 / best.max(1e-9)
+}
+
+/// In eight sums, none of which waits for another.
+fn sum(words: &[u64]) -> u64 {
+    let mut sums = [0_u64; 8];
+    for line in words.as_chunks::<8>().0 {
+        for (sum, word) in sums.iter_mut().zip(line) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+    sums.into_iter().fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_meet_and_end() {
+        for (threads, bytes) in [(0, 1 << 16), (1, 1 << 16), (3, 1 << 16), (4, 0)] {
+            let found = read(threads, bytes, Duration::ZERO);
+            assert!(found.is_finite() && found > 0.0, "{threads} threads: {found}");
+        }
+    }
+
+    #[test]
+    fn all_words_are_read() {
+        assert_eq!((sum(&[1; 64]), sum(&[u64::MAX; 8]), sum(&[])), (64, u64::MAX - 7, 0));
+    }
+
+    #[test]
+    fn no_cache_holds_it() {
+        assert!(beyond_caches() as u64 <= MOST);
+    }
+}

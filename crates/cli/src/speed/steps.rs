@@ -1,0 +1,219 @@
+//! What a step of a model is made of, timed on the backend that runs models: products with weights of
+//! a format, attention, and what is done to numbers one by one.
+//!
+//! All weights have the same byte all over. The time of a product does not depend on what is
+//! multiplied; the byte is one that makes ordinary numbers in every format, since some processors are
+//! slow with those next to zero.
+
+use std::{
+    slice::from_ref,
+    time::{Duration, Instant},
+};
+
+use kernels::{
+    Act, Attn, Backend, Batch, Bytes, CacheSpec, Error, Format, Linear, Norm, Plan, PlanId, Shape,
+    Span, Table, Tensor, Weight, WeightSpec,
+    cpu::{Config, ConfigError, Cpu},
+};
+
+use super::{Effort, Rates, Rest};
+
+/// What weights are made of: scales of 0.2 as `f16`, of 2^-76 as powers of two.
+const BYTE: u8 = 0x33;
+
+/// Columns and rows of a matrix as models have it.
+const SIZE: usize = 4096;
+
+/// Heads as models have them: of queries, and of keys and values.
+const HEADS: [usize; 2] = [32, 8];
+
+/// Columns of a head.
+const HEAD_DIM: usize = 128;
+
+/// Places a block of a cache.
+const BLOCK_LEN: usize = 32;
+
+/// Operations in a row that only wait for each other.
+const CHAIN: usize = 64;
+
+/// A way to use the processor, and bytes to use it on.
+pub(super) struct Rig {
+    config: Config,
+    weights: Bytes,
+    time: Duration,
+    rows: usize,
+}
+
+/// A plan with all that it needs to be run again and again.
+struct Timed {
+    cpu: Cpu,
+    plan: PlanId,
+    inputs: Vec<(Tensor, Vec<f32>)>,
+}
+
+impl Rig {
+    pub(super) fn new(config: Config, effort: Effort) -> Self {
+        let Effort { bytes, time, rows } = effort;
+        // Some hundred rows of every format.
+        let bytes = bytes.max(SIZE * SIZE * size_of::<f32>() / 16);
+        Self { config, weights: Bytes::new(vec![BYTE; bytes]), time, rows }
+    }
+
+    /// The rates of products with weights of `format`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub(super) fn rates(&self, format: Format) -> anyhow::Result<Rates> {
+        let row = format.row_bytes(SIZE).expect("a multiple of every block");
+        let most = self.weights.len() / row;
+        // All of the bytes where there is time for them; a part tells how long they take.
+        let (few, quick) = (most.div_ceil(8), most.min(SIZE));
+        let (rows, one) = match self.product(format, few, 1)?.seconds(1, Duration::ZERO)? {
+            slow if 8.0 * slow > self.patience() => (few, slow),
+            _ => (most, self.product(format, most, 1)?.seconds(1, self.time)?),
+        };
+        let decode = (rows * row) as f64 / one;
+        let mut product = self.product(format, quick, self.rows)?;
+        let some = (self.rows / 16).max(2);
+        let (n, many) = match product.seconds(some, Duration::ZERO)? {
+            slow if 16.0 * slow > self.patience() => (some, slow),
+            _ => (self.rows, product.seconds(self.rows, self.time)?),
+        };
+        // What one row would take is told already.
+        let first = (quick * row) as f64 / decode;
+        let more = (many - first).max(many / 2.0);
+        Ok(Rates { decode, prefill: ((n - 1) * quick * SIZE) as f64 / more })
+    }
+
+    /// The rates of all but products.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub(super) fn rest(&self) -> anyhow::Result<Rest> {
+        let [attend_many, attend_one] = self.attention()?;
+        let numbers = (self.rows * SIZE) as f64;
+        let norm = self.each::<1>(1, |p, [x]| p.norm(x, &Norm::rms(SIZE, None, 1e-5)))?;
+        let act = self.each::<2>(1, |p, [gate, up]| p.glu(gate, up, Act::Silu))?;
+        let chain = |p: &mut Plan, [x]: [Tensor; 1]| (0..CHAIN).fold(x, |x, _| p.scale(x, 0.5));
+        let step = self.each(self.rows, chain)? / CHAIN as f64;
+        Ok(Rest { attend_one, attend_many, numbers: numbers / norm, acts: numbers / act, step })
+    }
+
+    /// The seconds that a figure may take where the kernels are slow.
+    fn patience(&self) -> f64 {
+        (2 * self.time).as_secs_f64()
+    }
+
+    fn cpu(&self) -> Result<Cpu, ConfigError> {
+        Cpu::new(self.config)
+    }
+
+    /// A product with a matrix of so many rows, for up to `max` rows of activations.
+    fn product(&self, format: Format, rows: usize, max: usize) -> anyhow::Result<Timed> {
+        let mut cpu = self.cpu()?;
+        let spec = WeightSpec { n: 1, rows, cols: SIZE, format };
+        let len = format.row_bytes(SIZE).map_or(0, |it| it * rows);
+        let w: Weight = cpu.upload(&spec, from_ref(&self.weights.slice(0..len)))?;
+        let mut plan = Plan::new();
+        let x = plan.input(SIZE);
+        let y = plan.linear(x, &Linear { w, bias: None });
+        plan.port(y);
+        Ok(Timed::new(cpu, &plan, max, vec![x])?)
+    }
+
+    /// The seconds of what `record` does to the rows of a prompt, or to a `share`th of them.
+    fn each<const N: usize>(
+        &self,
+        share: usize,
+        record: impl FnOnce(&mut Plan, [Tensor; N]) -> Tensor,
+    ) -> anyhow::Result<f64> {
+        let mut plan = Plan::new();
+        let inputs = [(); N].map(|()| plan.input(SIZE));
+        let y = record(&mut plan, inputs);
+        plan.port(y);
+        let rows = self.rows / share;
+        let mut timed = Timed::new(self.cpu()?, &plan, rows, inputs.to_vec())?;
+        Ok(timed.seconds(rows, self.time)?)
+    }
+
+    /// Multiply-adds a second of a prompt's attention, and of that of the row after it.
+    fn attention(&self) -> anyhow::Result<[f64; 2]> {
+        let [queries, keys] = HEADS.map(|it| it * HEAD_DIM);
+        let mut cpu = self.cpu()?;
+        let blocks = (self.rows + 1).div_ceil(BLOCK_LEN);
+        let format = cpu.info().cache;
+        let cache = cpu.new_cache(&CacheSpec {
+            group: 0,
+            k_cols: keys,
+            v_cols: keys,
+            blocks,
+            block_len: BLOCK_LEN,
+            format,
+        })?;
+        let attn = Attn {
+            head_dim: HEAD_DIM,
+            v_dim: HEAD_DIM,
+            scale: 0.1,
+            softcap: None,
+            span: Span::Full,
+            sinks: None,
+        };
+        let mut plan = Plan::new();
+        let [q, k, v] = [queries, keys, keys].map(|cols| plan.input(cols));
+        plan.store(cache, k, Some(v));
+        let y = plan.attend(q, cache, &attn);
+        plan.port(y);
+        let mut timed = Timed::new(cpu, &plan, self.rows, vec![q, k, v])?;
+        let table = Table(vec![(0..blocks as u32).collect()]);
+        let a_place = 2 * queries;
+        let (mut prompt, mut next) = (Batch::default(), Batch::default());
+        prompt.push(0, &vec![0; self.rows], table.clone());
+        next.push(self.rows as u32, &[0], table);
+        let many = timed.run(&prompt, self.time)?;
+        let one = timed.run(&next, self.time)?;
+        let seen = self.rows * (self.rows + 1) / 2;
+        let (many, one) =
+            ((seen * a_place) as f64 / many, ((self.rows + 1) * a_place) as f64 / one);
+        Ok([many, one])
+    }
+}
+
+impl Timed {
+    /// For batches of up to `rows` rows of one sequence.
+    fn new(mut cpu: Cpu, plan: &Plan, rows: usize, inputs: Vec<Tensor>) -> Result<Self, Error> {
+        let max = Shape { rows, seqs: 1, outputs: 0, len: rows + 1 };
+        let id = cpu.load(plan, max)?;
+        let number = |i: usize| (i as f32 * 0.37).cos();
+        let numbers = |cols: usize| (0..rows * cols).map(number).collect::<Vec<f32>>();
+        let inputs = inputs.into_iter().map(|it| (it, numbers(it.cols))).collect();
+        Ok(Self { cpu, plan: id, inputs })
+    }
+
+    /// The seconds of a run over so many rows.
+    fn seconds(&mut self, rows: usize, time: Duration) -> Result<f64, Error> {
+        let mut batch = Batch::default();
+        batch.push(0, &vec![0; rows], Table::default());
+        self.run(&batch, time)
+    }
+
+    /// The seconds of a run: the median of those that are begun in this time, and one is.
+    fn run(&mut self, batch: &Batch, time: Duration) -> Result<f64, Error> {
+        let (begin, rows) = (Instant::now(), batch.tokens.len());
+        let mut all = Vec::new();
+        loop {
+            for (input, numbers) in &self.inputs {
+                self.cpu.write(self.plan, *input, &numbers[..rows * input.cols])?;
+            }
+            let run = Instant::now();
+            self.cpu.run(self.plan, batch)?;
+            all.push(run.elapsed().as_secs_f64());
+            if begin.elapsed() >= time {
+                break;
+            }
+        }
+        all.sort_by(f64::total_cmp);
+        Ok(all[all.len() / 2].max(1e-9))
+    }
+}

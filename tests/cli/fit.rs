@@ -1,0 +1,151 @@
+//! What `ingle fit` says of the catalogue and of single models. Nothing is measured here: speeds come from
+//! a measurement that was made up, and sizes are those of whatever machine the tests run on.
+
+use ingle_tests::binary::Place;
+use serde_json::{Value, json};
+
+use crate::place;
+
+/// The JSON that `ingle` prints.
+fn told(place: &Place, args: &[&str]) -> Value {
+    let output = place.output(args, b"", &[]);
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Keeps a measurement of this processor: a thousand million of everything in a second.
+fn measured(place: &Place) {
+    let processor = told(place, &["doctor", "--json"])["machine"]["processor"]["model"].clone();
+    let rates = json!({"decode": 1e9, "prefill": 1e9});
+    let formats =
+        ["F32", "F16", "Q8_0", "Q6_K", "Q5_K", "Q5_1", "Q5_0", "Q4_K", "Q3_K", "Q2_K", "Q4_0"];
+    let formats: Value = formats.iter().map(|it| ((*it).to_owned(), rates.clone())).collect();
+    let rest = json!({
+        "attend_one": 1e9, "attend_many": 1e9, "numbers": 1e9, "acts": 1e9, "step": 1e-6,
+    });
+    let speed = json!({
+        "processor": processor.as_str().unwrap_or(std::env::consts::ARCH),
+        "device": "cpu (scalar, fast, 2 threads)",
+        "at": "2024-01-01T00:00:00Z",
+        "bandwidth": 1e9,
+        "formats": formats,
+        "rest": rest,
+        "power": null,
+    });
+    let kept = json!({"version": 1, "speeds": [speed], "foretold": []});
+    place.file("ingle-home/speed.json", kept.to_string());
+}
+
+#[test]
+fn the_catalogue_is_judged_without_a_network_and_without_a_measurement() {
+    let place = Place::new();
+    let said = place.run(&["fit", "--no-measure"]);
+    assert!(said.starts_with("exit 0\n-- stdout\nmodel "), "{said}");
+    assert!(
+        said.contains("-- stderr\nnote: nothing was measured yet with cpu (scalar, "),
+        "{said}"
+    );
+    let (table, _) = said.split_once("-- stderr").expect("a note");
+    assert!(table.lines().all(|it| it.chars().count() <= 80), "{table}");
+    let all = told(&place, &["fit", "--no-measure", "--json"]);
+    let models = all["models"].as_array().expect("a list");
+    assert_eq!(models.len(), store::catalogue::Catalogue::built_in().all().len());
+    let exact = models.iter().filter(|it| it["exact"] == true).count();
+    assert!(exact > models.len() / 2, "{exact} of {}", models.len());
+    for model in models {
+        let parts = ["weights", "cache", "scratch"].map(|it| model[it].as_u64());
+        match model["exact"] == true {
+            true => assert_eq!(parts.iter().flatten().sum::<u64>(), model["total"], "{model}"),
+            false => assert_eq!(parts[1..], [None, None], "{model}"),
+        }
+        assert_eq!(model["trouble"].is_null(), model["fits"] != "unknown", "{model}");
+    }
+    assert_eq!(all["measured"], Value::Null);
+}
+
+#[test]
+fn the_largest_format_that_fits_is_chosen() {
+    let place = Place::new();
+    let model = |args: &[&str]| {
+        let all = told(&place, &[&["fit", "--no-measure", "--json"][..], args].concat());
+        all["models"][0].clone()
+    };
+    let own = model(&["smollm2:135m"]);
+    assert_eq!((&own["quant"], &own["context"]), (&"Q8_0".into(), &8192.into()));
+    let asked = model(&["smollm2:135m", "--quant", "q4_k_m", "-c", "512"]);
+    assert_eq!((&asked["quant"], &asked["context"]), (&"Q4_K_M".into(), &512.into()));
+    let (own, asked) = (&own["weights"], &asked["weights"]);
+    assert!(asked.as_u64() < own.as_u64(), "{asked} of {own}");
+    // By the name, too.
+    assert_eq!(model(&["llama3.2:1b-q2_k"])["quant"], "Q2_K");
+}
+
+#[test]
+fn a_model_is_foretold_by_what_was_measured_and_held_beside_what_comes_true() {
+    let place = place();
+    measured(&place);
+    let said =
+        place.run(&["fit", "parrot.gguf", "--no-measure", "--watts", "36", "--price", "0.3"]);
+    assert!(said.starts_with("exit 0\n-- stdout\nmodel      parrot.gguf, "), "{said}");
+    for label in ["fits", "memory", "context", "speed", "answers", "prompts", "cost", "measured"] {
+        assert!(said.contains(&format!("\n{label:<11}")), "no `{label}` in\n{said}");
+    }
+    assert!(said.contains("-- stderr\nnote: measured "), "{said}");
+    assert!(said.contains(" days ago (2024-01-01T00:00:00Z)"), "{said}");
+    assert!(said.contains(" tokens a second of a prompt, "), "{said}");
+    let bench = place.run(&["bench", "parrot.gguf", "-p", "8", "-n", "2", "-r", "1"]);
+    for test in ["pp8", "tg2"] {
+        assert!(bench.contains(&format!(" t/s for {test}, ")), "{bench}");
+    }
+    assert!(bench.contains("\nnote: `ingle fit` foretold "), "{bench}");
+    // Another model was not looked at.
+    let other = place.run(&["bench", "ember", "-p", "8", "-n", "0", "-r", "1"]);
+    assert!(!other.contains("foretold"), "{other}");
+}
+
+#[test]
+fn what_was_measured_and_cannot_be_read_is_told() {
+    let place = place();
+    place.file("ingle-home/speed.json", "{");
+    let said = place.run(&["fit", "parrot.gguf", "--no-measure"]);
+    let warning =
+        "warning: what was measured before cannot be read: `[DIR]/ingle-home/speed.json`: ";
+    assert!(said.starts_with("exit 0\n") && said.contains(warning), "{said}");
+}
+
+#[test]
+fn names_that_nobody_knows_are_near_others() {
+    let place = place();
+    let said = place.run(&["fit", "llama3.2:3bb", "--no-measure"]);
+    assert!(said.starts_with("exit 1\n-- stderr\nerror: neither the catalogue nor "), "{said}");
+    assert!(said.contains("\nhint: near are `llama3.2:3b`, `llama3.2:1b`, "), "{said}");
+    let said = place.run(&["fit", "parot.gguf", "--no-measure"]);
+    assert!(said.contains("there is no file `parot.gguf`"), "{said}");
+    assert!(said.contains("`parrot.gguf`"), "{said}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let place = place();
+    for args in [
+        &["fit", "parrot.gguf", "--watts", "0"][..],
+        &["fit", "parrot.gguf", "--price", "free"],
+        &["fit", "parrot.gguf", "--quant", "q9"],
+        &["fit", "parrot.gguf", "-c", "0"],
+        &["fit", "parrot.gguf", "-m", "other.gguf"],
+    ] {
+        let said = place.run(args);
+        assert!(said.starts_with("exit 2\n"), "{args:?}\n{said}");
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_run_is_an_error() {
+    let place = Place::new();
+    let bytes = ingle_tests::parrot::with(|file| {
+        file.set("general.architecture", loader::Value::String("novel".to_owned()));
+    });
+    place.file("novel.gguf", bytes);
+    let said = place.run(&["fit", "novel.gguf", "--no-measure"]);
+    assert!(said.starts_with("exit 1\n-- stdout\nmodel      novel.gguf"), "{said}");
+    assert!(said.contains("error: `novel.gguf` cannot be judged: "), "{said}");
+}
