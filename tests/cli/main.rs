@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bad_input;
+mod bench;
 mod chat;
 mod check;
 mod commands;

@@ -1,7 +1,7 @@
 //! Fetching from a hub: against a hub of our own on loopback, which speaks the real one's API and
 //! does whatever can go wrong.
 //!
-//! `fake` is the hub and the store that it sends us to; `scene` has it with a library and who watches,
+//! `fake` is the hub and the store that it sends us to, `peers` has a server of models; `scene` has it with a library and who watches,
 //! `stage` with the program.
 
 mod chosen;
@@ -12,6 +12,7 @@ mod hops;
 mod hostile;
 mod kills;
 mod mirrors;
+mod peers;
 mod resumed;
 mod scene;
 mod secure;

@@ -178,6 +178,42 @@ impl Client {
         Err(Error::Redirect { host, to, why: "one redirect too many" })
     }
 
+    /// Sends `body`, which is JSON, to `url` of `endpoint`.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached.
+    pub(crate) fn post(
+        &self,
+        endpoint: &Endpoint,
+        url: &Url,
+        body: &[u8],
+    ) -> Result<Answer, Error> {
+        let route = self.proxies.route(url)?;
+        let via = Way { proxy: self.proxies.name(route), from: None };
+        let is_private = url.is_secure() || route == Route::Direct;
+        let known = self.known_to(endpoint).filter(|_| is_private);
+        let request = self.on(route).post(url.to_string());
+        let mut request = request.header(header::CONTENT_TYPE, "application/json");
+        if let Some(Known { bearer, .. }) = known {
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        let response = request.send(body).map_err(|it| hop::unanswered(it, url, &via))?;
+        let (parts, body) = response.into_parts();
+        let (status, headers, url) = (parts.status.as_u16(), parts.headers, url.clone());
+        Ok(Answer { status, headers, body, url, said: Said::default(), via })
+    }
+
+    /// What takes this way.
+    fn on(&self, route: Route) -> &Agent {
+        let agent = match route {
+            Route::Direct => None,
+            Route::Secure => self.secure.as_ref(),
+            Route::Plain => self.plain.as_ref(),
+        };
+        agent.unwrap_or(&self.direct)
+    }
+
     fn request(
         &self,
         route: Route,
@@ -185,12 +221,7 @@ impl Client {
         known: Option<&Known>,
         bytes: Option<(u64, u64)>,
     ) -> RequestBuilder<WithoutBody> {
-        let agent = match route {
-            Route::Direct => Some(&self.direct),
-            Route::Secure => self.secure.as_ref(),
-            Route::Plain => self.plain.as_ref(),
-        };
-        let mut request = agent.unwrap_or(&self.direct).get(url.to_string());
+        let mut request = self.on(route).get(url.to_string());
         if let Some(Known { bearer, .. }) = known {
             request = request.header(header::AUTHORIZATION, bearer);
         }

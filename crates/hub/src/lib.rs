@@ -1,5 +1,6 @@
-//! Fetches models from a hub, the Hugging Face Hub or a mirror of it, into the library. The only
-//! code of Ingle that opens an outbound connection; what is on disk belongs to `store`.
+//! Fetches models from a hub, the Hugging Face Hub or a mirror of it, into the library; and has
+//! another server of models answer, to measure it. The only code of Ingle that opens an outbound
+//! connection; what is on disk belongs to `store`.
 //!
 //! ```text
 //! Online        the permission to connect: there is none with `--offline`
@@ -7,6 +8,7 @@
 //! Hub::choose   which of them make up the model that was asked for
 //! Hub::headers  their first bytes alone, to see what the model is
 //! Hub::download all of them, checked, into a `Staging` of the library
+//! Peer::answer  another program that runs models answers, and the time is taken
 //! ```
 //!
 //! Nothing that a server says is believed: names, commits and digests pass through checked types,
@@ -29,6 +31,7 @@ mod hub;
 mod label;
 mod licence;
 mod online;
+mod peer;
 mod proxy;
 mod rate;
 mod repository;
@@ -45,6 +48,7 @@ pub use error::{Error, Visitor};
 pub use hop::{Hop, Step};
 pub use hub::Hub;
 pub use online::Online;
+pub use peer::{Asked, Counted, KEY, Peer, Streamed};
 pub use proxy::Proxies;
 pub use settings::{Patience, Settings};
 pub use snapshot::{Card, Expected, RemoteFile, Revision, Snapshot};

@@ -95,6 +95,11 @@ impl Pieces {
         Self { left: [piece].into(), pause: Duration::ZERO, sleeping: None }
     }
 
+    /// Of no announced length.
+    pub(crate) fn several(pieces: impl Iterator<Item = Bytes>, pause: Duration) -> Self {
+        Self { left: pieces.collect(), pause, sleeping: None }
+    }
+
     fn halves(mut bytes: Bytes, pause: Duration) -> Self {
         let first = bytes.split_to(bytes.len() / 2);
         let left = [first, bytes].into();

@@ -4,6 +4,7 @@
 //! settings: flags here, keys of the same names in the settings file, and what `/set` takes in a
 //! chat.
 
+mod bench;
 mod bundle;
 mod chat;
 mod compare;
@@ -26,6 +27,7 @@ use crate::{
     failure::Failure,
     sandbox::{Mode, attendant, trial},
 };
+pub(crate) use bench::{Counts, Instead, Written};
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Lookup, Predict, Think};
 pub(crate) use compare::{BenchVerb, Compare};
@@ -53,6 +55,7 @@ Environment:
   INGLE_POLICY     The policy file, where neither the machine nor a key says which
   INGLE_AUDIT      1 keeps an audit log, without content
   INGLE_LOG        What to log to standard error, such as `debug`
+  INGLE_API_KEY    The key of the server that `bench --url` measures
   INGLE_OFFLINE    1 forbids to open a connection; so does HF_HUB_OFFLINE
   HF_ENDPOINT      The hub, or several by commas, asked in this order
   HF_TOKEN         Who you are to the hub, else the file that `hf auth login` writes
@@ -235,6 +238,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(mut_arg("ctx_size", |it| it.help("Tokens of context [default: what the tests need]")))]
+#[command(mut_arg("threads", |it| it.value_delimiter(',').help(bench::THREADS_HELP)))]
 #[command(after_help = "\
 Under the table (in the other forms, in fields of each result) stands what the machine did
 meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
@@ -246,6 +250,8 @@ pub(crate) struct Bench {
     pub(crate) verb: Option<BenchVerb>,
     #[command(flatten)]
     pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) instead: Instead,
     /// Tokens of a prompt; several by commas; 0 leaves the test out
     #[arg(short = 'p', long, value_name = "N", value_delimiter = ',', default_value = "512")]
     #[arg(value_parser = number::whole)]
@@ -272,7 +278,11 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "LEVEL")]
     pub(crate) sandbox: Option<Mode>,
     #[command(flatten)]
+    pub(crate) written: Written,
+    #[command(flatten)]
     pub(crate) json: Json,
+    #[command(flatten)]
+    pub(crate) counts: Counts,
     #[command(flatten, next_help_heading = "Loading")]
     pub(crate) load: Load,
 }

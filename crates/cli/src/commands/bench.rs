@@ -2,32 +2,45 @@
 //!
 //! `measure` runs a test, `session` all of them, with what the machine does meanwhile
 //! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names, `under`
-//! what stands below. `identity` says which results are comparable, and `compare` compares them;
-//! `foretold` holds them beside what `ingle fit` said.
+//! what stands below, `plot` draws them. `identity` says which results are comparable, and `compare`
+//! compares them; `foretold` holds them beside what `ingle fit` said. `synthetic` makes weights of a
+//! shape in the place of a model, `server` measures one that is reached by HTTP.
 
 mod compare;
 mod conditions;
 mod foretold;
 mod identity;
 mod measure;
+mod plot;
 mod roofline;
+mod server;
 mod session;
+mod synthetic;
 mod table;
 mod under;
 
+use std::path::Path;
+
+use loader::ModelFile;
+
 use crate::{
-    args::{Bench, BenchVerb, Device, Form, Load},
+    args::{Bench, BenchVerb, Counts, Device, Form, Load, Model},
     device,
     failure::Failure,
     model,
     numbers::grouped,
+    output,
     sandbox::Plan,
     settings::Site,
+    shape::Wanted,
     terminal::{Interrupts, tell},
 };
+use foretold::Foretold;
 use measure::{Rig, Test};
+use plot::Plot;
 use session::{Instruments, Session};
-use table::Subject;
+use synthetic::Draft;
+use table::{Row, Subject};
 
 /// Measures and prints, or compares what was printed.
 pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
@@ -41,51 +54,124 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let site = Site::find()?;
     let tests = tests(&args)?;
     let form = form(&args)?;
+    let plot = Plot::asked(&args)?;
+    if args.instead.url.is_some() {
+        let rows = server::run(&args, tests, form)?;
+        return print(&rows, form, None, plot);
+    }
     let load = site.under_load(args.load)?;
-    let name = model::alone(args.model, site.model.as_deref())?;
-    let file = model::open_for(&name, &load)?.file;
-    let foretold = foretold::Foretold::read(&site.home);
+    let usual = site.model.as_deref();
+    let (name, opened, draft) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    let foretold = Foretold::read(&site.home);
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
-    let needed = needed.and_then(|it| it.into_iter().max()).ok_or_else(|| {
+    let needed = needed.map(|it| it.into_iter().max().unwrap_or(0)).ok_or_else(|| {
         Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
     })?;
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
-    let plan = Plan::without_files(asked)?;
+    let mut plan = Plan::without_files(asked)?;
+    plan.write.extend(args.written.paths().map(|it| output::folder(it).to_owned()));
     // What tells of the machine is opened before: this process may open little of it then.
     let instruments = Instruments::open();
-    plan.enter(&file.path)?;
+    plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
     Interrupts::install()?;
-    let mut rig = Rig::load(&name, &file, &load, needed)?;
-    warn_of_context(rig.info());
-    let subject = Subject::of(&name, &file, rig.info(), kernels(&load)?);
-    let repetitions = args.repetitions.get();
+    if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
+        draft.write(path)?;
+    }
+    if tests.is_empty() {
+        return Ok(());
+    }
+    let context = load.ctx_size.map_or(needed, Into::into);
+    let threads = device::threads(None)?;
+    let synthetic = draft.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
+    let made = synthetic.as_ref().map(|it| &it.file);
+    let file = opened.as_ref().or(made).expect("it was opened or made");
+
+    let (loads, repetitions) = (by_threads(&load, &args.counts), args.repetitions.get());
     let mut session = Session {
-        bytes_a_token: roofline::bytes_a_token(&file, rig.info().weight_bytes),
-        bar: Session::bar(tests.len(), repetitions),
+        bytes_a_token: None,
+        bar: Session::bar(loads.len() * tests.len(), repetitions),
         steady: args.steady,
         notes: None,
+        scale: synthetic.as_ref().map(|it| it.scale),
         instruments,
         repetitions,
     };
-    let mut rows = Vec::new();
-    for test in tests {
-        let row = session.row(&mut rig, &subject, test)?;
-        if form == Form::Jsonl {
-            super::print(&row.line())?;
+    let (mut rows, mut infos) = (Vec::new(), Vec::new());
+    for load in &loads {
+        let mut rig = Rig::load(&name, file, load, needed)?;
+        if rows.is_empty() {
+            warn_of_context(rig.info());
         }
-        rows.push(row);
+        session.bytes_a_token = match session.scale {
+            Some(scale) => Some(scale.bytes_a_token()),
+            None => roofline::bytes_a_token(file, rig.info().weight_bytes),
+        };
+        let info = synthetic.as_ref().map_or_else(|| rig.info().clone(), |it| it.info(rig.info()));
+        let subject = Subject::of(&name, file, &info, kernels(load)?);
+        let subject = match &synthetic {
+            Some(it) => subject.made(it.made),
+            None => subject,
+        };
+        infos.push((rows.len(), info));
+        for &test in &tests {
+            let row = session.row(&mut rig, &subject, test)?;
+            if form == Form::Jsonl {
+                super::print(&row.line())?;
+            }
+            rows.push(row);
+        }
     }
     session.bar.finish_and_clear();
-    super::print(&table::text(&rows, form))?;
-    if form == Form::Md {
-        super::print(&under::text(&rows, &session))?;
-    }
-    foretold.tell(&rows, rig.info());
-    if let Some((before, after)) = &session.notes {
-        let warnings = conditions::warnings(before, after);
-        warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    print(&rows, form, Some(&session), plot)?;
+    for (begin, info) in &infos {
+        foretold.tell(&rows[*begin..begin + tests.len()], info);
     }
     Ok(())
+}
+
+/// The name of what is measured, and the file that is open, or what is going to be made.
+fn source(
+    shape: Option<&Wanted>,
+    named: Model,
+    usual: Option<&str>,
+    load: &Load,
+) -> anyhow::Result<(String, Option<ModelFile>, Option<Draft>)> {
+    if let Some(wanted) = shape {
+        let draft = Draft::new(wanted)?;
+        return Ok((draft.name.clone(), None, Some(draft)));
+    }
+    let name = model::alone(named, usual)?;
+    let file = model::open_for(&name, load)?.file;
+    Ok((name, Some(file), None))
+}
+
+/// The table, what stands under it, and the picture where one is asked for.
+fn print(
+    rows: &[Row],
+    form: Form,
+    session: Option<&Session>,
+    plot: Option<Plot>,
+) -> anyhow::Result<()> {
+    super::print(&table::text(rows, form))?;
+    if let Some(session) = session {
+        if form == Form::Md {
+            super::print(&under::text(rows, session))?;
+        }
+        if let Some((before, after)) = &session.notes {
+            let warnings = conditions::warnings(before, after);
+            warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
+        }
+    }
+    plot.map_or(Ok(()), |it| it.write(rows))
+}
+
+/// The same for each number of threads.
+fn by_threads(load: &Load, counts: &Counts) -> Vec<Load> {
+    if counts.0.is_empty() {
+        return vec![load.clone()];
+    }
+    device::tell_of_crowd(counts.0.iter().max().copied());
+    counts.0.iter().map(|&it| Load { threads: Some(it), ..load.clone() }).collect()
 }
 
 /// The form of the result.
@@ -119,7 +205,7 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
         tests.extend(some(&args.n_gen).into_iter().map(|n| Test::Generate { n, depth }));
     }
-    if tests.is_empty() {
+    if tests.is_empty() && args.written.write.is_none() {
         return Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into());
     }
     let generates = tests.iter().any(|it| matches!(it, Test::Generate { .. }));

@@ -121,6 +121,13 @@ impl Answer {
         (Watched::new(self.body.into_reader(), watch), broken)
     }
 
+    /// Its body to be read, however slowly it comes, and what an error of that means.
+    pub(crate) fn unhurried(self) -> (impl Read, impl Fn(io::Error) -> Error) {
+        let (url, via) = (self.url, self.via);
+        let broken = move |error| hop::broken(error, &url, &via);
+        (self.body.into_reader(), broken)
+    }
+
     /// The header of this name.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         text(&self.headers, name)

@@ -10,6 +10,7 @@ use super::{
     conditions::{self, Conditions},
     measure::{Rig, Sample, Test},
     roofline::{self, Roofline},
+    synthetic::Scale,
     table::{Row, Subject, mean, median},
 };
 use crate::machine::{Meter, Note, Peak, Watch};
@@ -29,6 +30,8 @@ pub(super) struct Session {
     pub(super) repetitions: usize,
     pub(super) steady: Option<Duration>,
     pub(super) bar: ProgressBar,
+    /// Where not all of a model is there, times are scaled.
+    pub(super) scale: Option<Scale>,
     /// How the machine was before the first test, and after the last.
     pub(super) notes: Option<(Note, Note)>,
 }
@@ -103,7 +106,8 @@ impl Session {
         let started: DateTime<Utc> = SystemTime::now().into();
         let mut samples = Vec::new();
         for _ in 0..self.repetitions {
-            samples.push(rig.measure(&test, &self.instruments.meter)?);
+            let sample = rig.measure(&test, &self.instruments.meter)?;
+            samples.push(self.scale.map_or(sample, |it| it.whole(test, sample)));
             self.bar.inc(1);
         }
         let steady = self.steady(rig, test, &samples)?;
@@ -147,6 +151,10 @@ impl Session {
             bar.set_message(format!("{label}, {} s of {} s", passed.as_secs(), time.as_secs()));
         };
         let all = rig.generate_for(time, (n, depth), &mut heard)?;
+        let all = match self.scale {
+            Some(scale) => scale.whole_speeds(&all),
+            None => all,
+        };
         self.bar.set_message(label);
         let burst: Vec<_> = samples.iter().map(|it| it.per_second).collect();
         Ok(Steady::of(time, median(&burst), all))

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use super::{
     identity,
     measure::{Sample, Test},
+    plot::Point,
     session::Beside,
+    synthetic::Made,
 };
 use crate::{
     args::Form,
@@ -35,6 +37,9 @@ pub(super) struct Subject {
     pub(super) kernels: String,
     /// A digest of what decides how long the model takes.
     model_facts: String,
+    /// Of weights that were made for a shape.
+    #[serde(flatten)]
+    made: Option<Made>,
 }
 
 /// One test's result.
@@ -81,7 +86,33 @@ impl Subject {
             n_threads: threads,
             kernels,
             model_facts: identity::facts(file),
+            made: None,
         }
+    }
+
+    /// A model that a server has, of which nothing else is known.
+    #[cfg(feature = "hub")]
+    pub(super) fn of_server(host: &str, model: &str) -> Self {
+        Self {
+            build_commit: commit(),
+            build_version: crate::commands::version::VERSION,
+            cpu_info: String::new(),
+            backends: "url".to_owned(),
+            model_filename: host.to_owned(),
+            model_type: model.to_owned(),
+            model_size: 0,
+            model_n_params: 0,
+            n_threads: 0,
+            kernels: String::new(),
+            model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
+            made: None,
+        }
+    }
+
+    /// The same, whose weights were made.
+    pub(super) fn made(self, made: Made) -> Self {
+        let model_type = format!("{}{}", self.model_type, made.note());
+        Self { model_type, made: Some(made), ..self }
     }
 
     /// What must be equal for two results of `test` to be comparable.
@@ -128,6 +159,26 @@ impl Row {
         }
     }
 
+    /// The model, the processor and the day, for a heading.
+    pub(super) fn title(&self) -> String {
+        let Subject { model_type, cpu_info, .. } = &self.subject;
+        let day = self.test_time.split('T').next().unwrap_or_default();
+        let parts = [model_type.as_str(), cpu_info, day].into_iter().filter(|it| !it.is_empty());
+        parts.collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What of it is drawn.
+    pub(super) fn point(&self) -> Point {
+        Point {
+            is_prompt: self.n_prompt > 0,
+            tokens: self.n_prompt.max(self.n_gen),
+            depth: self.n_depth,
+            threads: self.subject.n_threads,
+            speed: self.avg_ts,
+            spread: self.stddev_ts,
+        }
+    }
+
     /// One line of JSON.
     pub(super) fn line(&self) -> String {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
@@ -156,10 +207,10 @@ fn markdown(rows: &[Row]) -> String {
         let it = &row.subject;
         cells.push([
             it.model_type.clone(),
-            size(it.model_size),
-            count(it.model_n_params),
+            known(it.model_size, size),
+            known(it.model_n_params, count),
             it.backends.clone(),
-            it.n_threads.to_string(),
+            known(it.n_threads as u64, |it| it.to_string()),
             row.label.clone(),
             format!("{:.2} ± {:.2}", row.avg_ts, row.stddev_ts),
         ]);
@@ -181,6 +232,11 @@ fn markdown(rows: &[Row]) -> String {
     let mut lines = cells.iter().map(line);
     let head = lines.next().unwrap_or_default();
     head + &rule + &lines.collect::<String>()
+}
+
+/// Nothing where nothing is known.
+fn known(n: u64, written: fn(u64) -> String) -> String {
+    if n == 0 { String::new() } else { written(n) }
 }
 
 fn csv(rows: &[Row]) -> String {

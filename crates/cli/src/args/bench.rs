@@ -1,0 +1,139 @@
+//! What `bench` measures in the place of a model's file, with how many threads, and what it writes
+//! besides its table.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, error};
+
+use crate::shape::Wanted;
+
+/// What is measured, where it is no model of this machine.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Instead {
+    /// Measure random weights of a model's shape: a well-known name or the path of a `config.json`,
+    /// and a mix of formats, e.g. `llama-3.2-3b:q4_k_m`
+    #[arg(long, value_name = "NAME:QUANT")]
+    #[arg(conflicts_with_all = ["word", "model", "quant", "lora", "no_mmap"])]
+    pub(crate) shape: Option<Wanted>,
+    /// Measure a server that speaks OpenAI's protocol, e.g. `http://127.0.0.1:8080`; INGLE_API_KEY
+    /// is its key, if it asks for one
+    #[arg(long, value_name = "URL")]
+    #[arg(conflicts_with_all = ["shape", "word", "model", "ctx_size", "threads", "device"])]
+    #[arg(conflicts_with_all = ["precision", "override_kv", "quant", "lora", "no_mmap", "sandbox"])]
+    #[arg(conflicts_with = "steady")]
+    pub(crate) url: Option<String>,
+    /// What the server calls the model [default: its first]
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub(crate) api_model: Option<String>,
+    /// Trust the certificates in this PEM file, too
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Open no connection
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Files that are written.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Written {
+    /// Also write the weights of `--shape` as a GGUF file, with a vocabulary, so that other programs
+    /// can measure the same; `-p 0 -n 0` measures nothing
+    #[arg(long, value_name = "FILE", requires = "shape")]
+    pub(crate) write: Option<PathBuf>,
+    /// Also draw speed over context depth and over threads, of which there are several with `-d` and
+    /// `-t`
+    #[arg(long, value_name = "OUT.svg")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Replace these files if they are there
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+}
+
+impl Written {
+    /// Their paths.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.write.iter().chain(&self.plot).map(PathBuf::as_path)
+    }
+}
+
+/// All of `-t`, of which `Load` takes the first: so this stands before it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts(pub(crate) Vec<NonZeroUsize>);
+
+const THREADS: &str = "threads";
+
+/// What is said of `-t`.
+pub(super) const THREADS_HELP: &str =
+    "Threads; several by commas [default: INGLE_THREADS, else one a physical core]";
+
+impl FromArgMatches for Counts {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, error::Error> {
+        let counts = matches.get_many::<NonZeroUsize>(THREADS).unwrap_or_default();
+        Ok(Self(counts.copied().collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), error::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The flag itself is that of `Load`.
+impl Args for Counts {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::args::{Bench, Cli, Command};
+
+    fn bench(args: &[&str]) -> Result<Bench, clap::Error> {
+        let all = ["ingle", "bench"].iter().chain(args);
+        match Cli::try_parse_from(all)?.command {
+            Some(Command::Bench(bench)) => Ok(bench),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn threads_are_one_or_several() {
+        let counts = |args: &[&str]| {
+            let bench = bench(args).expect("it is sound");
+            let first = bench.load.threads.map(usize::from);
+            (bench.counts.0.iter().map(|it| it.get()).collect::<Vec<_>>(), first)
+        };
+        assert_eq!(counts(&["x"]), (vec![], None));
+        assert_eq!(counts(&["x", "-t", "3"]), (vec![3], Some(3)));
+        assert_eq!(counts(&["x", "-t", "1,2,4"]), (vec![1, 2, 4], Some(1)));
+        assert!(bench(&["x", "-t", "1,0"]).is_err());
+    }
+
+    #[test]
+    fn one_thing_is_measured() {
+        assert!(bench(&["--shape", "phi-4:q4_0", "--write", "a.gguf", "--plot", "a.svg"]).is_ok());
+        assert!(bench(&["--url", "http://127.0.0.1:1", "--api-model", "a"]).is_ok());
+        for bad in [
+            &["x", "--shape", "phi-4:q4_0"][..],
+            &["--shape", "phi-4"],
+            &["--shape", "phi-4:q4_0", "--quant", "q8_0"],
+            &["--shape", "phi-4:q4_0", "--url", "http://127.0.0.1:1"],
+            &["x", "--url", "http://127.0.0.1:1"],
+            &["--url", "http://127.0.0.1:1", "-t", "2"],
+            &["x", "--write", "a.gguf"],
+            &["x", "--api-model", "a"],
+        ] {
+            assert!(bench(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `bench` of weights that were made for a shape, with several numbers of threads, and drawn.
+
+use std::fs;
+
+use expect_test::expect;
+use ingle_tests::binary::Place;
+use serde_json::Value;
+
+use crate::check;
+
+/// A folder with a `config.json` of a tiny model.
+fn place() -> Place {
+    let place = Place::new();
+    let config = r#"{"architectures": ["LlamaForCausalLM"], "vocab_size": 300, "hidden_size": 64,
+        "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2}"#;
+    place.file("tiny/config.json", config);
+    place
+}
+
+const TINY: [&str; 9] =
+    ["bench", "--shape", "tiny/config.json:q8_0", "-p", "8", "-n", "4", "-r", "2"];
+
+fn rows(place: &Place, more: &[&str]) -> Vec<Value> {
+    let args = [&TINY[..], &["-o", "json"], more].concat();
+    let output = place.output(&args, b"", &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{told}"))
+}
+
+#[test]
+fn a_shape_is_measured_as_a_model_is() {
+    let place = place();
+    let told = place.run(&TINY);
+    assert!(told.starts_with("exit 0\n"), "{told}");
+    // The last column has the figures.
+    let before = |line: &str| format!("{}|\n", line.rsplitn(3, '|').nth(2).unwrap_or_default());
+    expect![[r#"
+        | model               |      size |   params | backend                       | threads | test |
+        | ------------------- | --------: | -------: | ----------------------------- | ------: | ---: |
+        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | cpu (scalar, fast, 2 threads) |       2 |  pp8 |
+        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | cpu (scalar, fast, 2 threads) |       2 |  tg4 |
+    "#]]
+    .assert_eq(&told.lines().filter(|it| it.starts_with('|')).map(before).collect::<String>());
+    let rows = rows(&place, &[]);
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(row["model_filename"], "tiny/config.json:q8_0");
+        assert_eq!(row["synthetic"], true);
+        assert_eq!(row["model_layers"], 2);
+        assert_eq!(row["measured_layers"], 2);
+    }
+}
+
+#[test]
+fn a_shape_is_written_and_read_again() {
+    let place = place();
+    let write = ["--write", "tiny.gguf"];
+    assert_eq!(rows(&place, &write).len(), 2);
+    let shown = place.run(&["show", "tiny.gguf", "--json"]);
+    assert!(shown.contains("llama") && shown.contains("Q8_0"), "{shown}");
+    let told = place.run(&["tokenize", "tiny.gguf", "hello"]);
+    assert!(told.starts_with("exit 0\n"), "{told}");
+    let told = place.run(&["bench", "tiny.gguf", "-p", "8", "-n", "0", "-r", "1"]);
+    assert!(told.contains("| llama 100.16 K Q8_0 |"), "{told}");
+    let first = fs::read(place.path().join("tiny.gguf")).expect("it was written");
+    check(
+        &place,
+        &[&TINY[..3], &write].concat(),
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: `tiny.gguf` is there already
+
+            hint: `-y` replaces it
+        "#]],
+    );
+    let again = [&TINY[..3], &write, &["-y", "-p", "0", "-n", "0", "-t", "1"]].concat();
+    assert_eq!(place.run(&again), "exit 0\n");
+    let second = fs::read(place.path().join("tiny.gguf")).expect("it was written");
+    assert!(first == second, "the same weights whatever the threads");
+}
+
+#[test]
+fn threads_and_depths_are_measured_and_drawn() {
+    let place = place();
+    let rows = rows(&place, &["-t", "1,2", "-d", "0,16", "--plot", "speed.svg"]);
+    let of = |name: &str| rows.iter().map(|it| it[name].as_u64()).collect::<Vec<_>>();
+    let some = |all: [u64; 8]| all.map(Some).to_vec();
+    assert_eq!(of("n_threads"), some([1, 1, 1, 1, 2, 2, 2, 2]));
+    assert_eq!(of("n_depth"), some([0, 0, 16, 16, 0, 0, 16, 16]));
+    let picture = fs::read_to_string(place.path().join("speed.svg")).expect("it was drawn");
+    for part in [">Prompts, 2 threads<", ">Generation<", ">pp8<", ">tg4<", ">threads<"] {
+        assert!(picture.contains(part), "{part}: {picture}");
+    }
+    assert!(picture.contains(">llama 100.16 K Q8_0"), "{picture}");
+}
+
+#[test]
+fn what_cannot_be_made_or_drawn_is_refused() {
+    let place = place();
+    let told = place.run(&["bench", "--shape", "llama-99:q4_0"]);
+    let (first, hint) = told.split_once("\n\nhint: there are ").expect("a hint");
+    assert_eq!(first, "exit 1\n-- stderr\nerror: no shape is called `llama-99`");
+    assert!(hint.contains("llama-3.2-3b") && hint.ends_with("or name a `config.json`\n"), "{hint}");
+    check(
+        &place,
+        &["bench", "--shape", "phi-4"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: invalid value 'phi-4' for '--shape <NAME:QUANT>': expected NAME:QUANT, such as `llama-3.2-3b:q4_k_m`, found `phi-4`
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &place,
+        &[&TINY[..], &["--plot", "a.svg"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--plot` draws lines, and there is one point of each
+
+            hint: give several depths (`-d 0,2048,8192`) or threads (`-t 1,2,4`)
+        "#]],
+    );
+    check(
+        &place,
+        &[&TINY[..], &["-y"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `-y` replaces the files of `--write` and `--plot`, and there are none
+        "#]],
+    );
+    place.file("empty.json", "{}");
+    check(
+        &place,
+        &["bench", "--shape", "empty.json:q4_0"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: `empty.json` has no shape
+              cause: `architectures` in `config.json` is absent, expected a class of models that is known
+
+            hint: a shape is made of the `config.json` of a Hugging Face folder
+        "#]],
+    );
+}
