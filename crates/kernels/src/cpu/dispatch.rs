@@ -1,11 +1,13 @@
 //! The kernels of each instruction set, format and precision, as plain function pointers.
 //!
-//! | table       | needs           | kernels                                       |
-//! |-------------|-----------------|-----------------------------------------------|
-//! | `avx512`    | AVX-512, VNNI   | those with integers, fast; all else as `avx2` |
-//! | `avx2`      | AVX2, FMA, F16C | all formats                                   |
-//! | `neon`      | NEON, or `sdot` | those with integers, fast; all else as scalar |
-//! | [`scalar`]  | nothing         | all formats                                   |
+//! | table       | needs           | kernels                                                    |
+//! |-------------|-----------------|------------------------------------------------------------|
+//! | `avx512`    | AVX-512, VNNI   | numbers; those with integers, fast; all else as `avx2`     |
+//! | `avx2`      | AVX2, FMA, F16C | all formats                                                |
+//! | `neon`      | NEON, or `sdot` | numbers; those with integers, fast; all else as [`scalar`] |
+//! | [`scalar`]  | nothing         | all formats                                                |
+//!
+//! Numbers are weights of `F32`, `F16` and `BF16`, whose kernels are the same in both precisions.
 //!
 //! Everything unsafe about instruction sets is here: the pointers below are safe to call because
 //! nobody obtains those of an instruction set that this machine lacks.
@@ -33,8 +35,8 @@ pub(super) enum Kernel {
 pub(super) enum Products<X: 'static> {
     ByRow(Dots<X>),
     #[cfg_attr(
-        not(any(test, target_arch = "x86_64")),
-        expect(dead_code, reason = "arm64 has no such kernels yet")
+        not(any(test, target_arch = "x86_64", target_arch = "aarch64")),
+        expect(dead_code, reason = "portable kernels take one at a time")
     )]
     BySixteen(Sixteen<X>),
 }
@@ -119,9 +121,9 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni if cols.is_multiple_of(avx512::PAIR) => avx512_kernel(format, precision),
+        Isa::Avx512Vnni => avx512_kernel(format, precision, cols),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 | Isa::Avx512Vnni => avx2_kernel(format, precision),
+        Isa::Avx2 => avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
@@ -225,18 +227,26 @@ macro_rules! checked {
     };
 }
 
-/// The kernels over a format of `avx2::exact`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! decoded_by_avx2 {
-    ($format:expr) => {
+/// The kernels over a format that the `floats` of an instruction set multiply.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! floats_of {
+    ($isa:ident, $format:expr) => {
         Kernel::Floats(Products::BySixteen(Sixteen {
             once: checked!(|rows, _next, x, _room| $format.once(rows, x)),
             lines: checked!(|cols| $format.lines(cols)),
             unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
-            by_one: checked!(|panel, x| avx2::floats::multiply(panel, x)),
-            by_four: checked!(|panel, x| avx2::floats::multiply(panel, x)),
-            by_sixteen: checked!(|panel, x| avx2::floats::multiply(panel, x)),
+            by_one: checked!(|panel, x| $isa::floats::multiply(panel, x)),
+            by_four: checked!(|panel, x| $isa::floats::multiply(panel, x)),
+            by_sixteen: checked!(|panel, x| $isa::floats::multiply(panel, x)),
         }))
+    };
+}
+
+/// The kernels over a format of `avx2::exact`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! decoded_by_avx2 {
+    ($format:expr) => {
+        floats_of!(avx2, $format)
     };
     (other $format:ident, $n:literal) => {
         decoded_by_avx2!(avx2::exact::other::<{ Format::$format.layout().block_bytes }, $n>(
@@ -323,10 +333,14 @@ fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
+fn avx512_kernel(format: Format, precision: Precision, cols: usize) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
+        (Format::F32, _) => floats_of!(avx512, avx512::floats::f32()),
+        (Format::F16, _) => floats_of!(avx512, avx512::floats::f16()),
+        (Format::BF16, _) => floats_of!(avx512, avx512::floats::bf16()),
         (_, Exact) => avx2_kernel(format, precision),
+        _ if !cols.is_multiple_of(avx512::PAIR) => avx2_kernel(format, precision),
         (Format::Q4_0, Fast) => by_avx512!(q4_0),
         (Format::Q4_1, Fast) => by_avx512!(q4_1),
         (Format::Q5_0, Fast) => by_avx512!(q5_0),
@@ -341,10 +355,7 @@ fn avx512_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
         (Format::MXFP4, Fast) => by_avx512!(mxfp4),
         (
-            Format::F32
-            | Format::F16
-            | Format::BF16
-            | Format::IQ2_XXS
+            Format::IQ2_XXS
             | Format::IQ2_XS
             | Format::IQ3_XXS
             | Format::IQ1_S
@@ -374,6 +385,9 @@ macro_rules! neon {
 fn neon_kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
+        (Format::F32, _) => floats_of!(neon, neon::floats::f32()),
+        (Format::F16, _) => floats_of!(neon, neon::floats::f16()),
+        (Format::BF16, _) => floats_of!(neon, neon::floats::bf16()),
         (_, Exact) => scalar_kernel(format, precision),
         (Format::Q4_0, Fast) => neon!(dot_q4_0, DOT),
         (Format::Q4_1, Fast) => neon!(dot_q4_1, DOT),
@@ -389,10 +403,7 @@ fn neon_kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel 
         (Format::IQ4_XS, Fast) => neon!(dot_iq4_xs, DOT),
         (Format::MXFP4, Fast) => neon!(dot_mxfp4, DOT),
         (
-            Format::F32
-            | Format::F16
-            | Format::BF16
-            | Format::IQ2_XXS
+            Format::IQ2_XXS
             | Format::IQ2_XS
             | Format::IQ3_XXS
             | Format::IQ1_S

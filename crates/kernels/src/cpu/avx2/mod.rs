@@ -22,7 +22,7 @@
 //!
 //! A sum has one order, whatever computes it, and it is that of AVX-512: run after run,
 //! `sum = fma(integer, scale * d, sum)`, and, of formats with minimums,
-//! `sum = fma(-min, d * (sum of activations), sum)`.
+//! `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is another one.
 
 pub(super) mod exact;
 mod few;

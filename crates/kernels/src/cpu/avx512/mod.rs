@@ -1,5 +1,5 @@
 //! AVX-512 kernels with VNNI: sixteen weight rows at once, one a lane, and 64 products of bytes in one
-//! instruction.
+//! instruction; and 16 lanes of `f32`.
 //!
 //! Every function here is `#[target_feature(enable = …)]`, so its intrinsics are safe to call and
 //! only loads and stores through pointers need `unsafe`: those at the end of this file. Callers
@@ -11,16 +11,19 @@
 //! | `fields`  | fields of blocks as vectors                                               |
 //! | `few`     | straight from the file, for one row of activations                        |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
+//! | `floats`  | weights that are numbers as they are, with activations as they are        |
 //! | `vectors` | activations alone, for attention                                          |
 //!
 //! `vpdpbusd` multiplies unsigned with signed bytes: weights are unsigned, activations signed. Signed
 //! weights have 128 added to them, and what that makes too much is subtracted as an integer.
 //!
 //! A sum has one order, whatever computes it: run after run, `sum = fma(integer, scale * d, sum)`,
-//! and, of formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`.
+//! and, of formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is
+//! another one.
 
 mod few;
 mod fields;
+pub(super) mod floats;
 pub(super) mod formats;
 mod panel;
 pub(super) mod vectors;
@@ -32,7 +35,7 @@ use super::{
     wide::{Line, ROWS},
 };
 
-/// Weights of a row at once: rows are whole multiples of them.
+/// Weights of a row at once: rows are whole multiples of them, but those of `floats`.
 pub(super) const PAIR: usize = 64;
 
 /// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
@@ -91,6 +94,13 @@ impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, 
     };
 }
 
+/// `x`, then zeros.
+fn padded<T: Copy + Default, const LEN: usize>(x: &[T]) -> [T; LEN] {
+    let mut padded = [T::default(); LEN];
+    padded[..x.len()].copy_from_slice(x);
+    padded
+}
+
 /// The activations of both blocks.
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -128,6 +138,14 @@ fn store_line(x: __m512i, line: &mut Line) {
 fn load_16(x: &[f32; 16]) -> __m512 {
     // SAFETY: `x` is valid for reads of 16 floats and `loadu` has no alignment requirement.
     unsafe { _mm512_loadu_ps(x.as_ptr()) }
+}
+
+/// Loads 16 little-endian floats.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_16_le(x: &[u8; 64]) -> __m512 {
+    // SAFETY: `x` is valid for reads of 64 bytes and `loadu` has no alignment requirement.
+    unsafe { _mm512_loadu_ps(x.as_ptr().cast()) }
 }
 
 #[inline]

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use half::f16;
 
-use super::{load_16, stored};
+use super::{load_16, padded, stored};
 use crate::cpu::{dispatch::Strided, scalar::vectors::counts};
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
@@ -129,13 +129,6 @@ fn weigh_with<T: Copy + Default>(
         }
         rest.copy_from_slice(&stored(sum)[..rest.len()]);
     }
-}
-
-/// `x`, then zeros.
-fn padded<T: Copy + Default>(x: &[T]) -> [T; 16] {
-    let mut padded = [T::default(); 16];
-    padded[..x.len()].copy_from_slice(x);
-    padded
 }
 
 #[inline]

@@ -4,19 +4,23 @@
 //! and only loads and stores through pointers, and instructions that Rust has no name for, need
 //! `unsafe`: those at the end of this file. Callers check the features; see `dispatch`.
 //!
-//! | module    | what                                                              |
-//! |-----------|-------------------------------------------------------------------|
-//! | `fast`    | weights with activations in blocks of 8-bit integers              |
-//! | `unpack`  | the integers of a block of weights                                |
-//! | `vectors` | activations alone, `exp` among them                               |
+//! | module    | what                                                               |
+//! |-----------|--------------------------------------------------------------------|
+//! | `fast`    | weights with activations in blocks of 8-bit integers               |
+//! | `unpack`  | the integers of a block of weights                                 |
+//! | `floats`  | weights that are numbers as they are, with activations as they are |
+//! | `vectors` | activations alone, `exp` among them                                |
 
 pub(super) mod fast;
+pub(super) mod floats;
 mod unpack;
 pub(super) mod vectors;
 
 use core::arch::{aarch64::*, asm};
 
 use half::f16;
+
+use super::wide::Line;
 
 /// `x`, then zeros.
 fn padded<T: Copy + Default, const LEN: usize>(x: &[T]) -> [T; LEN] {
@@ -74,13 +78,21 @@ fn store_4(x: float32x4_t, to: &mut [f32; 4]) {
 #[inline]
 #[target_feature(enable = "neon")]
 fn load_4_f16(x: &[f16; 4]) -> float32x4_t {
+    // SAFETY: `x` is valid for reads of 4 halves, which are `u16` in memory.
+    halves(unsafe { vld1_u16(x.as_ptr().cast()) })
+}
+
+/// Four f16 numbers.
+#[inline]
+#[target_feature(enable = "neon")]
+fn halves(x: uint16x4_t) -> float32x4_t {
     let wide: float32x4_t;
-    // SAFETY: `x` is valid for reads of 4 halves, which are `u16` in memory; every CPU with NEON has
-    // the instruction, which works on these registers alone.
+    // SAFETY: every CPU with NEON has the instruction, which works on these registers alone. Rust has
+    // no stable name for it.
     unsafe {
         asm!(
             "fcvtl {wide:v}.4s, {x:v}.4h",
-            x = in(vreg) vld1_u16(x.as_ptr().cast()),
+            x = in(vreg) x,
             wide = out(vreg) wide,
             options(pure, nomem, nostack, preserves_flags),
         );
@@ -92,7 +104,7 @@ fn load_4_f16(x: &[f16; 4]) -> float32x4_t {
 #[target_feature(enable = "neon")]
 fn store_4_f16(x: float32x4_t, to: &mut [f16; 4]) {
     let narrow: uint16x4_t;
-    // SAFETY: as in `load_4_f16`; it rounds to nearest, ties to even. `to` is valid for writes of 4
+    // SAFETY: as in `halves`; it rounds to nearest, ties to even. `to` is valid for writes of 4
     // halves, and every `u16` is one.
     unsafe {
         asm!(
@@ -121,4 +133,22 @@ fn load_32_i8(x: &[i8; 32]) -> [int8x16_t; 2] {
     let halves = x.as_chunks::<16>().0;
     // SAFETY: a half is valid for reads of 16 bytes.
     unsafe { [vld1q_s8(halves[0].as_ptr()), vld1q_s8(halves[1].as_ptr())] }
+}
+
+/// Loads numbers `4 q..4 q + 4` of the sixteen of a line.
+#[inline]
+#[target_feature(enable = "neon")]
+fn load_quarter(line: &Line, q: usize) -> float32x4_t {
+    let bytes = &line.0[16 * q..16 * q + 16];
+    // SAFETY: `bytes` is valid for reads of 16 bytes, and aligned as floats are, since lines are.
+    unsafe { vld1q_f32(bytes.as_ptr().cast()) }
+}
+
+/// Stores them.
+#[inline]
+#[target_feature(enable = "neon")]
+fn store_quarter(x: float32x4_t, line: &mut Line, q: usize) {
+    let bytes = &mut line.0[16 * q..16 * q + 16];
+    // SAFETY: `bytes` is valid for writes of 16 bytes, and aligned as floats are, since lines are.
+    unsafe { vst1q_f32(bytes.as_mut_ptr().cast(), x) }
 }

@@ -196,6 +196,17 @@ fn ragged_rows() {
     }
 }
 
+/// One row of activations is multiplied some stretches of a row at a time: whole ones, some of them,
+/// and those that end within a block.
+#[test]
+fn long_and_ragged_rows() {
+    for format in [Format::F32, Format::F16, Format::BF16] {
+        for cols in [511, 512, 513, 767, 992, 1023, 1024, 1025, 1055, 1281, 2047, 2048, 2353] {
+            Case::random(format, cols).check();
+        }
+    }
+}
+
 /// A saturating step or a wrong sign would show here: all products have one sign.
 #[test]
 fn extreme_integers() {
