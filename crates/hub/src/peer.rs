@@ -14,7 +14,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{Endpoint, Error, Online, Proxies, Settings, Url, client::Answer, client::Client};
+use crate::{
+    Endpoint, Error, Online, Proxies, Settings, Url,
+    client::{Answer, Client},
+    watch::Nobody,
+};
 use stream::Stream;
 pub use stream::{Counted, Streamed};
 
@@ -101,7 +105,7 @@ impl Peer {
     /// If it cannot be reached, or does not list them.
     pub fn models(&self) -> Result<Vec<String>, Error> {
         let what = "list of models";
-        let answer = self.client.get(&self.endpoint, &self.at(&["models"]), None)?;
+        let answer = self.client.get(&self.endpoint, &self.at(&["models"]), None, &Nobody)?;
         let (host, (body, broken)) = (answer.url.authority(), self.granted(answer)?.unhurried());
         let mut bytes = Vec::new();
         body.take(MAX_LIST).read_to_end(&mut bytes).map_err(broken)?;

@@ -28,6 +28,23 @@ pub trait Watch: Sync {
     fn stop(&self) -> bool;
 }
 
+/// Nobody: who has no bar to move and never stops.
+pub(crate) struct Nobody;
+
+impl Watch for Nobody {
+    fn begin(&self, _: u64, _: u64) {}
+
+    fn advance(&self, _: u64) {}
+
+    fn rewind(&self, _: u64) {}
+
+    fn note(&self, _: &str) {}
+
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
 /// Bytes of a server: reading them fails once somebody asks to stop, or when they trickle.
 pub(crate) struct Watched<'a, R> {
     from: R,
