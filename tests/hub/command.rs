@@ -248,7 +248,6 @@ fn what_is_refused() {
 #[test]
 fn what_the_policy_denies_is_not_fetched() {
     let stage = Stage::new();
-    // What another hub says of a publisher is nothing that a rule goes by.
     let policy = format!(
         "version = 1\ndefault = \"allow\"\nhubs = [\"{}\"]\n[[rule]]\nname = \"publishers\"\n\
          action = \"deny\"\nat = [\"fetch\"]\npublisher = [\"org\"]\n",
@@ -259,6 +258,31 @@ fn what_the_policy_denies_is_not_fetched() {
     let denied = "error: this site's policy does not allow to fetch `org/model:Q4_K_M`: rule \
                   `publishers`";
     assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
+}
+
+/// A mirror can call anything as it likes: that is no way round a rule, and no way in.
+#[test]
+fn what_a_mirror_claims_denies_and_never_allows() {
+    const LLAMA: &str = "bartowski/Llama-3.2-3B-Instruct-GGUF";
+    let stage = Stage::new();
+    stage.fake.add(LLAMA, Repository::new([("m-Q4_K_M.gguf", parrot::file())]));
+    let check = |name: &str, (default, action, criterion): (&str, &str, &str), by: &str| {
+        let policy = format!(
+            "version = 1\ndefault = \"{default}\"\n[[rule]]\nname = \"listed\"\n\
+             action = \"{action}\"\nat = [\"fetch\"]\n{criterion}\n"
+        );
+        stage.place.file("ingle-home/policy.toml", policy);
+        let told = stage.run(&["pull", name, "--mirror", &stage.fake.hub]);
+        let denied = format!("allow to fetch `{name}:Q4_K_M`: rule `{by}`");
+        assert!(told.starts_with("exit 1") && told.contains(&denied), "{criterion}\n{told}");
+    };
+    check(NAME, ("allow", "deny", "publisher = [\"org\"]"), "listed");
+    check(NAME, ("deny", "allow", "publisher = [\"org\"]"), "default");
+    // Of the repository that it claims, the catalogue has a country.
+    check(LLAMA, ("allow", "deny", "country = [\"US\"]"), "listed");
+    check(LLAMA, ("allow", "deny", "country = [\"AA\", \"unknown\"]"), "listed");
+    check(LLAMA, ("deny", "allow", "country = [\"US\"]"), "default");
     assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
 }
 
