@@ -1,6 +1,8 @@
 //! What is not packed or not taken, and what is said of it.
 
 use expect_test::expect;
+use ingle_tests::root;
+use store::library::Manifest;
 
 use super::*;
 
@@ -196,6 +198,40 @@ fn what_cannot_be_packed_is_told() {
     "#]],
     );
     assert!(!place.path().join("a.ingle").exists());
+}
+
+/// Whoever packs a bundle can claim that its model is any of the catalogue; whoever imports it is told
+/// its own name alone.
+#[test]
+fn a_bundle_takes_no_name_of_the_catalogue() {
+    let place = place();
+    let fixture = |name: &str| {
+        root().join("crates/store/fixtures/signing").join(name).display().to_string()
+    };
+    let [key, public] = ["p256.key", "p256.pub"].map(fixture);
+    assert!(place.run(&["cp", "parrot.gguf", "company/helper:Q4"]).starts_with("exit 0"));
+    let path = place.path().join("ingle-home/models/company/helper/Q4/manifest.json");
+    let mut manifest = Manifest::read(&fs::read(&path).expect("a manifest")).expect("it is one");
+    manifest.facts.catalogue = Some("llama3.2:3b".to_owned());
+    fs::write(&path, manifest.to_bytes()).expect("a file");
+    for (bundle, more) in [("bare.ingle", &[][..]), ("signed.ingle", &["--key", &key][..])] {
+        let export = [&["export", "company/helper:Q4", "-o", bundle][..], more].concat();
+        assert!(place.run(&export).starts_with("exit 0"), "{bundle}");
+    }
+    let is_meant = || {
+        let told = run_there(&place, &["run", "llama3.2:3b", "--no-save", "hi"]);
+        told.contains("Hello there, friend!")
+    };
+    for import in [&["import", "bare.ingle"][..], &["import", "-y", "signed.ingle"]] {
+        let told = run_there(&place, import);
+        assert!(told.contains("company/helper:Q4: imported"), "{told}");
+        assert!(!is_meant(), "{import:?}");
+        let told = run_there(&place, &["show", "company/helper:Q4"]);
+        assert!(told.starts_with("exit 0") && !told.contains("llama3.2"), "{told}");
+    }
+    let told = run_there(&place, &["verify", "company/helper:Q4", "--key", &public]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(is_meant());
 }
 
 #[test]

@@ -13,7 +13,9 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{BadContent, Bundle, Carried, Error, Existing, Vouched, room, stream};
+use super::{
+    BadContent, Bundle, Carried, Error, Existing, Vouched, content::portable, room, stream,
+};
 use crate::{
     digest::Sha256Hex,
     disk::Disk,
@@ -62,7 +64,7 @@ impl Bundle {
             name: model.name.clone(),
             main: model.main.clone(),
             files: model.files.clone(),
-            origin: Origin::Bundle { index: self.index(), before: Box::new(model.origin.clone()) },
+            origin: Origin::Bundle { index: self.index(), before: Box::new(portable(&model.origin)) },
             arrived: arrived.to_owned(),
             facts: model.facts.clone(),
             root: None,

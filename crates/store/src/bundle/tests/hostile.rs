@@ -198,7 +198,19 @@ impl Crafted {
         self
     }
 
-    fn open(mut self, change: impl FnOnce(&mut Descriptor)) -> Result<(), BadContent> {
+    fn open(self, change: impl FnOnce(&mut Descriptor)) -> Result<(), BadContent> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("b.ingle");
+        fs::write(&path, self.bytes(change)).unwrap();
+        match Bundle::open(&path) {
+            Ok(_) => Ok(()),
+            Err(Error::Content { why, .. }) => Err(why),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// The bundle.
+    fn bytes(mut self, change: impl FnOnce(&mut Descriptor)) -> Vec<u8> {
         let known = layout::bytes(&self.known);
         self.layers.push(Descriptor::of(layout::KNOWN, &known));
         self.layers.push(Descriptor::of(layout::BOM, b"{}"));
@@ -221,14 +233,7 @@ impl Crafted {
         add(EntryName::Index, &index);
         blobs.iter().for_each(|it| add(EntryName::Blob(Sha256Hex::of(it)), it));
         tar.extend(tar::END);
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("b.ingle");
-        fs::write(&path, tar).unwrap();
-        match Bundle::open(&path) {
-            Ok(_) => Ok(()),
-            Err(Error::Content { why, .. }) => Err(why),
-            Err(other) => panic!("{other}"),
-        }
+        tar
     }
 }
 
@@ -275,4 +280,37 @@ fn t19_what_the_json_says_is_held_against_what_is_there() {
     assert!(matches!(crafted().open(other), Err(BadContent::MediaType { .. })));
     let other = |it: &mut Descriptor| it.annotations.clear();
     assert!(matches!(crafted().open(other), Err(BadContent::Contradicted)));
+}
+
+/// A manifest that says more than can be read would take the place of a good one.
+#[test]
+fn t19_a_bundle_of_a_bundle_of_a_bundle_is_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let path = dir.path().join("b.ingle");
+    let index = Sha256Hex::of(b"");
+    let mut deepest = None;
+    for depth in 0..200 {
+        let mut crafted = Crafted::new().file("a.gguf", b"x");
+        for _ in 0..depth {
+            let before = Box::new(crafted.known.origin);
+            crafted.known.origin = Origin::Bundle { index, before };
+        }
+        let origin = manifest("a", FILES).origin;
+        fs::write(&path, crafted.bytes(|_| {})).unwrap();
+        match unpack(&path, &library, &how()).as_deref() {
+            Ok([Imported::New { entry, .. }]) => {
+                assert_eq!(library.find(entry.name()).unwrap().as_ref(), Some(entry), "{depth}");
+                let Origin::Bundle { before, .. } = &entry.manifest.origin else {
+                    panic!("{entry:?}")
+                };
+                assert_eq!(**before, origin, "{depth}");
+                library.remove(entry.name()).unwrap();
+                deepest = Some(depth);
+            }
+            Err(Error::Content { why: BadContent::Json(_), .. }) => {}
+            other => panic!("{depth}: {other:?}"),
+        }
+    }
+    assert!(deepest > Some(50) && deepest < Some(199), "{deepest:?}");
 }
