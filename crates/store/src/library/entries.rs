@@ -50,6 +50,16 @@ impl Found {
             Self::Unreadable { .. } => None,
         }
     }
+
+    /// Whether what was seen in the place of a model is still there: the same model, by its manifest,
+    /// or one that cannot be read.
+    pub(super) fn is_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (None, None) | (Some(Self::Unreadable { .. }), Some(Self::Unreadable { .. })) => true,
+            (Some(Self::Model(one)), Some(Self::Model(other))) => one.manifest == other.manifest,
+            _ => false,
+        }
+    }
 }
 
 impl Library {

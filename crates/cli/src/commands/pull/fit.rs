@@ -1,10 +1,8 @@
 //! Whether a model will fit the memory: its exact bytes, from its headers alone.
 
-use std::path::Path;
-
 use engine::{Engine, Info, Options};
 use kernels::cpu::{Config, Cpu};
-use loader::{Access, ModelFile};
+use loader::{Error, ModelFile};
 
 use crate::{
     memory,
@@ -21,13 +19,13 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// Of the headers at `path`. No weight is read: there are none.
-    pub(super) fn of(path: &Path) -> Self {
+    /// Of a model's headers, as the loader opened them. No weight is read: there are none.
+    pub(super) fn of(opened: &Result<ModelFile, Error>) -> Self {
         let free = memory::free();
-        let file = match ModelFile::open_with(path, &[], Access::Map) {
+        let file = match opened {
             Ok(file) => file,
             Err(error) => {
-                let takes = Err(chain(&error));
+                let takes = Err(chain(error));
                 return Self { architecture: None, takes, free };
             }
         };
@@ -36,7 +34,7 @@ impl Fit {
         let mut config = Config::detect();
         config.threads = 1;
         let loaded = Cpu::new(config).map_err(|it| chain(&it)).and_then(|cpu| {
-            Engine::load_ids_only(&file, Box::new(cpu), &options).map_err(|it| chain(&it))
+            Engine::load_ids_only(file, Box::new(cpu), &options).map_err(|it| chain(&it))
         });
         Self { architecture, takes: loaded.map(|it| it.info().clone()), free }
     }

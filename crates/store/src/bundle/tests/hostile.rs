@@ -282,9 +282,29 @@ fn t19_what_the_json_says_is_held_against_what_is_there() {
     assert!(matches!(crafted().open(other), Err(BadContent::Contradicted)));
 }
 
+/// What no loader here reads may be read by another program's, and run.
+#[test]
+fn t20_code_in_a_bundle_is_refused() {
+    for path in ["pytorch_model.bin", "a/m.PT", "m.pth", "m.ckpt", "data.pkl", "modeling_m.py"] {
+        let crafted = || Crafted::new().file("m.gguf", b"x").file(path, b"y");
+        let error = crafted().open(|_| {}).unwrap_err();
+        assert!(matches!(error, BadContent::Code(_)), "{path}: {error}");
+        // Some call a GGUF file so: what is opened is looked at.
+        let mut opened = crafted();
+        opened.known.main = Some(FileName(path.parse().unwrap()));
+        opened.open(|_| {}).unwrap();
+    }
+}
+
 /// A manifest that says more than can be read would take the place of a good one.
 #[test]
 fn t19_a_bundle_of_a_bundle_of_a_bundle_is_as_one() {
+    // As the program has it: tests get less.
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(import_nested);
+    thread.unwrap().join().unwrap();
+}
+
+fn import_nested() {
     let dir = tempfile::tempdir().unwrap();
     let library = library(dir.path());
     let path = dir.path().join("b.ingle");
