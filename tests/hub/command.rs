@@ -384,6 +384,7 @@ fn a_claim_of_a_bundle_allows_nothing_before_it_is_signed() {
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
+    assert!(stage.run(&["policy", "check", NAME, "--json"]).contains("\"known_source\": false"));
     assert!(stage.run(&["rm", "-y", NAME]).starts_with("exit 0"));
     let denied = "does not allow to import `org/model:Q4_K_M`: rule `default`";
     assert!(stage.run(&["import", "bare.ingle"]).contains(denied));

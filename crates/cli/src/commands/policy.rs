@@ -128,8 +128,9 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     };
     match args.json.on {
         true => super::print_json(&json!({
-            "model": subject, "policy": shown(policy.path()), "at": args.at, "allowed": allowed,
-            "rule": rule, "rules": outcomes,
+            "model": subject, "known_source": subject.has_known_source(),
+            "policy": shown(policy.path()), "at": args.at, "allowed": allowed, "rule": rule,
+            "rules": outcomes,
         }))?,
         false => super::print(&harmless(&explained(&subject, &outcomes, allowed, rule)))?,
     }

@@ -80,9 +80,9 @@ impl Library {
     }
 
     /// Does `work`, which gives or takes second names of files: to the system that is a change of
-    /// them, though their bytes stay as they were. What was verified before still is, if nothing but
-    /// its names changed. Of the files of other programs nothing does: they never share a name with
-    /// ours. `work` is to be short, as whoever writes to a file that gets a name meanwhile is not seen.
+    /// them, though their bytes stay as they were. What was verified before still is, if names are all
+    /// that changed. Files of other programs get no names here, so their marks are left alone. `work` is
+    /// to be short: who writes to a file that gets a name at the same time is not seen.
     pub(super) fn keeping_marks<T>(
         &self,
         work: impl FnOnce() -> Result<T, Error>,
