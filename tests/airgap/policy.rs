@@ -4,7 +4,10 @@ use std::fs;
 
 use expect_test::expect;
 use ingle_tests::{binary::Place, parrot, root};
-use store::digest::Sha256Hex;
+use store::{
+    digest::Sha256Hex,
+    library::{Facts, FileName, Manifest, Origin, StoredFile, VERSION},
+};
 
 const ONLY_KNOWN: &str = "\
 version = 1
@@ -113,10 +116,6 @@ fn a_model_is_allowed_by_its_digest_alone() {
 /// Anybody can write one.
 #[test]
 fn a_manifest_beside_a_file_is_not_believed() {
-    use store::{
-        digest::Sha256Hex,
-        library::{Facts, FileName, Manifest, Origin, StoredFile, VERSION},
-    };
     let place = with_policy(
         "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"from somewhere\"\n\
          action = \"deny\"\nprovenance-below = \"recorded\"\n",
@@ -140,6 +139,90 @@ fn a_manifest_beside_a_file_is_not_believed() {
     place.file("manifest.json", manifest.to_bytes());
     let told = place.run(&["tokenize", "parrot.gguf", "hi"]);
     assert!(told.contains("rule `from somewhere`"), "{told}");
+}
+
+/// Gives the model `name` of the library the manifest that `change` makes of its own, as anybody can.
+fn relabel(place: &Place, name: &str, change: impl FnOnce(&mut Manifest)) {
+    let folder = place.path().join("ingle-home/models").join(name);
+    let path = folder.join("manifest.json");
+    let mut manifest = Manifest::read(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest);
+    fs::write(path, manifest.to_bytes()).unwrap();
+}
+
+/// Whoever packs a bundle can write any origin into it, and any facts.
+#[test]
+fn a_claimed_origin_denies_and_never_allows() {
+    let place = crate::place();
+    let policy = |default: &str, action: &str, criterion: &str| {
+        let text = format!(
+            "version = 1\ndefault = \"{default}\"\n[[rule]]\nname = \"listed\"\n\
+             action = \"{action}\"\n{criterion}\n"
+        );
+        place.file("other-home/policy.toml", text);
+    };
+    let there = place.path().join("other-home").display().to_string();
+    let run_there = |args: &[&str]| place.run_with(args, b"", &[("INGLE_HOME", &there)]);
+    assert!(place.run(&["cp", "parrot.gguf", "meta-llama/parrot:F32"]).starts_with("exit 0"));
+    relabel(&place, "meta-llama/parrot/F32", |it| {
+        it.origin = Origin::Hub {
+            endpoint: "https://huggingface.co".to_owned(),
+            repository: "meta-llama/parrot".parse().unwrap(),
+            revision: "main".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+        };
+        it.facts.country = Some("AU".to_owned());
+    });
+    for (bundle, more) in [("bare.ingle", None), ("signed.ingle", Some(key("p256.key")))] {
+        let mut args = vec!["export", "meta-llama/parrot:F32", "-o", bundle];
+        args.extend(more.iter().flat_map(|it| ["--key", it.as_str()]));
+        assert!(place.run(&args).starts_with("exit 0"), "{bundle}");
+    }
+    for criterion in ["publisher = [\"meta-llama\"]", "country = [\"AU\"]"] {
+        policy("deny", "allow", criterion);
+        let told = run_there(&["import", "bare.ingle"]);
+        assert!(told.contains("import `meta-llama/parrot:F32`: rule `default`"), "{told}");
+        policy("allow", "deny", criterion);
+        let told = run_there(&["import", "bare.ingle"]);
+        assert!(told.contains("import `meta-llama/parrot:F32`: rule `listed`"), "{told}");
+    }
+    policy("allow", "deny", "country = [\"AA\", \"unknown\"]");
+    let told = run_there(&["import", "bare.ingle"]);
+    assert!(told.contains("import `meta-llama/parrot:F32`: rule `listed`"), "{told}");
+    // With a signature that counts, it is no claim.
+    let public = key("p256.pub");
+    policy("deny", "allow", "publisher = [\"meta-llama\"]");
+    let told = run_there(&["import", "signed.ingle", "--key", &public]);
+    assert!(told.starts_with("exit 0"), "{told}");
+}
+
+/// Under a policy that the user cannot change, a key of theirs makes nothing known.
+#[test]
+fn a_key_that_no_rule_names_lifts_no_signed_policy() {
+    let rules = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"known provenance\"\n\
+                 action = \"deny\"\nprovenance-below = \"pinned\"\n";
+    let place = with_policy(rules);
+    place.file("key.pem", KEY);
+    let told = place.run(&["export", "parrot.gguf", "-o", "p.ingle", "--key", &key("p256.key")]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let public = key("p256.pub");
+    let import = ["import", "p.ingle", "--key", &public];
+    let sign = ["policy", "sign", "ingle-home/policy.toml", "--key", "key.pem"];
+    // As a policy of their own, it takes their word.
+    assert!(place.run(&import).starts_with("exit 0"));
+    assert!(place.run(&["rm", "-y", "parrot"]).starts_with("exit 0"));
+    place.file("ingle-home/policy.pub", PUBLIC);
+    assert!(place.run(&sign).starts_with("exit 0"));
+    let told = place.run(&import);
+    assert!(told.contains("import `parrot`: rule `known provenance`"), "{told}");
+    let signer = Sha256Hex::of(&fs::read(&public).expect("a key of the tests"));
+    let named = format!(
+        "[[rule]]\nname = \"ours\"\naction = \"allow\"\nat = [\"serve\"]\n\
+         signer = [\"{signer}\"]\n"
+    );
+    place.file("ingle-home/policy.toml", format!("{rules}{named}"));
+    assert!(place.run(&sign).starts_with("exit 0"));
+    assert!(place.run(&import).starts_with("exit 0"));
 }
 
 #[test]

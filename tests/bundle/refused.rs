@@ -1,6 +1,13 @@
 //! What is not packed or not taken, and what is said of it.
 
 use expect_test::expect;
+use ingle_tests::root;
+use loader::{Value, gguf::Writer};
+use store::{
+    digest::Sha256Hex,
+    disk::Disk,
+    library::{Library, Manifest},
+};
 
 use super::*;
 
@@ -196,6 +203,106 @@ fn what_cannot_be_packed_is_told() {
     "#]],
     );
     assert!(!place.path().join("a.ingle").exists());
+}
+
+/// Every byte is as the bundle says, and yet it is no model: the loader says so before it shows up.
+#[test]
+fn t20_a_bundle_with_a_pickle_is_not_taken() {
+    let place = place();
+    assert!(place.run(&["cp", "parrot.gguf", "polly"]).starts_with("exit 0"));
+    let folder = place.path().join("ingle-home/models/local/polly/default");
+    let pickle = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let path = folder.join("manifest.json");
+    let mut manifest = Manifest::read(&fs::read(&path).expect("a manifest")).expect("it is one");
+    let file = &mut manifest.files[0];
+    (file.size, file.sha256) = (pickle.len() as u64, Sha256Hex::of(pickle));
+    fs::write(&path, manifest.to_bytes()).expect("a file");
+    fs::write(folder.join("parrot.gguf"), pickle).expect("a file");
+    assert!(place.run(&["export", "polly", "-o", "p.ingle"]).starts_with("exit 0"));
+    check(
+        &run_there(&place, &["import", "p.ingle"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: cannot load `polly`
+          cause: the file is a Python pickle (its opcodes), which can run any code while it is loaded
+
+        hint: get the model as `.safetensors` or `.gguf`
+    "#]],
+    );
+    let library = Library::at(Path::new(&there(&place)).join("models"), Disk::default());
+    assert!(library.entries().expect("a library").is_empty());
+    assert!(library.unfinished().expect("a library").is_empty(), "its bytes stayed");
+}
+
+/// What a bundle does not say of a model, the model's own file may.
+#[test]
+fn what_the_file_says_of_itself_is_judged_before_it_shows_up() {
+    let place = Place::new();
+    place.file("parrot.gguf", parrot::with(of_a_barred_model));
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
+                  action = \"deny\"\nat = [\"import\"]\nlineage = [\"barred/*\"]\n";
+    assert!(place.run(&["export", "parrot.gguf", "-o", "p.ingle"]).starts_with("exit 0"));
+    place.file("other-home/policy.toml", policy);
+    let told = run_there(&place, &["import", "p.ingle"]);
+    let denied = "error: this site's policy does not allow to import `parrot`: rule `lineage`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    let library = Library::at(Path::new(&there(&place)).join("models"), Disk::default());
+    assert!(library.entries().expect("a library").is_empty());
+    assert!(library.unfinished().expect("a library").is_empty(), "its bytes stayed");
+}
+
+fn of_a_barred_model(file: &mut Writer) {
+    file.set("general.base_model.count", Value::U32(1));
+    let url = "https://huggingface.co/barred/base".to_owned();
+    file.set("general.base_model.0.repo_url", Value::String(url));
+}
+
+#[test]
+fn a_model_that_nothing_here_runs_is_told_to_be_one() {
+    let place = Place::new();
+    let mamba = "mamba9".to_owned();
+    let file = parrot::with(|it| {
+        it.set("general.architecture", Value::String(mamba));
+    });
+    place.file("m.gguf", file);
+    assert!(place.run(&["export", "m.gguf", "-o", "m.ingle"]).starts_with("exit 0"));
+    let told = run_there(&place, &["import", "m.ingle"]);
+    let warning = "warning: its architecture `mamba9` is not supported\n";
+    assert!(told.starts_with("exit 0") && told.contains(warning), "{told}");
+}
+
+/// Whoever packs a bundle can claim that its model is any of the catalogue; whoever imports it is told
+/// its own name alone.
+#[test]
+fn a_bundle_takes_no_name_of_the_catalogue() {
+    let place = place();
+    let fixture =
+        |name: &str| root().join("crates/store/fixtures/signing").join(name).display().to_string();
+    let [key, public] = ["p256.key", "p256.pub"].map(fixture);
+    assert!(place.run(&["cp", "parrot.gguf", "company/helper:Q4"]).starts_with("exit 0"));
+    let path = place.path().join("ingle-home/models/company/helper/Q4/manifest.json");
+    let mut manifest = Manifest::read(&fs::read(&path).expect("a manifest")).expect("it is one");
+    manifest.facts.catalogue = Some("llama3.2:3b".to_owned());
+    fs::write(&path, manifest.to_bytes()).expect("a file");
+    for (bundle, more) in [("bare.ingle", &[][..]), ("signed.ingle", &["--key", &key][..])] {
+        let export = [&["export", "company/helper:Q4", "-o", bundle][..], more].concat();
+        assert!(place.run(&export).starts_with("exit 0"), "{bundle}");
+    }
+    let is_meant = || {
+        let told = run_there(&place, &["run", "llama3.2:3b", "--no-save", "hi"]);
+        told.contains("Hello there, friend!")
+    };
+    for import in [&["import", "bare.ingle"][..], &["import", "-y", "signed.ingle"]] {
+        let told = run_there(&place, import);
+        assert!(told.contains("company/helper:Q4: imported"), "{told}");
+        assert!(!is_meant(), "{import:?}");
+        let told = run_there(&place, &["show", "company/helper:Q4"]);
+        assert!(told.starts_with("exit 0") && !told.contains("llama3.2"), "{told}");
+    }
+    let told = run_there(&place, &["verify", "company/helper:Q4", "--key", &public]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(is_meant());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -9,13 +10,20 @@ use std::{
 
 use expect_test::expect;
 use ingle_tests::{binary::ingle, parrot, root};
+use loader::Value;
 use store::digest::Sha256Hex;
 
 use crate::{
-    fake::{COMMIT, Repository, trouble::Trouble},
+    fake::{
+        COMMIT, Repository,
+        trouble::{Event, Trouble},
+    },
     scene::{NAME, files_below},
     stage::Stage,
 };
+
+/// What the model of `NAME` is called in the library.
+const NAME_HERE: &str = "org/model:Q4_K_M";
 
 #[test]
 fn a_pull_and_what_comes_after_it() {
@@ -173,6 +181,46 @@ fn another_model_in_its_place_is_replaced_when_that_is_wanted() {
     assert!(place.join("m-Q4_K_M.gguf").exists());
 }
 
+/// Between the first look and the download, people are asked and headers come.
+#[test]
+fn what_comes_meanwhile_is_not_replaced_unasked() {
+    let stage = Stage::new();
+    let [home, place] =
+        ["ingle-home", "ingle-home/models/org/model/Q4_K_M"].map(|it| stage.place.path().join(it));
+    let kept = stage.place.path().join("kept");
+    let appear = |from: &Path| {
+        let (from, to) = (from.to_owned(), place.clone());
+        Trouble::Meanwhile(Event::new(move || {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::rename(&from, &to).unwrap();
+        }))
+    };
+    // Another model of that name comes from elsewhere.
+    stage.place.file("m.gguf", parrot::file());
+    assert!(stage.run(&["cp", "m.gguf", NAME_HERE]).starts_with("exit 0"));
+    fs::rename(&place, &kept).unwrap();
+    stage.fake.trouble("/resolve/", 1, appear(&kept));
+    let told = stage.run(&["pull", NAME]);
+    let replaces = format!("warning: it replaces the `{NAME_HERE}` that is here, from ");
+    assert!(told.contains(&replaces) && told.contains("error: nothing was fetched\n"), "{told}");
+    assert!(place.join("m.gguf").exists());
+    // The same when that is wanted.
+    fs::rename(&place, &kept).unwrap();
+    stage.fake.trouble("/resolve/", 1, appear(&kept));
+    let told = stage.run(&["pull", NAME, "-y"]);
+    assert!(told.starts_with("exit 0") && told.contains(&replaces), "{told}");
+    assert!(!place.join("m.gguf").exists() && place.join("m-Q4_K_M.gguf").exists());
+    // Another process was faster.
+    fs::rename(&place, &kept).unwrap();
+    stage.fake.trouble("/resolve/", 1, appear(&kept));
+    let told = stage.run(&["pull", NAME]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(told.contains("is what the hub has now: nothing to fetch"), "{told}");
+    let unfinished: Vec<_> =
+        files_below(&home).into_iter().filter(|it| it.ends_with("m-Q4_K_M.gguf")).collect();
+    assert_eq!(unfinished, [place.join("m-Q4_K_M.gguf")]);
+}
+
 #[test]
 fn what_is_refused() {
     let stage = Stage::new();
@@ -248,7 +296,6 @@ fn what_is_refused() {
 #[test]
 fn what_the_policy_denies_is_not_fetched() {
     let stage = Stage::new();
-    // What another hub says of a publisher is nothing that a rule goes by.
     let policy = format!(
         "version = 1\ndefault = \"allow\"\nhubs = [\"{}\"]\n[[rule]]\nname = \"publishers\"\n\
          action = \"deny\"\nat = [\"fetch\"]\npublisher = [\"org\"]\n",
@@ -259,6 +306,50 @@ fn what_the_policy_denies_is_not_fetched() {
     let denied = "error: this site's policy does not allow to fetch `org/model:Q4_K_M`: rule \
                   `publishers`";
     assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
+}
+
+/// What neither the catalogue nor the hub says of a model, its own header may.
+#[test]
+fn a_lineage_in_the_header_is_denied_before_it_is_fetched() {
+    let stage = Stage::new();
+    let file = parrot::with(|it| {
+        it.set("general.base_model.count", Value::U32(1));
+        let url = "https://huggingface.co/barred/base".to_owned();
+        it.set("general.base_model.0.repo_url", Value::String(url));
+    });
+    stage.fake.add(NAME, Repository::new([("m-Q4_K_M.gguf", file)]));
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
+                  action = \"deny\"\nat = [\"fetch\"]\nlineage = [\"barred/*\"]\n";
+    stage.place.file("ingle-home/policy.toml", policy);
+    let told = stage.run(&["pull", NAME]);
+    let denied = "does not allow to fetch `org/model:Q4_K_M`: rule `lineage`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
+}
+
+/// A mirror can call anything as it likes: that is no way round a rule, and no way in.
+#[test]
+fn what_a_mirror_claims_denies_and_never_allows() {
+    const LLAMA: &str = "bartowski/Llama-3.2-3B-Instruct-GGUF";
+    let stage = Stage::new();
+    stage.fake.add(LLAMA, Repository::new([("m-Q4_K_M.gguf", parrot::file())]));
+    let check = |name: &str, (default, action, criterion): (&str, &str, &str), by: &str| {
+        let policy = format!(
+            "version = 1\ndefault = \"{default}\"\n[[rule]]\nname = \"listed\"\n\
+             action = \"{action}\"\nat = [\"fetch\"]\n{criterion}\n"
+        );
+        stage.place.file("ingle-home/policy.toml", policy);
+        let told = stage.run(&["pull", name, "--mirror", &stage.fake.hub]);
+        let denied = format!("allow to fetch `{name}:Q4_K_M`: rule `{by}`");
+        assert!(told.starts_with("exit 1") && told.contains(&denied), "{criterion}\n{told}");
+    };
+    check(NAME, ("allow", "deny", "publisher = [\"org\"]"), "listed");
+    check(NAME, ("deny", "allow", "publisher = [\"org\"]"), "default");
+    // Of the repository that it claims, the catalogue has a country.
+    check(LLAMA, ("allow", "deny", "country = [\"US\"]"), "listed");
+    check(LLAMA, ("allow", "deny", "country = [\"AA\", \"unknown\"]"), "listed");
+    check(LLAMA, ("deny", "allow", "country = [\"US\"]"), "default");
     assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
 }
 
@@ -293,6 +384,7 @@ fn a_claim_of_a_bundle_allows_nothing_before_it_is_signed() {
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
+    assert!(stage.run(&["policy", "check", NAME, "--json"]).contains("\"known_source\": false"));
     assert!(stage.run(&["rm", "-y", NAME]).starts_with("exit 0"));
     let denied = "does not allow to import `org/model:Q4_K_M`: rule `default`";
     assert!(stage.run(&["import", "bare.ingle"]).contains(denied));

@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use loader::Value;
+
 use super::*;
 
 /// A place where Ollama has the scripted model as `parrot:latest`, with a template of its own.
@@ -11,6 +13,10 @@ struct Shared {
 }
 
 fn shared() -> Shared {
+    shared_with(&parrot::file())
+}
+
+fn shared_with(model: &[u8]) -> Shared {
     let place = Place::new();
     let layer = |kind: &str, bytes: &[u8]| {
         let digest = Sha256Hex::of(bytes);
@@ -19,7 +25,7 @@ fn shared() -> Shared {
         let digest = format!("sha256:{digest}");
         (path, serde_json::json!({"mediaType": kind, "digest": digest, "size": bytes.len()}))
     };
-    let (blob, weights) = layer("model", &parrot::file());
+    let (blob, weights) = layer("model", model);
     let (_, template) = layer("template", b"{{ .Prompt }}");
     let manifest = serde_json::json!({"layers": [weights, template]}).to_string();
     place.file("ollama/manifests/registry.ollama.ai/library/parrot/latest", manifest);
@@ -115,6 +121,23 @@ fn what_the_policy_denies_is_not_adopted() {
     let told = shared.run(&["adopt", "parrot:latest"]);
     let denied =
         "error: this site's policy does not allow to import `parrot:latest`: rule `countries`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(library(&shared.place).entries().unwrap().is_empty());
+}
+
+/// What its program does not say of a model, the model's own file may.
+#[test]
+fn a_lineage_in_the_header_is_denied_before_it_is_adopted() {
+    let shared = shared_with(&parrot::with(|it| {
+        it.set("general.base_model.count", Value::U32(1));
+        let url = "https://huggingface.co/barred/base".to_owned();
+        it.set("general.base_model.0.repo_url", Value::String(url));
+    }));
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
+                  action = \"deny\"\nat = [\"import\"]\nlineage = [\"barred/*\"]\n";
+    shared.place.file("ingle-home/policy.toml", policy);
+    let told = shared.run(&["adopt", "parrot:latest"]);
+    let denied = "does not allow to import `parrot:latest`: rule `lineage`";
     assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
     assert!(library(&shared.place).entries().unwrap().is_empty());
 }

@@ -148,9 +148,8 @@ pub(crate) fn keep_signature(library: &Library, entry: &Entry, key: &PublicKey, 
     }
 }
 
-/// Says so where nothing here runs a model that just came.
-pub(crate) fn warn_of_architecture(entry: &Entry) {
-    let architecture = entry.manifest.facts.architecture.as_deref().unwrap_or_default();
+/// Says so where nothing here runs a model of this architecture, which just came.
+pub(crate) fn warn_of_architecture(architecture: &str) {
     if !engine::arch::supported().any(|it| it == architecture) {
         tell(format_args!("warning: its architecture `{architecture}` is not supported"));
     }

@@ -24,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use loader::{Access, SafeRelPath};
+use loader::{Access, ModelFile, SafeRelPath};
 
 use crate::{
     catalogue,
@@ -177,6 +177,17 @@ impl Candidate {
         let same = matches!(&entry.manifest.origin, Origin::Adopted { program, called }
             if *program == self.program.to_string() && *called == self.called);
         same && entry.manifest.root.as_ref() == Some(&self.root)
+    }
+
+    /// Opens it where it lies, before any digest is known.
+    ///
+    /// # Errors
+    ///
+    /// If a file is not as long as the other program says, or the loader refuses it.
+    pub fn open(&self) -> Result<ModelFile, Error> {
+        // When it arrived is of no interest yet, and nothing of it lies in a folder of ours.
+        let entry = Entry { manifest: self.manifest(""), folder: self.root.clone() };
+        Ok(entry.open(Access::Map, |_| Vec::new())?)
     }
 
     /// Makes it a model of the library, whose files stay where they are; `arrived` now, RFC 3339 in

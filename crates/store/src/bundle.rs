@@ -20,9 +20,10 @@
 //! A bundle comes from outside. It is read strictly: entries, their order and an index that
 //! [`export`] would not have written are refused, so that no two programs can read it differently.
 //! The OCI configuration and the CycloneDX list of a model are for other programs: their digests are
-//! compared, and what they say is believed by nobody here. Nothing is unpacked by the names in it:
-//! entries have one of four forms, and the files of a model go to checked paths below a folder
-//! that is not visible until the last byte has been compared.
+//! compared, and what they say is believed by nobody here. What could run where another program reads
+//! it is refused by its name, and a model that the loader does not open shows up nowhere. Nothing is
+//! unpacked by the names in it: entries have one of four forms, and the files of a model go to
+//! checked paths below a folder that is not visible until the last byte has been compared.
 
 mod bom;
 mod content;
@@ -49,7 +50,7 @@ pub use layout::Program;
 pub use pack::{Export, Written, export};
 pub use parts::first_part;
 pub use read::{Bundle, Carried};
-pub use unpack::{How, Imported};
+pub use unpack::{Brought, How, Imported, Incoming};
 pub use vouched::Vouched;
 
 /// What there may be already.

@@ -74,6 +74,11 @@ pub fn all() -> Vec<Listed> {
     in_force().all().to_vec()
 }
 
+/// Whether the model that is called `name` here is one that a repository of a hub has.
+pub(crate) fn is_in(name: &str, repository: &RepoId) -> bool {
+    in_force().listed(name).is_some_and(|it| it.is_in(repository))
+}
+
 /// What is known of a stored model if nobody but this process's catalogue says who made it and where:
 /// of its repository, or of one of its name where another program keeps it.
 pub fn facts_now(manifest: &Manifest) -> Facts {
@@ -174,11 +179,7 @@ impl Catalogue {
     /// The model that a repository of a hub has. Hubs take repositories that differ in case alone
     /// for one.
     pub fn by_repository(&self, repository: &RepoId) -> Option<&Listed> {
-        let is = |it: &RepoId| {
-            it.organisation().eq_ignore_ascii_case(repository.organisation())
-                && it.name().eq_ignore_ascii_case(repository.name())
-        };
-        self.all.iter().find(|it| it.repositories().any(is))
+        self.all.iter().find(|it| it.is_in(repository))
     }
 
     /// All models: the user's own first, then family by family.

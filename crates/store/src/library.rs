@@ -137,6 +137,28 @@ impl Library {
         Staging::begin(self, name)
     }
 
+    /// The same, to make it instead of what was `seen` there; nothing where that is not there any more,
+    /// or something else is: then it is to be decided anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Library::stage`].
+    pub fn stage_instead(
+        &self,
+        name: &Name,
+        seen: Option<&Found>,
+    ) -> Result<Option<Staging>, Error> {
+        let staging = self.stage(name)?;
+        // Nobody makes or removes it from here on.
+        match self.occupant(name) {
+            Ok(now) if Found::is_same(seen, now.as_ref()) => Ok(Some(staging)),
+            now => {
+                let abandoned = staging.abandon();
+                now.and(abandoned).map(|()| None)
+            }
+        }
+    }
+
     /// Where the model `name` is or would be.
     fn folder(&self, name: &Name) -> Result<PathBuf, Error> {
         refuse_links(&self.root, &name.path())?;

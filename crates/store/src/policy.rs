@@ -17,17 +17,21 @@
 //! country = ["AA", "unknown"]             what it applies to; see `rule`
 //! ```
 //!
-//! A signature counts if its key is one that a rule names. Where no rule allows models of certain
-//! signers, any counts, and whoever imports a model answers for it: anybody can make a key. Of a
-//! signature over the files alone, what is said of them stays a claim, and `provenance` what it was.
+//! A signature counts if its key is one that a rule names: anybody can make a key, and name it to
+//! `ingle import`. Only under a policy of the user's own, with no rule that allows models of certain
+//! signers, any counts, and they answer for it. Of a signature over the files alone, what is said of
+//! them stays a claim, and `provenance` what it was.
 //!
 //! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
-//! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. What an
-//! unsigned bundle says of the repository that its files came from meets rules that deny; rules that
-//! allow take its publisher for unknown until somebody signed that whose signature counts. Where
+//! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where
 //! policies lie, and which of them is in force, is in [`Places`]; a signature makes it one that
-//! nobody but the holder of the key can change. What a mirror sends is what the mirror says: neither
-//! publisher nor commit counts where a file came from a hub that is not trusted.
+//! nobody but the holder of the key can change.
+//!
+//! It is known where a model came from if Hugging Face's hub, or one that the policy trusts, gave it
+//! for a commit, or if somebody signed what is said of it whose signature counts. What a mirror, a
+//! bundle or another program calls a repository is a claim, and so is what the catalogue says of that
+//! repository: publisher, creator, country, licence and lineage. Claims meet rules that deny, which
+//! take them for unknown as well; no claim meets a rule that allows.
 
 mod error;
 pub mod examples;
@@ -48,7 +52,7 @@ pub use error::{Error, RuleFlaw};
 pub use place::{Places, Signed};
 pub use rule::{Action, Finding, Rule};
 pub use signature::{KEY, PublicKey, SIGNATURE, sign};
-pub use subject::{Provenance, Subject, holds_weights};
+pub use subject::{Provenance, Stated, Subject, holds_weights};
 
 use crate::{Home, digest::Sha256Hex};
 use text::Text;
@@ -258,17 +262,15 @@ impl Policy {
         self.rules().iter().any(Rule::asks_for_digests)
     }
 
-    /// What of `subject` counts here: what a hub says that is trusted, and whose signatures a rule
-    /// knows.
+    /// What of `subject` counts here: whose signatures a rule knows, and whether a hub gave it that is
+    /// trusted. Where neither is so, what is said of it are claims: [`Subject::has_known_source`].
     pub fn counted(&self, subject: &Subject) -> Subject {
         let is = |it: &str, hub: &str| it.trim_end_matches('/') == hub.trim_end_matches('/');
         let trusted = |hub: &str| is(HUB, hub) || self.text.hubs.iter().any(|it| is(it, hub));
         let mut counted = subject.clone();
-        if subject.hub.as_deref().is_some_and(|it| !trusted(it)) {
-            counted.publisher = None;
-            if subject.provenance == Provenance::Pinned {
-                counted.provenance = Provenance::Recorded;
-            }
+        let is_trusted = subject.hub.as_deref().is_none_or(trusted);
+        if subject.provenance == Provenance::Pinned && !is_trusted {
+            counted.provenance = Provenance::Recorded;
         }
         counted.signers.retain(|it| self.knows(it));
         counted.vouched_by.retain(|it| self.knows(it));
@@ -278,11 +280,13 @@ impl Policy {
         counted
     }
 
-    /// Whether a signature with this key counts.
+    /// Whether a signature with this key counts. Under a policy that the user cannot change, theirs
+    /// does not because they name their key.
     fn knows(&self, key: &Sha256Hex) -> bool {
         let is_choosy = |it: &Rule| it.action() == Action::Allow && !it.signers().is_empty();
         let rules = self.rules();
-        rules.iter().any(|it| it.signers().contains(key)) || !rules.iter().any(is_choosy)
+        let any_counts = self.catalogue == Catalogue::Users && !rules.iter().any(is_choosy);
+        any_counts || rules.iter().any(|it| it.signers().contains(key))
     }
 
     /// What it says of `subject`.

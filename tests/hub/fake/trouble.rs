@@ -3,7 +3,9 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -42,6 +44,24 @@ pub(crate) enum Trouble {
     Body(String),
     /// Elsewhere.
     Redirect(String),
+    /// It is as usual, and something else happens first.
+    Meanwhile(Event),
+}
+
+/// What happens while somebody waits for an answer.
+#[derive(Clone)]
+pub(crate) struct Event(Arc<dyn Fn() + Send + Sync>);
+
+impl Event {
+    pub(crate) fn new(happens: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(happens))
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
 }
 
 impl Trouble {
@@ -79,6 +99,10 @@ impl Trouble {
             Self::Header(name, value) => usual.with(name, &value).respond(),
             Self::Body(text) => Answer { bytes: text.into(), ..usual }.respond(),
             Self::Redirect(to) => Answer::new(302, "").with("location", &to).respond(),
+            Self::Meanwhile(Event(happens)) => {
+                happens();
+                usual.respond()
+            }
         }
     }
 }

@@ -19,8 +19,9 @@ format, digest, signer and provenance. In force is the first of these:
   policy.toml in INGLE_HOME
 A key at /etc/ingle/policy.pub must have signed whatever is in force. Ingle has no rule of its own.
 
-Under the machine's policy and under a signed one, the user's `catalogue.toml` does not count; one
-beside that policy does, with a signature where the policy has one.")]
+Under the machine's policy and under a signed one, a signature counts only if a rule names its key,
+and the user's `catalogue.toml` does not count; one beside that policy does, with a signature where
+the policy has one.")]
 pub(crate) struct Policy {
     #[command(subcommand)]
     pub(crate) verb: PolicyVerb,

@@ -98,7 +98,14 @@ fn named<'a>(candidates: &'a [Candidate], text: &str) -> Result<&'a Candidate, F
 }
 
 fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
-    let allowed = admission::before(&subject(candidate)?, At::Import)?;
+    let (subject, opened) = (subject(candidate)?, candidate.open());
+    let subject = match &opened {
+        Ok(file) => subject.opened(file),
+        // Below, its digests tell whether it is damaged, and then the loader refuses it again.
+        Err(_) => subject,
+    };
+    let allowed = admission::before(&subject, At::Import)?;
+    let architecture = opened.map(|it| it.architecture().to_owned()).unwrap_or_default();
     let hashing = Hashing::new(candidate.size(), &candidate.name.to_string());
     let entry = candidate.adopt(library, &now(), &hashing.watch())?;
     drop(hashing);
@@ -108,7 +115,7 @@ fn adopt(library: &Library, candidate: &Candidate) -> anyhow::Result<Entry> {
         "`{name}` is adopted from {}; `ingle run {name}` runs it",
         candidate.program
     ));
-    library::warn_of_architecture(&entry);
+    library::warn_of_architecture(&architecture);
     Ok(entry)
 }
 

@@ -62,6 +62,7 @@ fn take_in(library: &Library, path: &Path, name: Name) -> anyhow::Result<Entry> 
     let file = ModelFile::open_with(path, &[], Access::Map)?;
     let manifest = packed.manifest(&arrived);
     let subject = admission::of_file(&packed.name.to_string(), &file, Some(&manifest))?;
+    let architecture = file.architecture().to_owned();
     let allowed = admission::before(&subject, At::Import)?;
     if let Some(left_out) = left_out(&packed) {
         tell(format_args!("warning: {left_out}"));
@@ -73,6 +74,6 @@ fn take_in(library: &Library, path: &Path, name: Name) -> anyhow::Result<Entry> 
     allowed.done(Event::Imported, &Subject::of_manifest(&entry.manifest))?;
     let (name, path) = (entry.name(), path.display());
     tell(format_args!("`{name}` is a copy of `{path}`; `ingle run {name}` runs it"));
-    library::warn_of_architecture(&entry);
+    library::warn_of_architecture(&architecture);
     Ok(entry)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use store::{
     audit::Event,
-    bundle::{self, Bundle, Carried, Existing, How, Imported, Program, Vouched},
+    bundle::{self, Brought, Bundle, Carried, Existing, How, Imported, Incoming, Program, Vouched},
     library::Library,
     policy::{At, Subject},
     signing::{self, Trust},
@@ -42,10 +42,11 @@ pub(crate) fn run(args: Import) -> anyhow::Result<()> {
         let program = bundle.program()?;
         let mut models = Vec::new();
         for model in bundle.models() {
-            let imported = one(&bundle, model, &library, &how)?;
+            let (imported, architecture) = one(&bundle, model, &library, &how)?;
             if !json.on {
                 super::print(&line(model, &imported))?;
             }
+            architecture.iter().for_each(|it| library::warn_of_architecture(it));
             models.push(as_json(model, &imported));
         }
         if !json.on {
@@ -70,12 +71,13 @@ fn bundles(files: &[PathBuf]) -> Vec<PathBuf> {
     all
 }
 
+/// Takes one in; gives the architecture of one that was not there, too.
 fn one(
     bundle: &Bundle,
     model: &Carried,
     library: &Library,
     how: &How<'_>,
-) -> anyhow::Result<Imported> {
+) -> anyhow::Result<(Imported, Option<String>)> {
     let manifest = bundle.manifest(model, how.arrived);
     let subject = admission::of_manifest(&manifest)?;
     // A bundle without this key's signature is refused below, whatever the policy says.
@@ -85,20 +87,47 @@ fn one(
         (Some(Trust::Key(key)), _) => subject.signed_by(key.hint()),
         _ => subject,
     };
-    let allowed = admission::before(&subject, At::Import)?;
+    // By what is said of it, before gigabytes are copied.
+    admission::before(&subject, At::Import)?;
     let bar = bar(model.size(), "importing");
-    let imported = bundle.import(model, library, how, &mut |n| bar.inc(n));
+    let brought = bundle.bring(model, library, how, &mut |n| bar.inc(n));
     bar.finish_and_clear();
-    let imported = imported?;
-    if let Imported::New { entry, .. } = &imported {
-        allowed.done(Event::Imported, &Subject::of_manifest(&entry.manifest))?;
-    }
+    let (imported, architecture) = match brought? {
+        Brought::There(there) => (there, None),
+        Brought::New(incoming) => {
+            let (imported, architecture) = looked_into(incoming, subject)?;
+            (imported, Some(architecture))
+        }
+    };
     if let Some(Trust::Key(key)) = how.trust {
         let (Imported::New { entry, .. } | Imported::There { entry, .. }) = &imported;
         let signature = sign::read(&entry.folder.join(signing::FILE))?;
         library::keep_signature(library, entry, key, &signature);
     }
-    Ok(imported)
+    Ok((imported, architecture))
+}
+
+/// Lets a model show up that the loader opens and whose file says nothing that the policy forbids; the
+/// bytes of another go. Gives its architecture, too.
+fn looked_into(incoming: Incoming, subject: Subject) -> anyhow::Result<(Imported, String)> {
+    let looked = || {
+        let file = incoming.open()?;
+        let allowed = admission::before(&subject.opened(&file), At::Import)?;
+        anyhow::Ok((allowed, file.architecture().to_owned()))
+    };
+    let (allowed, architecture) = match looked() {
+        Ok(looked) => looked,
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = incoming.discard();
+            return Err(error);
+        }
+    };
+    let imported = incoming.publish()?;
+    if let Imported::New { entry, .. } = &imported {
+        allowed.done(Event::Imported, &Subject::of_manifest(&entry.manifest))?;
+    }
+    Ok((imported, architecture))
 }
 
 fn line(model: &Carried, imported: &Imported) -> String {

@@ -128,8 +128,9 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     };
     match args.json.on {
         true => super::print_json(&json!({
-            "model": subject, "policy": shown(policy.path()), "at": args.at, "allowed": allowed,
-            "rule": rule, "rules": outcomes,
+            "model": subject, "known_source": subject.has_known_source(),
+            "policy": shown(policy.path()), "at": args.at, "allowed": allowed, "rule": rule,
+            "rules": outcomes,
         }))?,
         false => super::print(&harmless(&explained(&subject, &outcomes, allowed, rule)))?,
     }
@@ -138,21 +139,13 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
 }
 
 fn explained(subject: &Subject, outcomes: &[Outcome], allowed: bool, rule: &str) -> String {
-    let one = |it: &Option<String>| it.clone().unwrap_or_else(|| "unknown".to_owned());
-    let all = |it: &[String]| if it.is_empty() { one(&None) } else { it.join(", ") };
     let mut page = String::new();
-    for (name, text) in [
-        ("model", subject.name.clone()),
-        ("publisher", subject.publisher_told()),
-        ("creator", one(&subject.creator)),
-        ("lineage", all(&subject.lineage)),
-        ("country", one(&subject.country)),
-        ("licence", one(&subject.licence)),
-        ("format", all(&subject.formats)),
-        ("provenance", subject.provenance.to_string()),
-    ] {
-        page += &format!("{name:<12}{text}\n");
+    let mut row = |name: &str, text: &str| page += &format!("{name:<12}{text}\n");
+    row("model", &subject.name);
+    for key in ["publisher", "creator", "lineage", "country", "licence", "format"] {
+        row(key, &subject.told(key));
     }
+    row("provenance", &subject.provenance.to_string());
     for outcome in outcomes {
         let Outcome { rule, action, applies, decides, findings } = outcome;
         let told = match (applies, decides) {

@@ -38,7 +38,7 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let model::Read { file, corrections, .. } =
         model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
     let kept = model::kept(&name)?;
-    let called = kept.as_ref().and_then(|it| it.manifest.facts.catalogue.as_deref());
+    let called = kept.as_ref().and_then(Entry::called_in_catalogue);
     let listed = called.and_then(catalogue::listed);
     print(&file, &overrides, corrections, ((kept, listed), args.json))
 }

@@ -195,6 +195,9 @@ impl Error {
             Self::Content { why: BadContent::Digest { .. }, .. } => {
                 "it was damaged or changed on the way; copy it again from where it was made"
             }
+            Self::Content { why: BadContent::Code(_), .. } => {
+                "ask who made it for the model in `.safetensors` or `.gguf` alone"
+            }
             Self::NoFirstPart { .. } => "all parts of a split bundle must lie side by side",
             Self::Model { source, .. } => return source.hint(),
             Self::NoName { .. } => "`--name` gives it one",

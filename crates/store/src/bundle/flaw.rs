@@ -129,6 +129,9 @@ pub enum BadContent {
     /// A file called like what the library writes itself.
     #[error("`{0}` is in it, which is a name of the library's own")]
     Reserved(SafeRelPath),
+    /// A file of a kind that runs when other programs read it.
+    #[error("`{0}` is in it, a kind of file that can run any code where it is read")]
+    Code(SafeRelPath),
     /// What is to be opened is none of the files.
     #[error("it is to be opened at `{0}`, which is none of its files")]
     Main(SafeRelPath),

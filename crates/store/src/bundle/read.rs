@@ -25,6 +25,10 @@ use crate::{
     name::Name,
 };
 
+/// Endings of files that run where other programs read them: pickles, and Python itself. What is opened
+/// may be called so, as the loader looks what it is.
+const CODE: [&str; 6] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".py"];
+
 /// Bytes of the largest JSON in it.
 const MAX_JSON: u64 = 16 << 20;
 
@@ -277,10 +281,14 @@ impl Carried {
 
     fn check(&self) -> Result<(), BadContent> {
         let mut names = HashSet::new();
-        for FileName(path) in self.files.iter().map(|it| &it.path) {
+        for file in &self.files {
+            let (name, path) = (&file.path, &file.path.0);
             let key = path.fold_key();
             if OWN.contains(&key.as_str()) {
                 return Err(BadContent::Reserved(path.clone()));
+            }
+            if CODE.iter().any(|it| key.ends_with(it)) && self.main.as_ref() != Some(name) {
+                return Err(BadContent::Code(path.clone()));
             }
             if !names.insert(key) {
                 return Err(BadContent::TwoFiles(path.clone()));

@@ -84,8 +84,20 @@ fn how() -> How<'static> {
 /// Takes all models of the bundle in.
 fn unpack(path: &Path, library: &Library, how: &How<'_>) -> Result<Vec<Imported>, Error> {
     let bundle = Bundle::open(path)?;
-    let import = |it| bundle.import(it, library, how, &mut |_| {});
-    bundle.models().iter().map(import).collect()
+    bundle.models().iter().map(|it| import(&bundle, it, library, how)).collect()
+}
+
+/// Takes one in, whatever is in it: most of these are no models that a loader opens.
+fn import(
+    bundle: &Bundle,
+    model: &Carried,
+    library: &Library,
+    how: &How<'_>,
+) -> Result<Imported, Error> {
+    match bundle.bring(model, library, how, &mut |_| {})? {
+        Brought::New(incoming) => incoming.publish(),
+        Brought::There(there) => Ok(there),
+    }
 }
 
 /// Whether the library has the model with exactly these bytes.

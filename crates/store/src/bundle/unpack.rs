@@ -2,7 +2,8 @@
 //!
 //! Its files grow where downloads grow, under the same lock. What an interrupted import has already
 //! copied is hashed and stays if it is right, what a model of the library has is not stored twice, and
-//! the copy of the rest goes on behind what there is.
+//! the copy of the rest goes on behind what there is. When all of it is there and right, whoever asked
+//! for it looks into it before it shows up: [`Incoming`].
 
 use std::{
     fs,
@@ -11,9 +12,12 @@ use std::{
     path::Path,
 };
 
+use loader::{Access, ModelFile};
 use sha2::{Digest as _, Sha256};
 
-use super::{BadContent, Bundle, Carried, Error, Existing, Vouched, room, stream};
+use super::{
+    BadContent, Bundle, Carried, Error, Existing, Vouched, content::portable, room, stream,
+};
 use crate::{
     digest::Sha256Hex,
     disk::Disk,
@@ -33,6 +37,23 @@ pub struct How<'a> {
     pub trust: Option<&'a Trust>,
     /// What to do about another model of its name.
     pub existing: Existing,
+}
+
+/// A model of a bundle whose bytes are here.
+#[derive(Debug)]
+pub enum Brought {
+    /// It does not show up yet.
+    New(Incoming),
+    /// It was in the library already.
+    There(Imported),
+}
+
+/// All bytes of a model, each compared, where nobody sees them yet.
+#[derive(Debug)]
+pub struct Incoming {
+    staging: Staging,
+    manifest: Manifest,
+    signer: Option<String>,
 }
 
 /// What became of a model.
@@ -62,55 +83,66 @@ impl Bundle {
             name: model.name.clone(),
             main: model.main.clone(),
             files: model.files.clone(),
-            origin: Origin::Bundle { index: self.index(), before: Box::new(model.origin.clone()) },
+            origin: Origin::Bundle {
+                index: self.index(),
+                before: Box::new(portable(&model.origin)),
+            },
             arrived: arrived.to_owned(),
             facts: model.facts.clone(),
             root: None,
         }
     }
 
-    /// Copies `model` into the library and compares every byte; `each` hears of every piece.
+    /// Copies the bytes of `model` to where it can show up, and compares them all; `each` hears of
+    /// every piece.
     ///
     /// # Errors
     ///
     /// If another model has its name and is to stay, a byte or the signature is not right, something
     /// else was signed than what is said of it, there is no room, or the system refuses. The library is
     /// then as it was, and the next try goes on from there.
-    pub fn import(
+    pub fn bring(
         &self,
         model: &Carried,
         library: &Library,
         how: &How<'_>,
         each: &mut dyn FnMut(u64),
-    ) -> Result<Imported, Error> {
+    ) -> Result<Brought, Error> {
         let manifest = self.manifest(model, how.arrived);
         if how.trust.is_some() {
             self.check_signature(model)?;
         }
-        match library.occupant(&model.name)? {
-            Some(Found::Model(entry)) if is_same(&entry, model) => {
-                // What its manifest says of them is not enough to vouch for its bytes.
-                let is_known =
-                    how.trust.is_none() || Vouched::of(&entry.manifest) == Vouched::of(&manifest);
-                if is_known && is_whole(&entry)? {
-                    each(model.size());
-                    let signed = |it: &Trust| signed(&manifest, entry.files(), it);
-                    let signer = how.trust.map(signed).transpose()?;
-                    return Ok(Imported::There { entry, signer });
+        let staging = loop {
+            let seen = library.occupant(&model.name)?;
+            let is_ours = match &seen {
+                Some(Found::Model(entry)) if is_same(entry, model) => {
+                    if let Some(there) = there(entry, &manifest, how)? {
+                        each(model.size());
+                        return Ok(Brought::There(there));
+                    }
+                    true
+                }
+                _ => false,
+            };
+            match seen {
+                Some(found) if !is_ours && how.existing == Existing::Keep => {
+                    return Err(taken(found, model));
+                }
+                // Unless something else came meanwhile: hashing takes minutes.
+                seen => {
+                    if let Some(staging) = library.stage_instead(&model.name, seen.as_ref())? {
+                        break staging;
+                    }
                 }
             }
-            Some(found) if how.existing == Existing::Keep => return Err(taken(found, model)),
-            Some(_) | None => {}
-        }
-        let staging = library.stage(&model.name)?;
+        };
         staging.keep_only(&manifest)?;
         room::check(model, &staging, library)?;
         for file in &model.files {
-            self.bring(file, &staging, library, each)?;
+            self.bring_file(file, &staging, library, each)?;
         }
         let signer = how.trust.map(|it| signed(&manifest, staging.folder(), it)).transpose()?;
-        let entry = staging.publish(&manifest)?;
-        Ok(Imported::New { entry, signer })
+        Ok(Brought::New(Incoming { staging, manifest, signer }))
     }
 
     /// Whether there is a signature, and so small that it can be read into memory.
@@ -126,7 +158,7 @@ impl Bundle {
         }
     }
 
-    fn bring(
+    fn bring_file(
         &self,
         file: &StoredFile,
         staging: &Staging,
@@ -171,6 +203,38 @@ impl Bundle {
         }
         copied?;
         to.sync().map_err(Error::io("write", place))
+    }
+}
+
+impl Incoming {
+    /// Opens it, as it will be opened there.
+    ///
+    /// # Errors
+    ///
+    /// If the loader refuses it, such as weights that run code while they are read.
+    pub fn open(&self) -> Result<ModelFile, Error> {
+        let folder = self.staging.folder().to_owned();
+        let entry = Entry { manifest: self.manifest.clone(), folder };
+        Ok(entry.open(Access::Map, |_| Vec::new())?)
+    }
+
+    /// Makes it a model of the library, in the place of what has its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Staging::publish`].
+    pub fn publish(self) -> Result<Imported, Error> {
+        let entry = self.staging.publish(&self.manifest)?;
+        Ok(Imported::New { entry, signer: self.signer })
+    }
+
+    /// Removes its bytes: it may not come in.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn discard(self) -> Result<(), Error> {
+        Ok(self.staging.discard()?)
     }
 }
 
@@ -225,6 +289,17 @@ fn signed(model: &Manifest, folder: &Path, trust: &Trust) -> Result<String, Erro
         Vouched::Otherwise => Err(Error::Relabelled { name: name() }),
         Vouched::Files | Vouched::All => Ok(signed.signer),
     }
+}
+
+/// The model that is in the library, if its files are whole and what is said of them is as well known.
+fn there(entry: &Entry, manifest: &Manifest, how: &How<'_>) -> Result<Option<Imported>, Error> {
+    // What its manifest says of them is not enough to vouch for its bytes.
+    let is_known = how.trust.is_none() || Vouched::of(&entry.manifest) == Vouched::of(manifest);
+    if !is_known || !is_whole(entry)? {
+        return Ok(None);
+    }
+    let signer = how.trust.map(|it| signed(manifest, entry.files(), it)).transpose()?;
+    Ok(Some(Imported::There { entry: entry.clone(), signer }))
 }
 
 /// Whether the library has this model, by its manifest.

@@ -86,6 +86,14 @@ impl Listed {
     pub fn repositories(&self) -> impl Iterator<Item = &RepoId> {
         self.gguf.iter().chain(&self.safetensors)
     }
+
+    /// Whether a repository has it; hubs take those that differ in case alone for one.
+    pub(super) fn is_in(&self, repository: &RepoId) -> bool {
+        self.repositories().any(|it| {
+            it.organisation().eq_ignore_ascii_case(repository.organisation())
+                && it.name().eq_ignore_ascii_case(repository.name())
+        })
+    }
 }
 
 impl fmt::Display for Openness {

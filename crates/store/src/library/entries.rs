@@ -6,10 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Entry, Error, FileName, Library, PARTIAL, names_in, staging::files_below};
+use super::{Entry, Error, FileName, Library, Origin, PARTIAL, names_in, staging::files_below};
 use crate::{
-    name::Name,
+    bundle::Vouched,
+    catalogue,
+    name::{Name, RepoId},
     reference::{Reference, Wanted},
+    signing,
 };
 
 /// What is in the place of a model.
@@ -45,6 +48,16 @@ impl Found {
         match self {
             Self::Model(entry) => Some(entry),
             Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Whether what was seen in the place of a model is still there: the same model, by its manifest,
+    /// or one that cannot be read.
+    pub(super) fn is_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (None, None) | (Some(Self::Unreadable { .. }), Some(Self::Unreadable { .. })) => true,
+            (Some(Self::Model(one)), Some(Self::Model(other))) => one.manifest == other.manifest,
+            _ => false,
         }
     }
 }
@@ -189,6 +202,29 @@ impl Library {
     }
 }
 
+impl Entry {
+    /// What the catalogue calls it, so that it can be meant by that. A bundle can claim any such name
+    /// for its model: that is believed where the catalogue has that model in the repository that this
+    /// one is named after, so that whoever imported it knew, or where it is signed and somebody checked
+    /// that with a key.
+    pub fn called_in_catalogue(&self) -> Option<&str> {
+        let called = self.manifest.facts.catalogue.as_deref()?;
+        let is_claim = matches!(self.manifest.origin, Origin::Bundle { .. });
+        (!is_claim || self.is_named_after(called) || self.is_vouched_for()).then_some(called)
+    }
+
+    fn is_named_after(&self, called: &str) -> bool {
+        let name = self.name();
+        let repository = format!("{}/{}", name.publisher(), name.model()).parse::<RepoId>();
+        repository.is_ok_and(|it| catalogue::is_in(called, &it))
+    }
+
+    /// Whether what its manifest says of it is signed with a key that somebody named.
+    fn is_vouched_for(&self) -> bool {
+        Vouched::of(&self.manifest) == Vouched::All && !signing::signers(self).is_empty()
+    }
+}
+
 /// How many bytes of a file of this size have come: those that have room on the disk.
 #[cfg(unix)]
 fn come(path: &Path, size: u64) -> u64 {
@@ -242,12 +278,9 @@ fn called(entry: &Entry, reference: &Reference) -> bool {
             repository.organisation().eq_ignore_ascii_case(name.publisher())
                 && repository.name().eq_ignore_ascii_case(name.model())
         }
-        Wanted::Called(called) => entry
-            .manifest
-            .facts
-            .catalogue
-            .as_ref()
-            .is_some_and(|it| it.eq_ignore_ascii_case(called)),
+        Wanted::Called(called) => {
+            entry.called_in_catalogue().is_some_and(|it| it.eq_ignore_ascii_case(called))
+        }
     };
     is && is_variant(entry, reference)
 }
@@ -255,7 +288,7 @@ fn called(entry: &Entry, reference: &Reference) -> bool {
 /// Whether it is called so without its variant, publisher or tag: `llama3.2` for `llama3.2:3b`.
 fn begun(entry: &Entry, reference: &Reference) -> bool {
     let Wanted::Called(called) = &reference.wanted else { return false };
-    let family = entry.manifest.facts.catalogue.as_ref().and_then(|it| it.split(':').next());
+    let family = entry.called_in_catalogue().and_then(|it| it.split(':').next());
     let family = family.is_some_and(|it| it.eq_ignore_ascii_case(called));
     let model = entry.name().model().eq_ignore_ascii_case(called);
     (family || model) && is_variant(entry, reference)

@@ -80,25 +80,28 @@ impl Library {
     }
 
     /// Does `work`, which gives or takes second names of files: to the system that is a change of
-    /// them, though their bytes stay as they were. What was verified before still is.
+    /// them, though their bytes stay as they were. What was verified before still is, if names are all
+    /// that changed. Files of other programs get no names here, so their marks are left alone. `work` is
+    /// to be short: who writes to a file that gets a name at the same time is not seen.
     pub(super) fn keeping_marks<T>(
         &self,
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         let entries = self.entries().unwrap_or_default().into_iter().filter_map(Found::model);
         let marked = |it: Entry| {
-            let before = it.look().ok()?;
+            let before = it.found().ok()?;
             it.verified().map(|at| (it, before, at))
         };
-        let marked: Vec<_> = entries.filter_map(marked).collect();
+        let own = entries.filter(|it| !it.is_adopted());
+        let marked: Vec<_> = own.filter_map(marked).collect();
         let done = work();
         for (entry, before, at) in marked {
-            if let Ok(after) = entry.look()
-                && after != before
-                && after.without_names() == before.without_names()
-            {
+            let Ok(after) = entry.found() else { continue };
+            let both = || before.iter().zip(&after);
+            let is_untouched = both().all(|(a, b)| Seen::of(a) == Seen::of(b));
+            if !is_untouched && both().all(|(a, b)| Seen::of(a) == Seen::of(b) || renamed(a, b)) {
                 // Without the mark, the next load hashes it again.
-                let _ = self.mark_verified(&entry, after, &at);
+                let _ = self.mark_verified(&entry, Look::of(&after), &at);
             }
         }
         done
@@ -106,10 +109,25 @@ impl Library {
 }
 
 impl Look {
-    /// The same, but for what changes with a name of a file.
-    fn without_names(&self) -> Self {
-        Self(self.0.iter().map(|it| Seen { changed: None, ..it.clone() }).collect())
+    fn of(found: &[Metadata]) -> Self {
+        Self(found.iter().map(Seen::of).collect())
     }
+}
+
+/// Whether all that happened to a file is that a name of it came or went.
+#[cfg(unix)]
+fn renamed(before: &Metadata, after: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (was, is) = (Seen::of(before), Seen::of(after));
+    before.nlink() != after.nlink()
+        && (before.dev(), before.ino()) == (after.dev(), after.ino())
+        && (was.size, was.modified) == (is.size, is.modified)
+}
+
+/// What of a file changes with its names is not seen here.
+#[cfg(not(unix))]
+fn renamed(_: &Metadata, _: &Metadata) -> bool {
+    false
 }
 
 impl Entry {
@@ -128,15 +146,20 @@ impl Entry {
     ///
     /// If one is not there.
     pub fn look(&self) -> Result<Look, Error> {
-        let seen = |file: &StoredFile| {
+        self.found().map(|it| Look::of(&it))
+    }
+
+    /// What the system says of its files, in the manifest's order.
+    fn found(&self) -> Result<Vec<Metadata>, Error> {
+        let found = |file: &StoredFile| {
             let path = file.path.0.below(self.files());
             let found = match self.links() {
                 Links::Followed => fs::metadata(&path),
                 Links::Refused => fs::symlink_metadata(&path),
             };
-            found.map(|it| Seen::of(&it)).map_err(Error::io("read", path))
+            found.map_err(Error::io("read", path))
         };
-        self.manifest.files.iter().map(seen).collect::<Result<_, _>>().map(Look)
+        self.manifest.files.iter().map(found).collect()
     }
 
     fn manifest_digest(&self) -> Sha256Hex {

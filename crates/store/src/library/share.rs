@@ -26,20 +26,20 @@ impl Staging {
         let same = |it: &&StoredFile| it.sha256 == wanted.sha256 && it.size == wanted.size;
         for entry in entries.filter(|it| !it.is_adopted()) {
             let Some(file) = entry.manifest.files.iter().find(same) else { continue };
-            let share = || self.share_from(&entry, &file.path.0, wanted, watch);
-            if self.library.keeping_marks(share)? {
+            let take = || self.take_from(&entry, &file.path.0, wanted);
+            if self.library.keeping_marks(take)? && self.is_right(wanted, watch)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn share_from(
+    /// Takes the file at `path` of `entry`, if it is there; nobody has read it yet.
+    fn take_from(
         &self,
         entry: &Entry,
         path: &SafeRelPath,
         wanted: &StoredFile,
-        watch: Watch<'_>,
     ) -> Result<bool, Error> {
         let from = path.below(&entry.folder);
         let is_link = refuse_links(&entry.folder, Path::new(path.as_str())).is_err();
@@ -48,16 +48,22 @@ impl Staging {
         }
         match self.take(&from, &wanted.path.0) {
             // Somebody removes that model.
-            Err(Error::Io { source, .. }) if absent(&source) => return Ok(false),
-            taken => taken?,
+            Err(Error::Io { source, .. }) if absent(&source) => Ok(false),
+            taken => taken.map(|()| true),
         }
-        // Only now: what was hashed under its other name could have been swapped since.
+    }
+
+    /// Whether what was taken has the bytes that are wanted; it goes if not. Only now: what was hashed
+    /// under its other name could have been swapped since.
+    fn is_right(&self, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error> {
         let place = wanted.path.0.below(&self.folder);
         let found = digest_at(&place, Links::Refused, watch);
         if found.as_ref().is_ok_and(|it| *it == (wanted.sha256, wanted.size)) {
             return Ok(true);
         }
-        self.library.disk.remove_file(&place).map_err(Error::io("remove", &place))?;
+        let disk = &self.library.disk;
+        let remove = || disk.remove_file(&place).map_err(Error::io("remove", &place));
+        self.library.keeping_marks(remove)?;
         match found {
             Err(Error::Stopped) => Err(Error::Stopped),
             // That model is damaged; `verify` tells.

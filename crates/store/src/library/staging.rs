@@ -206,6 +206,15 @@ impl Staging {
             false => self.library.remove_tree(&self.folder),
         }
     }
+
+    /// Removes all that was made, whoever began it: it is to become no model.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn discard(self) -> Result<(), Error> {
+        self.library.keeping_marks(|| self.library.remove_tree(&self.folder))
+    }
 }
 
 /// All that is below `folder` and no folder, with its size; a link is one without bytes.

@@ -311,3 +311,28 @@ fn a_library_that_is_read_only_is_read() {
     assert!(error.hint().unwrap().contains("read only"), "{error}");
     library.find(&name("a")).unwrap().unwrap();
 }
+
+/// Between a look and a place to make a model in, minutes may pass.
+#[test]
+fn what_came_since_somebody_looked_is_not_replaced() {
+    let Place { library, .. } = &place();
+    let m = &name("m");
+    let seen = library.occupant(m).unwrap();
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_some());
+    let first = make(library, "m", &[("x", b"1")]).unwrap();
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_none());
+    let seen = library.occupant(m).unwrap();
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_some());
+    let second = make(library, "m", &[("x", b"2")]).unwrap();
+    assert!(first.manifest != second.manifest);
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_none());
+    assert_eq!(library.find(m).unwrap(), Some(second.clone()));
+    let seen = library.occupant(m).unwrap();
+    assert!(library.remove(m).unwrap());
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_none());
+    make(library, "m", &[("x", b"2")]).unwrap();
+    fs::write(second.folder.join(MANIFEST), "{").unwrap();
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_none());
+    let seen = library.occupant(m).unwrap();
+    assert!(library.stage_instead(m, seen.as_ref()).unwrap().is_some());
+}

@@ -15,11 +15,12 @@
 //! provenance-below  `recorded`, `pinned` or `signed`: less is known of where it came from
 //! ```
 //!
-//! Four criteria look at the action, so that a doubt never allows: a licence with a choice (`A OR
-//! B`) is denied only where every choice is listed and allowed where one is; a digest denies where
-//! any file has it, but allows only where all files with weights do; one ancestor is enough to deny,
-//! but all that are known must be listed to allow; and a publisher that a bundle names and nobody
-//! signed is denied as what it claims and as unknown, but allowed as unknown alone.
+//! The action counts, too, so that a doubt never allows: a licence with a choice (`A OR B`) is denied
+//! only where every choice is listed and allowed where one is; a digest denies where any file has it,
+//! but allows only where all files with weights do; one ancestor is enough to deny, but all that are
+//! known must be listed to allow. And where it is not known where a model came from, what is claimed
+//! of it may be true or not: a rule that denies applies if it would in one of the two cases, one that
+//! allows only if it would in both. So a claim can bar a model, and alone it lets none pass.
 
 use std::{collections::HashSet, fmt};
 
@@ -132,18 +133,17 @@ impl Rule {
             note("at", at.to_string(), times.contains(&at));
         }
         for (key, words) in self.lists() {
-            let found = known(subject, key);
-            let fits = match key {
-                "publisher" => self.fits_publisher(words, subject, &found),
-                "licence" => self.fits_licence(words, subject.licence.as_deref()),
-                "lineage" => self.fits_lineage(words, &found),
-                _ => fits_one(words, &found),
+            let fits = |found: &[&str]| match key {
+                "licence" => self.fits_licence(words, found),
+                "lineage" => self.fits_lineage(words, found),
+                _ => fits_one(words, found),
             };
-            let told = match key {
-                "publisher" => subject.publisher_told(),
-                _ => shown(&found),
+            let (if_true, if_not) = (fits(&subject.said(key)), fits(&subject.without_claims(key)));
+            let fits = match self.action {
+                Action::Allow => if_true && if_not,
+                Action::Deny => if_true || if_not,
             };
-            note(key, told, fits);
+            note(key, subject.told(key), fits);
         }
         if let Some(listed) = &self.sha256 {
             let found = subject.digest().map_or(UNKNOWN.to_owned(), |it| it.to_string());
@@ -174,16 +174,8 @@ impl Rule {
         all.into_iter().filter_map(|(key, list)| Some((key, list.as_deref()?)))
     }
 
-    fn fits_publisher(&self, words: &[String], subject: &Subject, found: &[&str]) -> bool {
-        match (subject.claims_publisher(), self.action) {
-            (false, _) => fits_one(words, found),
-            (true, Action::Allow) => fits_one(words, &[]),
-            (true, Action::Deny) => fits_one(words, found) || fits_one(words, &[]),
-        }
-    }
-
-    fn fits_licence(&self, words: &[String], licence: Option<&str>) -> bool {
-        let Some(licence) = licence else { return fits_one(words, &[]) };
+    fn fits_licence(&self, words: &[String], found: &[&str]) -> bool {
+        let Some(licence) = found.first().copied() else { return fits_one(words, &[]) };
         let listed = |name: &str| words.iter().any(|word| fits(word, name));
         let Ok(expression) = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX) else {
             // Hubs and files have names of their own, such as `llama3.2`.
@@ -248,30 +240,12 @@ impl Rule {
     }
 }
 
-/// What `subject` has under the key of a list.
-fn known<'a>(subject: &'a Subject, key: &str) -> Vec<&'a str> {
-    let one = |it: &'a Option<String>| it.as_deref().into_iter().collect();
-    let all = |it: &'a [String]| it.iter().map(String::as_str).collect();
-    match key {
-        "publisher" => one(&subject.publisher),
-        "creator" => one(&subject.creator),
-        "country" => one(&subject.country),
-        "licence" => one(&subject.licence),
-        "lineage" => all(&subject.lineage),
-        _ => all(&subject.formats),
-    }
-}
-
 /// Whether one of the words fits one of the things found.
 fn fits_one(words: &[String], found: &[&str]) -> bool {
     match found {
         [] => words.iter().any(|it| it.eq_ignore_ascii_case(UNKNOWN)),
         found => words.iter().any(|word| found.iter().any(|it| fits(word, it))),
     }
-}
-
-fn shown(found: &[&str]) -> String {
-    if found.is_empty() { UNKNOWN.to_owned() } else { found.join(", ") }
 }
 
 /// Whether `text` is `word`, in which `*` stands for any characters.

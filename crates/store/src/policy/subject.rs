@@ -19,8 +19,8 @@ use crate::{
 pub struct Subject {
     /// What the user calls it.
     pub name: String,
-    /// The organisation that published these files, as the hub has it; or as somebody says who packed
-    /// them, see [`Subject::claims_publisher`].
+    /// The organisation that published these files, as the hub has it, or as somebody says who packed
+    /// them.
     pub publisher: Option<String>,
     /// The address of the hub that the files came from in the end.
     pub hub: Option<String>,
@@ -45,6 +45,19 @@ pub struct Subject {
     pub signers: Vec<Sha256Hex>,
     /// Those of them whose signatures are also over what is said of the files: name, origin, facts.
     pub vouched_by: Vec<Sha256Hex>,
+    /// What the model file says of itself; nothing where nobody has looked into it yet.
+    pub stated: Option<Stated>,
+}
+
+/// What a model file says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// Who made the model.
+    pub creator: Option<String>,
+    /// The models that it was made from.
+    pub lineage: Vec<String>,
+    /// A licence, by whatever name.
+    pub licence: Option<String>,
 }
 
 /// How well it is known where a model came from; each is better than the one before.
@@ -84,6 +97,7 @@ impl Subject {
             others: Vec::new(),
             signers: Vec::new(),
             vouched_by: Vec::new(),
+            stated: None,
         }
     }
 
@@ -150,23 +164,15 @@ impl Subject {
     /// nothing better is known; its lineage counts in any case, or a file could shed it on its way
     /// through a repository.
     pub fn with_metadata(mut self, metadata: &Metadata) -> Self {
-        let text = |key: &str| metadata.stated(key).and_then(Value::as_str).map(str::to_owned);
-        self.creator = self.creator.or_else(|| text("general.organization"));
-        self.licence = self.licence.or_else(|| text("general.license"));
-        let bases =
-            metadata.stated("general.base_model.count").and_then(Value::as_u64).unwrap_or(0);
-        for nth in 0..bases.min(MAX_LINEAGE) {
-            let key = |name: &str| text(&format!("general.base_model.{nth}.{name}"));
-            let named = match (key("repo_url"), key("organization"), key("name")) {
-                (Some(url), ..) => Some(repository(&url)),
-                (None, Some(organisation), Some(name)) => Some(format!("{organisation}/{name}")),
-                (None, organisation, name) => name.or(organisation),
-            };
-            if let Some(named) = named.filter(|it| !self.lineage.contains(it)) {
-                self.lineage.push(named);
+        let stated = Stated::of(metadata);
+        self.creator = self.creator.or_else(|| stated.creator.clone());
+        self.licence = self.licence.or_else(|| stated.licence.clone());
+        for base in &stated.lineage {
+            if !self.lineage.contains(base) {
+                self.lineage.push(base.clone());
             }
         }
-        self
+        Self { stated: Some(stated), ..self }
     }
 
     /// The same with the digests of its weights.
@@ -195,17 +201,53 @@ impl Subject {
         self
     }
 
-    /// Whether its publisher is no more than a claim: a bundle names it, and nobody signed that.
-    pub fn claims_publisher(&self) -> bool {
-        self.publisher.is_some() && self.provenance < Provenance::Pinned
+    /// Whether it is known where the files came from: a hub gave them for a commit, or somebody signed
+    /// what is said of them. Of which hubs and signers that is believed is for a policy to say, so this
+    /// is of what a policy has [counted](super::Policy::counted). Of other models, all that is said of
+    /// them is a claim: of a bundle, of a mirror, or of whoever gave them the name of a repository.
+    pub fn has_known_source(&self) -> bool {
+        self.provenance >= Provenance::Pinned
     }
 
-    /// Its publisher for people, who are told of a claim that it is one.
-    pub fn publisher_told(&self) -> String {
-        match &self.publisher {
-            None => UNKNOWN.to_owned(),
-            Some(it) if self.claims_publisher() => format!("{it} (a claim that nobody signed)"),
-            Some(it) => it.clone(),
+    /// What it has under the key of a rule, claims and all.
+    pub(super) fn said(&self, key: &str) -> Vec<&str> {
+        match key {
+            "publisher" => one(self.publisher.as_ref()),
+            "creator" => one(self.creator.as_ref()),
+            "country" => one(self.country.as_ref()),
+            "licence" => one(self.licence.as_ref()),
+            "lineage" => all(&self.lineage),
+            _ => all(&self.formats),
+        }
+    }
+
+    /// What it has there if no claim is true: what its file says of itself, which names neither a
+    /// publisher nor a country. Before anybody has looked into that, it may say what is claimed.
+    pub(super) fn without_claims(&self, key: &str) -> Vec<&str> {
+        if self.has_known_source() {
+            return self.said(key);
+        }
+        match (key, &self.stated) {
+            ("publisher" | "country", _) => Vec::new(),
+            ("creator", Some(stated)) => one(stated.creator.as_ref()),
+            ("licence", Some(stated)) => one(stated.licence.as_ref()),
+            ("lineage", Some(stated)) => all(&stated.lineage),
+            _ => self.said(key),
+        }
+    }
+
+    /// What it has under the key of a rule, for people, who are told of a claim that it is one.
+    pub fn told(&self, key: &str) -> String {
+        let shown = |found: &[&str]| found.join(", ");
+        let (said, sure) = (self.said(key), self.without_claims(key));
+        match (said == sure, sure.is_empty()) {
+            (true, true) => UNKNOWN.to_owned(),
+            (true, false) => shown(&said),
+            (false, true) => format!("{} (a claim that nobody signed)", shown(&said)),
+            (false, false) => {
+                let (said, sure) = (shown(&said), shown(&sure));
+                format!("{said} (a claim that nobody signed; the file itself says {sure})")
+            }
         }
     }
 
@@ -241,6 +283,35 @@ impl Subject {
             self.formats.push(format.to_owned());
         }
     }
+}
+
+impl Stated {
+    fn of(metadata: &Metadata) -> Self {
+        let text = |key: &str| metadata.stated(key).and_then(Value::as_str).map(str::to_owned);
+        let bases =
+            metadata.stated("general.base_model.count").and_then(Value::as_u64).unwrap_or(0);
+        let mut lineage: Vec<String> = Vec::new();
+        for nth in 0..bases.min(MAX_LINEAGE) {
+            let key = |name: &str| text(&format!("general.base_model.{nth}.{name}"));
+            let named = match (key("repo_url"), key("organization"), key("name")) {
+                (Some(url), ..) => Some(repository(&url)),
+                (None, Some(organisation), Some(name)) => Some(format!("{organisation}/{name}")),
+                (None, organisation, name) => name.or(organisation),
+            };
+            if let Some(named) = named.filter(|it| !lineage.contains(it)) {
+                lineage.push(named);
+            }
+        }
+        Self { creator: text("general.organization"), lineage, licence: text("general.license") }
+    }
+}
+
+fn one(text: Option<&String>) -> Vec<&str> {
+    text.map(String::as_str).into_iter().collect()
+}
+
+fn all(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// Whether the file at `path` holds weights: its name says so, or it is the one that is opened.

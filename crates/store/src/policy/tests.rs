@@ -99,6 +99,31 @@ fn signatures_count_whose_keys_rules_name() {
     assert!(!denied(&others, &model().signed_by(digest(A))) && denied(&others, &own));
 }
 
+/// Anybody can make a key and name it: that lifts no rule which they cannot change.
+#[test]
+fn a_signature_of_the_users_own_counts_only_under_their_own_policy() {
+    let own = claimed().signed_by(digest(B));
+    let known = "[[rule]]\nname = 'known'\naction = 'deny'\nprovenance-below = 'pinned'\n";
+    let barred = "[[rule]]\nname = 'barred'\naction = 'deny'\ncountry = ['AA', 'unknown']\n";
+    let signers = format!("[[rule]]\nname = 'ours'\naction = 'allow'\nsigner = ['{A}']\n");
+    let beside = Catalogue::Beside { path: "c".into(), text: String::new() };
+    for catalogue in [Catalogue::BuiltIn, beside] {
+        let sites = |rules: &str| Policy { catalogue: catalogue.clone(), ..policy("allow", rules) };
+        for rules in [known, barred, &format!("{known}{signers}"), &format!("{barred}{signers}")] {
+            assert!(sites(rules).permit(&own, At::Load).is_err(), "{rules}");
+        }
+        let theirs = claimed().signed_by(digest(A));
+        assert!(sites(known).permit(&theirs, At::Load).is_err());
+        assert!(sites(&format!("{signers}{known}")).permit(&theirs, At::Load).is_ok());
+        // By its provenance, though another rule names the key.
+        let elsewhere = signers.replace("name = 'ours'", "name = 'ours'\nat = ['serve']");
+        assert!(sites(&format!("{known}{elsewhere}")).permit(&theirs, At::Load).is_ok());
+    }
+    for rules in [known, barred] {
+        assert!(policy("allow", rules).permit(&own, At::Load).is_ok(), "{rules}");
+    }
+}
+
 #[test]
 fn what_is_unknown_fits_only_unknown() {
     for key in ["publisher", "creator", "country", "lineage", "licence", "format"] {
@@ -137,8 +162,7 @@ fn one_ancestor_denies_and_all_together_allow() {
 
 #[test]
 fn a_mirror_vouches_for_nothing_unless_the_policy_trusts_it() {
-    let mirrored = Subject { hub: Some("https://mirror.example/hf".to_owned()), ..model() };
-    check("publisher = ['packers']", &mirrored, false);
+    let mirrored = mirrored();
     check("publisher = ['unknown']", &mirrored, true);
     check("provenance-below = 'pinned'", &mirrored, true);
     check("provenance-below = 'signed'", &mirrored.clone().signed_by(digest(B)), false);
@@ -151,28 +175,97 @@ fn a_mirror_vouches_for_nothing_unless_the_policy_trusts_it() {
     assert!(matches!(trusting.judge(&other, At::Load), Verdict::Denied { .. }));
 }
 
-/// Whoever packs a model can write any repository into the bundle.
-#[test]
-fn a_publisher_that_nobody_signed_for_allows_nothing() {
-    let claimed = Subject { provenance: Provenance::Recorded, ..model() };
-    check("publisher = ['packers']", &claimed, true);
-    check("publisher = ['other']", &claimed, false);
-    check("publisher = ['unknown']", &claimed, true);
-    check_allows("publisher = ['packers']", &claimed, false);
-    check_allows("publisher = ['*']", &claimed, false);
-    check_allows("publisher = ['unknown']", &claimed, true);
-    let files = claimed.clone().with_files_signed_by(digest(B));
-    check_allows("publisher = ['packers']", &files, false);
-    check_allows("publisher = ['packers']", &claimed.clone().signed_by(digest(B)), true);
-    check_allows("publisher = ['packers']", &model(), true);
+/// As an unsigned bundle says of the same model: whoever packs it can write any repository into it.
+fn claimed() -> Subject {
+    Subject { provenance: Provenance::Recorded, ..model() }
+}
 
+/// The same model, as a mirror calls it that nobody trusts: it can call anything so.
+fn mirrored() -> Subject {
+    Subject { hub: Some("https://mirror.example/hf".to_owned()), ..model() }
+}
+
+/// Neither a bundle nor a mirror gets past a rule by what it calls a model.
+#[test]
+fn a_claimed_origin_denies_and_never_allows() {
+    let criteria = [
+        "publisher = ['packers']",
+        "creator = ['lab']",
+        "country = ['AU']",
+        "licence = ['Apache-2.0', 'CC-BY-NC-4.0']",
+        "lineage = ['lab/*']",
+    ];
+    for claimed in [claimed(), mirrored()] {
+        // Nobody has looked into it, or its file says nothing of all that.
+        let silent = claimed.clone().with_metadata(&loader::Metadata::default());
+        for criterion in criteria {
+            let (key, _) = criterion.split_once(' ').unwrap();
+            let unknown = format!("{key} = ['unknown']");
+            check(criterion, &silent, true);
+            check(&unknown, &silent, true);
+            check_allows(criterion, &silent, false);
+            // Whether it is true or not, this is so.
+            check_allows(&unknown, &silent, false);
+            check_allows(&criterion.replace(']', ", 'unknown']"), &silent, true);
+            check_allows(criterion, &silent.clone().signed_by(digest(B)), true);
+            check_allows(criterion, &silent.clone().with_files_signed_by(digest(B)), false);
+            check_allows(criterion, &model(), true);
+            check(&unknown, &model(), false);
+        }
+        for unread in [criteria[0], criteria[2]] {
+            check(unread, &claimed, true);
+            check_allows(unread, &claimed, false);
+        }
+        // What its file will say is not known before somebody looks into it.
+        check("licence = ['unknown']", &claimed, false);
+        check("country = ['AA']", &silent, false);
+        check("country = ['AA', 'unknown']", &silent, true);
+    }
+}
+
+/// Of a file that calls itself something else than whoever brings it does, both count.
+#[test]
+fn a_claim_does_not_hide_what_the_file_says() {
+    let mut metadata = loader::Metadata::default();
+    for (key, text) in [("general.organization", "barred-lab"), ("general.license", "mit")] {
+        metadata.insert(key, loader::Value::String(text.to_owned()));
+    }
+    let renamed = claimed().with_metadata(&metadata);
+    check("creator = ['barred-lab']", &renamed, true);
+    check("creator = ['Lab']", &renamed, true);
+    check("creator = ['unknown']", &renamed, false);
+    check_allows("creator = ['Lab']", &renamed, false);
+    check_allows("creator = ['Lab', 'barred-lab']", &renamed, true);
+    check_allows("licence = ['Apache-2.0']", &renamed, false);
+    check_allows("licence = ['Apache-2.0', 'MIT']", &renamed, true);
+    let stated = nothing_known().with_metadata(&metadata);
+    check_allows("licence = ['MIT']", &stated, true);
+    check("licence = ['unknown']", &stated, false);
+    // A hub that is trusted is believed before the file.
+    check("creator = ['barred-lab']", &model().with_metadata(&metadata), false);
+}
+
+#[test]
+fn a_claim_is_told_to_be_one() {
     let ours = "[[rule]]\nname = 'ours'\naction = 'allow'\npublisher = ['packers']";
     let told =
         |subject: &Subject| policy("deny", ours).explain(subject, At::Load)[0].findings[0].clone();
     let found = "packers (a claim that nobody signed)".to_owned();
-    assert_eq!(told(&claimed), Finding { key: "publisher", found, fits: false });
+    for claimed in [claimed(), mirrored()] {
+        let expected = Finding { key: "publisher", found: found.clone(), fits: false };
+        assert_eq!(told(&claimed), expected);
+    }
     let found = "packers".to_owned();
     assert_eq!(told(&model()), Finding { key: "publisher", found, fits: true });
+
+    let mut metadata = loader::Metadata::default();
+    metadata.insert("general.organization", loader::Value::String("Other".to_owned()));
+    let renamed = claimed().with_metadata(&metadata);
+    let told = "Lab (a claim that nobody signed; the file itself says Other)";
+    assert_eq!(renamed.told("creator"), told);
+    assert_eq!(renamed.told("country"), "AU (a claim that nobody signed)");
+    assert_eq!(nothing_known().with_metadata(&metadata).told("creator"), "Other");
+    assert_eq!(nothing_known().told("country"), "unknown");
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) fn beside(models: &[Entry]) -> Vec<Known<'_>> {
 
 /// What the catalogue calls a model of the library.
 fn called(entry: &Entry) -> Option<String> {
-    let (name, noted) = (entry.name(), entry.manifest.facts.catalogue.clone());
-    noted.or_else(|| {
+    let (name, noted) = (entry.name(), entry.called_in_catalogue());
+    noted.map(str::to_owned).or_else(|| {
         let repository = format!("{}/{}", name.publisher(), name.model()).parse().ok()?;
         catalogue::by_repository(&repository).map(|it| it.name)
     })

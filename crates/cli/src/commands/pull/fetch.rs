@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Context;
 use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot, Watch};
+use loader::{Access, ModelFile};
 use serde_json::Value;
 use store::{
     audit::Event,
@@ -60,37 +61,87 @@ fn pull(
     let choose = |hub: &Hub| hub.choose(&snapshot, wanted, &progress);
     let choice = source::with_token(&mut hub, repository, choose)?;
     let name = Name::new(repository, &choice.variant)?;
-    let (damaged, replaced) = match library.occupant(&name)? {
-        Some(Found::Model(entry)) if is_same(&entry.manifest, &snapshot, &choice) => {
-            if is_whole(library, &entry)? {
-                tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
-                return Ok((entry, None));
-            }
-            (Some(entry.manifest), None)
-        }
-        there => (None, there.map(|it| replaces(&name, &it))),
+    let (mut seen, replaced) = match here(library, &name, (&snapshot, &choice))? {
+        Here::Whole(entry) => return Ok((entry, None)),
+        Here::Other { seen, replaced } => (seen, replaced),
     };
     // Whoever verified took Ctrl-C over.
     let progress = Progress::new();
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let headers = |hub: &Hub| hub.headers(&snapshot, &choice, folder.path(), &progress);
-    let fit = Fit::of(&source::with_token(&mut hub, repository, headers)?);
-    drop(folder);
+    let header = source::with_token(&mut hub, repository, headers)?;
+    let header = ModelFile::open_with(&header, &[], Access::Map);
+    let fit = Fit::of(&header);
     let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
-    let allowed = known::allowed(&name, &snapshot, &choice, &facts)?;
+    let allowed = known::allowed(&name, (&snapshot, &choice), &facts, header.as_ref().ok())?;
+    drop((header, folder));
     plan::show(&snapshot, &choice, &facts, &fit);
-    let doubts: Vec<String> = fit.doubt().into_iter().chain(replaced).collect();
-    doubts.iter().for_each(|it| tell(format_args!("warning: {it}")));
-    if !doubts.is_empty() && !args.yes {
-        plan::insist()?;
-    }
-    let staging = library.stage(&name)?;
-    let kept = kept(&staging, (&snapshot, &choice), damaged.as_ref(), &progress)?;
+    insist(fit.doubt().into_iter().chain(replaced), args)?;
+    let staging = loop {
+        if let Some(staging) = library.stage_instead(&name, seen.as_ref())? {
+            break staging;
+        }
+        // Something came meanwhile: an answer may take minutes.
+        match here(library, &name, (&snapshot, &choice))? {
+            Here::Whole(entry) => return Ok((entry, None)),
+            Here::Other { seen: now, replaced } => {
+                insist(replaced.into_iter(), args)?;
+                seen = now;
+            }
+        }
+    };
+    // Whoever verified or asked took it over.
+    let progress = Progress::new();
+    let damaged = match &seen {
+        Some(Found::Model(it)) if is_same(&it.manifest, &snapshot, &choice) => Some(&it.manifest),
+        _ => None,
+    };
+    let kept = kept(&staging, (&snapshot, &choice), damaged, &progress)?;
     let files = hub.download(&snapshot, (&choice, &kept), (library, &staging), &progress)?;
     // Not noted as verified: it was hashed while it grew, and the first load reads it as it is.
     let entry = staging.publish(&manifest(name, &snapshot, choice, (files, facts)))?;
     allowed.done(Event::Fetched, &Subject::of_manifest(&entry.manifest))?;
     Ok((entry, Some(fit)))
+}
+
+/// What is in the place of a model that is to be fetched.
+enum Here {
+    /// What the hub has now, all of it.
+    Whole(Entry),
+    /// That, damaged; something else; or nothing.
+    Other {
+        /// As it was seen.
+        seen: Option<Found>,
+        /// What speaks against replacing it, if anything does.
+        replaced: Option<String>,
+    },
+}
+
+/// What is in the place of the model `name`; says where that is all that there is to fetch.
+fn here(
+    library: &Library,
+    name: &Name,
+    (snapshot, choice): (&Snapshot, &Choice),
+) -> anyhow::Result<Here> {
+    let seen = library.occupant(name)?;
+    let replaced = match &seen {
+        Some(Found::Model(entry)) if is_same(&entry.manifest, snapshot, choice) => {
+            if is_whole(library, entry)? {
+                tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
+                return Ok(Here::Whole(entry.clone()));
+            }
+            None
+        }
+        there => there.as_ref().map(|it| replaces(name, it)),
+    };
+    Ok(Here::Other { seen, replaced })
+}
+
+/// Tells what speaks against it, and goes on if that is wanted all the same.
+fn insist(doubts: impl Iterator<Item = String>, args: &Pull) -> anyhow::Result<()> {
+    let doubts: Vec<String> = doubts.collect();
+    doubts.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    if doubts.is_empty() || args.yes { Ok(()) } else { plan::insist() }
 }
 
 /// Whether these are the files that are chosen, of the commit that the hub has now, also where they

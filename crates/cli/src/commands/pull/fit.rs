@@ -1,10 +1,8 @@
 //! Whether a model will fit the memory: its exact bytes, from its headers alone.
 
-use std::path::Path;
-
 use engine::{Info, Options};
 use kernels::cpu::Config;
-use loader::{Access, ModelFile};
+use loader::{Error, ModelFile};
 
 use crate::{
     commands::fit::sizes::{chain, outline, total},
@@ -22,20 +20,20 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// Of the headers at `path`. No weight is read: there are none.
-    pub(super) fn of(path: &Path) -> Self {
+    /// Of a model's headers, as the loader opened them. No weight is read: there are none.
+    pub(super) fn of(opened: &Result<ModelFile, Error>) -> Self {
         let free = memory::free();
-        let file = match ModelFile::open_with(path, &[], Access::Map) {
+        let file = match opened {
             Ok(file) => file,
             Err(error) => {
-                let takes = Err(chain(&error));
+                let takes = Err(chain(error));
                 return Self { architecture: None, takes, free };
             }
         };
         let architecture = Some(file.architecture().to_owned());
         let options = Options { free_memory: free, ..Options::default() };
         let config = Config { threads: 1, ..Config::detect() };
-        let takes = outline(&file, config, &options).map(|it| it.info);
+        let takes = outline(file, config, &options).map(|it| it.info);
         Self { architecture, takes, free }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use hub::{Choice, Expected, Kind, RemoteFile, Snapshot};
+use loader::ModelFile;
 use store::{
     catalogue,
     library::{Facts, FileName},
@@ -42,16 +43,17 @@ pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&
     }
 }
 
-/// Whether this site allows to fetch it; to be told once that is done.
+/// Whether this site allows to fetch it, by all that is known of it and by what its `header` says,
+/// where that can be read; to be told once that is done.
 ///
 /// # Errors
 ///
 /// If a rule forbids it, or that could not be noted.
 pub(super) fn allowed(
     name: &Name,
-    snapshot: &Snapshot,
-    choice: &Choice,
+    (snapshot, choice): (&Snapshot, &Choice),
     facts: &Facts,
+    header: Option<&ModelFile>,
 ) -> Result<Pending> {
     let container = match choice.kind {
         Kind::Gguf => "gguf",
@@ -65,5 +67,10 @@ pub(super) fn allowed(
     let weights = choice.files.iter().filter(is_weights).filter_map(digest).collect();
     let (hub, repository) = (snapshot.endpoint.to_string(), &snapshot.repository);
     let subject = Subject::of_repository(name.to_string(), hub, repository, facts);
-    admission::before(&subject.in_format(container).with_weights(weights), At::Fetch)
+    let subject = subject.in_format(container).with_weights(weights);
+    let subject = match header {
+        Some(header) => subject.opened(header),
+        None => subject,
+    };
+    admission::before(&subject, At::Fetch)
 }

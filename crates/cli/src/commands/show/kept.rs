@@ -28,8 +28,8 @@ pub(super) fn page(entry: &Entry, listed: &[(&str, String)]) -> String {
     let verified = entry.verified().unwrap_or_else(|| "not since it came or changed".to_owned());
     row("verified", Some(verified));
     signers(entry).iter().for_each(|it| row("signed by", Some(format!("sha256:{it}"))));
-    let Facts { catalogue, creator, country, licence, lineage, .. } = &manifest.facts;
-    row("catalogue", catalogue.clone());
+    row("catalogue", entry.called_in_catalogue().map(str::to_owned));
+    let Facts { creator, country, licence, lineage, .. } = &manifest.facts;
     row("creator", creator.clone());
     // Where the catalogue has it, who claims it stands there.
     row("country", country.clone().filter(|_| listed.iter().all(|it| it.0 != "country")));

@@ -198,7 +198,19 @@ impl Crafted {
         self
     }
 
-    fn open(mut self, change: impl FnOnce(&mut Descriptor)) -> Result<(), BadContent> {
+    fn open(self, change: impl FnOnce(&mut Descriptor)) -> Result<(), BadContent> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("b.ingle");
+        fs::write(&path, self.bytes(change)).unwrap();
+        match Bundle::open(&path) {
+            Ok(_) => Ok(()),
+            Err(Error::Content { why, .. }) => Err(why),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// The bundle.
+    fn bytes(mut self, change: impl FnOnce(&mut Descriptor)) -> Vec<u8> {
         let known = layout::bytes(&self.known);
         self.layers.push(Descriptor::of(layout::KNOWN, &known));
         self.layers.push(Descriptor::of(layout::BOM, b"{}"));
@@ -221,14 +233,7 @@ impl Crafted {
         add(EntryName::Index, &index);
         blobs.iter().for_each(|it| add(EntryName::Blob(Sha256Hex::of(it)), it));
         tar.extend(tar::END);
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("b.ingle");
-        fs::write(&path, tar).unwrap();
-        match Bundle::open(&path) {
-            Ok(_) => Ok(()),
-            Err(Error::Content { why, .. }) => Err(why),
-            Err(other) => panic!("{other}"),
-        }
+        tar
     }
 }
 
@@ -275,4 +280,57 @@ fn t19_what_the_json_says_is_held_against_what_is_there() {
     assert!(matches!(crafted().open(other), Err(BadContent::MediaType { .. })));
     let other = |it: &mut Descriptor| it.annotations.clear();
     assert!(matches!(crafted().open(other), Err(BadContent::Contradicted)));
+}
+
+/// What no loader here reads may be read by another program's, and run.
+#[test]
+fn t20_code_in_a_bundle_is_refused() {
+    for path in ["pytorch_model.bin", "a/m.PT", "m.pth", "m.ckpt", "data.pkl", "modeling_m.py"] {
+        let crafted = || Crafted::new().file("m.gguf", b"x").file(path, b"y");
+        let error = crafted().open(|_| {}).unwrap_err();
+        assert!(matches!(error, BadContent::Code(_)), "{path}: {error}");
+        // Some call a GGUF file so: what is opened is looked at.
+        let mut opened = crafted();
+        opened.known.main = Some(FileName(path.parse().unwrap()));
+        opened.open(|_| {}).unwrap();
+    }
+}
+
+/// A manifest that says more than can be read would take the place of a good one.
+#[test]
+fn t19_a_bundle_of_a_bundle_of_a_bundle_is_as_one() {
+    // As the program has it: tests get less.
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(import_nested);
+    thread.unwrap().join().unwrap();
+}
+
+fn import_nested() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = library(dir.path());
+    let path = dir.path().join("b.ingle");
+    let index = Sha256Hex::of(b"");
+    let mut deepest = None;
+    for depth in 0..200 {
+        let mut crafted = Crafted::new().file("a.gguf", b"x");
+        for _ in 0..depth {
+            let before = Box::new(crafted.known.origin);
+            crafted.known.origin = Origin::Bundle { index, before };
+        }
+        let origin = manifest("a", FILES).origin;
+        fs::write(&path, crafted.bytes(|_| {})).unwrap();
+        match unpack(&path, &library, &how()).as_deref() {
+            Ok([Imported::New { entry, .. }]) => {
+                assert_eq!(library.find(entry.name()).unwrap().as_ref(), Some(entry), "{depth}");
+                let Origin::Bundle { before, .. } = &entry.manifest.origin else {
+                    panic!("{entry:?}")
+                };
+                assert_eq!(**before, origin, "{depth}");
+                library.remove(entry.name()).unwrap();
+                deepest = Some(depth);
+            }
+            Err(Error::Content { why: BadContent::Json(_), .. }) => {}
+            other => panic!("{depth}: {other:?}"),
+        }
+    }
+    assert!(deepest > Some(50) && deepest < Some(199), "{deepest:?}");
 }

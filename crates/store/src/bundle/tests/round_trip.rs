@@ -123,6 +123,30 @@ fn what_is_there_stays_unless_it_is_to_be_replaced() {
     holds(&library, "a", FILES);
 }
 
+/// Whichever comes first stays, and the other hears of it, even if it looked before.
+#[test]
+fn of_two_imports_of_one_name_at_once_one_is_refused() {
+    const OTHER: Files<'static> = &[("model.gguf", b"GGUF and others")];
+    let dir = tempfile::tempdir().unwrap();
+    let here = library(&dir.path().join("here"));
+    let bundles = [("one.ingle", FILES), ("two.ingle", OTHER)].map(|(name, files)| {
+        let path = dir.path().join(name);
+        pack(&path, vec![Packed::of(&put(&here, "a", files))]);
+        path
+    });
+    let there = &library(&dir.path().join("there"));
+    for _ in 0..30 {
+        let told = std::thread::scope(|scope| {
+            let run = |path| scope.spawn(move || unpack(path, there, &how()));
+            let [one, two] = &bundles;
+            [run(one), run(two)].map(|it| it.join().unwrap())
+        });
+        let refused: Vec<_> = told.iter().filter_map(|it| it.as_ref().err()).collect();
+        let [Error::Taken { .. } | Error::Library(_)] = refused[..] else { panic!("{told:?}") };
+        assert!(there.remove(&"a".parse().unwrap()).unwrap());
+    }
+}
+
 /// Who asks whether it is there hears of its bytes, and what rotted is brought anew.
 #[test]
 fn what_is_there_is_read_before_it_is_said_to_be_the_same() {

@@ -68,7 +68,7 @@ fn a_signature_of_immense_size_is_refused_before_anything_is_copied() {
     let there = library(&dir.path().join("there"));
     let trust = Trust::Key(signer().key.public());
     let how = How { trust: Some(&trust), ..how() };
-    let error = bundle.import(&carried, &there, &how, &mut |_| {}).unwrap_err();
+    let error = import(&bundle, &carried, &there, &how).unwrap_err();
     let Error::Content { what, why: BadContent::TooLarge { .. }, .. } = &error else {
         panic!("{error}")
     };

@@ -60,6 +60,32 @@ fn what_is_meant() {
     }
 }
 
+/// It can claim any; it is meant where the catalogue has that model under its own name.
+#[test]
+fn a_bundle_takes_no_name_of_the_catalogue() {
+    let Place { library, .. } = &place();
+    let import = |called: &str| {
+        let mut manifest = manifest(called, &[("x", b"1")]);
+        manifest.facts.catalogue = Some("llama3.2:3b".to_owned());
+        let before = Box::new(manifest.origin);
+        manifest.origin = Origin::Bundle { index: Sha256Hex::of(b""), before };
+        publish(library, manifest, &[("x", b"1")]).unwrap()
+    };
+    let found = |text: &str| match library.resolve(&text.parse().unwrap()).unwrap() {
+        Resolved::Model(entry) => Some(entry.name().to_string()),
+        Resolved::Several(_) | Resolved::Absent => None,
+    };
+    assert_eq!(import("company/helper:Q4").called_in_catalogue(), None);
+    assert_eq!(found("llama3.2:3b"), None);
+    assert_eq!(found("llama3.2"), None);
+    assert_eq!(found("company/helper").as_deref(), Some("company/helper:Q4"));
+    let right = import("bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M");
+    assert_eq!(right.called_in_catalogue(), Some("llama3.2:3b"));
+    for meant in ["llama3.2:3b", "llama3.2"] {
+        assert_eq!(found(meant), Some(right.name().to_string()));
+    }
+}
+
 #[test]
 fn a_path_means_what_its_manifest_opens() {
     let Place { library, .. } = &place();

@@ -128,6 +128,85 @@ fn the_mark_of_a_model_survives_that_its_files_are_shared() {
     assert_eq!(made.verified().as_deref(), Some("now"));
 }
 
+/// Whoever may write to a file can set its time back to what it was; the time of that change they
+/// cannot, and no mark hides it, whatever else goes on.
+#[cfg(unix)]
+#[test]
+fn no_mark_is_renewed_for_a_file_that_was_written_to_meanwhile() {
+    use std::os::unix::fs::MetadataExt;
+    let Place { library, _dir: dir } = &place();
+    let shared = make(library, "shared", FILES).unwrap();
+    let own = make(library, "own", &[("m.gguf", &[8; 5000])]).unwrap();
+    let kept = dir.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    fs::write(kept.join("x.gguf"), [9; 5000]).unwrap();
+    let adopted = Manifest {
+        origin: Origin::Adopted { program: "ollama".to_owned(), called: "x".to_owned() },
+        root: Some(kept),
+        ..manifest("adopted", &[("x.gguf", &[9; 5000])])
+    };
+    let adopted = publish(library, adopted, &[]).unwrap();
+    for it in [&shared, &own, &adopted] {
+        library.mark_verified(it, it.look().unwrap(), "now").unwrap();
+    }
+    let rewrite = |path: &Path| {
+        let before = fs::metadata(path).unwrap();
+        let changed = |it: &fs::Metadata| (it.ctime(), it.ctime_nsec());
+        // Until the clock of the disk tells the two apart.
+        while changed(&fs::metadata(path).unwrap()) == changed(&before) {
+            fs::write(path, [0; 5000]).unwrap();
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_modified(before.modified().unwrap()).unwrap();
+        }
+    };
+    let staging = library.stage(&name("other")).unwrap();
+    let begun = std::sync::Once::new();
+    let meanwhile = |_: u64| {
+        begun.call_once(|| [&own, &adopted].iter().for_each(|it| rewrite(&it.to_open())));
+        ControlFlow::Continue(())
+    };
+    assert!(staging.share(&shared.manifest.files[0], &meanwhile).unwrap());
+    assert!(begun.is_completed());
+    assert_eq!(own.verified(), None);
+    assert_eq!(adopted.verified(), None);
+    assert_eq!(shared.verified().as_deref(), Some("now"));
+}
+
+/// Also where that is done while names come and go.
+#[cfg(unix)]
+#[test]
+fn only_names_of_files_are_passed_over() {
+    let Place { library, .. } = &place();
+    let made = make(library, "m", FILES).unwrap();
+    let mark = || library.mark_verified(&made, made.look().unwrap(), "now").unwrap();
+    let during = |work: &dyn Fn()| {
+        let work = || {
+            work();
+            Ok(())
+        };
+        library.keeping_marks(work).unwrap();
+    };
+    let file = made.to_open();
+    let second = made.folder.with_file_name("second");
+    mark();
+    during(&|| fs::hard_link(&file, &second).unwrap());
+    assert!(made.verified().is_some());
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    let write = || {
+        fs::write(&file, [0; 5000]).unwrap();
+        let file = File::options().write(true).open(&file).unwrap();
+        file.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
+    };
+    during(&write);
+    assert_eq!(made.verified(), None);
+    mark();
+    during(&|| {
+        fs::write(&file, [0; 4999]).unwrap();
+        fs::remove_file(&second).unwrap();
+    });
+    assert_eq!(made.verified(), None);
+}
+
 #[test]
 fn a_model_is_opened_as_its_manifest_says() {
     let Place { library, .. } = &place();
