@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use kernels::Span;
 use loader::{Array, Metadata, ModelFile, Value};
 
-use super::{Architecture, Recurrent, Scan};
+use super::{Architecture, Recurrent, Scan, keys};
 use crate::LoadError;
 
 /// As many as any published model has, with room: GGUF readers agree on 512 layers.
@@ -159,8 +159,11 @@ impl<'a> Numbers<'a> {
         Self { metadata: &file.metadata, architecture: file.architecture() }
     }
 
+    /// The full key. Whatever is read goes through here, so that no key is missing in `keys`.
     pub(crate) fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.architecture)
+        let architecture = self.architecture;
+        debug_assert!(keys::is_read(architecture, key), "`{key}` of {architecture} is not listed");
+        format!("{architecture}.{key}")
     }
 
     pub(crate) fn count(&self, key: &str, within: RangeInclusive<u64>) -> Result<usize, LoadError> {

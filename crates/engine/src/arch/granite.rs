@@ -15,6 +15,10 @@ use crate::{
 
 /// What it reads of the keys that others do not compute.
 pub(super) const READS: &[&str] =
+    &["attention.scale", "embedding_scale", "logit_scale", "residual_scale"];
+
+/// The same of those with experts.
+pub(super) const MIXTURE_READS: &[&str] =
     &["attention.scale", "embedding_scale", "expert_count", "logit_scale", "residual_scale"];
 
 /// The scales of a Granite.
