@@ -5,9 +5,9 @@ use super::{
     config::Config,
     families::{
         DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, MIXTRAL_KEYS, MIXTRAL_TENSORS,
-        SAME_AS_HEADS, count_or, key, name, real,
+        SAME_AS_HEADS,
     },
-    family::{Family, Key, Means, Name, Otherwise},
+    family::{Family, Key, Means, Name, Otherwise, count_or, key, name, real},
     keys::View,
     names::vector,
     rope,
