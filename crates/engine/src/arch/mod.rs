@@ -17,6 +17,7 @@ mod granite;
 mod keys;
 mod llama;
 mod llama4;
+mod numbers;
 mod olmo;
 mod recurrent;
 mod stablelm;
@@ -24,9 +25,10 @@ mod stablelm;
 use kernels::{Backend, CacheFormat, LowRank, Plan, Tensor, Weight};
 use loader::ModelFile;
 
+pub(crate) use config::LONG_FACTORS;
 pub use config::{Config, LayerConfig};
-pub(crate) use config::{LONG_FACTORS, Numbers};
 pub use keys::unread_keys;
+pub(crate) use numbers::Numbers;
 use recurrent::Recurrent;
 pub use recurrent::Scan;
 
