@@ -165,9 +165,9 @@ impl Numbers<'_> {
             return Err(self.range(key, found, expected));
         }
         let full = self.heads(dim / n_heads, "")?;
-        let windowed = match self.metadata.get(&self.key("attention.key_length_swa")) {
-            Some(_) => self.heads(full[0], "_swa")?,
-            None => full,
+        let windowed = match self.has("attention.key_length_swa") {
+            true => self.heads(full[0], "_swa")?,
+            false => full,
         };
         let shared = self.count_or("attention.shared_kv_layers", 0, 0..=n_layers as u64)?;
         let layer = |i: usize| {
@@ -216,9 +216,7 @@ impl Numbers<'_> {
     /// Of root mean square norms, else of layer norms.
     fn eps(&self) -> Result<f32, LoadError> {
         let [rms, layer] = ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"];
-        let has_rms = self.metadata.get(&self.key(rms)).is_some();
-        let has_layer = self.metadata.get(&self.key(layer)).is_some();
-        let key = if has_layer && !has_rms { layer } else { rms };
+        let key = if self.has(layer) && !self.has(rms) { layer } else { rms };
         Ok(self.real(key, None, 0.0..=1.0)? as f32)
     }
 
@@ -248,17 +246,16 @@ impl Numbers<'_> {
 
     fn only_neutral(&self, read: &[&str]) -> Result<(), LoadError> {
         for (key, neutral, supported) in NEUTRAL.iter().filter(|it| !read.contains(&it.0)) {
-            let key = self.key(key);
-            let found = self.metadata.f64(&key)?;
-            if let Some(x) = found.filter(|x| x != neutral) {
-                return Err(LoadError::Unsupported { key, found: x.to_string(), supported });
+            if let Some(x) = self.number(key)?.filter(|x| x != neutral) {
+                let (key, found) = (self.key(key), x.to_string());
+                return Err(LoadError::Unsupported { key, found, supported });
             }
         }
-        let key = self.key("attention.causal");
-        match self.metadata.get(&key) {
+        let key = "attention.causal";
+        match self.value(key) {
             None | Some(Value::Bool(true)) => Ok(()),
             Some(_) => {
-                let found = "not true".to_owned();
+                let (key, found) = (self.key(key), "not true".to_owned());
                 Err(LoadError::Unsupported { key, found, supported: "true" })
             }
         }

@@ -70,7 +70,7 @@ enum Mixer {
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
     let (n, scales) = (Numbers::of(w.file), Scales::read(w, c)?);
-    let turns = n.metadata.bool(&n.key("rope.scaling.finetuned"))?.unwrap_or(true);
+    let turns = n.flag("rope.scaling.finetuned")?.unwrap_or(true);
     let rope = turns.then(|| load_rope(w, c)).transpose()?;
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)

@@ -9,13 +9,17 @@ use crate::LoadError;
 
 /// Reads `{architecture}.{key}`.
 pub(crate) struct Numbers<'a> {
-    pub(crate) metadata: &'a Metadata,
+    metadata: &'a Metadata,
     pub(crate) architecture: &'a str,
 }
 
 impl<'a> Numbers<'a> {
     pub(crate) fn of(file: &'a ModelFile) -> Self {
-        Self { metadata: &file.metadata, architecture: file.architecture() }
+        Self::new(&file.metadata, file.architecture())
+    }
+
+    pub(crate) fn new(metadata: &'a Metadata, architecture: &'a str) -> Self {
+        Self { metadata, architecture }
     }
 
     /// The full key. Whatever is read goes through here, so that no key is missing in `keys`.
@@ -23,6 +27,27 @@ impl<'a> Numbers<'a> {
         let architecture = self.architecture;
         debug_assert!(keys::is_read(architecture, key), "`{key}` of {architecture} is not listed");
         format!("{architecture}.{key}")
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.metadata.get(&self.key(key))
+    }
+
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, LoadError> {
+        Ok(self.metadata.bool(&self.key(key))?)
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, LoadError> {
+        Ok(self.metadata.str(&self.key(key))?)
+    }
+
+    /// Numbers of any size, whose count is the caller's to check.
+    pub(crate) fn reals(&self, key: &str) -> Result<Option<Vec<f32>>, LoadError> {
+        Ok(self.metadata.f32s(&self.key(key))?)
     }
 
     pub(crate) fn count(&self, key: &str, within: RangeInclusive<u64>) -> Result<usize, LoadError> {
@@ -39,6 +64,11 @@ impl<'a> Numbers<'a> {
     ) -> Result<usize, LoadError> {
         let n = self.metadata.u64(&self.key(key))?.unwrap_or(otherwise as u64);
         self.within(key, n, within)
+    }
+
+    /// A number, whatever it is.
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, LoadError> {
+        Ok(self.metadata.f64(&self.key(key))?)
     }
 
     /// A number within a range; without `otherwise` it must be there.
@@ -84,7 +114,7 @@ impl<'a> Numbers<'a> {
         otherwise: Option<usize>,
         within: RangeInclusive<u64>,
     ) -> Result<Vec<usize>, LoadError> {
-        if let Some(Value::Array(_)) = self.metadata.get(&self.key(key)) {
+        if let Some(Value::Array(_)) = self.value(key) {
             let within = *within.start() as usize..=*within.end() as usize;
             let counts = self.metadata.per_layer(&self.key(key), n_layers, within)?;
             return Ok(counts.expect("the key is there"));
@@ -104,7 +134,7 @@ impl<'a> Numbers<'a> {
         n_layers: usize,
         every: usize,
     ) -> Result<Vec<bool>, LoadError> {
-        let Some(pattern) = self.metadata.get(&self.key(key)) else {
+        let Some(pattern) = self.value(key) else {
             let last = |layer: usize| every > 0 && (layer + 1).is_multiple_of(every);
             return Ok((0..n_layers).map(|it| !last(it)).collect());
         };

@@ -28,9 +28,8 @@ struct Block {
 }
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
-    let n = Numbers::of(w.file);
     let own = "rope.freq_base_swa";
-    let base = if n.metadata.get(&n.key(own)).is_some() { own } else { "rope.freq_base" };
+    let base = if Numbers::of(w.file).has(own) { own } else { "rope.freq_base" };
     let (scaled, plain) = (load_rope(w, c)?, load_plain_rope(w, c, base)?);
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)
