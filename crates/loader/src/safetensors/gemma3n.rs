@@ -4,10 +4,12 @@ use serde_json::Value as Json;
 
 use super::{
     Error,
+    config::Config,
     families::{DECODER_TENSORS, QK_NORMS},
     family::{Family, Key, Means, Name, Otherwise, count, count_or, key, name, real, stack},
     gemma4::GEMMA4_TENSORS,
     keys::View,
+    rope,
 };
 use crate::{Array, QkOrder, Value};
 
@@ -143,18 +145,19 @@ fn below(x: f64) -> f64 {
 /// Layers with a window have a base of their own.
 fn positions(view: &mut View<'_>) -> Result<(), Error> {
     let config = view.config;
-    let all = config.object("rope_parameters")?;
-    let theta = |kind: &str| -> Result<Option<f64>, Error> {
-        let of = all.map(|it| it.object(kind)).transpose()?.flatten();
-        Ok(of.map(|it| it.positive("rope_theta")).transpose()?.flatten())
+    let [full, windowed] = rope::by_layer(config)?;
+    let theta = |of: Option<Config<'_>>| -> Result<Option<f64>, Error> {
+        let Some(of) = of else { return Ok(None) };
+        rope::known_as(of, "default", &[])?;
+        of.positive("rope_theta")
     };
     let scaled = config.object("rope_scaling")?;
     if scaled.is_some() {
         return Err(config.not("rope_scaling", "`null`"));
     }
-    let full = theta("full_attention")?.or(config.positive("rope_theta")?).unwrap_or(1e6);
+    let full = theta(full)?.or(config.positive("rope_theta")?).unwrap_or(1e6);
     let local = config.positive("rope_local_base_freq")?;
-    let windowed = theta("sliding_attention")?.or(local).unwrap_or(1e4);
+    let windowed = theta(windowed)?.or(local).unwrap_or(1e4);
     view.set("rope.freq_base", Value::F32(full as f32));
     view.set("rope.freq_base_swa", Value::F32(windowed as f32));
     Ok(())

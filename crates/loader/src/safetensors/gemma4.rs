@@ -9,6 +9,7 @@ use super::{
     family::{Family, Key, Means, Name, Otherwise, count, count_or, key, name, real},
     keys::View,
     names::vector,
+    rope,
 };
 use crate::{Array, QkOrder, Value};
 
@@ -136,22 +137,17 @@ fn widths(view: &mut View<'_>, n_layers: usize) -> Result<(), Error> {
 
 /// Layers without a window turn some of their pairs alone.
 fn positions(view: &mut View<'_>, global: u32) -> Result<(), Error> {
-    let all = view.config.object("rope_parameters")?;
-    let of = |kind: &str| Ok::<_, Error>(all.map(|it| it.object(kind)).transpose()?.flatten());
+    let [full, windowed] = rope::by_layer(view.config)?;
     let theta = |it: Option<Config<'_>>, otherwise| -> Result<Value, Error> {
         let stated = it.map(|it| it.positive("rope_theta")).transpose()?.flatten();
         Ok(Value::F32(stated.unwrap_or(otherwise) as f32))
     };
-    let (full, windowed) = (of("full_attention")?, of("sliding_attention")?);
     view.set("rope.freq_base", theta(full, 1e6)?);
     view.set("rope.freq_base_swa", theta(windowed, 1e4)?);
-    for (it, expected) in [(full, "proportional"), (windowed, "default")] {
-        let kind = it.map(|it| it.text("rope_type")).transpose()?.flatten();
-        if kind.is_some_and(|kind| kind != expected) {
-            return Err(view.config.not("rope_parameters", format!("`{expected}` there")));
-        }
-    }
-    let share = full.map(|it| it.real("partial_rotary_factor")).transpose()?.flatten();
+    let share = "partial_rotary_factor";
+    full.map_or(Ok(()), |it| rope::known_as(it, "proportional", &[share]))?;
+    windowed.map_or(Ok(()), |it| rope::known_as(it, "default", &[]))?;
+    let share = full.map(|it| it.real(share)).transpose()?.flatten();
     let pairs = (global / 2).min(1 << 12);
     let turning = (share.unwrap_or(0.25) * f64::from(global)) as u32 / 2;
     let factors: Vec<f32> = (0..pairs).map(|j| if j < turning { 1.0 } else { STILL }).collect();
