@@ -356,18 +356,19 @@ fn unknown_keys_of_a_folder_are_named() {
     assert_eq!(warning, Some(want), "{shown}");
 }
 
-/// The same of a GGUF file, once a command and in what programs read; of very many, the first.
+/// The same of a GGUF file, once a command and in what programs read; of very many, the first. No name
+/// begins a line.
 #[test]
 fn unread_keys_of_a_file_are_named() {
     let place = Place::new();
     let file = parrot::with(|file| {
         for nth in 0..10 {
-            file.set(format!("llama.novel_{nth}"), Value::F32(2.0));
+            file.set(format!("llama.novel\n{nth}"), Value::F32(2.0));
         }
         file.set("llama.tensor_data_layout", Value::String("as it was".to_owned()));
     });
     place.file("parrot.gguf", file);
-    let names: Vec<_> = (0..8).map(|nth| format!("`llama.novel_{nth}`")).collect();
+    let names: Vec<_> = (0..8).map(|nth| format!("`llama.novel\\n{nth}`")).collect();
     let want = format!(
         "keys of the file that nobody here reads, though they may change what it answers: {} and 2 more",
         names.join(", ")

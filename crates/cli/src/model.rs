@@ -284,7 +284,7 @@ const MAX_NAMED: usize = 8;
 fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
     let quoted = |key| -> Result<Option<String>, loader::Error> {
         let names = file.metadata.strings(key)?;
-        let names = names.map(|it| it.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+        let names = names.map(|it| it.iter().map(|name| quote(&name)).collect::<Vec<_>>());
         Ok(names.map(|it| it.join(", ")))
     };
     let keys = quoted(UNREAD_KEYS)?
@@ -298,7 +298,7 @@ fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
 /// Names the keys below the architecture's name that nobody here reads, if there are some.
 fn unread_keys(file: &ModelFile) -> Option<String> {
     let keys = engine::arch::unread_keys(file);
-    let names: Vec<_> = keys.iter().take(MAX_NAMED).map(|it| format!("`{it}`")).collect();
+    let names: Vec<_> = keys.iter().take(MAX_NAMED).map(|it| quote(it)).collect();
     let more = match keys.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
@@ -306,6 +306,11 @@ fn unread_keys(file: &ModelFile) -> Option<String> {
     let names = format!("{}{more}", names.join(", "));
     let what = "keys of the file that nobody here reads, though they may change what it answers";
     (!keys.is_empty()).then(|| format!("{what}: {names}"))
+}
+
+/// A name that a file gave, on one line.
+fn quote(name: &str) -> String {
+    format!("`{}`", name.escape_debug())
 }
 
 /// Why nothing is found under an address.
