@@ -28,6 +28,12 @@ const UNSAFE: &[&str] = &[
 
 const MAX_LINES: usize = 500;
 
+/// What half of the architectures may have.
+const MAX_MEDIAN: usize = 150;
+
+/// Files of `arch/` that are of no architecture by itself.
+const SHARED: &[&str] = &["config.rs", "keys.rs", "mod.rs", "numbers.rs", "recurrent.rs"];
+
 /// What a package may be licensed under, besides any choice that offers one of these.
 const LICENCES: &[&str] = &[
     "MIT",
@@ -69,6 +75,23 @@ fn files_are_short_and_start_with_a_header() {
         let header = text.lines().find(|line| !line.starts_with("#!"));
         assert!(header.is_some_and(|it| it.starts_with("//!")), "{name}: no `//!` header");
     }
+}
+
+/// One that takes several files counts as one.
+#[test]
+#[expect(clippy::print_stdout, reason = "figures for the README of the tests")]
+fn architectures_are_short() {
+    let mut lines = BTreeMap::<String, usize>::new();
+    for (name, text) in sources("rs") {
+        let own = name.strip_prefix("crates/engine/src/arch/").filter(|it| !SHARED.contains(it));
+        let Some(architecture) = own.and_then(|it| it.split(['/', '.']).next()) else { continue };
+        *lines.entry(architecture.to_owned()).or_default() += text.lines().count();
+    }
+    let mut sorted: Vec<_> = lines.values().copied().collect();
+    sorted.sort_unstable();
+    let median = sorted.get(sorted.len() / 2).copied();
+    println!("lines of {} architectures: {lines:?}; median: {median:?}", lines.len());
+    assert!(median.is_some_and(|it| it <= MAX_MEDIAN), "{median:?} > {MAX_MEDIAN}: {lines:?}");
 }
 
 #[test]

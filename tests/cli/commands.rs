@@ -1,7 +1,8 @@
 //! Every command but `run`.
 
 use expect_test::expect;
-use ingle_tests::binary::Place;
+use ingle_tests::{binary::Place, parrot};
+use loader::Value;
 use safetensors::SafeTensors;
 
 use crate::{check, place};
@@ -184,7 +185,8 @@ fn a_model_is_shown_as_json_with_what_was_overridden() {
                   "tensors": 3,
                   "bytes": 3612
                 }
-              ]
+              ],
+              "warnings": []
             }
         "#]],
     );
@@ -356,4 +358,30 @@ fn unknown_keys_of_a_folder_are_named() {
     let warning = shown.lines().find(|line| line.starts_with("warning: "));
     let want = "warning: keys of `config.json` that nobody here knows: `novel_gate`";
     assert_eq!(warning, Some(want), "{shown}");
+}
+
+/// The same of a GGUF file, once a command and in what programs read; of very many, the first. No name
+/// begins a line.
+#[test]
+fn unread_keys_of_a_file_are_named() {
+    let place = Place::new();
+    let file = parrot::with(|file| {
+        for nth in 0..10 {
+            file.set(format!("llama.novel\n{nth}"), Value::F32(2.0));
+        }
+        file.set("llama.tensor_data_layout", Value::String("as it was".to_owned()));
+    });
+    place.file("parrot.gguf", file);
+    let names: Vec<_> = (0..8).map(|nth| format!("`llama.novel\\n{nth}`")).collect();
+    let want = format!(
+        "keys of the file that nobody here reads, though they may change what it answers: {} and 2 more",
+        names.join(", ")
+    );
+    for args in [&["show", "parrot.gguf"][..], &["run", "parrot.gguf", "hi"]] {
+        let said = place.run(args);
+        assert_eq!(said.matches(&format!("warning: {want}\n")).count(), 1, "{said}");
+    }
+    let output = place.output(&["show", "parrot.gguf", "--json"], b"", &[]);
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["warnings"], serde_json::json!([want]));
 }

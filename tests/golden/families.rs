@@ -67,6 +67,7 @@ fn check_families(dir: &Path) -> BTreeMap<String, Vec<&'static str>> {
             if !is_there(&name, &file) {
                 continue;
             }
+            assert_eq!(engine::arch::unread_keys(&file), [""; 0], "{name} ({container})");
             let worst = check_family(&folder, &file, bound(&file, container));
             let worst = worst.iter().map(|(device, it)| format!("{device} {it:.1e}"));
             let worst = worst.collect::<Vec<_>>().join(", ");

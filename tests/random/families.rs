@@ -257,6 +257,7 @@ fn olmo2(d: &mut Draw) {
     d.rope_scaling();
     d.window();
     d.head();
+    d.base_if("rope.freq_base_swa");
 }
 
 /// Queries, keys and values in one tensor, as are both halves of the feed-forward block.

@@ -26,7 +26,9 @@ pub(crate) fn model(draw: &mut Draw) -> ModelFile {
     for (name, FileTensor { format, shape, parts }) in &complete(draw, read(&writer)).tensors {
         writer.tensor(name, *format, shape, parts[0].to_vec());
     }
-    read(&writer)
+    let file = read(&writer);
+    assert_eq!(arch::unread_keys(&file), [""; 0], "{}", draw.architecture);
+    file
 }
 
 fn read(writer: &Writer) -> ModelFile {

@@ -273,6 +273,9 @@ pub(crate) fn tell_warnings(file: &ModelFile) -> Result<Vec<String>, loader::Err
     Ok(warnings)
 }
 
+/// The most keys that a warning names: a file can hold very many.
+const MAX_NAMED: usize = 8;
+
 /// Warnings about what the file holds and nobody here reads.
 ///
 /// # Errors
@@ -281,7 +284,7 @@ pub(crate) fn tell_warnings(file: &ModelFile) -> Result<Vec<String>, loader::Err
 fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
     let quoted = |key| -> Result<Option<String>, loader::Error> {
         let names = file.metadata.strings(key)?;
-        let names = names.map(|it| it.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+        let names = names.map(|it| it.iter().map(|name| quote(&name)).collect::<Vec<_>>());
         Ok(names.map(|it| it.join(", ")))
     };
     let keys = quoted(UNREAD_KEYS)?
@@ -289,7 +292,25 @@ fn warnings(file: &ModelFile) -> Result<Vec<String>, loader::Error> {
     let parts = quoted(SKIPPED_PARTS)?
         .map(|it| format!("parts of the model that are not used: {it}; it reads and writes text"));
     let tokens = engine::tokenizer::warnings(file);
-    Ok([keys, parts].into_iter().flatten().chain(tokens).collect())
+    Ok([keys, unread_keys(file), parts].into_iter().flatten().chain(tokens).collect())
+}
+
+/// Names the keys below the architecture's name that nobody here reads, if there are some.
+fn unread_keys(file: &ModelFile) -> Option<String> {
+    let keys = engine::arch::unread_keys(file);
+    let names: Vec<_> = keys.iter().take(MAX_NAMED).map(|it| quote(it)).collect();
+    let more = match keys.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let names = format!("{}{more}", names.join(", "));
+    let what = "keys of the file that nobody here reads, though they may change what it answers";
+    (!keys.is_empty()).then(|| format!("{what}: {names}"))
+}
+
+/// A name that a file gave, on one line.
+fn quote(name: &str) -> String {
+    format!("`{}`", name.escape_debug())
 }
 
 /// Why nothing is found under an address.

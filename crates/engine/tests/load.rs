@@ -137,3 +137,13 @@ fn what_is_not_computed_is_refused() {
     check_key("logit_scale", Value::F32(0.5), "0.5; only 1 is supported");
     check_key("attention.causal", Value::Bool(false), "not true; only true is supported");
 }
+
+/// Their convention for choosing experts is not known.
+#[test]
+fn experts_of_an_architecture_without_them_are_refused() {
+    let mut file = tiny("granite");
+    file.metadata.insert("granite.expert_count", Value::U32(4));
+    let error = arch::load(&file, &mut Reference::default(), PAGES).err().expect("it has none");
+    let expected = "metadata key `granite.expert_count` is 4; only 0 is supported";
+    assert_eq!(error.to_string(), expected);
+}

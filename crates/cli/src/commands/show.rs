@@ -50,10 +50,11 @@ fn print(
     corrections: Vec<Correction>,
     ((kept, listed), json): ((Option<Entry>, Option<Listed>), Json),
 ) -> anyhow::Result<()> {
-    model::tell_warnings(file)?;
+    let said = model::tell_warnings(file)?;
     let facts = Facts::of(file, overrides, corrections)?;
     if json.on {
         let mut told = serde_json::to_value(&facts)?;
+        told["warnings"] = said.into();
         if let Some(entry) = &kept {
             told["library"] = library::json(entry);
             told["library"]["signed_by"] = serde_json::json!(signers(entry));

@@ -3,12 +3,10 @@
 //! Every number that becomes a size is bounded here, before anything is sized by it; the tensors'
 //! shapes are then checked against them in `weights`.
 
-use std::ops::RangeInclusive;
-
 use kernels::Span;
-use loader::{Array, Metadata, ModelFile, Value};
+use loader::{ModelFile, Value};
 
-use super::{Architecture, Recurrent, Scan};
+use super::{Architecture, Numbers, Recurrent, Scan};
 use crate::LoadError;
 
 /// As many as any published model has, with room: GGUF readers agree on 512 layers.
@@ -148,92 +146,7 @@ impl Config {
     }
 }
 
-/// Reads `{architecture}.{key}`.
-pub(crate) struct Numbers<'a> {
-    pub(crate) metadata: &'a Metadata,
-    pub(crate) architecture: &'a str,
-}
-
-impl<'a> Numbers<'a> {
-    pub(crate) fn of(file: &'a ModelFile) -> Self {
-        Self { metadata: &file.metadata, architecture: file.architecture() }
-    }
-
-    pub(crate) fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.architecture)
-    }
-
-    pub(crate) fn count(&self, key: &str, within: RangeInclusive<u64>) -> Result<usize, LoadError> {
-        let full = self.key(key);
-        let n = self.metadata.u64(&full)?.ok_or(LoadError::MissingKey { key: full })?;
-        self.within(key, n, within)
-    }
-
-    pub(crate) fn count_or(
-        &self,
-        key: &str,
-        otherwise: usize,
-        within: RangeInclusive<u64>,
-    ) -> Result<usize, LoadError> {
-        let n = self.metadata.u64(&self.key(key))?.unwrap_or(otherwise as u64);
-        self.within(key, n, within)
-    }
-
-    /// A number within a range; without `otherwise` it must be there.
-    pub(crate) fn real(
-        &self,
-        key: &str,
-        otherwise: Option<f64>,
-        within: RangeInclusive<f64>,
-    ) -> Result<f64, LoadError> {
-        let full = self.key(key);
-        let x = self.metadata.f64(&full)?.or(otherwise);
-        let x = x.ok_or(LoadError::MissingKey { key: full })?;
-        let expected = || format!("a number from {:e} to {:e}", within.start(), within.end());
-        if within.contains(&x) { Ok(x) } else { Err(self.range(key, x, expected())) }
-    }
-
-    /// The cap of scores or logits at this key; 0 is none.
-    pub(crate) fn cap(&self, key: &str) -> Result<Option<f32>, LoadError> {
-        let cap = self.real(key, Some(0.0), 0.0..=1e6)? as f32;
-        Ok((cap > 0.0).then_some(cap))
-    }
-
-    pub(crate) fn range(
-        &self,
-        key: &str,
-        found: impl std::fmt::Display,
-        expected: String,
-    ) -> LoadError {
-        LoadError::Range { key: self.key(key), found: found.to_string(), expected }
-    }
-
-    fn within(&self, key: &str, n: u64, within: RangeInclusive<u64>) -> Result<usize, LoadError> {
-        let fits = usize::try_from(n).ok().filter(|_| within.contains(&n));
-        let expected = || format!("a whole number from {} to {}", within.start(), within.end());
-        fits.ok_or_else(|| self.range(key, n, expected()))
-    }
-
-    /// A number for each layer, or one for all.
-    fn count_by_layer(
-        &self,
-        key: &str,
-        n_layers: usize,
-        otherwise: Option<usize>,
-        within: RangeInclusive<u64>,
-    ) -> Result<Vec<usize>, LoadError> {
-        if let Some(Value::Array(_)) = self.metadata.get(&self.key(key)) {
-            let within = *within.start() as usize..=*within.end() as usize;
-            let counts = self.metadata.per_layer(&self.key(key), n_layers, within)?;
-            return Ok(counts.expect("the key is there"));
-        }
-        let n = match otherwise {
-            Some(n) => self.count_or(key, n, within)?,
-            None => self.count(key, within)?,
-        };
-        Ok(vec![n; n_layers])
-    }
-
+impl Numbers<'_> {
     /// Layers with a window may have heads of their own.
     fn layers(
         &self,
@@ -252,9 +165,9 @@ impl<'a> Numbers<'a> {
             return Err(self.range(key, found, expected));
         }
         let full = self.heads(dim / n_heads, "")?;
-        let windowed = match self.metadata.get(&self.key("attention.key_length_swa")) {
-            Some(_) => self.heads(full[0], "_swa")?,
-            None => full,
+        let windowed = match self.has("attention.key_length_swa") {
+            true => self.heads(full[0], "_swa")?,
+            false => full,
         };
         let shared = self.count_or("attention.shared_kv_layers", 0, 0..=n_layers as u64)?;
         let layer = |i: usize| {
@@ -303,9 +216,7 @@ impl<'a> Numbers<'a> {
     /// Of root mean square norms, else of layer norms.
     fn eps(&self) -> Result<f32, LoadError> {
         let [rms, layer] = ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"];
-        let has_rms = self.metadata.get(&self.key(rms)).is_some();
-        let has_layer = self.metadata.get(&self.key(layer)).is_some();
-        let key = if has_layer && !has_rms { layer } else { rms };
+        let key = if self.has(layer) && !self.has(rms) { layer } else { rms };
         Ok(self.real(key, None, 0.0..=1.0)? as f32)
     }
 
@@ -333,36 +244,18 @@ impl<'a> Numbers<'a> {
         self.by_layer("rope.layers", n_layers, still_every)
     }
 
-    /// Something that a file says of each layer, or that holds for all but the last of `every` in a
-    /// row; 0 for all.
-    fn by_layer(&self, key: &str, n_layers: usize, every: usize) -> Result<Vec<bool>, LoadError> {
-        let Some(pattern) = self.metadata.get(&self.key(key)) else {
-            let last = |layer: usize| every > 0 && (layer + 1).is_multiple_of(every);
-            return Ok((0..n_layers).map(|it| !last(it)).collect());
-        };
-        let Value::Array(Array::Bool(pattern)) = pattern else {
-            return Err(self.range(key, pattern.type_name(), "an array of bools".to_owned()));
-        };
-        if pattern.len() != n_layers {
-            let found = format!("an array of {}", pattern.len());
-            return Err(self.range(key, found, format!("{n_layers} elements, one a layer")));
-        }
-        Ok(pattern.to_vec())
-    }
-
     fn only_neutral(&self, read: &[&str]) -> Result<(), LoadError> {
         for (key, neutral, supported) in NEUTRAL.iter().filter(|it| !read.contains(&it.0)) {
-            let key = self.key(key);
-            let found = self.metadata.f64(&key)?;
-            if let Some(x) = found.filter(|x| x != neutral) {
-                return Err(LoadError::Unsupported { key, found: x.to_string(), supported });
+            if let Some(x) = self.number(key)?.filter(|x| x != neutral) {
+                let (key, found) = (self.key(key), x.to_string());
+                return Err(LoadError::Unsupported { key, found, supported });
             }
         }
-        let key = self.key("attention.causal");
-        match self.metadata.get(&key) {
+        let key = "attention.causal";
+        match self.value(key) {
             None | Some(Value::Bool(true)) => Ok(()),
             Some(_) => {
-                let found = "not true".to_owned();
+                let (key, found) = (self.key(key), "not true".to_owned());
                 Err(LoadError::Unsupported { key, found, supported: "true" })
             }
         }

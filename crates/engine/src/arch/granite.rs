@@ -15,6 +15,10 @@ use crate::{
 
 /// What it reads of the keys that others do not compute.
 pub(super) const READS: &[&str] =
+    &["attention.scale", "embedding_scale", "logit_scale", "residual_scale"];
+
+/// The same of those with experts.
+pub(super) const MIXTURE_READS: &[&str] =
     &["attention.scale", "embedding_scale", "expert_count", "logit_scale", "residual_scale"];
 
 /// The scales of a Granite.
@@ -66,7 +70,7 @@ enum Mixer {
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
     let (n, scales) = (Numbers::of(w.file), Scales::read(w, c)?);
-    let turns = n.metadata.bool(&n.key("rope.scaling.finetuned"))?.unwrap_or(true);
+    let turns = n.flag("rope.scaling.finetuned")?.unwrap_or(true);
     let rope = turns.then(|| load_rope(w, c)).transpose()?;
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)

@@ -60,8 +60,7 @@ fn growth(w: &Weights<'_>) -> Result<Option<Growth>, LoadError> {
 
 /// GGUF does not say where heads have no norms: that comes from the catalogue.
 fn head_norm(w: &Weights<'_>, c: &Config) -> Result<Option<Norm>, LoadError> {
-    let n = Numbers::of(w.file);
-    let there = n.metadata.bool(&n.key("attention.head_norms"))?.unwrap_or(true);
+    let there = Numbers::of(w.file).flag("attention.head_norms")?.unwrap_or(true);
     Ok(there.then_some(Norm::rms(c.head_dim, None, c.eps)))
 }
 

@@ -1,8 +1,8 @@
 //! Model architectures, one file per family.
 //!
 //! A file holds the whole model in the order a token sees it: load, forward; the numbers are in
-//! `config`. To add one, copy the nearest, add a row to `ARCHITECTURES`, and give `tests/golden`
-//! its logits.
+//! `config`, and `keys` knows what is read. To add one, copy the nearest, add a row to
+//! `ARCHITECTURES`, and give `tests/golden` its logits.
 
 mod cohere;
 mod config;
@@ -14,8 +14,10 @@ mod gemma3n;
 mod gemma4;
 mod gpt_oss;
 mod granite;
+mod keys;
 mod llama;
 mod llama4;
+mod numbers;
 mod olmo;
 mod recurrent;
 mod stablelm;
@@ -23,8 +25,10 @@ mod stablelm;
 use kernels::{Backend, CacheFormat, LowRank, Plan, Tensor, Weight};
 use loader::ModelFile;
 
+pub(crate) use config::LONG_FACTORS;
 pub use config::{Config, LayerConfig};
-pub(crate) use config::{LONG_FACTORS, Numbers};
+pub use keys::unread_keys;
+pub(crate) use numbers::Numbers;
 use recurrent::Recurrent;
 pub use recurrent::Scan;
 
@@ -74,6 +78,8 @@ struct Architecture {
     load: Load,
     /// Keys that change what is computed and that `load` reads, of those of [`config::NEUTRAL`].
     reads: &'static [&'static str],
+    /// What else it reads, besides what all architectures read.
+    keys: &'static [&'static [&'static str]],
     /// Where a file has a window and no pattern of it: the last of so many layers in a row sees
     /// everything; 0 for a window everywhere.
     full_every: usize,
@@ -95,6 +101,7 @@ const fn plain(name: &'static str, load: Load) -> Architecture {
         name,
         load,
         reads: &[],
+        keys: keys::PLAIN,
         full_every: 0,
         has_windows: false,
         still_every: 0,
@@ -110,7 +117,7 @@ const fn windowed(name: &'static str, load: Load, full_every: usize) -> Architec
 
 /// The same, which may have experts.
 const fn mixture(name: &'static str, load: Load) -> Architecture {
-    Architecture { reads: &["expert_count"], ..plain(name, load) }
+    Architecture { reads: &["expert_count"], keys: keys::MIXTURE, ..plain(name, load) }
 }
 
 /// Models that differ only in their numbers and in which optional tensors they have share a
@@ -118,35 +125,71 @@ const fn mixture(name: &'static str, load: Load) -> Architecture {
 const ARCHITECTURES: &[Architecture] = &[
     Architecture { reads: &["logit_scale"], ..plain("command-r", cohere::load) },
     Architecture { reads: &["logit_scale"], ..windowed("cohere2", cohere::load_r7b, 4) },
-    mixture("deepseek2", deepseek::load),
+    Architecture { keys: &[keys::EXPERTS, keys::LATENTS], ..mixture("deepseek2", deepseek::load) },
     plain("falcon", falcon::load),
     plain("gemma", gemma::load),
     Architecture { reads: gemma::READS, ..windowed("gemma2", gemma::load, 2) },
-    Architecture { reads: gemma::READS, ..windowed("gemma3", gemma::load_3, 6) },
+    Architecture {
+        reads: gemma::READS,
+        keys: &[keys::ATTENTION, keys::WINDOW_BASE],
+        ..windowed("gemma3", gemma::load_3, 6)
+    },
     Architecture {
         reads: &["attention.shared_kv_layers", "final_logit_softcapping"],
+        keys: &[keys::WINDOW_BASE, keys::TOKEN_INPUTS, keys::STREAMS],
         ..windowed("gemma3n", gemma3n::load, 5)
     },
     Architecture {
         reads: falcon_h1::READS,
+        keys: &[keys::ATTENTION, keys::STATES, keys::MULTIPLIERS],
         recurrent: Recurrent::Always,
         ..plain("falcon-h1", falcon_h1::load)
     },
-    Architecture { reads: gemma4::READS, ..windowed("gemma4", gemma4::load, 6) },
-    Architecture { reads: &["expert_count"], ..windowed("gpt-oss", gpt_oss::load, 2) },
-    Architecture { reads: granite::READS, ..plain("granite", granite::load) },
+    Architecture {
+        reads: gemma4::READS,
+        keys: &[keys::WINDOW_BASE, keys::TOKEN_INPUTS, keys::EXPERTS],
+        ..windowed("gemma4", gemma4::load, 6)
+    },
+    Architecture {
+        reads: &["expert_count"],
+        keys: &[keys::ATTENTION, keys::EXPERTS, keys::CLAMP],
+        ..windowed("gpt-oss", gpt_oss::load, 2)
+    },
     Architecture {
         reads: granite::READS,
+        keys: &[keys::ATTENTION, keys::POSITIONS],
+        ..plain("granite", granite::load)
+    },
+    Architecture {
+        reads: granite::MIXTURE_READS,
+        keys: &[keys::ATTENTION, keys::EXPERTS, keys::STATES, keys::POSITIONS],
         recurrent: Recurrent::WithoutHeads,
         ..plain("granitehybrid", granite::load)
     },
-    Architecture { reads: granite::READS, ..plain("granitemoe", granite::load) },
+    Architecture {
+        reads: granite::MIXTURE_READS,
+        keys: &[keys::ATTENTION, keys::EXPERTS, keys::POSITIONS],
+        ..plain("granitemoe", granite::load)
+    },
     mixture("llama", llama::load),
-    Architecture { full_every: 4, still_every: 4, chunk: 8192, ..mixture("llama4", llama4::load) },
+    Architecture {
+        keys: &[keys::ATTENTION, keys::EXPERTS, keys::HEAD_NORMS],
+        full_every: 4,
+        still_every: 4,
+        chunk: 8192,
+        ..mixture("llama4", llama4::load)
+    },
     plain("mistral3", llama::load),
-    Architecture { full_every: 4, ..plain("olmo2", olmo::load) },
+    Architecture {
+        keys: &[keys::ATTENTION, keys::WINDOW_BASE],
+        full_every: 4,
+        ..plain("olmo2", olmo::load)
+    },
     plain("phi3", llama::load),
-    mixture("phimoe", llama::load_with_layer_norms),
+    Architecture {
+        keys: &[keys::ATTENTION, keys::EXPERTS, keys::JITTER],
+        ..mixture("phimoe", llama::load_with_layer_norms)
+    },
     plain("qwen2", llama::load),
     mixture("qwen2moe", llama::load),
     plain("qwen3", llama::load),

@@ -1,11 +1,12 @@
 //! OLMo 2 and 3: norms after attention and after the feed-forward block, and of all queries and
 //! keys of a row together.
 //!
-//! OLMo 3 has windows, and scales the positions of the layers without one alone.
+//! OLMo 3 has windows, and scales the positions of the layers without one alone. Newer converters
+//! write down the base of the others, too.
 
 use kernels::{Linear, Norm, Plan, Span, Tensor, Weight};
 
-use super::{Config, Model};
+use super::{Config, Model, Numbers};
 use crate::{
     LoadError,
     layers::{Attention, Mlp, load_plain_rope, load_rope},
@@ -27,7 +28,9 @@ struct Block {
 }
 
 pub(super) fn load(w: &mut Weights<'_>, c: &Config) -> Result<Box<dyn Model>, LoadError> {
-    let (scaled, plain) = (load_rope(w, c)?, load_plain_rope(w, c, "rope.freq_base")?);
+    let own = "rope.freq_base_swa";
+    let base = if Numbers::of(w.file).has(own) { own } else { "rope.freq_base" };
+    let (scaled, plain) = (load_rope(w, c)?, load_plain_rope(w, c, base)?);
     let embed = w.matrix("token_embd", [c.vocab, c.dim])?;
     let blocks = (0..c.n_layers)
         .map(|layer| {

@@ -62,7 +62,7 @@ impl Latents {
         let least = c.turned as u64 + 1;
         let head_dim = n.count_or("attention.key_length_mla", c.head_dim, least..=1 << 16)?;
         let v_dim = n.count_or("attention.value_length_mla", c.v_dim, 1..=1 << 16)?;
-        let longer = match n.metadata.str(&n.key("rope.scaling.type"))? {
+        let longer = match n.text("rope.scaling.type")? {
             Some("yarn") => n.real("rope.scaling.factor", None, 1e-6..=1e6)?,
             _ => 1.0,
         };

@@ -172,13 +172,13 @@ fn routing(n: &Numbers<'_>, w: &mut Weights<'_>, n_experts: usize) -> Result<Rou
         },
     };
     let scale = n.real("expert_weights_scale", Some(0.0), 0.0..=1e6)?;
-    let key = n.key("expert_weights_norm");
+    let norm = n.flag("expert_weights_norm")?;
     Ok(Router {
         k: n.count("expert_used_count", 1..=n_experts as u64)?,
         scoring,
         bias: w.optional("exp_probs_b.bias", [1, n_experts])?,
         groups: groups(n, scoring, n_experts)?,
-        renormalise: n.metadata.bool(&key)?.unwrap_or(renormalise),
+        renormalise: norm.unwrap_or(renormalise),
         scale: if scale == 0.0 { 1.0 } else { scale as f32 },
         expert_scale: w.optional("ffn_down_exps.scale", [1, n_experts])?,
         weigh,

@@ -1,7 +1,55 @@
-//! Falcon's heads: how many there are, and where their rows lie in the fused matrix.
+//! Falcon: its tables, how many heads it has, and where their rows lie in the fused matrix.
 
-use super::{Error, keys::View};
-use crate::{Bytes, FileTensor, Metadata, Value};
+use super::{
+    Error,
+    families::DECODER_KEYS,
+    family::{Family, Key, Means, Name, Otherwise, count_or, key, name, real},
+    keys::View,
+};
+use crate::{Bytes, FileTensor, Metadata, QkOrder, Value};
+
+pub(super) const FALCON: Family = Family {
+    class: "FalconForCausalLM",
+    model_type: "falcon",
+    architecture: "falcon",
+    qk_order: QkOrder::Halves,
+    keys: &[FALCON_KEYS, DECODER_KEYS],
+    tensors: &[FALCON_TENSORS],
+};
+
+const FALCON_KEYS: &[Key] = &[
+    count_or("ffn_hidden_size", "feed_forward_length", Otherwise::Times(4, "hidden_size")),
+    key("intermediate_size", Means::Elsewhere),
+    key("ff_factor", Means::Elsewhere),
+    key("activation", Means::OneOf(&["gelu"])),
+    key("num_kv_heads", Means::By(heads)),
+    key("n_head_kv", Means::Elsewhere),
+    key("new_decoder_architecture", Means::Elsewhere),
+    key("multi_query", Means::Elsewhere),
+    key("parallel_attn", Means::Elsewhere),
+    key("num_ln_in_parallel_attn", Means::Elsewhere),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
+    real("layer_norm_epsilon", "attention.layer_norm_epsilon", 1e-5),
+    key("rms_norm_eps", Means::Elsewhere),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
+const FALCON_TENSORS: &[Name] = &[
+    name("transformer.word_embeddings.weight", "token_embd.weight"),
+    name("transformer.ln_f.weight", "output_norm.weight"),
+    name("transformer.ln_f.bias", "output_norm.bias"),
+    name("lm_head.weight", "output.weight"),
+    name("transformer.h.{}.input_layernorm.weight", "blk.{}.attn_norm.weight"),
+    name("transformer.h.{}.input_layernorm.bias", "blk.{}.attn_norm.bias"),
+    name("transformer.h.{}.ln_mlp.weight", "blk.{}.attn_norm.weight"),
+    name("transformer.h.{}.ln_mlp.bias", "blk.{}.attn_norm.bias"),
+    name("transformer.h.{}.ln_attn.weight", "blk.{}.attn_norm_2.weight"),
+    name("transformer.h.{}.ln_attn.bias", "blk.{}.attn_norm_2.bias"),
+    name("transformer.h.{}.self_attention.query_key_value.weight", "blk.{}.attn_qkv.weight"),
+    name("transformer.h.{}.self_attention.dense.weight", "blk.{}.attn_output.weight"),
+    name("transformer.h.{}.mlp.dense_h_to_4h.weight", "blk.{}.ffn_up.weight"),
+    name("transformer.h.{}.mlp.dense_4h_to_h.weight", "blk.{}.ffn_down.weight"),
+];
 
 /// Sets the number of key heads, and puts the rows of `attn_qkv` in GGUF's order.
 pub(super) fn heads(view: &mut View<'_>) -> Result<(), Error> {

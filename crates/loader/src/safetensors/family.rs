@@ -1,6 +1,6 @@
 //! The form of a family's mapping: tables from Hugging Face's names to GGUF's.
 //!
-//! A family is data: `families` has the tables, `keys` and `names` follow them. A new kind of
+//! A family is data: `families` lists the tables, `keys` and `names` follow them. A new kind of
 //! entry comes with the first family that needs it.
 
 use super::{Error, keys::View};
@@ -93,4 +93,32 @@ pub(super) enum To {
     Stack(&'static str),
     /// Nowhere: computed anew from `config.json`.
     Dropped,
+}
+
+pub(super) const fn key(name: &'static str, means: Means) -> Key {
+    Key { name, means }
+}
+
+pub(super) const fn count(name: &'static str, key: &'static str) -> Key {
+    count_or(name, key, Otherwise::Missing)
+}
+
+pub(super) const fn count_or(name: &'static str, key: &'static str, otherwise: Otherwise) -> Key {
+    Key { name, means: Means::Count { key, otherwise } }
+}
+
+pub(super) const fn real(name: &'static str, key: &'static str, otherwise: f64) -> Key {
+    Key { name, means: Means::Real { key, otherwise } }
+}
+
+pub(super) const fn name(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::Tensor(to) }
+}
+
+pub(super) const fn stack(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::Stack(to) }
+}
+
+pub(super) const fn plus_one(from: &'static str, to: &'static str) -> Name {
+    Name { from, to: To::PlusOne(to) }
 }

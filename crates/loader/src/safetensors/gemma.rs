@@ -3,8 +3,8 @@
 
 use super::{
     Error,
-    families::{DECODER_KEYS, DECODER_TENSORS, count_or, key, plus_one, real},
-    family::{Family, Key, Means, Name, Otherwise},
+    families::{DECODER_KEYS, DECODER_TENSORS},
+    family::{Family, Key, Means, Name, Otherwise, count_or, key, plus_one, real},
     keys::View,
     rope,
 };

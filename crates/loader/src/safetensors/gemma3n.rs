@@ -1,9 +1,72 @@
-//! Gemma 3n's numbers that differ from layer to layer.
+//! Gemma 3n: its tables, and numbers that differ from layer to layer.
 
 use serde_json::Value as Json;
 
-use super::{Error, keys::View};
-use crate::{Array, Value};
+use super::{
+    Error,
+    config::Config,
+    families::{DECODER_TENSORS, QK_NORMS},
+    family::{Family, Key, Means, Name, Otherwise, count, count_or, key, name, real, stack},
+    gemma4::GEMMA4_TENSORS,
+    keys::View,
+    rope,
+};
+use crate::{Array, QkOrder, Value};
+
+pub(super) const GEMMA3N: Family = Family {
+    class: "Gemma3nForCausalLM",
+    model_type: "gemma3n_text",
+    architecture: "gemma3n",
+    qk_order: QkOrder::Halves,
+    keys: &[GEMMA3N_KEYS],
+    tensors: &[GEMMA3N_TENSORS, GEMMA4_TENSORS, DECODER_TENSORS, QK_NORMS],
+};
+
+pub(super) const GEMMA3N_WITH_MEDIA: Family =
+    Family { class: "Gemma3nForConditionalGeneration", model_type: "gemma3n", ..GEMMA3N };
+
+const GEMMA3N_KEYS: &[Key] = &[
+    count("vocab_size", "vocab_size"),
+    key("vocab_size_per_layer_input", Means::Elsewhere),
+    count("hidden_size", "embedding_length"),
+    count("num_hidden_layers", "block_count"),
+    count("num_attention_heads", "attention.head_count"),
+    count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(2)),
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(32_768)),
+    count_or("hidden_size_per_layer_input", "embedding_length_per_layer_input", Otherwise::Is(256)),
+    count_or("num_kv_shared_layers", "attention.shared_kv_layers", Otherwise::Is(15)),
+    count_or("altup_num_inputs", "altup.num_inputs", Otherwise::Is(4)),
+    count_or("altup_active_idx", "altup.active_idx", Otherwise::Is(0)),
+    key("altup_coef_clip", Means::Elsewhere), // in training
+    key("altup_correct_scale", Means::Elsewhere),
+    key("laurel_rank", Means::Elsewhere), // the tensors say so, too
+    key("intermediate_size", Means::By(layers)),
+    key("activation_sparsity_pattern", Means::Elsewhere),
+    key("head_dim", Means::Elsewhere),
+    key("rope_parameters", Means::Elsewhere),
+    key("rope_scaling", Means::Elsewhere),
+    key("rope_theta", Means::Elsewhere),
+    key("rope_local_base_freq", Means::Elsewhere),
+    key("sliding_window", Means::WindowPattern { window: 512, every: 5 }),
+    key("layer_types", Means::Elsewhere),
+    key("hidden_activation", Means::OneOf(&["gelu_pytorch_tanh"])),
+    real("final_logit_softcapping", "final_logit_softcapping", 30.0),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6),
+    key("tie_word_embeddings", Means::Tied { otherwise: true }),
+];
+
+const GEMMA3N_TENSORS: &[Name] = &[
+    stack("model.altup_projections.{}.weight", "altup_proj.weight"),
+    stack("model.altup_unembed_projections.{}.weight", "altup_unembd_proj.weight"),
+    name("model.layers.{}.altup.correct_output_scale", "blk.{}.altup_correct_scale.weight"),
+    name("model.layers.{}.altup.correction_coefs.weight", "blk.{}.altup_correct_coef.weight"),
+    name("model.layers.{}.altup.modality_router.weight", "blk.{}.altup_router.weight"),
+    name("model.layers.{}.altup.prediction_coefs.weight", "blk.{}.altup_predict_coef.weight"),
+    name("model.layers.{}.altup.router_norm.weight", "blk.{}.altup_router_norm.weight"),
+    name("model.layers.{}.laurel.linear_left.weight", "blk.{}.laurel_l.weight"),
+    name("model.layers.{}.laurel.linear_right.weight", "blk.{}.laurel_r.weight"),
+    name("model.layers.{}.laurel.post_laurel_norm.weight", "blk.{}.laurel_post_norm.weight"),
+];
 
 const SPARSITY: &str = "activation_sparsity_pattern";
 
@@ -82,18 +145,19 @@ fn below(x: f64) -> f64 {
 /// Layers with a window have a base of their own.
 fn positions(view: &mut View<'_>) -> Result<(), Error> {
     let config = view.config;
-    let all = config.object("rope_parameters")?;
-    let theta = |kind: &str| -> Result<Option<f64>, Error> {
-        let of = all.map(|it| it.object(kind)).transpose()?.flatten();
-        Ok(of.map(|it| it.positive("rope_theta")).transpose()?.flatten())
+    let [full, windowed] = rope::by_layer(config)?;
+    let theta = |of: Option<Config<'_>>| -> Result<Option<f64>, Error> {
+        let Some(of) = of else { return Ok(None) };
+        rope::known_as(of, "default", &[])?;
+        of.positive("rope_theta")
     };
     let scaled = config.object("rope_scaling")?;
     if scaled.is_some() {
         return Err(config.not("rope_scaling", "`null`"));
     }
-    let full = theta("full_attention")?.or(config.positive("rope_theta")?).unwrap_or(1e6);
+    let full = theta(full)?.or(config.positive("rope_theta")?).unwrap_or(1e6);
     let local = config.positive("rope_local_base_freq")?;
-    let windowed = theta("sliding_attention")?.or(local).unwrap_or(1e4);
+    let windowed = theta(windowed)?.or(local).unwrap_or(1e4);
     view.set("rope.freq_base", Value::F32(full as f32));
     view.set("rope.freq_base_swa", Value::F32(windowed as f32));
     Ok(())

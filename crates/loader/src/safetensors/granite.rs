@@ -1,8 +1,8 @@
 //! Granite: the keys that make a Llama a Granite.
 
 use super::{
-    families::{DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, real},
-    family::{Family, Key},
+    families::{DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS},
+    family::{Family, Key, real},
 };
 use crate::QkOrder;
 

@@ -5,9 +5,9 @@ use super::{
     config::Config,
     families::{
         DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, MIXTRAL_KEYS, MIXTRAL_TENSORS,
-        SAME_AS_HEADS, count_or, key, name, real,
+        SAME_AS_HEADS,
     },
-    family::{Family, Key, Means, Name, Otherwise},
+    family::{Family, Key, Means, Name, Otherwise, count_or, key, name, real},
     keys::View,
     names::vector,
     rope,
@@ -37,7 +37,7 @@ const PHI_KEYS: &[Key] = &[
     key("interpolate_factor", Means::Elsewhere),
 ];
 
-const PHI_TURNED: &[Key] = &[key("partial_rotary_factor", Means::Turned { otherwise: 1.0 })];
+const PHI_TURNED: &[Key] = &[key(TURNED, Means::Turned { otherwise: 1.0 })];
 
 pub(super) const PHI_MOE: Family = Family {
     class: "PhiMoEForCausalLM",
@@ -70,6 +70,19 @@ const PHI_TENSORS: &[Name] = &[
 ];
 
 const ORIGINAL: &str = "original_max_position_embeddings";
+const TURNED: &str = "partial_rotary_factor";
+
+/// What longrope may say.
+const LONG: &[&str] = &[
+    "attention_factor",
+    "factor",
+    "long_factor",
+    "long_mscale",
+    ORIGINAL,
+    TURNED,
+    "short_factor",
+    "short_mscale",
+];
 
 /// The factors of both sets become tensors, as in GGUF.
 fn rope(view: &mut View<'_>) -> Result<(), Error> {
@@ -86,6 +99,11 @@ fn rope(view: &mut View<'_>) -> Result<(), Error> {
             None | Some("longrope" | "su" | "yarn") => {}
             Some(_) => return Err(scaling.not(key, "`longrope`")),
         }
+    }
+    rope::known(scaling, LONG)?;
+    let beside = config.real(TURNED)?.unwrap_or(1.0);
+    if scaling.real(TURNED)?.is_some_and(|it| it != beside) {
+        return Err(scaling.not(TURNED, "the same as beside it"));
     }
     let stated = scaling.positive("rope_theta")?.or(config.positive("rope_theta")?);
     view.set("rope.freq_base", Value::F32(stated.unwrap_or(10000.0) as f32));

@@ -29,6 +29,7 @@ pub(super) fn of_full_layers(view: &mut View<'_>) -> Result<(), Error> {
             let expected = "positions as in the other layers, not scaled";
             return Err(view.config.not("rope_parameters", expected));
         }
+        known(windowed, &[])?;
     }
     apply_new(view, 500_000.0, full.or(new))
 }
@@ -41,14 +42,33 @@ pub(super) fn of_both_layers(view: &mut View<'_>, otherwise: [f64; 2]) -> Result
     let of = |kind: &str| Ok(new.map(|it| it.object(kind)).transpose()?.flatten());
     let (full, windowed) = (of("full_attention")?, of("sliding_attention")?);
     let theta = match windowed {
-        Some(windowed) if kind(windowed)? != "default" => {
-            return Err(windowed.not(type_key(windowed), "`default`"));
+        Some(windowed) => {
+            known_as(windowed, "default", &[])?;
+            windowed.positive("rope_theta")?
         }
-        Some(windowed) => windowed.positive("rope_theta")?,
         None => config.positive("rope_local_base_freq")?,
     };
     view.set("rope.freq_base_swa", Value::F32(theta.unwrap_or(otherwise[1]) as f32));
     apply_new(view, otherwise[0], if windowed.is_some() { full } else { full.or(new) })
+}
+
+/// What `rope_parameters` says of layers that see everything, and of those with a window; an error if
+/// it says anything else.
+pub(super) fn by_layer(config: Config<'_>) -> Result<[Option<Config<'_>>; 2], Error> {
+    let Some(all) = config.object("rope_parameters")? else { return Ok([None, None]) };
+    let kinds = ["full_attention", "sliding_attention"];
+    match all.keys().find(|(key, value)| !kinds.contains(key) && !value.is_null()) {
+        Some((key, _)) => Err(all.not(key, "`full_attention` and `sliding_attention` alone")),
+        None => Ok([all.object(kinds[0])?, all.object(kinds[1])?]),
+    }
+}
+
+/// An error if positions are of another kind, or have a parameter besides these.
+pub(super) fn known_as(scaling: Config<'_>, expected: &str, names: &[&str]) -> Result<(), Error> {
+    if scaling.get(type_key(scaling)).is_some() && kind(scaling)? != expected {
+        return Err(scaling.not(type_key(scaling), format!("`{expected}`")));
+    }
+    known(scaling, names)
 }
 
 fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Result<(), Error> {
@@ -115,7 +135,7 @@ fn kind(scaling: Config<'_>) -> Result<&str, Error> {
 }
 
 /// An error if there is a parameter besides these.
-fn known(scaling: Config<'_>, names: &[&str]) -> Result<(), Error> {
+pub(super) fn known(scaling: Config<'_>, names: &[&str]) -> Result<(), Error> {
     let always = ["rope_type", "type", "rope_theta"];
     let known = |key: &str| always.contains(&key) || names.contains(&key);
     match scaling.keys().find(|(key, value)| !known(key) && !value.is_null()) {

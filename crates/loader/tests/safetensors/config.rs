@@ -197,6 +197,51 @@ fn rope_that_cannot_be_followed() {
     );
 }
 
+/// Parameters of positions that a family is not known to have are not passed over.
+#[test]
+fn rope_by_kind_of_layer_is_followed_whole_or_refused() {
+    let check = |class: &str, model_type: &str, key: &str, rope: Json, text: &str| {
+        check(json!({ "architectures": [class], "model_type": model_type, key: rope }), text);
+    };
+    let unknown = "expected no such parameter of this `rope_type`";
+    let gemma = |rope: Json, text: &str| {
+        check("Gemma3nForCausalLM", "gemma3n_text", "rope_parameters", rope, text);
+    };
+    gemma(
+        json!({ "full_attention": { "rope_type": "linear", "factor": 8.0 } }),
+        "`rope_type` in `config.json` is `\"linear\"`, expected `default`",
+    );
+    gemma(
+        json!({ "sliding_attention": { "novel": 2 } }),
+        &format!("`novel` in `config.json` is `2`, {unknown}"),
+    );
+    gemma(
+        json!({ "rope_theta": 5.0 }),
+        "`rope_theta` in `config.json` is `5.0`, expected `full_attention` and `sliding_attention` alone",
+    );
+    check(
+        "Gemma4ForCausalLM",
+        "gemma4_text",
+        "rope_parameters",
+        json!({ "full_attention": { "rope_type": "proportional", "factor": 2.0 } }),
+        &format!("`factor` in `config.json` is `2.0`, {unknown}"),
+    );
+    let factors = json!([1.0, 2.0]);
+    let long = |name: &str, value: f64, text: &str| {
+        let rope = json!({
+            "type": "longrope", "long_factor": factors, "short_factor": factors, name: value,
+        });
+        check("Phi3ForCausalLM", "phi3", "rope_scaling", rope, text);
+    };
+    long("novel", 2.0, &format!("`novel` in `config.json` is `2.0`, {unknown}"));
+    let share = "partial_rotary_factor";
+    long(
+        share,
+        0.5,
+        &format!("`{share}` in `config.json` is `0.5`, expected the same as beside it"),
+    );
+}
+
 #[test]
 fn a_head_is_not_as_wide_as_memory() {
     check(

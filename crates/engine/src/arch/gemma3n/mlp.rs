@@ -41,7 +41,7 @@ impl SparseMlp {
 /// gates count.
 fn least(n: &Numbers<'_>, (layer, n_layers): (usize, usize)) -> Result<Option<f32>, LoadError> {
     let key = "activation_sparsity_scale";
-    let all = n.metadata.f32s(&n.key(key))?;
+    let all = n.reals(key)?;
     let all = all.ok_or_else(|| LoadError::MissingKey { key: n.key(key) })?;
     if all.len() != n_layers {
         let found = format!("an array of {}", all.len());
@@ -68,7 +68,7 @@ mod tests {
             let scales = Value::Array(Array::F32(scales.to_vec()));
             metadata.insert("gemma3n.activation_sparsity_scale", scales);
         }
-        let n = Numbers { metadata: &metadata, architecture: "gemma3n" };
+        let n = Numbers::new(&metadata, "gemma3n");
         let found = least(&n, (1, 2)).map_err(|it| it.to_string());
         assert_eq!(found, expected.map_err(str::to_owned), "{scales:?}");
     }

@@ -1,11 +1,11 @@
 //! The tables of families with mixtures of experts.
 
-use super::{ATTENTION_BIASES, count_or, key, name, real, stack};
+use super::decoder::ATTENTION_BIASES;
 use crate::{
     Value,
     safetensors::{
         Error, deepseek, experts,
-        family::{Key, Means, Name, Otherwise},
+        family::{Key, Means, Name, Otherwise, count_or, key, name, real, stack},
         keys::View,
         llama4,
     },

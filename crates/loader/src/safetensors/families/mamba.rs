@@ -1,13 +1,15 @@
 //! The tables of families with Mamba-2 layers.
 
 use super::{
-    ATTENTION_BIASES, DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, MLP_BIASES,
-    count_or, experts, key, name, real,
+    decoder::{
+        ATTENTION_BIASES, DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, MLP_BIASES,
+    },
+    experts,
 };
 use crate::{
     QkOrder,
     safetensors::{
-        family::{Family, Key, Means, Name, Otherwise},
+        family::{Family, Key, Means, Name, Otherwise, count_or, key, name, real},
         granite, hybrid, mamba,
     },
 };

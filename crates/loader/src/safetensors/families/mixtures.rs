@@ -1,8 +1,9 @@
 //! The families with mixtures of experts; their tables are in `experts`.
 
 use super::{
-    DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, QK_NORMS, QKV_BIASES, QWEN2_KEYS,
+    decoder::{DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS, QK_NORMS, QKV_BIASES},
     experts,
+    qwen::QWEN2_KEYS,
 };
 use crate::{
     QkOrder,

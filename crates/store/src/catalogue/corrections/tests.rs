@@ -123,6 +123,7 @@ fn the_engine_takes_what_is_corrected() {
         let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
         let config = engine::arch::config(&file);
         assert!(config.is_ok(), "{}: {:?}", model.name, config.err());
+        assert_eq!(engine::arch::unread_keys(&file), [""; 0], "{}", model.name);
     }
 }
 
