@@ -44,7 +44,10 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     })?;
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
     let plan = Plan::without_files(asked)?;
-    plan.enter(&file.path)?;
+    let level = plan.enter(&file.path)?;
+    if let Some(warning) = plan.warning(level) {
+        tell(format_args!("warning: {warning}"));
+    }
     Interrupts::install()?;
     let mut rig = Rig::load(&name, &file, &load, needed)?;
     warn_of_context(rig.info());
