@@ -4,7 +4,8 @@
 //! `files` is about files (Landlock), `calls` about system calls (seccomp), also those that change
 //! who may use a file; both are Linux's, and elsewhere nothing is given up. `attendant` is a process
 //! that is started before and does outside what the person at a chat asks for: the editor, and the
-//! file of an export. `trial` tries whether all that is given up is gone.
+//! file of an export. `trial` tries whether all that is given up is gone. `cores` is given up by every
+//! process, at once.
 //!
 //! A thread is bound by Landlock only if it is started after, so [`Plan::enter`] comes before the
 //! backend makes its threads, and a process that has others already is not fully confined.
@@ -12,6 +13,7 @@
 pub(crate) mod attendant;
 #[cfg(target_os = "linux")]
 mod calls;
+pub(crate) mod cores;
 #[cfg(target_os = "linux")]
 mod files;
 pub(crate) mod sockets;
