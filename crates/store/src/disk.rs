@@ -2,17 +2,23 @@
 //! any one of them fail, or let the process be as if it had died there.
 //!
 //! A change is one call of the system: a folder made, a file made, bytes written, a file's bytes
-//! brought to the disk, a name moved, linked or removed. Reading is not counted.
+//! or a folder's names brought to the disk, a name moved, linked or removed. Reading is not counted.
+//!
+//! `power` is what a power cut undoes of them.
+
+mod power;
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use power::{Volatile, What};
 
 /// What changes files.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +29,8 @@ pub struct Disk(Option<Arc<Trouble>>);
 pub struct DiskFile {
     file: File,
     disk: Disk,
+    /// The same file, opened once more and without its locks, on a disk that a test lets die.
+    twin: Option<Arc<File>>,
 }
 
 /// Which changes are to fail.
@@ -32,6 +40,8 @@ struct Trouble {
     at: usize,
     kind: io::ErrorKind,
     lasting: bool,
+    /// Of one that lasts.
+    volatile: Mutex<Volatile>,
 }
 
 impl Disk {
@@ -41,13 +51,25 @@ impl Disk {
     }
 
     /// The `nth` change and all after it are not made, as if the process had died there; of bytes
-    /// that were to be written then, the first half is.
+    /// that were to be written then, the first half is. [`power_cut`](Self::power_cut) goes on from
+    /// there.
     pub fn dying(nth: usize) -> Self {
         Self::troubled(nth, io::ErrorKind::Other, true)
     }
 
     fn troubled(at: usize, kind: io::ErrorKind, lasting: bool) -> Self {
-        Self(Some(Arc::new(Trouble { made: AtomicUsize::new(0), at, kind, lasting })))
+        let (made, volatile) = (AtomicUsize::new(0), Mutex::default());
+        Self(Some(Arc::new(Trouble { made, at, kind, lasting, volatile })))
+    }
+
+    /// Undoes what a [`dying`](Self::dying) disk was not told to keep: bytes of files that were not
+    /// synced since, and names in folders that were not.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn power_cut(&self) -> io::Result<()> {
+        self.volatile().map_or(Ok(()), |mut it| std::mem::take(&mut *it).undo())
     }
 
     /// How many changes were asked for; of a `Disk` that may fail.
@@ -55,19 +77,31 @@ impl Disk {
         self.0.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
     }
 
-    /// Makes the folder and those above it; others may read what is in it, as far as the user's mask
-    /// lets them.
+    /// Makes the folder and those above it, and brings the names of new ones to the disk; others may
+    /// read what is in it, as far as the user's mask lets them.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
+        let is_missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
+        let mut made: Vec<_> = path.ancestors().take_while(is_missing).collect();
+        made.reverse();
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-        builder.create(path)
+        builder.create(path)?;
+        made.iter().for_each(|it| self.step(|| What::Made((*it).to_owned())));
+        for above in made.iter().filter_map(|it| it.parent()) {
+            match self.sync_folder(above) {
+                // It may be written to and not read: then nobody can ask for that.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
     }
 
     /// Makes a file that was not there.
@@ -90,7 +124,14 @@ impl Disk {
 
     fn opened(&self, options: &mut OpenOptions, path: &Path) -> io::Result<DiskFile> {
         self.change()?;
-        Ok(DiskFile { file: no_link(options).open(path)?, disk: self.clone() })
+        let is_new = self.volatile().is_some() && path.symlink_metadata().is_err();
+        let file = no_link(options).open(path)?;
+        if is_new {
+            self.step(|| What::Made(path.to_owned()));
+        }
+        let again = || File::options().read(true).write(true).open(path).map(Arc::new);
+        let twin = self.volatile().is_some().then(again).transpose()?;
+        Ok(DiskFile { file, disk: self.clone(), twin })
     }
 
     /// Gives what is at `from` the name `to`, which may be taken by a file but not by a folder with
@@ -101,7 +142,10 @@ impl Disk {
     /// If the system refuses.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        fs::rename(from, to)
+        let replaced = self.volatile().and_then(|it| it.bytes(to));
+        fs::rename(from, to)?;
+        self.step(|| What::Moved { from: from.to_owned(), to: to.to_owned(), replaced });
+        Ok(())
     }
 
     /// Gives each of two files or folders the name of the other, at once: whoever looks finds one of
@@ -113,7 +157,9 @@ impl Disk {
     /// refuses.
     pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         self.change()?;
-        exchange(one, other)
+        exchange(one, other)?;
+        self.step(|| What::Exchanged(one.to_owned(), other.to_owned()));
+        Ok(())
     }
 
     /// Gives the file at `from` the second name `to`.
@@ -123,7 +169,9 @@ impl Disk {
     /// If the system refuses.
     pub fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        fs::hard_link(from, to)
+        fs::hard_link(from, to)?;
+        self.step(|| What::Made(to.to_owned()));
+        Ok(())
     }
 
     /// Makes the new file `to` with what is in `from`, which is no link, and brings its bytes to the
@@ -146,7 +194,12 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        fs::remove_file(path)
+        let was = self.volatile().and_then(|it| it.bytes(path));
+        fs::remove_file(path)?;
+        if was.is_some() {
+            self.step(|| What::Removed { path: path.to_owned(), was });
+        }
+        Ok(())
     }
 
     /// Removes an empty folder.
@@ -156,21 +209,39 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        fs::remove_dir(path)
+        fs::remove_dir(path)?;
+        self.step(|| What::Removed { path: path.to_owned(), was: None });
+        Ok(())
     }
 
-    /// Brings the names in a folder to the disk: they survive a power cut.
+    /// Brings the names in a folder to the disk, where its file system can be asked for that: they
+    /// survive a power cut.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         #[cfg(unix)]
-        File::open(path)?.sync_all()?;
-        #[cfg(not(unix))]
-        let _ = path;
+        unless_unknown(File::open(path)?.sync_all())?;
+        if let Some(mut volatile) = self.volatile() {
+            volatile.synced_folder(path);
+        }
         Ok(())
+    }
+
+    /// Notes what was done to names.
+    fn step(&self, what: impl FnOnce() -> What) {
+        if let Some(mut volatile) = self.volatile() {
+            volatile.step(what());
+        }
+    }
+
+    /// What a power cut would undo, of a disk that a test lets die.
+    fn volatile(&self) -> Option<MutexGuard<'_, Volatile>> {
+        let trouble = self.0.as_ref().filter(|it| it.lasting)?;
+        Some(trouble.volatile.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a change; the error that it is to fail with.
@@ -179,6 +250,27 @@ impl Disk {
             Some(trouble) => trouble.change(),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether the file system, most often one over a network or of the machine around a virtual one, has
+/// no locks.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// What a file system does not know how to do, it cannot be asked for: it keeps names by itself, or
+/// nobody can make it.
+#[cfg(unix)]
+fn unless_unknown(synced: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    match synced {
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
     }
 }
 
@@ -225,7 +317,19 @@ impl DiskFile {
     /// If the system refuses.
     pub fn sync(&self) -> io::Result<()> {
         self.disk.change()?;
-        self.file.sync_all()
+        self.file.sync_all()?;
+        if let (Some(twin), Some(mut volatile)) = (&self.twin, self.disk.volatile()) {
+            volatile.synced(twin);
+        }
+        Ok(())
+    }
+
+    /// Before its bytes change.
+    fn touch(&self) -> io::Result<()> {
+        match (&self.twin, self.disk.volatile()) {
+            (Some(twin), Some(mut volatile)) => volatile.touch(twin),
+            _ => Ok(()),
+        }
     }
 
     /// Copies as many bytes of `from` as there are after its place, and `most` of them; how many that
@@ -236,6 +340,7 @@ impl DiskFile {
     /// If the system refuses.
     pub fn append(&mut self, mut from: &File, most: u64) -> io::Result<u64> {
         self.disk.change()?;
+        self.touch()?;
         // Between two files, this asks the system to copy, which shares blocks if it can.
         io::copy(&mut Read::take(&mut from, most), &mut self.file)
     }
@@ -247,6 +352,7 @@ impl DiskFile {
     /// If the system refuses.
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         self.disk.change()?;
+        self.touch()?;
         self.file.set_len(size)
     }
 
@@ -256,7 +362,8 @@ impl DiskFile {
     ///
     /// If the system refuses.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { file: self.file.try_clone()?, disk: self.disk.clone() })
+        let (file, disk, twin) = (self.file.try_clone()?, self.disk.clone(), self.twin.clone());
+        Ok(Self { file, disk, twin })
     }
 
     /// To read from.
@@ -268,7 +375,10 @@ impl DiskFile {
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.disk.change() {
-            Ok(()) => self.file.write(bytes),
+            Ok(()) => {
+                self.touch()?;
+                self.file.write(bytes)
+            }
             Err(error) => {
                 // A write that is cut short leaves what it had written.
                 let first = self
@@ -277,6 +387,7 @@ impl Write for DiskFile {
                     .as_ref()
                     .is_some_and(|it| it.made.load(Ordering::Relaxed) == it.at + 1);
                 if first {
+                    self.touch()?;
                     self.file.write_all(&bytes[..bytes.len() / 2])?;
                 }
                 Err(error)
@@ -318,6 +429,23 @@ mod tests {
         assert!(disk.make_folder(&dir.path().join("a")).is_err());
         assert!(disk.create(&dir.path().join("b")).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// As `vboxsf` and 9p answer.
+    #[cfg(unix)]
+    #[test]
+    fn what_a_file_system_does_not_know_is_no_failure() {
+        let raised = io::Error::from_raw_os_error;
+        for code in [libc::EINVAL, libc::EOPNOTSUPP, libc::ENOSYS] {
+            assert!(unless_unknown(Err(raised(code))).is_ok(), "{code}");
+        }
+        for code in [libc::EIO, libc::ENOSPC, libc::EROFS] {
+            assert!(unless_unknown(Err(raised(code))).is_err(), "{code}");
+        }
+        for code in [libc::EOPNOTSUPP, libc::ENOLCK, libc::ENOSYS] {
+            assert!(has_no_locks(&raised(code)), "{code}");
+        }
+        assert!(!has_no_locks(&raised(libc::EIO)));
     }
 
     #[cfg(target_os = "linux")]
