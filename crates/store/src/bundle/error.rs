@@ -235,7 +235,6 @@ impl Error {
             Self::NotSigned { .. } => {
                 "`ingle export --key` signs; without `--key` the bundle is imported unsigned"
             }
-            _ => return None,
         };
         Some(hint.to_owned())
     }

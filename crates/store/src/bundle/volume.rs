@@ -265,19 +265,21 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn what_somebody_else_laid_there_is_neither_written_to_nor_used() {
-        use std::os::unix::fs::symlink;
-        type Lay = fn(&Path, &Path) -> io::Result<()>;
-        let lays: [(Lay, &str); 3] = [
-            (|victim, hidden| fs::hard_link(victim, hidden), "has another name, too"),
-            (|victim, hidden| symlink(victim, hidden), "is no file"),
-            (|_, hidden| fs::create_dir(hidden), "is no file"),
-        ];
-        for (lay, why) in lays {
+        for (what, why) in [
+            ("a second name", "has another name, too"),
+            ("a link", "is no file"),
+            ("a folder", "is no file"),
+        ] {
             let dir = tempfile::tempdir().unwrap();
             let (disk, target) = (Disk::default(), dir.path().join("b.ingle"));
             let (victim, hidden) = (dir.path().join("victim"), dir.path().join(".b.ingle.partial"));
             fs::write(&victim, "kept").unwrap();
-            lay(&victim, &hidden).unwrap();
+            let laid = match what {
+                "a second name" => fs::hard_link(&victim, &hidden),
+                "a link" => std::os::unix::fs::symlink(&victim, &hidden),
+                _ => fs::create_dir(&hidden),
+            };
+            laid.unwrap();
             let mut volume = volume(&disk, &target, 3).unwrap();
             let error = volume.write_all(b"new").unwrap_err();
             assert!(error.to_string().ends_with(why), "{error}");
