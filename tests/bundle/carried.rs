@@ -185,7 +185,9 @@ fn the_bill_of_materials_is_written_alone() {
                   "version": "default",
                   "licenses": [
                     {
-                      "expression": "mit"
+                      "license": {
+                        "name": "mit"
+                      }
                     }
                   ],
                   "modelCard": {

@@ -23,6 +23,8 @@ fn a_signed_bundle_is_taken_from_the_right_signer_only() {
         -- stderr
         error: the signature of `parrot` is not accepted
           cause: it was made with the key 449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8, expected ef5bba448e040e010d4b87991cf9dcca569e6692b754f453461beb091a9297c9
+
+        hint: is that the signer's public key? ask for it another way
     "#]],
     );
     assert!(!holds(Path::new(&there(&place)), "parrot"));
@@ -37,6 +39,34 @@ fn a_signed_bundle_is_taken_from_the_right_signer_only() {
     "#]],
     );
     assert!(holds(Path::new(&there(&place)), "parrot"));
+}
+
+/// The far side of a gap is no place to learn that.
+#[test]
+fn a_signed_model_with_another_name_is_told_of_when_it_is_packed() {
+    let place = place();
+    let (key, public) = (fixture("p256.key"), fixture("p256.pub"));
+    let export = ["export", "parrot.gguf", "-o", "p.ingle", "--key", &key];
+    assert!(place.run(&export).starts_with("exit 0"));
+    assert!(place.run(&["import", "p.ingle"]).starts_with("exit 0"));
+    let warned = "warning: `other` was signed by another name, or with other facts: `ingle import \
+                  --key` refuses it; `ingle export --key` signs it again\n";
+    let same = place.run(&["export", "parrot", "-o", "same.ingle"]);
+    assert!(same.starts_with("exit 0") && !same.contains("was signed"), "{same}");
+    let other = ["export", "parrot", "-o", "other.ingle", "--name", "other"];
+    let told = place.run(&other);
+    assert!(told.starts_with("exit 0") && told.contains(warned), "{told}");
+    let told = run_there(&place, &["import", "other.ingle", "--key", &public]);
+    assert!(told.contains("are not those that were signed"), "{told}");
+    let again = [&other[..], &["-y", "--key", &key]].concat();
+    let told = place.run(&again);
+    assert!(told.starts_with("exit 0") && !told.contains("was signed"), "{told}");
+    let told = run_there(&place, &["import", "other.ingle", "--key", &public]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    // A second name is another name, too.
+    assert!(place.run(&["cp", "parrot", "copy"]).starts_with("exit 0"));
+    let told = place.run(&["export", "copy", "-o", "copy.ingle"]);
+    assert!(told.contains("warning: `copy` was signed by another name"), "{told}");
 }
 
 /// Where a model is not what its manifest says, no signature makes it right.

@@ -336,18 +336,21 @@ fn without_a_template_the_text_goes_on() {
     );
 }
 
-/// What people write stays out of every log, at every level.
+/// What people write stays out of every log, at every level, and of every file.
 #[test]
-fn no_log_holds_a_prompt() {
+fn t21_no_log_and_no_file_holds_a_prompt() {
     let place = place();
     let canary = "xyzzy-canary";
     let args = ["run", "parrot.gguf", "--no-save", "--verbose", "-sys", canary, "smile", canary];
-    let output = place.output(&args, canary.as_bytes(), &[("INGLE_LOG", "trace")]);
+    let folders = ["ingle-home", "temporary", "runtime"].map(|it| place.path().join(it));
+    folders[1..].iter().for_each(|it| fs::create_dir(it).unwrap());
+    let [_, temporary, runtime] = folders.each_ref().map(|it| it.to_str().unwrap());
+    let environment = [("INGLE_LOG", "trace"), ("TMPDIR", temporary), ("XDG_RUNTIME_DIR", runtime)];
+    let output = place.output(&args, canary.as_bytes(), &environment);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("model loaded") && stderr.contains("sequence ended"), "{stderr}");
     assert!(!stderr.contains(canary) && !stderr.contains("Look"), "{stderr}");
-    let left: Vec<_> =
-        fs::read_dir(place.path().join("ingle-home")).into_iter().flatten().collect();
+    let left: Vec<_> = folders.iter().filter_map(|it| fs::read_dir(it).ok()).flatten().collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -5,16 +5,17 @@ use serde_json::json;
 use store::digest::Sha256Hex;
 
 use crate::{
+    around::Around,
     fake::{COMMIT, Repository, trouble::Trouble},
     scene::{NAME, Scene, model, noise, told},
 };
 
-/// Names that leave a folder, or that systems read differently.
+/// Names that leave a folder, or that systems read differently; `[OUTER]` is the folder around all.
 const NAMES: &[&str] = &[
     "../evil-Q4_K_M.gguf",
     "../../../../../evil-Q4_K_M.gguf",
     "a/../../evil-Q4_K_M.gguf",
-    "/tmp/evil-Q4_K_M.gguf",
+    "[OUTER]/evil-Q4_K_M.gguf",
     "C:evil-Q4_K_M.gguf",
     "C:\\evil-Q4_K_M.gguf",
     "\\\\host\\share\\evil-Q4_K_M.gguf",
@@ -33,7 +34,7 @@ const NAMES: &[&str] = &[
 /// Values of headers that become parts of a path elsewhere.
 const VALUES: &[&str] = &[
     "../../../../evil",
-    "/tmp/evil",
+    "[OUTER]/evil",
     "C:\\evil",
     "",
     "..",
@@ -42,12 +43,24 @@ const VALUES: &[&str] = &[
     "\"../../evil\"",
 ];
 
-/// The pull fails, and nothing is there that was not.
+/// `hostile` with the folder around the scene.
+fn aimed(scene: &Scene, hostile: &str) -> String {
+    hostile.replace("[OUTER]", &scene.folder.path().display().to_string())
+}
+
+/// The pull fails, and nothing is there that was not, nor changed or gone.
 #[track_caller]
 fn refused(scene: &Scene, what: &str) -> String {
-    let error = scene.pull(Some("Q4_K_M")).err();
+    refused_of(scene, Some("Q4_K_M"), what)
+}
+
+#[track_caller]
+fn refused_of(scene: &Scene, wanted: Option<&str>, what: &str) -> String {
+    let around = Around::of(scene);
+    let error = scene.pull(wanted).err();
     let error = error.unwrap_or_else(|| panic!("{what} was accepted"));
-    scene.assert_nothing_visible();
+    around.assert_untouched(scene, what);
+    assert!(!scene.models().join("org").exists(), "{what}: a model is there");
     told(&error)
 }
 
@@ -56,17 +69,19 @@ fn f1_headers_are_no_paths() {
     let mut tried = 0;
     for value in VALUES {
         for name in ["x-repo-commit", "x-linked-etag", "x-linked-size"] {
-            let scene = Scene::new();
-            let header = Trouble::Header(name, (*value).to_owned());
+            let scene = Scene::deep();
+            let header = Trouble::Header(name, aimed(&scene, value));
             scene.fake.trouble("/resolve/", usize::MAX, header);
             refused(&scene, &format!("{name}: {value}"));
             tried += 1;
         }
         // The tag of a small file and of the store are looked at by nobody.
-        let scene = Scene::new();
-        scene.fake.trouble("", usize::MAX, Trouble::Header("etag", (*value).to_owned()));
+        let scene = Scene::deep();
+        scene.fake.trouble("", usize::MAX, Trouble::Header("etag", aimed(&scene, value)));
+        let around = Around::of(&scene);
         let entry = scene.pull(None).unwrap();
         scene.assert_whole(&entry, &model());
+        around.assert_untouched(&scene, value);
         tried += 1;
     }
     say(&format!("hostile headers tried: {tried}"));
@@ -75,8 +90,8 @@ fn f1_headers_are_no_paths() {
 #[test]
 fn f1_a_commit_of_the_api_is_no_path() {
     for value in VALUES {
-        let scene = Scene::new();
-        let body = json!({ "sha": value }).to_string();
+        let scene = Scene::deep();
+        let body = json!({ "sha": aimed(&scene, value) }).to_string();
         scene.fake.trouble("/revision/", usize::MAX, Trouble::Body(body));
         refused(&scene, value);
     }
@@ -85,8 +100,8 @@ fn f1_a_commit_of_the_api_is_no_path() {
 #[test]
 fn f2_names_of_the_tree_are_no_paths() {
     for name in NAMES {
-        let scene = Scene::new();
-        scene.fake.add(NAME, Repository::new([(*name, noise(9, 5000))]));
+        let scene = Scene::deep();
+        scene.fake.add(NAME, Repository::new([(aimed(&scene, name), noise(9, 5000))]));
         refused(&scene, name);
         assert!(scene.fake.seen().iter().all(|it| !it.path.contains("/resolve/")), "{name}");
     }
@@ -96,26 +111,26 @@ fn f2_names_of_the_tree_are_no_paths() {
 #[test]
 fn f2_names_of_an_index_are_no_paths() {
     for name in NAMES {
-        let name = name.replace(".gguf", ".safetensors");
+        let scene = Scene::deep();
+        let name = aimed(&scene, name).replace(".gguf", ".safetensors");
         let index = json!({ "weight_map": { "w": name } }).to_string();
         let files =
             [("config.json", b"{}".to_vec()), ("model.safetensors.index.json", index.into_bytes())];
-        let scene = Scene::new();
         scene.fake.add(NAME, Repository::new(files));
-        let error = scene.pull(None).unwrap_err();
-        scene.assert_nothing_visible();
-        assert!(told(&error).contains("cannot be stored"), "{}", told(&error));
+        let text = refused_of(&scene, None, &name);
+        assert!(text.contains("cannot be stored"), "{text}");
     }
 }
 
 #[test]
 fn a_digest_that_is_none() {
     for value in VALUES {
-        let scene = Scene::new();
+        let scene = Scene::deep();
+        let value = aimed(&scene, value);
         let node = json!([{ "type": "file", "path": "m-Q4_K_M.gguf", "size": 1, "oid": COMMIT,
                             "lfs": { "oid": value, "size": 25_000 } }]);
         scene.fake.trouble("/tree/", usize::MAX, Trouble::Body(node.to_string()));
-        refused(&scene, value);
+        refused(&scene, &value);
     }
 }
 

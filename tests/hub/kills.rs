@@ -1,5 +1,5 @@
-//! Every change of the disk, one after the other, is the last one, or fails: what is left is a whole
-//! model or none, and the same command brings the right bytes.
+//! Every change of the disk, one after the other, is the last one, also before a power cut, or fails:
+//! what is left is a whole model or none, and the same command brings the right bytes.
 
 use std::io::ErrorKind;
 
@@ -7,9 +7,12 @@ use store::disk::Disk;
 
 use crate::scene::{Scene, Watcher, model};
 
-/// Lets the `nth` change go wrong on a disk that `disk` makes; `false` once there are not so many.
+/// How a disk fails at a change, and what becomes of it then.
+type Trouble = (fn(usize) -> Disk, fn(&Disk));
+
+/// Lets the `nth` change go wrong; `false` once there are not so many.
 #[track_caller]
-fn check(nth: usize, disk: fn(usize) -> Disk) -> bool {
+fn check(nth: usize, (disk, end): Trouble) -> bool {
     let mut scene = Scene::new();
     // One after the other, so that a number always means the same change.
     scene.connections = 1;
@@ -17,6 +20,7 @@ fn check(nth: usize, disk: fn(usize) -> Disk) -> bool {
     let library = scene.library_on(disk.clone());
     let first = scene.pull_into(&library, None);
     drop(library);
+    end(&disk);
     let done = disk.changes() <= nth;
     let name = "org/model:Q4_K_M".parse().expect("a name");
     match (&first, scene.library().find(&name).expect("a sound library")) {
@@ -31,19 +35,32 @@ fn check(nth: usize, disk: fn(usize) -> Disk) -> bool {
     !done
 }
 
-#[test]
-fn a_death_at_every_change() {
-    let points = (0..).take_while(|&nth| check(nth, Disk::dying)).count();
-    say(&format!("kill points of a pull: {points}"));
+/// Tries one change after the other.
+#[track_caller]
+fn check_all(what: &str, trouble: Trouble) {
+    let points = (0..).take_while(|&nth| check(nth, trouble)).count();
+    say(&format!("{what} in a pull: {points}"));
     assert!(points > 20, "{points}");
 }
 
 #[test]
+fn a_death_at_every_change() {
+    check_all("kill points", (Disk::dying, |_| {}));
+}
+
+#[test]
+fn a_power_cut_at_every_change() {
+    check_all("power cuts", (Disk::dying, |it| it.power_cut().expect("it is undone")));
+}
+
+#[test]
 fn a_full_disk_at_every_change() {
-    let full: fn(usize) -> Disk = |nth| Disk::failing(nth, ErrorKind::StorageFull);
-    let points = (0..).take_while(|&nth| check(nth, full)).count();
-    say(&format!("full disks in a pull: {points}"));
-    assert!(points > 20, "{points}");
+    check_all("full disks", (|nth| Disk::failing(nth, ErrorKind::StorageFull), |_| {}));
+}
+
+#[test]
+fn a_broken_disk_at_every_change() {
+    check_all("broken disks", (|nth| Disk::failing(nth, ErrorKind::Other), |_| {}));
 }
 
 fn say(what: &str) {

@@ -2,8 +2,9 @@
 //! does whatever can go wrong.
 //!
 //! `fake` is the hub and the store that it sends us to, `peers` has a server of models; `scene` has it with a library and who watches,
-//! `stage` with the program.
+//! `around` what must stay as it is beside that, `stage` the program.
 
+mod around;
 mod chosen;
 mod command;
 mod denied;

@@ -19,7 +19,10 @@ use store::{
 };
 use tempfile::TempDir;
 
-use crate::fake::{Fake, Repository};
+use crate::{
+    around::lay_victims,
+    fake::{Fake, Repository},
+};
 
 /// The repository that most tests speak of.
 pub(crate) const NAME: &str = "org/model";
@@ -29,12 +32,16 @@ pub(crate) const PART: u64 = 4096;
 pub(crate) struct Scene {
     pub(crate) fake: Fake,
     pub(crate) folder: TempDir,
+    /// Of the library: the folder, or deep in it.
+    home: PathBuf,
     /// Added to the settings that find the fake.
     pub(crate) variables: Vec<(&'static str, String)>,
     pub(crate) connections: usize,
     pub(crate) limit_rate: Option<NonZeroU64>,
     /// How long the next byte is waited for.
     pub(crate) silence: Duration,
+    /// Most bytes of the headers of a model.
+    pub(crate) headers: u64,
     pub(crate) watch: Watcher,
 }
 
@@ -49,15 +56,31 @@ pub(crate) struct Watcher {
 impl Scene {
     /// With one repository of a GGUF file in several parts and its papers.
     pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().to_owned();
+        Self::at(folder, home)
+    }
+
+    /// The same deep in its folder, and wherever a hostile name could lead to from there, something
+    /// is to be harmed.
+    pub(crate) fn deep() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().join("a/b/c/home");
+        let scene = Self::at(folder, home);
+        lay_victims(&scene);
+        scene
+    }
+
+    fn at(folder: TempDir, home: PathBuf) -> Self {
         let fake = Fake::new();
         fake.add(NAME, model());
         let endpoint = ("HF_ENDPOINT", fake.hub.clone());
-        let folder = tempfile::tempdir().expect("a folder");
         // The token of whoever runs this stays where it is.
-        let home = ("HF_HOME", folder.path().display().to_string());
-        let variables = vec![endpoint, home];
-        let (silence, watch) = (Duration::from_millis(300), Watcher::new());
-        Self { fake, folder, variables, connections: 3, limit_rate: None, silence, watch }
+        let hf_home = ("HF_HOME", folder.path().display().to_string());
+        let variables = vec![endpoint, hf_home];
+        let (connections, limit_rate) = (3, None);
+        let (silence, headers, watch) = (Duration::from_millis(300), 1 << 30, Watcher::new());
+        Self { fake, folder, home, variables, connections, limit_rate, silence, headers, watch }
     }
 
     pub(crate) fn library(&self) -> Library {
@@ -65,7 +88,12 @@ impl Scene {
     }
 
     pub(crate) fn library_on(&self, disk: Disk) -> Library {
-        Library::at(self.folder.path().join("models"), disk)
+        Library::at(self.models(), disk)
+    }
+
+    /// The folder of the library.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.home.join("models")
     }
 
     pub(crate) fn hub(&self) -> Result<Hub, Error> {
@@ -75,6 +103,7 @@ impl Scene {
         settings.connections = NonZeroUsize::new(self.connections).expect("it is not 0");
         settings.part = NonZeroU64::new(PART).expect("it is not 0");
         settings.limit_rate = self.limit_rate;
+        settings.headers = self.headers;
         settings.patience = Patience {
             connect: Duration::from_secs(5),
             silence: self.silence,
@@ -136,7 +165,7 @@ impl Scene {
     /// No model is in the library, and nothing else is where it was not.
     #[track_caller]
     pub(crate) fn assert_nothing_visible(&self) {
-        let models = self.folder.path().join("models");
+        let models = self.models();
         let visible: Vec<_> = files_below(&models)
             .into_iter()
             .filter(|it| !it.starts_with(models.join(".partial")))

@@ -78,6 +78,28 @@ fn a_chat_is_saved_and_exported_but_nothing_is_replaced() {
     assert!(history.contains("/export json package.json"), "{history}");
 }
 
+/// Neither of the chat nor of the process that runs the editor: what was said is in their memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn t21_no_core_is_left() {
+    let place = crate::place();
+    let terminal = Terminal::start_with_cores(&place, &["run", "parrot.gguf", "--no-save"]);
+    terminal.wait_for_prompt();
+    let chat = terminal.process();
+    let children = fs::read_to_string(format!("/proc/{chat}/task/{chat}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().map(|it| it.parse().unwrap());
+    for process in std::iter::once(chat).chain(children) {
+        let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+        let row = limits.lines().find_map(|it| it.strip_prefix("Max core file size")).unwrap();
+        // A byte, or none: no image is so small, and no program that is told of crashes gets one.
+        let of_bytes: Vec<u8> =
+            row.split_whitespace().take(2).map(|it| it.parse().expect(row)).collect();
+        assert!(of_bytes.len() == 2 && of_bytes.iter().all(|it| *it <= 1), "{row}");
+    }
+    terminal.leave();
+}
+
 /// The editor runs outside, on the same terminal, and has no network.
 #[test]
 fn the_editor_has_the_terminal_and_no_network() {

@@ -57,6 +57,15 @@ impl Terminal {
         Self::with(command, (60, 120), place, environment)
     }
 
+    /// Starts it where a process that dies leaves as much of its memory as this system lets it.
+    pub(crate) fn start_with_cores(place: &Place, args: &[&str]) -> Self {
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", "ulimit -S -c \"$(ulimit -H -c)\"; exec \"$@\"", "sh"]);
+        command.arg(ingle());
+        command.args(args);
+        Self::with(command, (24, 80), place, &[])
+    }
+
     fn with(
         mut command: CommandBuilder,
         (rows, columns): (u16, u16),
@@ -187,6 +196,11 @@ impl Terminal {
     /// Whether the first place that shows `part` is green.
     pub(crate) fn is_green(&self, part: &str) -> bool {
         self.style(part, |it| it.fgcolor() == vt100::Color::Idx(2))
+    }
+
+    /// The number of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.process_id().unwrap()
     }
 
     /// Leaves at the prompt with Ctrl-D.

@@ -39,10 +39,16 @@ use failure::Failure;
 use terminal::Interrupts;
 
 fn main() -> ExitCode {
-    match Cli::read().map_err(anyhow::Error::from).and_then(run) {
+    match read().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }
+}
+
+/// What was asked for. What dies after this leaves no core dump.
+fn read() -> anyhow::Result<Cli> {
+    sandbox::cores::give_up().context("cannot give up core dumps")?;
+    Ok(Cli::read()?)
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {

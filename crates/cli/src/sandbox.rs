@@ -4,7 +4,8 @@
 //! `files` is about files (Landlock), `calls` about system calls (seccomp), also those that change
 //! who may use a file; both are Linux's, and elsewhere nothing is given up. `attendant` is a process
 //! that is started before and does outside what the person at a chat asks for: the editor, and the
-//! file of an export. `trial` tries whether all that is given up is gone.
+//! file of an export. `trial` tries whether all that is given up is gone. `cores` is given up by every
+//! process, at once.
 //!
 //! A thread is bound by Landlock only if it is started after, so [`Plan::enter`] comes before the
 //! backend makes its threads, and a process that has others already is not fully confined.
@@ -12,6 +13,7 @@
 pub(crate) mod attendant;
 #[cfg(target_os = "linux")]
 mod calls;
+pub(crate) mod cores;
 #[cfg(target_os = "linux")]
 mod files;
 pub(crate) mod sockets;
@@ -157,6 +159,15 @@ impl Plan {
         }
     }
 
+    /// What to tell of a process that was to give up what this system can hold it to, and keeps some
+    /// of it. Where nothing can be given up at all, nothing was promised.
+    pub(crate) fn warning(&self, level: &Level) -> Option<String> {
+        let why = level.open().filter(|_| self.confines())?;
+        Some(format!(
+            "the sandbox is not whole: {why} (`ingle doctor --airgap` says what that leaves open)"
+        ))
+    }
+
     #[cfg(target_os = "linux")]
     fn confine(&self, model: &Path) -> Level {
         // Files first: making rules about files is among the calls that are refused later.
@@ -283,6 +294,25 @@ mod tests {
         let half = Level { files: open("no Landlock"), ..full };
         assert_eq!(half.open().as_deref(), Some("no Landlock"));
         assert_eq!(Level::off().open().as_deref(), Some("`--sandbox off`"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_could_not_be_given_up_is_warned_of_where_it_was_to_be() {
+        let confined = || Part::Confined("seccomp".to_owned());
+        let open = Part::Open("this kernel has no Landlock".to_owned());
+        let half = Level { files: open, calls: confined() };
+        let plan = |mode| Plan { mode, ..Plan::default() };
+        let expected = "the sandbox is not whole: this kernel has no Landlock (`ingle doctor \
+                        --airgap` says what that leaves open)";
+        assert_eq!(plan(Mode::Best).warning(&half).as_deref(), Some(expected));
+        let partly = Part::Partly("2 sockets are open".to_owned());
+        let told = plan(Mode::Best).warning(&Level { files: confined(), calls: partly });
+        assert!(told.is_some_and(|it| it.contains("not whole: 2 sockets are open (")));
+        let whole = Level { files: confined(), calls: confined() };
+        assert_eq!(plan(Mode::Best).warning(&whole), None);
+        // Whoever switched it off knows.
+        assert_eq!(plan(Mode::Off).warning(&Level::off()), None);
     }
 
     #[cfg(target_os = "linux")]

@@ -27,7 +27,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If a file cannot be had, or is no model, or the disk refuses.
+    /// If a file cannot be had, or is no model, all together are longer than the settings let them be,
+    /// or the disk refuses.
     pub fn headers(
         &self,
         snapshot: &Snapshot,
@@ -48,13 +49,15 @@ impl Hub {
         watch: &dyn Watch,
     ) -> Result<(), Error> {
         let shards: Vec<_> = choice.shards().cloned().collect();
+        let mut left = self.settings().headers;
         for file in &shards {
-            self.header(snapshot, file, (choice.kind, folder), watch)?;
+            left -= self.header(snapshot, file, (choice.kind, folder), left, watch)?;
         }
         if choice.kind == Kind::Safetensors {
             let is_small = |it: &&RemoteFile| it.size <= MAX_SMALL && !shards.contains(it);
             for file in choice.files.iter().filter(is_small) {
-                let bytes = self.whole(snapshot, file, MAX_SMALL, watch)?;
+                let bytes = self.whole(snapshot, file, MAX_SMALL.min(left), watch)?;
+                left = left.saturating_sub(bytes.len() as u64);
                 let path = file.path.below(folder);
                 let mut to = create(&path)?;
                 to.write_all(&bytes).map_err(Error::io("write", path))?;
@@ -63,13 +66,15 @@ impl Hub {
         Ok(())
     }
 
+    /// Fetches the header of `file`, of at most `left` bytes; how many those were.
     fn header(
         &self,
         snapshot: &Snapshot,
         file: &RemoteFile,
         (kind, folder): (Kind, &Path),
+        left: u64,
         watch: &dyn Watch,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let path = file.path.below(folder);
         let mut tries = Tries::new(self.settings(), watch, 0);
         loop {
@@ -77,8 +82,16 @@ impl Hub {
             let request = Request { snapshot, file, begin: 0, end: file.size };
             let copied = download::open(self.client(), tries.endpoint(), &request, watch).and_then(
                 |answer| {
+                    let host = answer.url.authority();
                     let (from, broken) = answer.reader(watch);
-                    match copy(kind, from, &to) {
+                    match copy(kind, from, &to, left) {
+                        Ok(Some(bytes)) => Ok(bytes),
+                        Ok(None) => Err(Error::TooLong {
+                            host,
+                            what: "the sum of a model's headers",
+                            most: self.settings().headers,
+                            unit: "bytes",
+                        }),
                         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                             Err(Error::File {
                                 path: file.path.to_string(),
@@ -86,15 +99,14 @@ impl Hub {
                                 source: error.into(),
                             })
                         }
-                        copied => copied.map_err(broken),
+                        Err(error) => Err(broken(error)),
                     }
                 },
             );
             match copied {
-                Ok(()) => {
-                    return to
-                        .set_len(file.size)
-                        .map_err(Error::io("make a file as long as", path));
+                Ok(bytes) => {
+                    let sized = to.set_len(file.size).map(|()| bytes);
+                    return sized.map_err(Error::io("make a file as long as", path));
                 }
                 Err(error) => tries.after(error)?,
             }
@@ -102,28 +114,36 @@ impl Hub {
     }
 }
 
-fn copy(kind: Kind, from: impl Read, mut to: &File) -> io::Result<()> {
-    let mut from = io::BufReader::new(from);
-    match kind {
+/// How many bytes the header has; nothing if those are more than `left`.
+fn copy(kind: Kind, from: impl Read, mut to: &File, left: u64) -> io::Result<Option<u64>> {
+    let mut from = io::BufReader::new(from).take(left);
+    let copied = match kind {
         Kind::Gguf => {
             let mut to = io::BufWriter::new(to);
-            gguf::copy_header(from, &mut to)?;
-            to.flush()
+            gguf::copy_header(&mut from, &mut to).and_then(|_| to.flush())
         }
-        Kind::Safetensors => {
-            let mut len = [0; 8];
-            from.read_exact(&mut len)?;
-            to.write_all(&len)?;
-            let len = u64::from_le_bytes(len);
-            if len > MAX_HEADER {
-                let why = format!("its header has {len} bytes, at most {MAX_HEADER} are read");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-            }
-            match io::copy(&mut from.take(len), &mut to)? == len {
-                true => Ok(()),
-                false => Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
+        Kind::Safetensors => copy_safetensors(&mut from, &mut to),
+    };
+    match copied {
+        Ok(()) => Ok(Some(left - from.limit())),
+        // Nothing more was let through, whatever comes.
+        Err(_) if from.limit() == 0 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn copy_safetensors(mut from: impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut len = [0; 8];
+    from.read_exact(&mut len)?;
+    to.write_all(&len)?;
+    let len = u64::from_le_bytes(len);
+    if len > MAX_HEADER {
+        let why = format!("its header has {len} bytes, at most {MAX_HEADER} are read");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    match io::copy(&mut from.take(len), to)? == len {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 

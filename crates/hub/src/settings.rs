@@ -25,6 +25,9 @@ pub struct Settings {
     pub connections: NonZeroUsize,
     /// Bytes that are asked for at once; what a kill can lose, for each connection.
     pub part: NonZeroU64,
+    /// Bytes of the headers of a model, all together: they are fetched before anybody said that the
+    /// model is wanted, and more than that are refused.
+    pub headers: u64,
     /// How long it is tried.
     pub patience: Patience,
 }
@@ -64,6 +67,7 @@ impl Settings {
             limit_rate: None,
             connections: const { NonZeroUsize::new(4).expect("it is not 0") },
             part: const { NonZeroU64::new(16 << 20).expect("it is not 0") },
+            headers: 1 << 30,
             patience: Patience::default(),
         })
     }

@@ -144,9 +144,12 @@ impl Log {
         let mut end = End { last: None, whole: 0, torn: 0 };
         if let Some((_, latest)) = files.last() {
             end = End::of(latest)?;
-            if end.last.is_none() && files.len() > 1 {
-                let before = End::of(&files[files.len() - 2].1)?;
-                end = End { last: before.last, ..end };
+            // Whoever could write no line may have left a file without any, each month.
+            let mut before = files.iter().rev().skip(1);
+            while end.last.is_none()
+                && let Some((_, path)) = before.next()
+            {
+                end.last = End::of(path)?.last;
             }
         }
         self.check_head(end.last.as_ref())?;
@@ -182,7 +185,9 @@ impl Log {
             // Always as long as before: nothing of what a writer that died had begun stays.
             file.write_all(format!("{nth:020} {digest}\n").as_bytes())?;
             file.sync()?;
-            self.disk.rename(&new, &head)
+            self.disk.rename(&new, &head)?;
+            // A head that fell behind by more than one entry would say that the last were replaced.
+            self.disk.sync_folder(&self.folder)
         })();
         written.map_err(Error::io("write", &head))
     }

@@ -2,24 +2,28 @@
 //! any one of them fail, or let the process be as if it had died there.
 //!
 //! A change is one call of the system: a folder made, a file made, bytes written, a file's bytes
-//! brought to the disk, a name moved, linked or removed. Reading is not counted.
+//! or a folder's names brought to the disk, a name moved, linked or removed. Reading is not counted.
 //!
 //! `calls` makes them: on Linux in folders that are open, so that below the library's own folder no
-//! link is followed, whenever it was laid there; elsewhere by their paths.
+//! link is followed, whenever it was laid there; elsewhere by their paths. `power` is what a power cut
+//! undoes of them.
 
 #[cfg_attr(target_os = "linux", path = "disk/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "disk/elsewhere.rs")]
 mod calls;
+mod power;
 
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use power::{Volatile, What};
 
 /// What changes files.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +49,8 @@ enum How {
 pub struct DiskFile {
     file: File,
     disk: Disk,
+    /// The same file, opened once more and without its locks, on a disk that a test lets die.
+    twin: Option<Arc<File>>,
 }
 
 /// Which changes are to fail.
@@ -54,6 +60,8 @@ struct Trouble {
     at: usize,
     kind: io::ErrorKind,
     lasting: bool,
+    /// Of one that lasts.
+    volatile: Mutex<Volatile>,
 }
 
 impl Disk {
@@ -63,13 +71,15 @@ impl Disk {
     }
 
     /// The `nth` change and all after it are not made, as if the process had died there; of bytes
-    /// that were to be written then, the first half is.
+    /// that were to be written then, the first half is. [`power_cut`](Self::power_cut) goes on from
+    /// there.
     pub fn dying(nth: usize) -> Self {
         Self::troubled(nth, io::ErrorKind::Other, true)
     }
 
     fn troubled(at: usize, kind: io::ErrorKind, lasting: bool) -> Self {
-        let trouble = Trouble { made: AtomicUsize::new(0), at, kind, lasting };
+        let (made, volatile) = (AtomicUsize::new(0), Mutex::default());
+        let trouble = Trouble { made, at, kind, lasting, volatile };
         Self { trouble: Some(Arc::new(trouble)), base: None }
     }
 
@@ -79,20 +89,42 @@ impl Disk {
         Self { base: Some(base.into()), ..self }
     }
 
+    /// Undoes what a [`dying`](Self::dying) disk was not told to keep: bytes of files that were not
+    /// synced since, and names in folders that were not.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn power_cut(&self) -> io::Result<()> {
+        self.volatile().map_or(Ok(()), |mut it| std::mem::take(&mut *it).undo())
+    }
+
     /// How many changes were asked for; of a `Disk` that may fail.
     pub fn changes(&self) -> usize {
         self.trouble.as_ref().map_or(0, |it| it.made.load(Ordering::Relaxed))
     }
 
-    /// Makes the folder and those above it; others may read what is in it, as far as the user's mask
-    /// lets them.
+    /// Makes the folder and those above it, and brings the names of new ones to the disk; others may
+    /// read what is in it, as far as the user's mask lets them.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        calls::make_folder(path, self.base())
+        let is_missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
+        let mut made: Vec<_> = path.ancestors().take_while(is_missing).collect();
+        made.reverse();
+        calls::make_folder(path, self.base())?;
+        made.iter().for_each(|it| self.step(|| What::Made((*it).to_owned())));
+        for above in made.iter().filter_map(|it| it.parent()) {
+            match self.sync_folder(above) {
+                // It may be written to and not read: then nobody can ask for that.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
     }
 
     /// Makes a file that was not there.
@@ -115,7 +147,14 @@ impl Disk {
 
     fn opened(&self, path: &Path, how: How) -> io::Result<DiskFile> {
         self.change()?;
-        Ok(DiskFile { file: calls::open(path, self.base(), how)?, disk: self.clone() })
+        let is_new = self.volatile().is_some() && path.symlink_metadata().is_err();
+        let file = calls::open(path, self.base(), how)?;
+        if is_new {
+            self.step(|| What::Made(path.to_owned()));
+        }
+        let again = || calls::open(path, self.base(), How::OldOrNew).map(Arc::new);
+        let twin = self.volatile().is_some().then(again).transpose()?;
+        Ok(DiskFile { file, disk: self.clone(), twin })
     }
 
     /// Gives what is at `from` the name `to`, which may be taken by a file but not by a folder with
@@ -126,7 +165,10 @@ impl Disk {
     /// If the system refuses.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        calls::rename(from, to, self.base())
+        let replaced = self.volatile().and_then(|it| it.bytes(to));
+        calls::rename(from, to, self.base())?;
+        self.step(|| What::Moved { from: from.to_owned(), to: to.to_owned(), replaced });
+        Ok(())
     }
 
     /// Gives each of two files or folders the name of the other, at once: whoever looks finds one of
@@ -138,7 +180,9 @@ impl Disk {
     /// refuses.
     pub fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
         self.change()?;
-        calls::exchange(one, other, self.base())
+        calls::exchange(one, other, self.base())?;
+        self.step(|| What::Exchanged(one.to_owned(), other.to_owned()));
+        Ok(())
     }
 
     /// Gives the file at `from` the second name `to`.
@@ -148,7 +192,9 @@ impl Disk {
     /// If the system refuses.
     pub fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change()?;
-        calls::hard_link(from, to, self.base())
+        calls::hard_link(from, to, self.base())?;
+        self.step(|| What::Made(to.to_owned()));
+        Ok(())
     }
 
     /// Makes the new file `to` with what is in `from`, which is no link, and brings its bytes to the
@@ -171,7 +217,12 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        calls::remove_file(path, self.base())
+        let was = self.volatile().and_then(|it| it.bytes(path));
+        calls::remove_file(path, self.base())?;
+        if was.is_some() {
+            self.step(|| What::Removed { path: path.to_owned(), was });
+        }
+        Ok(())
     }
 
     /// Removes an empty folder.
@@ -181,25 +232,43 @@ impl Disk {
     /// If the system refuses.
     pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
-        calls::remove_folder(path, self.base())
+        calls::remove_folder(path, self.base())?;
+        self.step(|| What::Removed { path: path.to_owned(), was: None });
+        Ok(())
     }
 
-    /// Brings the names in a folder to the disk: they survive a power cut.
+    /// Brings the names in a folder to the disk, where its file system can be asked for that: they
+    /// survive a power cut.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
         self.change()?;
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         #[cfg(unix)]
-        File::open(path)?.sync_all()?;
-        #[cfg(not(unix))]
-        let _ = path;
+        unless_unknown(File::open(path)?.sync_all())?;
+        if let Some(mut volatile) = self.volatile() {
+            volatile.synced_folder(path);
+        }
         Ok(())
     }
 
     fn base(&self) -> Option<&Path> {
         self.base.as_deref()
+    }
+
+    /// Notes what was done to names.
+    fn step(&self, what: impl FnOnce() -> What) {
+        if let Some(mut volatile) = self.volatile() {
+            volatile.step(what());
+        }
+    }
+
+    /// What a power cut would undo, of a disk that a test lets die.
+    fn volatile(&self) -> Option<MutexGuard<'_, Volatile>> {
+        let trouble = self.trouble.as_ref().filter(|it| it.lasting)?;
+        Some(trouble.volatile.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a change; the error that it is to fail with.
@@ -208,6 +277,27 @@ impl Disk {
             Some(trouble) => trouble.change(),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether the file system, most often one over a network or of the machine around a virtual one, has
+/// no locks.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// What a file system does not know how to do, it cannot be asked for: it keeps names by itself, or
+/// nobody can make it.
+#[cfg(unix)]
+fn unless_unknown(synced: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    match synced {
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
     }
 }
 
@@ -229,7 +319,19 @@ impl DiskFile {
     /// If the system refuses.
     pub fn sync(&self) -> io::Result<()> {
         self.disk.change()?;
-        self.file.sync_all()
+        self.file.sync_all()?;
+        if let (Some(twin), Some(mut volatile)) = (&self.twin, self.disk.volatile()) {
+            volatile.synced(twin);
+        }
+        Ok(())
+    }
+
+    /// Before its bytes change.
+    fn touch(&self) -> io::Result<()> {
+        match (&self.twin, self.disk.volatile()) {
+            (Some(twin), Some(mut volatile)) => volatile.touch(twin),
+            _ => Ok(()),
+        }
     }
 
     /// Copies as many bytes of `from` as there are after its place, and `most` of them; how many that
@@ -240,6 +342,7 @@ impl DiskFile {
     /// If the system refuses.
     pub fn append(&mut self, mut from: &File, most: u64) -> io::Result<u64> {
         self.disk.change()?;
+        self.touch()?;
         // Between two files, this asks the system to copy, which shares blocks if it can.
         io::copy(&mut Read::take(&mut from, most), &mut self.file)
     }
@@ -251,6 +354,7 @@ impl DiskFile {
     /// If the system refuses.
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         self.disk.change()?;
+        self.touch()?;
         self.file.set_len(size)
     }
 
@@ -260,7 +364,8 @@ impl DiskFile {
     ///
     /// If the system refuses.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { file: self.file.try_clone()?, disk: self.disk.clone() })
+        let (file, disk, twin) = (self.file.try_clone()?, self.disk.clone(), self.twin.clone());
+        Ok(Self { file, disk, twin })
     }
 
     /// To read from.
@@ -272,7 +377,10 @@ impl DiskFile {
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.disk.change() {
-            Ok(()) => self.file.write(bytes),
+            Ok(()) => {
+                self.touch()?;
+                self.file.write(bytes)
+            }
             Err(error) => {
                 // A write that is cut short leaves what it had written.
                 let first = self
@@ -281,6 +389,7 @@ impl Write for DiskFile {
                     .as_ref()
                     .is_some_and(|it| it.made.load(Ordering::Relaxed) == it.at + 1);
                 if first {
+                    self.touch()?;
                     self.file.write_all(&bytes[..bytes.len() / 2])?;
                 }
                 Err(error)
@@ -300,110 +409,4 @@ impl Seek for DiskFile {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn the_change_that_is_to_fail_does_and_leaves_half_of_its_bytes() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a");
-        let disk = Disk::failing(1, io::ErrorKind::StorageFull);
-        let mut file = disk.create(&path).unwrap();
-        assert_eq!(file.write(b"abcd").unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert_eq!(fs::read(&path).unwrap(), b"ab");
-        file.write_all(b"ef").unwrap();
-        assert_eq!((fs::read(&path).unwrap(), disk.changes()), (b"abef".to_vec(), 3));
-    }
-
-    #[test]
-    fn after_death_nothing_changes() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::dying(0);
-        assert!(disk.make_folder(&dir.path().join("a")).is_err());
-        assert!(disk.create(&dir.path().join("b")).is_err());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn two_folders_change_their_names_at_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-        fs::create_dir(&old).unwrap();
-        fs::create_dir(&new).unwrap();
-        fs::write(old.join("a"), "old").unwrap();
-        match Disk::default().exchange(&old, &new) {
-            Ok(()) => assert_eq!(fs::read(new.join("a")).unwrap(), b"old"),
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
-        }
-        let none = Disk::default().exchange(&old, &dir.path().join("none"));
-        assert_eq!(none.unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_in_the_way_is_not_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        let (victim, link) = (dir.path().join("victim"), dir.path().join("link"));
-        fs::write(&victim, "kept").unwrap();
-        std::os::unix::fs::symlink(&victim, &link).unwrap();
-        assert!(Disk::default().reopen(&link).is_err());
-        assert!(Disk::default().copy(&link, &dir.path().join("copy")).is_err());
-        assert_eq!(fs::read(&victim).unwrap(), b"kept");
-    }
-
-    /// Whoever may write to the library can put a link in the place of a folder after somebody looked.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn t17_a_link_in_the_place_of_a_folder_leads_nowhere() {
-        let dir = tempfile::tempdir().unwrap();
-        let [base, outside] = ["base", "outside"].map(|it| dir.path().join(it));
-        fs::create_dir_all(outside.join("empty")).unwrap();
-        fs::write(outside.join("victim"), "kept").unwrap();
-        let disk = Disk::default().below(&base);
-        disk.make_folder(&base.join("a/b")).unwrap();
-        let mut own = disk.create(&base.join("a/b/own")).unwrap();
-        own.write_all(b"own").unwrap();
-        std::os::unix::fs::symlink(&outside, base.join("link")).unwrap();
-        let [there, own] = ["link/victim", "a/b/own"].map(|it| base.join(it));
-        assert!(disk.create(&base.join("link/new")).is_err());
-        assert!(disk.reopen(&there).is_err());
-        assert!(disk.make_folder(&base.join("link/new")).is_err());
-        assert!(disk.rename(&own, &there).is_err() && disk.rename(&there, &own).is_err());
-        assert!(disk.exchange(&own, &there).is_err());
-        assert!(disk.hard_link(&own, &base.join("link/new")).is_err());
-        assert!(disk.hard_link(&there, &base.join("a/new")).is_err());
-        assert!(disk.copy(&there, &base.join("a/new")).is_err());
-        assert!(disk.remove_file(&there).is_err());
-        assert!(disk.remove_folder(&base.join("link/empty")).is_err());
-        assert!(disk.create(&base.join("a/../../outside/new")).is_err());
-        assert_eq!(fs::read_dir(&outside).unwrap().count(), 2);
-        assert_eq!(fs::read(outside.join("victim")).unwrap(), b"kept");
-        assert_eq!(fs::read(&own).unwrap(), b"own");
-        // The link itself is here, and goes.
-        disk.remove_file(&base.join("link")).unwrap();
-        disk.rename(&own, &base.join("a/new")).unwrap();
-        disk.hard_link(&base.join("a/new"), &own).unwrap();
-        disk.remove_file(&own).unwrap();
-        disk.remove_folder(&base.join("a/b")).unwrap();
-        assert_eq!(fs::read(base.join("a/new")).unwrap(), b"own");
-    }
-
-    /// The folder itself may be one, as of a library on another disk.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_base_may_be_a_link() {
-        let dir = tempfile::tempdir().unwrap();
-        let [base, real] = ["base", "real"].map(|it| dir.path().join(it));
-        fs::create_dir(&real).unwrap();
-        std::os::unix::fs::symlink(&real, &base).unwrap();
-        let disk = Disk::default().below(&base);
-        disk.make_folder(&base).unwrap();
-        disk.make_folder(&base.join("a")).unwrap();
-        disk.create(&base.join("a/b")).unwrap();
-        disk.sync_folder(&base).unwrap();
-        assert!(real.join("a/b").is_file());
-    }
-}
+mod tests;

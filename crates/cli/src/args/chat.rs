@@ -47,6 +47,11 @@ pub(crate) struct Chat {
     #[serde(deserialize_with = "text::one")]
     pub(crate) lookup: Option<Lookup>,
     /// Save neither the chat nor the line history (or set INGLE_SAVE=0)
+    #[cfg_attr(
+        feature = "airgap",
+        arg(help = "Save neither the chat nor the line history, which is usual in this build: \
+                    `--no-save=off` or INGLE_SAVE=1 saves them")
+    )]
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "on", value_parser = switch)]
     pub(crate) no_save: Option<bool>,

@@ -219,9 +219,9 @@ impl Talk {
 }
 
 impl Session {
-    /// Says what the settings ask for and this model does not have, once.
+    /// Says what the settings ask for and this model or this system does not have, once.
     pub(super) fn warn_of_settings(&mut self) {
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = self.plan.warning(self.level).into_iter().collect();
         if matches!(self.style, super::prompt::Style::Completion { asked: false }) {
             warnings.push(
                 "this model has no chat template: it goes on with your text instead of answering \

@@ -36,7 +36,7 @@ pub(crate) struct Session {
     pub(super) file: ModelFile,
     pub(super) admitted: Admitted,
     /// What this process keeps; what it gave up is said with `--verbose`.
-    plan: Plan,
+    pub(super) plan: Plan,
     pub(super) level: &'static Level,
     pub(crate) engine: Engine,
     pub(super) style: Style,
@@ -113,6 +113,8 @@ impl Session {
         let (messages, is_chat) = (self.messages.clone(), self.is_chat);
         *self = Self::load(name, self.settings.clone(), self.plan.clone())?;
         (self.messages, self.is_chat) = (messages, is_chat);
+        // It was told when the first model was open, and is what it was.
+        self.warnings.extend(self.plan.warning(self.level));
         Ok(())
     }
 

@@ -72,7 +72,10 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     plan.write.extend(args.written.paths().map(|it| output::folder(it).to_owned()));
     // What tells of the machine is opened before: this process may open little of it then.
     let instruments = Instruments::open();
-    plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
+    let level = plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
+    if let Some(warning) = plan.warning(level) {
+        tell(format_args!("warning: {warning}"));
+    }
     Interrupts::install()?;
     if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
         draft.write(path)?;

@@ -16,7 +16,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use store::{
-    bundle::{self, Existing, Packed, Written},
+    bundle::{self, Existing, Packed, Vouched, Written},
     disk::Disk,
     library::Library,
     name::Name,
@@ -39,11 +39,11 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     let library = library::library()?;
     let packed = models.iter().map(|it| pack(it, name.clone(), &library));
     let mut packed = packed.collect::<anyhow::Result<Vec<_>>>()?;
-    let notes = notes(&packed);
-    notes.iter().for_each(|it| tell(format_args!("warning: {it}")));
     if let Some(signer) = &signer {
         packed.iter_mut().for_each(|it| it.sign(signer));
     }
+    let notes = notes(&packed);
+    notes.iter().for_each(|it| tell(format_args!("warning: {it}")));
     let existing = if yes { Existing::Replace } else { Existing::Keep };
     let output = match (bom, output) {
         (true, output) => return give_bom(&packed, output.as_deref(), existing, (json, &notes)),
@@ -133,6 +133,13 @@ fn notes(packed: &[Packed]) -> Vec<String> {
     for model in packed {
         if !model.has_licence_text() {
             notes.push(format!("no text of a licence goes with `{}`", model.name));
+        }
+        if model.vouched() == Vouched::Otherwise {
+            notes.push(format!(
+                "`{}` was signed by another name, or with other facts: `ingle import --key` refuses \
+                 it; `ingle export --key` signs it again",
+                model.name
+            ));
         }
         notes.extend(left_out(model));
     }

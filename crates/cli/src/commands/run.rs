@@ -99,7 +99,7 @@ fn kept(site: &Site, keeps: Keeps, is_chat: bool) -> Vec<PathBuf> {
 }
 
 /// What the flag `--no-save` says, else `INGLE_SAVE`, else the file: `no_save` is the flag over the
-/// file. A value that could be meant either way is refused: what is written down by mistake
+/// file. Where nobody says, a build for machines that no network reaches keeps nothing. A value that could be meant either way is refused: what is written down by mistake
 /// cannot be taken back.
 fn keeps(flag: Option<bool>, no_save: Option<bool>) -> Result<Keeps, Failure> {
     let asked = std::env::var("INGLE_SAVE").unwrap_or_default();
@@ -112,7 +112,8 @@ fn keeps(flag: Option<bool>, no_save: Option<bool>) -> Result<Keeps, Failure> {
         }
     };
     let keeps = |no_save| if no_save { Keeps::Nothing } else { Keeps::Everything };
-    Ok(flag.map(keeps).or(asked).unwrap_or(keeps(no_save == Some(true))))
+    let usual = no_save.unwrap_or(cfg!(feature = "airgap"));
+    Ok(flag.map(keeps).or(asked).unwrap_or(keeps(usual)))
 }
 
 /// What to answer once: piped text, then the file's, then the prompt. None where a person is to

@@ -66,6 +66,9 @@ impl Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "free some room: the same command goes on from here"
             }
+            Self::Io { source, .. } if is_of_open_files(source) => {
+                "it needs more open files than this shell allows: `ulimit -n 65536`, then say it again"
+            }
             Self::Library(error) => return error.hint(),
             Self::Stopped => "the same command goes on from here",
             _ => return None,
@@ -74,9 +77,22 @@ impl Error {
     }
 }
 
+/// Whether it says that this process has too many files open; `std` has no name for that.
+fn is_of_open_files(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    cfg!(unix) && error.raw_os_error() == Some(EMFILE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_model_of_very_many_files_has_a_way_on() {
+        let error = Error::io("write", "m.parts")(io::Error::from_raw_os_error(24));
+        assert!(error.hint().unwrap().contains("ulimit -n"), "{error}");
+    }
 
     #[track_caller]
     fn check(page: &str, expected: &str) {

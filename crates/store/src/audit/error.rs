@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::MONTHS;
+use crate::disk::has_no_locks;
 
 /// What went wrong with an audit log.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +142,8 @@ impl Error {
                 Some("`INGLE_AUDIT=1` or `audit = true` in the settings file begins one".to_owned())
             }
             Self::Folder { source } => source.hint(),
-            Self::Io { .. } | Self::Time(_) => None,
+            Self::Io { action, source, .. } => of_system(action, source).map(str::to_owned),
+            Self::Time(_) => None,
         }
     }
 
@@ -152,5 +154,38 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What to do where the system refuses for this reason. Where entries must be kept, nothing is done
+/// that cannot be noted.
+fn of_system(action: &str, error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull => Some("make room on that disk: what cannot be noted is not done"),
+        PermissionDenied | ReadOnlyFilesystem => Some(
+            "whoever runs `ingle` must be able to write there: `audit-folder` of the policy names \
+             the folder, else `INGLE_HOME`",
+        ),
+        _ if action == "lock" && has_no_locks(error) => Some(
+            "that disk has no locks: name a folder on another by `audit-folder` of the policy, or \
+             by `INGLE_HOME`",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_has_a_way_on() {
+        use io::ErrorKind::{PermissionDenied, StorageFull, Unsupported};
+        let hint = |action, kind: io::ErrorKind| Error::io(action, "audit")(kind.into()).hint();
+        assert!(hint("write", StorageFull).unwrap().contains("make room"));
+        assert!(hint("write", PermissionDenied).unwrap().contains("`audit-folder`"));
+        assert!(hint("lock", Unsupported).unwrap().contains("has no locks"));
+        assert_eq!(hint("read", io::ErrorKind::NotFound), None);
     }
 }

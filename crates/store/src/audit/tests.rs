@@ -188,6 +188,35 @@ fn the_chain_goes_on_over_months_and_old_ones_are_removed() {
 }
 
 #[test]
+fn months_in_which_nothing_could_be_written_are_not_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    five(dir.path());
+    // As a full disk leaves them, which makes files and writes nothing.
+    for name in ["2026-12.jsonl", "2027-01.jsonl"] {
+        fs::write(dir.path().join(name), "").unwrap();
+        log(dir.path()).check().unwrap();
+    }
+    log(dir.path()).append(entry("2027-02-01T00:00:00Z")).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().entries, 6);
+    // As writers leave them that fail at any change, in two months one after the other.
+    for nth in 0..4 {
+        let dir = tempfile::tempdir().unwrap();
+        five(dir.path());
+        for time in ["2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"] {
+            let disk = Disk::failing(nth, io::ErrorKind::StorageFull);
+            let full = Log::at(dir.path(), MONTHS, disk).unwrap();
+            assert!(full.append(entry(time)).is_err(), "change {nth}");
+        }
+        log(dir.path()).append(entry("2027-02-01T00:00:00Z")).unwrap();
+        assert!(verify(dir.path(), None).unwrap().entries >= 6, "change {nth}");
+    }
+    // Without the lines that the head names, it was cut all the same.
+    fs::write(dir.path().join("2026-11.jsonl"), "").unwrap();
+    fs::write(dir.path().join("2027-02.jsonl"), "").unwrap();
+    assert!(matches!(log(dir.path()).check(), Err(Error::Cut { found: 0, expected: 6, .. })));
+}
+
+#[test]
 fn what_is_gone_at_the_beginning_was_kept_long_enough_or_shows() {
     let dir = tempfile::tempdir().unwrap();
     let (path, lines) = five(dir.path());
@@ -251,15 +280,22 @@ fn a_log_is_verified_where_nothing_can_be_written() {
 
 #[test]
 fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
-    for (begun, death) in [(0, true), (0, false), (5, true), (5, false)] {
+    #[derive(Clone, Copy, PartialEq)]
+    enum How {
+        Full,
+        Dead,
+        PowerCut,
+    }
+    let all = [How::Full, How::Dead, How::PowerCut].into_iter();
+    for (begun, how) in all.flat_map(|how| [(0, how), (5, how)]) {
         for nth in 0.. {
             let dir = tempfile::tempdir().unwrap();
             for _ in 0..begun {
                 log(dir.path()).append(entry(NOW)).unwrap();
             }
-            let disk = match death {
-                true => Disk::dying(nth),
-                false => Disk::failing(nth, io::ErrorKind::StorageFull),
+            let disk = match how {
+                How::Dead | How::PowerCut => Disk::dying(nth),
+                How::Full => Disk::failing(nth, io::ErrorKind::StorageFull),
             };
             let broken = Log::at(dir.path(), MONTHS, disk.clone()).unwrap();
             let done = broken.append(entry(NOW));
@@ -269,12 +305,29 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
                 break;
             }
             assert!(done.is_err(), "change {nth}");
+            if how == How::PowerCut {
+                disk.power_cut().unwrap();
+            }
             log(dir.path()).append(entry(NOW)).unwrap();
             let checked = verify(dir.path(), None).unwrap();
             let entries = begun + 1..=begun + 2;
             assert!(entries.contains(&checked.entries), "change {nth}: {checked:?}");
         }
     }
+}
+
+#[test]
+fn what_was_noted_survives_a_power_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::dying(usize::MAX);
+    let noting = Log::at(dir.path(), MONTHS, disk.clone()).unwrap();
+    for _ in 0..3 {
+        noting.append(entry(NOW)).unwrap();
+    }
+    disk.power_cut().unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().entries, 3);
+    log(dir.path()).append(entry(NOW)).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().entries, 4);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn component(model: &Packed) -> Value {
     put("name", model.name.model().into());
     put("version", model.name.variant().into());
     if let Some(licence) = licence {
-        put("licenses", json!([{"expression": licence}]));
+        put("licenses", json!([licensed(licence)]));
     }
     if !lineage.is_empty() {
         let ancestor = |it: &String| json!({"type": "machine-learning-model", "name": it});
@@ -79,6 +79,18 @@ fn component(model: &Packed) -> Value {
     all.into()
 }
 
+/// The choice of a licence. What a file of the model calls its licence need not be an SPDX expression,
+/// and other programs refuse a list with one that is none: that is a name.
+fn licensed(licence: &str) -> Value {
+    let is_spelled = |word: &str| {
+        ["AND", "OR", "WITH"].iter().all(|it| word == *it || !word.eq_ignore_ascii_case(it))
+    };
+    match spdx::Expression::parse(licence) {
+        Ok(_) if licence.split_whitespace().all(is_spelled) => json!({"expression": licence}),
+        _ => json!({"license": {"name": licence}}),
+    }
+}
+
 fn file(it: &StoredFile) -> Value {
     json!({
         "type": "file",
@@ -87,4 +99,26 @@ fn file(it: &StoredFile) -> Value {
         "hashes": [{"alg": "SHA-256", "content": it.sha256}],
         "properties": [{"name": "ingle:size", "value": it.size.to_string()}],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_expression_is_called_one() {
+        for expression in [
+            "MIT",
+            "Apache-2.0 OR MIT",
+            "GPL-2.0-only WITH Classpath-exception-2.0",
+            "LicenseRef-a.b",
+        ] {
+            assert_eq!(licensed(expression), json!({"expression": expression}));
+        }
+        for name in
+            ["mit", "llama3.2", "Apache 2.0", "MIT or Apache-2.0", "MIT/Apache-2.0", "other", ""]
+        {
+            assert_eq!(licensed(name), json!({"license": {"name": name}}));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use loader::{Access, Container, ModelFile, SafeRelPath};
 
-use super::{Error, vouched};
+use super::{Error, Vouched, vouched};
 use crate::{
     digest::Sha256Hex,
     library::{Entry, Facts, FileName, OWN, Origin, StoredFile},
@@ -151,6 +151,11 @@ impl Packed {
             let is_main = self.main.as_ref() == Some(&file.path);
             file.path.0.fold_key().ends_with(".gguf") || (is_main && source.begins_with(b"GGUF"))
         })
+    }
+
+    /// What a signature among its files is over.
+    pub fn vouched(&self) -> Vouched {
+        Vouched::of(&self.manifest(""))
     }
 
     /// Whether the text of its licence goes with it.

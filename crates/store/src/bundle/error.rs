@@ -24,6 +24,14 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The operating system refused to write a bundle.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system says, or what is in the way.
+        source: io::Error,
+    },
     /// The library refused.
     #[error(transparent)]
     Library(Box<library::Error>),
@@ -126,6 +134,16 @@ pub enum Error {
         /// What is to be written.
         needed: u64,
     },
+    /// The disk is too small for the bundle.
+    #[error("`{}` has {free} bytes of room, the bundle needs {needed}", folder.display())]
+    TooSmall {
+        /// The folder.
+        folder: PathBuf,
+        /// What is free there.
+        free: u64,
+        /// Bytes of the bundle.
+        needed: u64,
+    },
     /// Another model has this name.
     #[error("`{name}` is in the library, and its files are others")]
     Taken {
@@ -174,8 +192,10 @@ impl Error {
         let hint = match self {
             Self::Library(error) => return error.hint(),
             Self::Signature { source, .. } => return source.hint(),
-            Self::Io { source, .. } => of_system(source.kind())?,
+            Self::Io { source, .. } => of_library(source.kind())?,
+            Self::Write { source, .. } => of_volume(source.kind())?,
             Self::There { .. } => "`-y` replaces it",
+            Self::TooSmall { .. } => "free some room there, or write it to a larger disk",
             Self::Room { .. } => "free some room, or set INGLE_HOME to a folder on another disk",
             Self::Taken { .. } => {
                 "`-y` replaces it; `ingle cp` keeps the old one under another name"
@@ -198,6 +218,13 @@ impl Error {
             Self::Content { why: BadContent::Code(_), .. } => {
                 "ask who made it for the model in `.safetensors` or `.gguf` alone"
             }
+            Self::Content { .. } => {
+                "it was made by another program, or changed: ask who made it to `ingle export` it again"
+            }
+            Self::FileName { .. } => {
+                "give it a name of letters, digits, `-`, `_` and `.`, and pack it again"
+            }
+            Self::Size { .. } => "wait until nobody writes to it, then say it again",
             Self::NoFirstPart { .. } => "all parts of a split bundle must lie side by side",
             Self::Model { source, .. } => return source.hint(),
             Self::NoName { .. } => "`--name` gives it one",
@@ -211,9 +238,14 @@ impl Error {
             Self::NotSigned { .. } => {
                 "`ingle export --key` signs; without `--key` the bundle is imported unsigned"
             }
-            _ => return None,
         };
         Some(hint.to_owned())
+    }
+
+    /// For `map_err`: the bundle at `path` cannot be written.
+    pub(super) fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Write { path, source }
     }
 
     /// For `map_err`: `action` on `path` was refused.
@@ -226,15 +258,70 @@ impl Error {
     }
 }
 
-/// What to do where the system refuses for this reason.
-fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
+/// What to do where the system refuses to take a model in for this reason.
+fn of_library(kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind::{FileTooLarge, StorageFull};
     match kind {
         StorageFull => Some("free some room there, then say it again; an import goes on from here"),
-        FileTooLarge => Some(
-            "that disk takes no file so large: `ingle export --split 4G` writes smaller ones, a \
-             library needs another disk",
-        ),
+        FileTooLarge => Some("that disk takes no file so large: a library needs another disk"),
         _ => None,
+    }
+}
+
+/// What to do where it refuses to write a bundle for this reason.
+fn of_volume(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind::{AlreadyExists, FileTooLarge, ResourceBusy, StorageFull};
+    match kind {
+        StorageFull => Some("free some room there, or write it to a larger disk"),
+        FileTooLarge => {
+            Some("that disk takes no file so large: `ingle export --split 4G` writes smaller ones")
+        }
+        AlreadyExists => Some("look whose that is, then move it away or choose another folder"),
+        ResourceBusy => Some("another `ingle` writes that bundle: wait until it is done"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &Error, expected: &str) {
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains(expected), "{error}: {hint}");
+    }
+
+    #[test]
+    fn what_a_bundle_should_not_hold_has_a_way_on() {
+        let content =
+            |why| Error::Content { path: "b.ingle".into(), what: "index.json".to_owned(), why };
+        for why in [
+            BadContent::Missing,
+            BadContent::Unnamed,
+            BadContent::TooLarge { found: 2, limit: 1 },
+            BadContent::Layout,
+            BadContent::Form,
+            BadContent::Contradicted,
+            BadContent::TwoModels,
+        ] {
+            check(&content(why), "ask who made it to `ingle export` it again");
+        }
+        check(&content(BadContent::Newer { found: 2, known: 1 }), "a newer `ingle`");
+        let digest = Sha256Hex::of(b"");
+        let why = BadContent::Digest { found: digest, expected: digest };
+        check(&content(why), "copy it again");
+        let size = Error::Size { path: "m.gguf".into(), found: 1, expected: 2 };
+        check(&size, "wait until nobody writes to it");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_of_by_what_was_to_go_there() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        check(&Error::write("usb/b.ingle")(full()), "a larger disk");
+        check(&Error::io("write", "models/m")(full()), "an import goes on from here");
+        let large = || io::Error::from(io::ErrorKind::FileTooLarge);
+        check(&Error::write("usb/b.ingle")(large()), "--split 4G");
+        check(&Error::io("write", "models/m")(large()), "a library needs another disk");
     }
 }

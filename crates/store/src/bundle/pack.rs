@@ -61,8 +61,8 @@ struct Item {
 ///
 /// # Errors
 ///
-/// If there is one and it is to stay, a file is not what its manifest says, `each` asks to stop, or
-/// the system refuses. What was there before is then as it was; only where parts are replaced may old
+/// If there is one and it is to stay, a file is not what its manifest says, there is no room, `each`
+/// asks to stop, or the system refuses. What was there before is then as it was; only where parts are replaced may old
 /// and new ones lie side by side, and reading them fails.
 pub fn export(
     disk: &Disk,
@@ -82,8 +82,7 @@ pub fn export(
         if stopped { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     };
     let written = items.iter().try_for_each(|it| write(it, &mut volume, target, &mut each));
-    let ended =
-        written.and_then(|()| volume.write_all(&tar::END).map_err(Error::io("write", target)));
+    let ended = written.and_then(|()| volume.write_all(&tar::END).map_err(Error::write(target)));
     match ended.and_then(|()| volume.finish()) {
         Ok(parts) => Ok(Written { parts, size, index, program: taken }),
         Err(error) => {
@@ -161,7 +160,7 @@ fn write(
     target: &Path,
     each: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let refused = |error| Error::io("write", target)(error);
+    let refused = |error| Error::write(target)(error);
     volume.write_all(&tar::header(item.name, item.size)).map_err(refused)?;
     match &item.source {
         Source::Bytes(bytes) => volume.write_all(bytes).map_err(refused)?,
@@ -186,7 +185,7 @@ fn copy(
     let copied = stream::copy(file.take(item.size), volume, each);
     let (found, read) = copied.map_err(|error| match error {
         CopyError::Read(source) => Error::io("read", path)(source),
-        CopyError::Write(source) => Error::io("write", target)(source),
+        CopyError::Write(source) => Error::write(target)(source),
     })?;
     match item.name {
         _ if read != item.size => Err(size(read)),

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{Fault, Unreadable};
-use crate::name::Name;
+use crate::{disk::has_no_locks, name::Name};
 
 /// What went wrong with the library.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,8 @@ pub enum Error {
         found: Option<u64>,
         /// What the manifest says.
         expected: u64,
+        /// The program that keeps the model, if it was adopted.
+        keeper: Option<String>,
     },
     /// A file that the manifest does not name.
     #[error("`{}` is not named in the manifest", path.display())]
@@ -143,6 +145,11 @@ impl Error {
             Self::Manifest { .. } | Self::OtherName { .. } | Self::TooLong { .. } => {
                 "get the model again with `-y`, or move its folder out of the library".to_owned()
             }
+            Self::Io { action: "lock", source, .. } if has_no_locks(source) => {
+                "that disk has no locks, so that two could write at once: name a folder on another \
+                 by `INGLE_HOME`; the models on this one can be run"
+                    .to_owned()
+            }
             Self::Io { source, .. } => of_system(source.kind())?.to_owned(),
             Self::Busy { .. } => "wait until it is done, or end it".to_owned(),
             Self::Link { .. } => "put what it leads to in its place".to_owned(),
@@ -157,9 +164,18 @@ impl Error {
             Self::Size { found: None, .. } => {
                 "what keeps it may have removed it, or its disk is not there".to_owned()
             }
-            Self::Size { .. } => "it is damaged: remove the model, and get it again".to_owned(),
+            Self::Size { keeper: Some(program), .. } => {
+                format!("{program} keeps it: let it get the model again, then say `ingle adopt`")
+            }
+            Self::Size { keeper: None, .. } => {
+                "it is damaged: remove the model, and get it again".to_owned()
+            }
             Self::Load { source, .. } => source.hint()?,
-            Self::Unnamed { .. } | Self::NotAFile { .. } | Self::Stopped => return None,
+            Self::Unnamed { .. } => "move it away, or get the model again with `-y`".to_owned(),
+            Self::NotAFile { .. } => {
+                "move it away, and get the model again with `-y`, or put its file there".to_owned()
+            }
+            Self::Stopped => return None,
         })
     }
 
@@ -185,13 +201,51 @@ impl Error {
 
 /// What to do where the system refuses for this reason.
 fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, StorageFull};
     match kind {
         StorageFull => Some("make room on that disk, then say it again: what is done is kept"),
         ReadOnlyFilesystem => {
             Some("models can be run from a disk that is read only; `INGLE_HOME` names another")
         }
         PermissionDenied => Some("ask whoever owns it, or name a folder of yours by `INGLE_HOME`"),
+        // Of overlays, about folders of the layers below.
+        CrossesDevices => Some(
+            "it came with the image of a container, whose folders cannot be moved: keep models on a \
+             volume, or name a folder there by `INGLE_HOME`",
+        ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(action: &'static str, source: impl Into<io::Error>, expected: &str) {
+        let hint = Error::io(action, "models")(source.into()).hint().unwrap_or_default();
+        assert!(hint.contains(expected), "{hint}");
+    }
+
+    #[test]
+    fn what_another_program_keeps_it_gets_again() {
+        let size = |keeper: Option<&str>| Error::Size {
+            path: "m".into(),
+            found: Some(1),
+            expected: 2,
+            keeper: keeper.map(str::to_owned),
+        };
+        assert!(size(Some("ollama")).hint().unwrap().starts_with("ollama keeps it: let it get"));
+        assert!(size(None).hint().unwrap().starts_with("it is damaged: remove the model"));
+    }
+
+    #[test]
+    fn what_a_disk_cannot_do_has_a_way_on() {
+        use io::ErrorKind::{CrossesDevices, StorageFull, Unsupported};
+        check("lock", Unsupported, "has no locks");
+        #[cfg(unix)]
+        check("lock", io::Error::from_raw_os_error(libc::ENOLCK), "has no locks");
+        check("remove", CrossesDevices, "keep models on a volume");
+        check("write", StorageFull, "make room on that disk");
     }
 }

@@ -169,7 +169,10 @@ impl Staging {
             let at = found.iter().position(|it| it.0 == path);
             match at.map(|at| found.swap_remove(at).1) {
                 Some(size) if size == wanted.size => {}
-                found => return Err(Error::Size { path, found, expected: wanted.size }),
+                found => {
+                    let (expected, keeper) = (wanted.size, None);
+                    return Err(Error::Size { path, found, expected, keeper });
+                }
             }
         }
         match found.into_iter().next() {

@@ -191,7 +191,13 @@ impl Error {
                  `openssl ec -in key.pem -pubout` its public half"
                     .to_owned(),
             ),
-            Self::Io { .. } => None,
+            Self::Io { action: "write", source, .. } => of_system(source).map(str::to_owned),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => None,
+            Self::Io { .. } => Some(
+                "whoever runs `ingle` must be able to read it, or nothing is allowed: ask who keeps \
+                 this machine's policy"
+                    .to_owned(),
+            ),
         }
     }
 
@@ -202,5 +208,30 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What to do where the system refuses to write for this reason.
+fn of_system(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull => Some("make room on that disk, then say it again"),
+        PermissionDenied | ReadOnlyFilesystem => Some("copy the policy to a folder of yours first"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_has_a_way_on() {
+        use io::ErrorKind::{PermissionDenied, StorageFull};
+        let hint =
+            |action, kind: io::ErrorKind| Error::io(action, "policy.toml")(kind.into()).hint();
+        assert!(hint("read", PermissionDenied).unwrap().contains("must be able to read it"));
+        assert!(hint("write", PermissionDenied).unwrap().contains("to a folder of yours"));
+        assert!(hint("write", StorageFull).unwrap().contains("make room"));
     }
 }

@@ -83,25 +83,41 @@ impl Chain {
     /// The key of the first certificate, if it may sign and `trusted` answers for it.
     pub(super) fn check(&self, trusted: &Self) -> Result<PublicKey, Error> {
         let leaf = self.leaf();
-        let when = leaf.tbs_certificate().validity().not_before;
         may_sign(leaf).and_then(|()| understood(leaf)).map_err(flawed(leaf))?;
         if trusted.0.contains(leaf) {
             return self.key();
         }
         let mut below = leaf;
         for depth in 0..MAX_DEPTH {
-            let found = trusted.0.iter().find(|it| issued(it, below));
-            let mut others = self.0[1..].iter().filter(|it| *it != below);
-            let above = found.or_else(|| others.find(|it| issued(it, below)));
-            let above = above.ok_or_else(|| flawed(below)(self.unissued(below, trusted)))?;
-            let sound = may_issue(above, depth).and_then(|()| in_time(above, when));
-            sound.and_then(|()| understood(above)).map_err(flawed(above))?;
-            if found.is_some() {
+            let above = self.above(below, trusted, depth)?;
+            if trusted.0.contains(above) {
                 return self.key();
             }
             below = above;
         }
         Err(flawed(below)(Flaw::TooDeep { found: MAX_DEPTH, limit: MAX_DEPTH - 1 }))
+    }
+
+    /// The certificate that answers for `below`, `depth` authorities above the signer: of those that
+    /// may, a trusted one before others. An authority that was renewed has several of one name and
+    /// key, and some are out of their time.
+    fn above<'a>(
+        &'a self,
+        below: &Certificate,
+        trusted: &'a Self,
+        depth: usize,
+    ) -> Result<&'a Certificate, Error> {
+        let when = self.leaf().tbs_certificate().validity().not_before;
+        let others = self.0[1..].iter().filter(|it| *it != below);
+        let mut first = None;
+        for it in trusted.0.iter().chain(others).filter(|it| issued(it, below)) {
+            let sound = may_issue(it, depth).and_then(|()| in_time(it, when));
+            match sound.and_then(|()| understood(it)) {
+                Ok(()) => return Ok(it),
+                Err(why) => first = first.or_else(|| Some(flawed(it)(why))),
+            }
+        }
+        Err(first.unwrap_or_else(|| flawed(below)(self.unissued(below, trusted))))
     }
 
     /// Why nobody's certificate stands above `below`.

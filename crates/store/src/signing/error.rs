@@ -248,7 +248,37 @@ impl Error {
             Self::Differs { .. } | Self::Missing { .. } => {
                 "get the model again from whoever signed it"
             }
-            _ => return None,
+            Self::Certificate { why: CertificateFlaw::Untrusted { .. }, .. } => {
+                "`--certificate-chain` names the certificates that are trusted, and those on the way"
+            }
+            Self::Certificate { .. } => "ask the signer for a signature with another certificate",
+            Self::NotAFile { .. } => "put a file in its place: nothing else is signed",
+            Self::InPieces { .. } => {
+                "ask for a signature over whole files: `ingle sign`, or the method `files` of \
+                 OpenSSF Model Signing"
+            }
+            Self::NoCertificate => {
+                "`openssl x509 -inform DER -in cert.der -out cert.pem` writes one as PEM"
+            }
+            Self::OtherCertificate { .. } => {
+                "`openssl x509 -in cert.pem -noout -pubkey` prints the key that it is of"
+            }
+            Self::OtherKey { .. } => "is that the signer's public key? ask for it another way",
+            Self::Invalid => {
+                "is that the signer's public key? if it is, get the model again from the signer"
+            }
+            Self::Json(_)
+            | Self::Base64 { .. }
+            | Self::Field { .. }
+            | Self::Count { .. }
+            | Self::Resource { .. }
+            | Self::Twice { .. }
+            | Self::Root { .. }
+            | Self::Gap { .. } => {
+                "it was changed, or made by a program of another version: ask the signer to sign \
+                 again; `ingle sign` does as version 1.0 of OpenSSF Model Signing says"
+            }
+            Self::Io { .. } => return None,
         };
         Some(hint.to_owned())
     }
@@ -271,5 +301,36 @@ pub(super) fn expect(
     match found == expected {
         true => Ok(()),
         false => Err(Error::Field { field, found: found.chars().take(80).collect(), expected }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &Error, expected: &str) {
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains(expected), "{error}: {hint}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_signature_has_a_way_on() {
+        let name = || "m.gguf".to_owned();
+        check(&Error::InPieces { path: name() }, "the method `files`");
+        check(&Error::Count { field: "signatures", found: 2 }, "ask the signer to sign again");
+        check(&Error::Twice { name: name() }, "ask the signer to sign again");
+        check(&Error::Gap { path: name(), at: 1, size: 2 }, "ask the signer to sign again");
+        let (found, expected) = (name(), "file");
+        check(&Error::Resource { found, expected }, "ask the signer to sign again");
+        let digest = Sha256Hex::of(b"");
+        let root = Error::Root { found: digest, expected: digest };
+        check(&root, "ask the signer to sign again");
+        check(&Error::NotAFile { path: "m".into() }, "put a file in its place");
+        check(&Error::NoCertificate, "openssl x509");
+        check(&Error::OtherCertificate { subject: "CN=a".to_owned() }, "openssl x509");
+        let other = Error::OtherKey { found: name(), expected: name() };
+        check(&other, "is that the signer's public key?");
+        check(&Error::Invalid, "is that the signer's public key?");
     }
 }

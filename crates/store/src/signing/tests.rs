@@ -253,6 +253,22 @@ fn certificates_lead_to_a_trusted_one() {
     certified(key, &[fixture!("below-rsa.pem")], fixture!("rsa-root.pem")).unwrap();
 }
 
+/// One that was renewed has the name and the key that it had.
+#[test]
+fn an_expired_authority_does_not_hide_the_renewed_one() {
+    let (key, leaf) = (fixture!("p256.key"), fixture!("below-renewed.pem"));
+    let (expired, renewed) = (fixture!("expired.pem"), fixture!("renewed.pem"));
+    for trusted in [[expired, renewed], [renewed, expired]] {
+        assert_eq!(certified(key, &[leaf], &trusted.concat()).unwrap(), "CN=signer,O=Example");
+    }
+    // Nor does one that the signer sends along.
+    certified(key, &[leaf, expired], renewed).unwrap();
+    let error = certified(key, &[leaf, renewed], expired).unwrap_err();
+    assert!(matches!(&error, Error::Certificate { why: CertificateFlaw::Time { .. }, .. }));
+    let error = certified(key, &[leaf], expired).unwrap_err();
+    assert!(matches!(&error, Error::Certificate { why: CertificateFlaw::Time { .. }, .. }));
+}
+
 #[test]
 fn certificates_that_lead_nowhere_are_refused() {
     let (key, leaf, middle, root) =

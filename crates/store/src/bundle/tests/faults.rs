@@ -1,4 +1,5 @@
-//! Every change of the disk fails once, or is the last one that is made; every byte is damaged once.
+//! Every change of the disk fails once, or is the last one that is made, also in a power cut; every byte
+//! is damaged once.
 
 use std::io::ErrorKind;
 
@@ -7,7 +8,16 @@ use loader::{Value, gguf::Writer};
 use super::*;
 use crate::name::Name;
 
-/// Lets each change of `attempt` fail, in both ways, until one attempt needs no more; `after` looks
+/// What goes wrong at a change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    NoRoom,
+    Broken,
+    Death,
+    PowerCut,
+}
+
+/// Lets each change of `attempt` fail, in all ways, until one attempt needs no more; `after` looks
 /// at what is left. Gives how many faults that were.
 fn at_every_change(
     mut attempt: impl FnMut(&Disk) -> Result<(), Error>,
@@ -15,18 +25,26 @@ fn at_every_change(
 ) -> usize {
     let mut faults = 0;
     for nth in 0.. {
-        let disks =
-            [("no room", Disk::failing(nth, ErrorKind::StorageFull)), ("dead", Disk::dying(nth))];
         let mut reached = 0;
-        for (how, disk) in disks {
+        for how in [Trouble::NoRoom, Trouble::Broken, Trouble::Death, Trouble::PowerCut] {
+            let disk = match how {
+                Trouble::NoRoom => Disk::failing(nth, ErrorKind::StorageFull),
+                Trouble::Broken => Disk::failing(nth, ErrorKind::Other),
+                Trouble::Death | Trouble::PowerCut => Disk::dying(nth),
+            };
             let told = attempt(&disk);
-            if disk.changes() <= nth {
+            let all_were_made = disk.changes() <= nth;
+            if how == Trouble::PowerCut {
+                disk.power_cut().unwrap();
+            }
+            if all_were_made {
                 continue;
             }
             reached += 1;
             // Only what is swept away anyhow may fail without a word.
-            assert!(told.is_err() || how == "no room", "change {nth}, {how}: nothing was said");
-            after(&format!("change {nth}, {how}"));
+            let may_be_silent = matches!(how, Trouble::NoRoom | Trouble::Broken);
+            assert!(told.is_err() || may_be_silent, "change {nth}, {how:?}: nothing was said");
+            after(&format!("change {nth}, {how:?}"));
         }
         faults += reached;
         if reached == 0 {
@@ -99,6 +117,31 @@ fn a_file_that_changes_before_it_is_taken_in_is_refused() {
     let error = packed.take_in(&library, ARRIVED, &mut |_| {}).unwrap_err();
     assert!(matches!(error, Error::Changed { .. }), "{error}");
     assert_eq!(library.find(&packed.name).unwrap(), None);
+}
+
+#[test]
+fn what_was_done_survives_a_power_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&library(&dir.path().join("here")), "a", FILES);
+    let (target, root) = (dir.path().join("b.ingle"), dir.path().join("home/models"));
+    let disk = Disk::dying(usize::MAX);
+    export(&disk, &target, packing(vec![Packed::of(&entry)]), &mut on).unwrap();
+    disk.power_cut().unwrap();
+    // The folders above it are new, too.
+    unpack(&target, &Library::at(&root, disk.clone()), &how()).unwrap();
+    disk.power_cut().unwrap();
+    let there = Library::at(&root, disk.clone());
+    holds(&there, "a", FILES);
+    // As is what it shares with a model that is there.
+    let second = put(&library(&dir.path().join("here")), "b", FILES);
+    Packed::of(&second).take_in(&there, ARRIVED, &mut |_| {}).unwrap();
+    disk.power_cut().unwrap();
+    holds(&there, "a", FILES);
+    holds(&there, "b", FILES);
+    there.remove(&entry.manifest.name).unwrap();
+    disk.power_cut().unwrap();
+    assert_eq!(there.find(&entry.manifest.name).unwrap(), None);
+    holds(&there, "b", FILES);
 }
 
 /// A GGUF file without weights.

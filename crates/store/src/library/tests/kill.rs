@@ -1,6 +1,6 @@
-//! Every change of the disk fails once, and the process dies at every one: models are there whole,
-//! or they are not there, and the same word said again does what it says. What is replaced is there
-//! all the time, old or new.
+//! Every change of the disk fails once, and the process dies at every one, also in a power cut:
+//! models are there whole, or they are not there, and the same word said again does what it says. What
+//! is replaced is there all the time, old or new; what was done stays so without power.
 
 use super::*;
 
@@ -19,26 +19,40 @@ struct Case {
     expected: &'static [&'static str],
 }
 
+/// What goes wrong at a change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    Full,
+    Broken,
+    Death,
+    PowerCut,
+}
+
 /// Lets the disk fail at each change that is made; how many there were.
 #[track_caller]
 fn check(Case { prepare, change, always, expected }: Case) -> usize {
-    let full = |nth| Disk::failing(nth, ErrorKind::StorageFull);
-    let broken = |nth| Disk::failing(nth, ErrorKind::Other);
-    let troubles: [&dyn Fn(usize) -> Disk; 3] = [&full, &broken, &Disk::dying];
     let mut tried = 0;
-    for trouble in troubles {
+    for trouble in [Trouble::Full, Trouble::Broken, Trouble::Death, Trouble::PowerCut] {
         for nth in 0.. {
             let Place { library, .. } = &place();
             prepare(library).unwrap();
-            let disk = trouble(nth);
+            let disk = match trouble {
+                Trouble::Full => Disk::failing(nth, ErrorKind::StorageFull),
+                Trouble::Broken => Disk::failing(nth, ErrorKind::Other),
+                Trouble::Death | Trouble::PowerCut => Disk::dying(nth),
+            };
             let result = change(&Library::at(library.root(), disk.clone()));
             let all_were_made = disk.changes() <= nth;
             assert!(result.is_ok() || !all_were_made, "{nth}: {result:?}");
+            if trouble == Trouble::PowerCut {
+                disk.power_cut().unwrap();
+            }
             whole(library, nth);
             let found = names(library);
+            assert!(!all_were_made || found == expected, "{nth}, {trouble:?}: {found:?}");
             assert!(
                 always.iter().all(|it| found.iter().any(|name| name == it)),
-                "{nth}: {found:?}"
+                "{nth}, {trouble:?}: {found:?}"
             );
             change(library).unwrap_or_else(|error| panic!("{nth}: again: {error}"));
             whole(library, nth);
