@@ -105,9 +105,10 @@ impl Place {
             None => format!("{}\n", output.status),
         };
         for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-            if !bytes.is_empty() {
-                told += &format!("-- {name}\n{}", text(bytes));
-                if !bytes.ends_with(b"\n") {
+            let text = text(bytes);
+            if !text.is_empty() {
+                told += &format!("-- {name}\n{text}");
+                if !text.ends_with('\n') {
                     told += "(no line end)\n";
                 }
             }
