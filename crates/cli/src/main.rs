@@ -23,6 +23,7 @@ mod memory;
 mod model;
 mod numbers;
 mod output;
+mod random;
 mod sandbox;
 mod settings;
 mod shape;
