@@ -5,7 +5,7 @@ use store::Home;
 
 use super::{measure::Test, table::Row};
 use crate::{
-    forecast::{Kept, predicted},
+    forecast::{Kept, ago, predicted},
     speed::Speed,
     terminal::tell,
 };
@@ -31,20 +31,23 @@ impl Foretold {
                 n => (Test::Generate { n, depth }, predicted.answer(n, depth)),
             };
             if let Some(foretold) = foretold {
-                tell(line(&test.label(), foretold, real));
+                tell(line(&test.label(), foretold, real, &ago(predicted.at())));
             }
         }
     }
 }
 
-fn line(test: &str, foretold: f64, real: f64) -> String {
+fn line(test: &str, foretold: f64, real: f64, ago: &str) -> String {
     let off = (foretold / real.max(1e-9) - 1.0) * 100.0;
     let beside = match off.abs().round() {
         0.0 => "as was measured".to_owned(),
         off_by if off > 0.0 => format!("{off_by}% more than was measured"),
         off_by => format!("{off_by}% less than was measured"),
     };
-    format!("note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}")
+    format!(
+        "note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}; it went by what it \
+         measured {ago}"
+    )
 }
 
 #[cfg(test)]
@@ -54,8 +57,10 @@ mod tests {
     #[test]
     fn what_was_foretold_is_held_beside_what_came_true() {
         let check = |foretold, real, expected: &str| {
-            let expected = format!("note: `ingle fit` foretold {expected}");
-            assert_eq!(line("pp512", foretold, real), expected);
+            let expected = format!(
+                "note: `ingle fit` foretold {expected}; it went by what it measured 2 days ago"
+            );
+            assert_eq!(line("pp512", foretold, real, "2 days ago"), expected);
         };
         check(100.0, 100.4, "100.00 t/s for pp512, as was measured");
         check(115.0, 100.0, "115.00 t/s for pp512, 15% more than was measured");
