@@ -52,7 +52,7 @@ pub(crate) struct Fit {
     pub(crate) price: Option<f64>,
     /// What somebody's API costs for a million tokens, in the same money
     #[arg(long, value_name = "PER_MILLION", value_parser = number::positive)]
-    #[arg(help_heading = "Costs")]
+    #[arg(requires = "price", help_heading = "Costs")]
     pub(crate) api_price: Option<f64>,
     #[command(flatten)]
     pub(crate) json: Json,
