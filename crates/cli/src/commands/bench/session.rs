@@ -117,7 +117,10 @@ impl Session {
         let speeds: Vec<_> = samples.iter().map(|it| it.per_second).collect();
         let roofline = match test {
             Test::Prompt { .. } => Roofline::default(),
-            Test::Generate { .. } => Roofline::of(bandwidths, self.bytes_a_token, mean(&speeds)),
+            Test::Generate { .. } => {
+                let (threads, bytes) = (subject.n_threads, self.bytes_a_token);
+                Roofline::of(bandwidths, threads, bytes, mean(&speeds))
+            }
         };
         let beside = Beside {
             conditions: Conditions::between(&before, &after),

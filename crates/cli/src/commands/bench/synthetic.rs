@@ -17,7 +17,10 @@ use engine::{Info, arch::Config};
 use loader::{Array, Bytes, Metadata, ModelFile, Override, Value, quantise::Mix};
 use serde::Serialize;
 
-use super::measure::{Sample, Test};
+use super::{
+    measure::{Sample, Test},
+    roofline::{self, EXPERTS},
+};
 use crate::{
     failure::Failure,
     memory,
@@ -188,15 +191,7 @@ impl Draft {
 
     /// The share of the experts that a token goes through; 1 where there are none.
     fn used_share(&self) -> f64 {
-        let file = self.shape.file();
-        let count = |name: &str| {
-            let n = file.metadata.u64(&format!("{}.{name}", file.architecture())).ok().flatten();
-            n.filter(|&it| it > 0).map(|it| it as f64)
-        };
-        match (count("expert_used_count"), count("expert_count")) {
-            (Some(used), Some(all)) => used / all,
-            _ => 1.0,
-        }
+        roofline::used_share(self.shape.file()).unwrap_or(1.0)
     }
 }
 
@@ -230,7 +225,7 @@ impl Scale {
         let has = |name: &str| tensors.iter().any(|it| it.name == name);
         let head = if has("output.weight") { "output.weight" } else { "token_embd.weight" };
         let read = |is: &dyn Fn(&Planned) -> bool| {
-            let share = |it: &Planned| if it.name.contains("_exps.") { used_share } else { 1.0 };
+            let share = |it: &Planned| if it.name.contains(EXPERTS) { used_share } else { 1.0 };
             let all = tensors.iter().filter(|it| is(it));
             all.map(|it| it.bytes() as f64 * share(it)).sum::<f64>()
         };

@@ -28,6 +28,9 @@ pub(super) struct Measured {
     /// What can change without another fingerprint.
     power_source_after: Option<String>,
     governor_after: Option<String>,
+    preference_after: Option<String>,
+    profile_after: Option<String>,
+    boost_after: Option<bool>,
     #[serde(default)]
     warnings: Vec<String>,
 }
@@ -89,6 +92,13 @@ impl Measured {
         self.fingerprint.is_some() && self.fingerprint == other.fingerprint
     }
 
+    /// Whether both are of one test with as many threads and the same kernels.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.is_same_test(other)
+            && self.n_threads == other.n_threads
+            && self.kernels == other.kernels
+    }
+
     /// Whether both are of one test, of whatever.
     pub(super) fn is_same_test(&self, other: &Self) -> bool {
         self.test() == other.test()
@@ -120,9 +130,13 @@ impl Measured {
             let (a, b) = (a.as_ref()?, b.as_ref()?);
             (a != b).then(|| format!("the {name} ({a}, {b})"))
         };
+        let boost = |it: &Self| it.boost_after.map(|it| if it { "on" } else { "off" }.to_owned());
         let all = [
             differ("power", &self.power_source_after, &other.power_source_after),
             differ("governor", &self.governor_after, &other.governor_after),
+            differ("preference", &self.preference_after, &other.preference_after),
+            differ("profile", &self.profile_after, &other.profile_after),
+            differ("boost", &boost(self), &boost(other)),
         ];
         all.into_iter().flatten().collect()
     }
@@ -177,6 +191,8 @@ mod tests {
             n_threads: Some(2),
             kernels: text("avx2, fast"),
             power_source_after: text("mains"),
+            preference_after: text("performance"),
+            boost_after: Some(true),
             ..Measured::default()
         };
         assert!(one.differences(&one).is_empty() && one.circumstances(&one).is_empty());
@@ -185,11 +201,18 @@ mod tests {
             n_threads: Some(4),
             power_source_after: text("battery"),
             governor_after: text("performance"),
+            preference_after: text("power"),
+            boost_after: Some(false),
             ..one.clone()
         };
         let expected = ["the tensors or numbers of the model", "the number of threads (2, 4)"];
         assert_eq!(one.differences(&other), expected);
-        assert_eq!(one.circumstances(&other), ["the power (mains, battery)"]);
+        let expected = [
+            "the power (mains, battery)",
+            "the preference (performance, power)",
+            "the boost (on, off)",
+        ];
+        assert_eq!(one.circumstances(&other), expected);
         let foreign = Measured { model_type: text("llama 1B Q4_0"), ..Measured::default() };
         let expected = [
             "the model (llama 1 B Q4_0, llama 1B Q4_0)",
