@@ -98,6 +98,11 @@ fn a_model_is_foretold_by_what_was_measured_and_held_beside_what_comes_true() {
     }
     assert!(bench.contains("\nnote: `ingle fit` foretold "), "{bench}");
     assert!(bench.contains("; it went by what it measured ") && bench.contains(" days ago\n"));
+    let args = ["bench", "parrot.gguf", "-p", "8", "-n", "2", "-r", "1", "-o", "json"];
+    for row in told(&place, &args).as_array().expect("a list") {
+        assert!(row["foretold_ts"].as_f64().is_some_and(|it| it > 0.0), "{row}");
+        assert_eq!(row["foretold_at"], "2024-01-01T00:00:00Z");
+    }
     // Another model was not looked at.
     let other = place.run(&["bench", "ember", "-p", "8", "-n", "0", "-r", "1"]);
     assert!(!other.contains("foretold"), "{other}");

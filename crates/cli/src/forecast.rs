@@ -12,7 +12,7 @@ pub(crate) use kept::{Kept, ago, predicted};
 pub(crate) use work::Work;
 
 /// Rows that a step computes of a prompt, as engines are made here.
-const CHUNK: usize = 512;
+pub(crate) const CHUNK: usize = 512;
 
 /// Seconds of a step, by what they go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

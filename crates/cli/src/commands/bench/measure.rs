@@ -86,7 +86,7 @@ impl Test {
 }
 
 impl Rig {
-    /// Loads the model with a context of at least `needed` tokens.
+    /// Loads the model with a context of at least `needed` tokens, of which a step computes `n_batch`.
     ///
     /// # Errors
     ///
@@ -95,11 +95,12 @@ impl Rig {
         name: &str,
         file: &ModelFile,
         load: &Load,
-        needed: usize,
+        (needed, n_batch): (usize, usize),
     ) -> anyhow::Result<Self> {
         let options = Options {
             ctx_size: Some(load.ctx_size.map_or(needed, Into::into)),
             free_memory: memory::free(),
+            chunk: n_batch,
             ..Options::default()
         };
         let engine = device::engine(name, file, load, &options)?;

@@ -5,7 +5,7 @@
 //! in memory or written; the ordinary loader reads it. Where all layers do not fit into free memory,
 //! some are made, evenly spread, and the time of a token is scaled to all of them by the bytes that
 //! it reads. Where the system gives huge pages to all memory, these weights lie in them and those of
-//! a mapped file do not, which may be a little slower.
+//! a mapped file do not: results of the two do not compare.
 
 mod content;
 mod vocabulary;
@@ -210,6 +210,15 @@ impl Made {
         self.measured_layers < self.model_layers
     }
 
+    /// What is said beside what was measured of the machine; nothing where all of it was.
+    pub(super) fn part(&self) -> String {
+        let Self { model_layers, measured_layers, .. } = self;
+        match self.is_scaled() {
+            true => format!(", with {measured_layers} of {model_layers} layers"),
+            false => String::new(),
+        }
+    }
+
     /// What is said after the model's name; nothing where all of it was measured.
     pub(super) fn note(&self) -> String {
         let Self { model_layers, measured_layers, .. } = self;
@@ -400,6 +409,7 @@ mod tests {
         let half = bytes_of(&draft.tensors, &[0, 1, 2]);
         let made = draft.make_within(half, 1, &[]).expect("half of it fits");
         assert_eq!(made.made.note(), ", scaled from 3 of 6 layers");
+        assert_eq!(made.made.part(), ", with 3 of 6 layers");
         let sample = Sample {
             time: Duration::from_secs(1),
             tokens: 512,

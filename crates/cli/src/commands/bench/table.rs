@@ -1,13 +1,12 @@
 //! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
 
-use std::{env::consts::ARCH, path::Path};
-
 use engine::Info;
 use loader::ModelFile;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
+    foretold::Told,
     identity,
     measure::{Sample, Test},
     plot::Point,
@@ -17,8 +16,8 @@ use super::{
 use crate::{
     args::Form,
     commands::version::commit,
-    machine,
     numbers::{count, size},
+    speed::Speed,
 };
 
 /// What is benched, with what.
@@ -35,11 +34,36 @@ pub(super) struct Subject {
     pub(super) n_threads: usize,
     /// What the kernels are written for, and their precision.
     pub(super) kernels: String,
+    /// Tokens of a prompt that a step computes.
+    n_batch: usize,
+    weights: Weights,
     /// A digest of what decides how long the model takes.
     model_facts: String,
     /// Of weights that were made for a shape.
     #[serde(flatten)]
-    made: Option<Made>,
+    pub(super) made: Option<Made>,
+}
+
+/// With what it is benched.
+pub(super) struct Setting {
+    pub(super) threads: usize,
+    /// What runs on them.
+    pub(super) kernels: String,
+    pub(super) n_batch: usize,
+    pub(super) weights: Weights,
+}
+
+/// How weights lie in memory: in pages of the file, or in those that the system gives to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Weights {
+    Mapped,
+    Read,
+    /// For a shape.
+    Made,
+    /// On a server, somehow.
+    #[cfg(feature = "hub")]
+    Served,
 }
 
 /// One test's result.
@@ -56,6 +80,8 @@ pub(super) struct Row {
     avg_ts: f64,
     stddev_ts: f64,
     median_ts: f64,
+    #[serde(flatten)]
+    pub(super) foretold: Told,
     /// The same where two results are comparable.
     fingerprint: String,
     #[serde(flatten)]
@@ -67,17 +93,13 @@ pub(super) struct Row {
 }
 
 impl Subject {
-    /// `kernels` are how many threads, and what runs on them.
-    pub(super) fn of(
-        name: &str,
-        file: &ModelFile,
-        info: &Info,
-        (threads, kernels): (usize, String),
-    ) -> Self {
+    /// Of a model that is open.
+    pub(super) fn of(name: &str, file: &ModelFile, info: &Info, setting: Setting) -> Self {
+        let Setting { threads, kernels, n_batch, weights } = setting;
         Self {
             build_commit: commit(),
             build_version: crate::commands::version::VERSION,
-            cpu_info: machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned()),
+            cpu_info: Speed::processor(),
             backends: info.device.clone(),
             model_filename: name.to_owned(),
             model_type: kind(file, info),
@@ -85,6 +107,8 @@ impl Subject {
             model_n_params: info.parameters,
             n_threads: threads,
             kernels,
+            n_batch,
+            weights,
             model_facts: identity::facts(file),
             made: None,
         }
@@ -104,6 +128,8 @@ impl Subject {
             model_n_params: 0,
             n_threads: 0,
             kernels: String::new(),
+            n_batch: 0,
+            weights: Weights::Served,
             model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
             made: None,
         }
@@ -117,14 +143,28 @@ impl Subject {
 
     /// What must be equal for two results of `test` to be comparable.
     fn fingerprint(&self, test: &str) -> String {
-        let threads = self.n_threads.to_string();
+        let [threads, n_batch] = [self.n_threads, self.n_batch].map(|it| it.to_string());
         identity::fingerprint(&[
             ("model", self.model_facts.as_str()),
             ("test", test),
             ("threads", threads.as_str()),
             ("kernels", self.kernels.as_str()),
+            ("batch", n_batch.as_str()),
+            ("weights", self.weights.name()),
             ("cpu", self.cpu_info.as_str()),
         ])
+    }
+}
+
+impl Weights {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mapped => "mapped",
+            Self::Read => "read",
+            Self::Made => "made",
+            #[cfg(feature = "hub")]
+            Self::Served => "served",
+        }
     }
 }
 
@@ -151,6 +191,7 @@ impl Row {
             avg_ts: mean(&ts),
             stddev_ts: deviation(&ts),
             median_ts: median(&ts),
+            foretold: Told::default(),
             fingerprint: subject.fingerprint(&label),
             beside,
             samples_ns: ns.iter().map(|&it| it as u64).collect(),
@@ -184,9 +225,9 @@ impl Row {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
     }
 
-    /// Tokens of the prompt, generated ones and those before them, and tokens a second.
-    pub(super) fn numbers(&self) -> ([usize; 3], f64) {
-        ([self.n_prompt, self.n_gen, self.n_depth], self.avg_ts)
+    /// Tokens a second.
+    pub(super) fn speed(&self) -> f64 {
+        self.avg_ts
     }
 }
 

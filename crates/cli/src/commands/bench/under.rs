@@ -21,7 +21,10 @@ pub(super) fn text(rows: &[Row], session: &Session) -> String {
         lines.extend(Conditions::between(before, after).told());
     }
     if let Some(bytes) = rows.iter().filter_map(|it| it.beside.peak_memory).max() {
-        lines.push(("memory", format!("{} at most", size(bytes))));
+        // That of a scaled model is of the layers that are there.
+        let made = rows.first().and_then(|it| it.subject.made);
+        let part = made.map(|it| it.part()).unwrap_or_default();
+        lines.push(("memory", format!("{} at most{part}", size(bytes))));
     }
     lines.extend(of_each("bandwidth", rows, |it| it.beside.roofline.told()));
     lines.extend(of_each("energy", rows, energy));

@@ -24,6 +24,8 @@ pub(super) struct Measured {
     model_type: Option<String>,
     n_threads: Option<u64>,
     kernels: Option<String>,
+    n_batch: Option<u64>,
+    weights: Option<String>,
     cpu_info: Option<String>,
     /// What can change without another fingerprint.
     power_source_after: Option<String>,
@@ -109,7 +111,7 @@ impl Measured {
         let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "not told".to_owned());
         let differ =
             |name: &str, a: String, b: String| (a != b).then(|| format!("the {name} ({a}, {b})"));
-        let threads = |it: Option<u64>| text(&it.map(|it| it.to_string()));
+        let number = |it: Option<u64>| text(&it.map(|it| it.to_string()));
         let model = match (&self.model_facts, &other.model_facts) {
             (Some(a), Some(b)) if a != b && self.model_type == other.model_type => {
                 Some("the tensors or numbers of the model".to_owned())
@@ -117,8 +119,10 @@ impl Measured {
             _ => differ("model", text(&self.model_type), text(&other.model_type)),
         };
         let others = [
-            differ("number of threads", threads(self.n_threads), threads(other.n_threads)),
+            differ("number of threads", number(self.n_threads), number(other.n_threads)),
             differ("kernels", text(&self.kernels), text(&other.kernels)),
+            differ("batch", number(self.n_batch), number(other.n_batch)),
+            differ("way that weights lie in memory", text(&self.weights), text(&other.weights)),
             differ("processor", text(&self.cpu_info), text(&other.cpu_info)),
         ];
         model.into_iter().chain(others.into_iter().flatten()).collect()
@@ -190,6 +194,7 @@ mod tests {
             model_type: text("llama 1 B Q4_0"),
             n_threads: Some(2),
             kernels: text("avx2, fast"),
+            weights: text("mapped"),
             power_source_after: text("mains"),
             preference_after: text("performance"),
             boost_after: Some(true),
@@ -199,13 +204,18 @@ mod tests {
         let other = Measured {
             model_facts: text("2"),
             n_threads: Some(4),
+            weights: text("made"),
             power_source_after: text("battery"),
             governor_after: text("performance"),
             preference_after: text("power"),
             boost_after: Some(false),
             ..one.clone()
         };
-        let expected = ["the tensors or numbers of the model", "the number of threads (2, 4)"];
+        let expected = [
+            "the tensors or numbers of the model",
+            "the number of threads (2, 4)",
+            "the way that weights lie in memory (mapped, made)",
+        ];
         assert_eq!(one.differences(&other), expected);
         let expected = [
             "the power (mains, battery)",
@@ -218,6 +228,7 @@ mod tests {
             "the model (llama 1 B Q4_0, llama 1B Q4_0)",
             "the number of threads (2, not told)",
             "the kernels (avx2, fast, not told)",
+            "the way that weights lie in memory (mapped, not told)",
         ];
         assert_eq!(one.differences(&foreign), expected);
     }
