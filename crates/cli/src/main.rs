@@ -23,6 +23,7 @@ mod memory;
 mod model;
 mod numbers;
 mod output;
+mod quantisation;
 mod random;
 mod sandbox;
 mod settings;

@@ -6,7 +6,7 @@
 mod memory;
 mod steps;
 
-use std::{collections::BTreeMap, env::consts::ARCH, path::Path, time::Duration};
+use std::{collections::BTreeMap, env::consts::ARCH, time::Duration};
 
 use kernels::{
     Backend, Format,
@@ -14,10 +14,7 @@ use kernels::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    library::now,
-    machine::{self, Meter},
-};
+use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
 use steps::Rig;
 
@@ -75,7 +72,7 @@ pub(crate) struct Rest {
 /// How much is spent on measuring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Bytes that no cache holds.
+    /// Bytes, most of which no cache holds.
     pub(crate) bytes: usize,
     /// Time for each figure.
     pub(crate) time: Duration,
@@ -94,7 +91,7 @@ impl Effort {
 impl Speed {
     /// What the processor is called here.
     pub(crate) fn processor() -> String {
-        machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned())
+        machine::model().unwrap_or_else(|| ARCH.to_owned())
     }
 
     /// Whose figures these would be: the processor, and the backend with this configuration.
@@ -123,18 +120,13 @@ impl Speed {
         let rig = Rig::new(config, effort);
         watch("attention");
         let rest = rig.rest()?;
-        let meter = Meter::here();
-        let begin = meter.mark();
         let mut rates = BTreeMap::new();
         for format in formats {
             let name = format.layout().name;
             watch(name);
             rates.insert(name.to_owned(), rig.rates(*format)?);
         }
-        let end = meter.mark();
-        let seconds = begin.until(&end).as_secs_f64().max(1e-9);
-        let spent = meter.joules(&begin, &end).zip(meter.source());
-        let power = spent.map(|(joules, source)| Watts { watts: joules / seconds, source });
+        let power = rig.power();
         Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, power })
     }
 

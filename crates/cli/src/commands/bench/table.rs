@@ -1,5 +1,7 @@
 //! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
 
+use std::env::consts::ARCH;
+
 use engine::Info;
 use loader::ModelFile;
 use serde::Serialize;
@@ -17,6 +19,7 @@ use crate::{
     args::Form,
     commands::version::commit,
     numbers::{count, size},
+    quantisation,
     speed::Speed,
 };
 
@@ -82,8 +85,8 @@ pub(super) struct Row {
     median_ts: f64,
     #[serde(flatten)]
     pub(super) foretold: Told,
-    /// The same where two results are comparable.
-    fingerprint: String,
+    /// The same where two results are comparable; nothing where that cannot be told.
+    fingerprint: Option<String>,
     #[serde(flatten)]
     pub(super) beside: Beside,
     samples_ns: Vec<u64>,
@@ -141,10 +144,14 @@ impl Subject {
         Self { model_type, made: Some(made), ..self }
     }
 
-    /// What must be equal for two results of `test` to be comparable.
-    fn fingerprint(&self, test: &str) -> String {
+    /// What must be equal for two results of `test` to be comparable; nothing of a processor that
+    /// nobody names: all of its kind would look the same.
+    fn fingerprint(&self, test: &str) -> Option<String> {
+        if self.cpu_info == ARCH {
+            return None;
+        }
         let [threads, n_batch] = [self.n_threads, self.n_batch].map(|it| it.to_string());
-        identity::fingerprint(&[
+        Some(identity::fingerprint(&[
             ("model", self.model_facts.as_str()),
             ("test", test),
             ("threads", threads.as_str()),
@@ -152,7 +159,7 @@ impl Subject {
             ("batch", n_batch.as_str()),
             ("weights", self.weights.name()),
             ("cpu", self.cpu_info.as_str()),
-        ])
+        ]))
     }
 }
 
@@ -329,64 +336,48 @@ pub(super) fn median(all: &[f64]) -> f64 {
 
 /// Architecture, size and quantisation.
 fn kind(file: &ModelFile, info: &Info) -> String {
-    let quantisation = file.metadata.u64("general.file_type").ok().flatten().and_then(file_type);
-    let quantisation = quantisation.unwrap_or_else(|| largest_format(file));
-    format!("{} {} {quantisation}", info.architecture, count(info.parameters))
-}
-
-/// llama.cpp's numbers of quantisations.
-fn file_type(id: u64) -> Option<&'static str> {
-    Some(match id {
-        0 => "F32",
-        1 => "F16",
-        2 => "Q4_0",
-        3 => "Q4_1",
-        7 => "Q8_0",
-        8 => "Q5_0",
-        9 => "Q5_1",
-        10 => "Q2_K",
-        11 => "Q3_K_S",
-        12 => "Q3_K_M",
-        13 => "Q3_K_L",
-        14 => "Q4_K_S",
-        15 => "Q4_K_M",
-        16 => "Q5_K_S",
-        17 => "Q5_K_M",
-        18 => "Q6_K",
-        19 => "IQ2_XXS",
-        20 => "IQ2_XS",
-        21 => "Q2_K_S",
-        22 => "IQ3_XS",
-        23 => "IQ3_XXS",
-        24 => "IQ1_S",
-        25 => "IQ4_NL",
-        26 => "IQ3_S",
-        27 => "IQ3_M",
-        28 => "IQ2_S",
-        29 => "IQ2_M",
-        30 => "IQ4_XS",
-        31 => "IQ1_M",
-        32 => "BF16",
-        36 => "TQ1_0",
-        37 => "TQ2_0",
-        38 => "MXFP4_MOE",
-        39 => "NVFP4",
-        _ => return None,
-    })
-}
-
-fn largest_format(file: &ModelFile) -> &'static str {
-    let bytes = |name: &str| -> usize {
-        let of = file.tensors.values().filter(|it| it.format.layout().name == name);
-        of.flat_map(|it| it.parts.iter().map(|it| it.len())).sum()
-    };
-    let names = loader::Format::ALL.iter().map(|it| it.layout().name);
-    names.max_by_key(|it| bytes(it)).unwrap_or("")
+    format!("{} {} {}", info.architecture, count(info.parameters), quantisation::of(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_name_of_the_processor_nothing_is_comparable() {
+        let of = |cpu: &str| {
+            let bytes = loader::Bytes::new(ingle_tests::parrot::file());
+            let file = ModelFile::from_bytes("parrot", bytes, &[]).unwrap();
+            let info = Info {
+                architecture: "llama".to_owned(),
+                name: None,
+                device: "cpu".to_owned(),
+                n_layers: 1,
+                vocab: 10,
+                context: 64,
+                model_context: 64,
+                max_seqs: 1,
+                parameters: 100,
+                weight_bytes: 100,
+                cache_bytes: 1,
+                scratch_bytes: 1,
+            };
+            let (kernels, weights) = ("scalar, fast".to_owned(), Weights::Mapped);
+            let setting = Setting { threads: 1, kernels, n_batch: 512, weights };
+            let subject = Subject::of("parrot", &file, &info, setting);
+            Subject { cpu_info: cpu.to_owned(), ..subject }
+        };
+        assert_eq!(of(ARCH).fingerprint("pp8"), None);
+        let one = of("a processor");
+        assert!(one.fingerprint("pp8").is_some());
+        for other in [
+            Subject { weights: Weights::Made, ..one.clone() },
+            Subject { n_batch: 64, ..one.clone() },
+            of("another"),
+        ] {
+            assert_ne!(other.fingerprint("pp8"), one.fingerprint("pp8"));
+        }
+    }
 
     #[test]
     fn statistics_are_of_a_sample() {
