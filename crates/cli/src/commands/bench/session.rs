@@ -155,7 +155,7 @@ impl Session {
         };
         let all = rig.generate_for(time, (n, depth), &mut heard)?;
         let all = match self.scale {
-            Some(scale) => scale.whole_speeds(&all),
+            Some(scale) => scale.whole_speeds(test, &all),
             None => all,
         };
         self.bar.set_message(label);
