@@ -152,6 +152,8 @@ fn a_server_is_measured_as_a_model_is() {
         assert_eq!((&row["backends"], &row["model_type"]), (&json!("url"), &json!("tiny")));
         assert!(row["avg_ts"].as_f64().is_some_and(|it| it > 0.0), "{row}");
         assert_eq!(row["samples_ts"].as_array().map(Vec::len), Some(2));
+        // It runs on this machine, which is watched but for other processes.
+        assert!(row["warnings"].is_array() && row["others_percent"].is_null(), "{row}");
     }
     let seen = served.seen();
     assert_eq!(seen[0].0, "/v1/models");

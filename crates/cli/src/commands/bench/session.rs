@@ -49,7 +49,8 @@ pub(super) struct Beside {
     pub(super) energy: Energy,
     #[serde(flatten)]
     pub(super) steady: Steady,
-    pub(super) warnings: Vec<String>,
+    /// Nothing where nobody watched.
+    pub(super) warnings: Option<Vec<String>>,
 }
 
 /// What a token takes.
@@ -128,7 +129,7 @@ impl Session {
             roofline,
             energy: Energy::of(&samples, &self.instruments.meter),
             steady,
-            warnings: conditions::warnings(&before, &after),
+            warnings: Some(conditions::warnings(&before, &after)),
         };
         let first = self.notes.take().map_or(before, |it| it.0);
         self.notes = Some((first, after));

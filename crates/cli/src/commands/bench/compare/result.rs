@@ -33,8 +33,7 @@ pub(super) struct Measured {
     preference_after: Option<String>,
     profile_after: Option<String>,
     boost_after: Option<bool>,
-    #[serde(default)]
-    warnings: Vec<String>,
+    warnings: Option<Vec<String>>,
 }
 
 /// Reads the results in a file.
@@ -147,7 +146,7 @@ impl Measured {
 
     /// What was doubtful when it was measured.
     pub(super) fn warnings(&self) -> &[String] {
-        &self.warnings
+        self.warnings.as_deref().unwrap_or_default()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     args::{Bench, Form, Instead},
     commands::{
         bench::{
+            conditions::{self, Conditions},
             measure::{Sample, Test},
             session::{Beside, Session},
             table::{Row, Subject},
@@ -23,6 +24,7 @@ use crate::{
         print,
     },
     failure::Failure,
+    machine::{Note, Watch},
     numbers::grouped,
     random::Random,
     terminal::{Interrupts, tell},
@@ -51,6 +53,8 @@ struct Line {
     random: Random,
     /// As many words were a token in the last long prompt.
     words_per_token: f64,
+    /// What this machine does meanwhile, where the server runs on it.
+    watch: Option<Watch>,
     /// Whether it was said that answers are shorter than asked for.
     told_of_short: bool,
     /// Whether it was said that nothing is known of the server's cache.
@@ -97,6 +101,7 @@ impl Line {
             return Err(Failure::usage("`--url` takes one address").into());
         };
         let host = endpoint.url().authority();
+        let watch = endpoint.url().is_loopback().then(Watch::here);
         let key = variable(KEY).filter(|it| !it.trim().is_empty());
         let token = key.as_deref().map(|it| {
             let message = format!("`{KEY}` is no key: it has blanks, or is too long");
@@ -120,6 +125,7 @@ impl Line {
             model,
             random: Random::new(),
             words_per_token: 1.0,
+            watch,
             told_of_short: false,
             told_of_cache: false,
         })
@@ -140,8 +146,10 @@ impl Line {
         }
         let subject = Subject::of_server(&self.host, &self.model);
         let bar = Session::bar(tests.len(), repetitions.get());
-        let mut rows = Vec::new();
+        let (mut rows, mut first) = (Vec::new(), None);
         for &test in tests {
+            let before = self.note();
+            first = first.or_else(|| before.clone());
             bar.set_message(test.label());
             self.warm_up(&test)?;
             bar.inc(1);
@@ -152,14 +160,22 @@ impl Line {
                 bar.inc(1);
             }
             let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let row = Row::new(&subject, test, &samples, time, Beside::default());
+            let row = Row::new(&subject, test, &samples, time, beside(before, self.note()));
             if form == Form::Jsonl {
                 print(&row.line())?;
             }
             rows.push(row);
         }
         bar.finish_and_clear();
+        let warnings = beside(first, self.note()).warnings.unwrap_or_default();
+        warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
         Ok(rows)
+    }
+
+    /// What this machine does now, where the server runs on it: all but how busy it is, for the server
+    /// is a process like others.
+    fn note(&self) -> Option<Note> {
+        self.watch.as_ref().map(|it| Note { load: None, ..it.note() })
     }
 
     /// Runs the test's prompt once, and a few tokens where it generates; learns how long words are.
@@ -257,6 +273,16 @@ impl Line {
     }
 }
 
+/// What is told of a machine that was so before and after.
+fn beside(before: Option<Note>, after: Option<Note>) -> Beside {
+    let Some((before, after)) = before.zip(after) else { return Beside::default() };
+    Beside {
+        conditions: Conditions::between(&before, &after),
+        warnings: Some(conditions::warnings(&before, &after)),
+        ..Beside::default()
+    }
+}
+
 /// Tokens of a prompt that the server computed for it, after `before` others that it knew: a server
 /// that keeps what it computed says how much of the prompt that was, or it is taken as all of them.
 fn computed(counted: Counted, before: Option<u64>) -> u64 {
@@ -286,6 +312,13 @@ mod tests {
         assert_eq!(of(Some(4000), Some(4096)), 608);
         assert_eq!(of(None, Some(4096)), 512);
         assert_eq!(of(Some(4608), None), 1);
+    }
+
+    #[test]
+    fn of_a_machine_that_nobody_watched_nothing_is_told() {
+        assert_eq!(beside(None, Some(Note::default())).warnings, None);
+        let told = beside(Some(Note::default()), Some(Note::default()));
+        assert_eq!(told.warnings, Some(Vec::new()));
     }
 
     #[test]
