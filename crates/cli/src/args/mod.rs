@@ -244,7 +244,8 @@ Under the table (in the other forms, in fields of each result) stands what the m
 meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
 memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
 or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, processor
-and the way that weights lie in memory are: such results compare. A model that is called `compare` is given as `./compare`.")]
+and the way that weights lie in memory are: such results compare. A model that is called `compare`
+is given as `./compare`.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(crate) verb: Option<BenchVerb>,
