@@ -87,7 +87,7 @@ impl Kept {
     }
 
     /// Keeps `speed`, and of the one that it takes the place of the formats that it has not, unless
-    /// that is too old to be told as one with it. What computing took then is not what it takes now.
+    /// that is too old to be told as one with it. What computing took then says nothing of now.
     pub(crate) fn take_in(&mut self, mut speed: Speed) {
         let speeds = &mut self.file.speeds;
         let before = speeds.iter().position(|it| is_of(it, &speed.processor, &speed.device));

@@ -179,9 +179,8 @@ mod tests {
     #[test]
     fn what_is_not_said_of_a_cache_is_not_nothing() {
         let cached = |details: &str| {
-            let line = format!(
-                "data: {{\"choices\": [{{\"text\": \"a\"}}], \"usage\": {{\"prompt_tokens\": 9{details}}}}}"
-            );
+            let usage = format!("{{\"prompt_tokens\": 9{details}}}");
+            let line = format!("data: {{\"choices\": [{{\"text\": \"a\"}}], \"usage\": {usage}}}");
             let told = streamed(&[&line]).expect("a stream").expect("a text");
             told.counted.expect("it counts").cached
         };

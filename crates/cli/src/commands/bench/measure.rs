@@ -86,7 +86,8 @@ impl Test {
 }
 
 impl Rig {
-    /// Loads the model with a context of at least `needed` tokens, of which a step computes `n_batch`.
+    /// Loads the model with a context of at least `needed` tokens; a step computes `n_batch` of a
+    /// prompt.
     ///
     /// # Errors
     ///

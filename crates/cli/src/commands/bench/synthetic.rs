@@ -1,11 +1,11 @@
 //! Weights of a shape that nobody trained: as many bytes in the same formats as the model has, and
 //! so as fast, without a download.
 //!
-//! `weights` draws them, `vocabulary` has tokens for them, `content` is the GGUF file that they are,
-//! in memory or written; the ordinary loader reads it. Where all layers do not fit into free memory,
-//! some are made, evenly spread, and the time of a token is scaled to all of them by the bytes that
-//! it reads, keys and values included. Where the system gives huge pages to all memory, these weights lie in them and those of
-//! a mapped file do not: results of the two do not compare.
+//! `weights` draws them, `vocabulary` has tokens for them, `content` is the GGUF file that they
+//! are, in memory or written; the ordinary loader reads it. Where all layers do not fit into free
+//! memory, some are made, evenly spread, and the time of a token is scaled to all of them by the
+//! bytes that it reads, keys and values included. Where the system gives huge pages to all memory,
+//! these weights lie in them and those of a mapped file do not: results of the two do not compare.
 
 mod content;
 mod vocabulary;
@@ -288,8 +288,8 @@ impl Scale {
         }
     }
 
-    /// The time with all layers is so many times what was measured, of a step of so many rows after so
-    /// many places.
+    /// The time with all layers is so many times what was measured, of a step of so many rows after
+    /// so many places.
     fn factor(self, rows: usize, past: usize) -> f64 {
         let (head, past) = (self.head / rows.max(1) as f64, past as f64);
         let all = head + self.all + past * self.place;

@@ -172,8 +172,8 @@ impl Line {
         Ok(rows)
     }
 
-    /// What this machine does now, where the server runs on it: all but how busy it is, for the server
-    /// is a process like others.
+    /// What this machine does now, where the server runs on it: all but how busy it is, for the
+    /// server is a process like others.
     fn note(&self) -> Option<Note> {
         self.watch.as_ref().map(|it| Note { load: None, ..it.note() })
     }
@@ -199,8 +199,8 @@ impl Line {
                 let (streamed, counted) = self.answer(&words, 1)?;
                 let counted = counted.ok_or_else(|| {
                     let message = "the server does not count tokens: its answer has no `usage`";
-                    let hint = "measure one that knows `stream_options.include_usage`, or generation \
-                                alone: `-p 0`";
+                    let hint = "measure one that knows `stream_options.include_usage`, or \
+                                generation alone: `-p 0`";
                     Failure::new(message).hint(hint)
                 })?;
                 if let (Some(before), None) = (before, counted.cached) {
