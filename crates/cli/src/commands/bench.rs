@@ -63,7 +63,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let usual = site.model.as_deref();
     let (name, opened, draft) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
     if let Some(file) = &opened {
-        spare(file, &args.written)?;
+        spare(file, &load, &args.written)?;
     }
     let foretold = Foretold::read(&site.home);
     // What tells of the machine is opened before: this process may open little of it then.
@@ -175,9 +175,10 @@ fn most_tokens(tests: &[Test]) -> anyhow::Result<usize> {
     })
 }
 
-/// Refuses to write over the model, whatever it was called.
-fn spare(file: &ModelFile, written: &Written) -> anyhow::Result<()> {
-    written.paths().try_for_each(|it| output::refuse(it, [file.path.as_path()], written.yes))
+/// Refuses to write over the model, whatever it was called, or over its adapters.
+fn spare(file: &ModelFile, load: &Load, written: &Written) -> anyhow::Result<()> {
+    let read = || load.lora.iter().map(|it| it.path.as_path()).chain([file.path.as_path()]);
+    written.paths().try_for_each(|it| output::refuse(it, read(), written.yes))
 }
 
 /// Gives up all files but the model and what is written, and takes Ctrl-C.

@@ -198,9 +198,7 @@ impl Rig {
             ((seen * a_place) as f64 / many, ((self.rows + 1) * a_place) as f64 / one);
         Ok([many, one])
     }
-}
 
-impl Rig {
     /// `plan` for batches of up to `rows` rows of one sequence.
     fn timed(
         &self,
