@@ -135,6 +135,7 @@ pub(crate) mod tests {
             processor: "a processor".to_owned(),
             device: "cpu (scalar, fast, 1 thread)".to_owned(),
             at: "2026-11-30T05:00:00Z".to_owned(),
+            oldest: None,
             bandwidth: 2.0,
             formats: BTreeMap::from([("Q8_0".to_owned(), rates)]),
             rest: Rest {

@@ -27,6 +27,9 @@ pub(crate) struct Speed {
     pub(crate) device: String,
     /// When.
     pub(crate) at: String,
+    /// When the first of it was, where formats are from an earlier measurement of that day.
+    #[serde(default)]
+    pub(crate) oldest: Option<String>,
     /// Bytes that all threads together read from memory in a second.
     pub(crate) bandwidth: f64,
     /// Of the weight formats that were measured, by name.
@@ -127,7 +130,13 @@ impl Speed {
             rates.insert(name.to_owned(), rig.rates(*format)?);
         }
         let power = rig.power();
-        Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, power })
+        let (at, oldest) = (now(), None);
+        Ok(Self { processor, device, at, oldest, bandwidth, formats: rates, rest, power })
+    }
+
+    /// When the first of it was measured.
+    pub(crate) fn oldest(&self) -> &str {
+        self.oldest.as_deref().unwrap_or(&self.at)
     }
 
     /// What [`measure`](Self::measure) is going to tell of.

@@ -105,7 +105,11 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
     let (processor, device) = Speed::owner(config)?;
     let speed = kept.speed(&processor, &device).cloned();
     match &speed {
-        Some(speed) => tell(format_args!("note: measured {} ({})", ago(&speed.at), speed.at)),
+        Some(speed) => {
+            let some = speed.oldest.as_ref().map(|it| format!(", some of it {}", ago(it)));
+            let some = some.unwrap_or_default();
+            tell(format_args!("note: measured {} ({}){some}", ago(&speed.at), speed.at));
+        }
         None => tell(format_args!(
             "note: nothing was measured yet with {device}, so that no speed is foretold; without \
              `--no-measure`, `ingle fit` measures"

@@ -1,7 +1,7 @@
 //! What was measured and foretold, kept in a file of the home folder. Nothing of it is needed: a file
 //! that cannot be read is as none, and says so.
 
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{collections::btree_map::Entry, fs, io::ErrorKind, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use engine::Info;
@@ -92,9 +92,13 @@ impl Kept {
         let speeds = &mut self.file.speeds;
         let before = speeds.iter().position(|it| is_of(it, &speed.processor, &speed.device));
         let before = before.map(|it| speeds.remove(it));
-        if let Some(before) = before.filter(|it| is_within_a_day(&it.at, &speed.at)) {
+        if let Some(before) = before.filter(|it| is_within_a_day(it.oldest(), &speed.at)) {
+            let oldest = before.oldest().to_owned();
             for (name, rates) in before.formats {
-                speed.formats.entry(name).or_insert(rates);
+                if let Entry::Vacant(place) = speed.formats.entry(name) {
+                    place.insert(rates);
+                    speed.oldest = Some(oldest.clone());
+                }
             }
         }
         speeds.push(speed);
@@ -141,9 +145,9 @@ pub(crate) fn predicted<'a>(kept: &'a Kept, processor: &str, info: &Info) -> Opt
 }
 
 impl Predicted<'_> {
-    /// When that was measured which it goes by.
+    /// When that was measured which it goes by, or the first of it.
     pub(crate) fn at(&self) -> &str {
-        &self.speed.at
+        self.speed.oldest()
     }
 
     /// Tokens a second of a prompt of `n` after `depth` others.
@@ -246,15 +250,18 @@ mod tests {
         kept.take_in(Speed { power, ..speed() });
         let rates = Rates { decode: 7.0, prefill: 7.0 };
         let formats = BTreeMap::from([("Q4_0".to_owned(), rates)]);
-        let now = Speed { formats, bandwidth: 3.0, ..speed() };
+        let at = "2026-11-30T06:00:00Z".to_owned();
+        let now = Speed { at, formats, bandwidth: 3.0, ..speed() };
         kept.take_in(now.clone());
         let other = Speed { processor: "another".to_owned(), ..speed() };
         kept.take_in(other.clone());
         assert_eq!(kept.file.speeds.len(), 2);
         let merged = kept.speed("a processor", &speed().device).unwrap();
         assert_eq!((merged.bandwidth, &merged.power), (3.0, &None));
+        assert_eq!((merged.at.as_str(), merged.oldest()), (now.at.as_str(), speed().at.as_str()));
         assert_eq!(merged.formats.keys().collect::<Vec<_>>(), ["Q4_0", "Q8_0"]);
         assert_eq!(kept.speed("another", &other.device), Some(&other));
+        // A day after the first of it, though not after the last.
         let later = Speed { at: "2026-12-01T05:00:00Z".to_owned(), ..now };
         kept.take_in(later.clone());
         assert_eq!(kept.speed("a processor", &speed().device), Some(&later));
