@@ -97,6 +97,57 @@ fn threads_and_depths_are_measured_and_drawn() {
 }
 
 #[test]
+fn what_a_step_computes_and_how_weights_lie_is_told() {
+    let place = place();
+    let of =
+        |rows: &[Value], name: &str| rows.iter().map(|it| it[name].clone()).collect::<Vec<_>>();
+    let (usual, less) = (rows(&place, &[]), rows(&place, &["-b", "4"]));
+    assert_eq!(of(&usual, "n_batch"), [512, 512]);
+    assert_eq!(of(&less, "n_batch"), [4, 4]);
+    assert_eq!(of(&less, "weights"), ["made", "made"]);
+    assert_ne!(of(&usual, "fingerprint"), of(&less, "fingerprint"));
+    let written = ["--write", "tiny.gguf", "-p", "0", "-n", "0"];
+    assert_eq!(place.run(&[&TINY[..3], &written].concat()), "exit 0\n");
+    for (more, expected) in [(&[][..], "mapped"), (&["--no-mmap"][..], "read")] {
+        let args = ["bench", "tiny.gguf", "-p", "8", "-n", "0", "-r", "1", "-o", "json"];
+        let output = place.output(&[&args[..], more].concat(), b"", &[]);
+        let rows: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(rows[0]["weights"], expected);
+        assert_eq!(rows[0]["foretold_ts"], Value::Null);
+    }
+}
+
+#[test]
+fn a_picture_takes_the_place_of_no_model() {
+    let place = place();
+    let written = ["--write", "tiny.gguf", "-p", "0", "-n", "0"];
+    assert_eq!(place.run(&[&TINY[..3], &written].concat()), "exit 0\n");
+    let before = fs::read(place.path().join("tiny.gguf")).expect("it was written");
+    check(
+        &place,
+        &["bench", "tiny.gguf", "-d", "0,16", "--plot", "tiny.gguf", "-y"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `tiny.gguf` is the model that is read
+
+            hint: give the result another name
+        "#]],
+    );
+    check(
+        &place,
+        &[&TINY[..3], &["-d", "0,16", "--write", "x.svg", "--plot", "./x.svg"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--write` and `--plot` name one file
+        "#]],
+    );
+    let after = fs::read(place.path().join("tiny.gguf")).expect("it is there");
+    assert!(before == after, "the model was replaced");
+}
+
+#[test]
 fn what_cannot_be_made_or_drawn_is_refused() {
     let place = place();
     let told = place.run(&["bench", "--shape", "llama-99:q4_0"]);

@@ -97,9 +97,24 @@ fn a_model_is_foretold_by_what_was_measured_and_held_beside_what_comes_true() {
         assert!(bench.contains(&format!(" t/s for {test}, ")), "{bench}");
     }
     assert!(bench.contains("\nnote: `ingle fit` foretold "), "{bench}");
+    assert!(bench.contains("; it went by what it measured ") && bench.contains(" days ago\n"));
+    let args = ["bench", "parrot.gguf", "-p", "8", "-n", "2", "-r", "1", "-o", "json"];
+    for row in told(&place, &args).as_array().expect("a list") {
+        assert!(row["foretold_ts"].as_f64().is_some_and(|it| it > 0.0), "{row}");
+        assert_eq!(row["foretold_at"], "2024-01-01T00:00:00Z");
+    }
     // Another model was not looked at.
     let other = place.run(&["bench", "ember", "-p", "8", "-n", "0", "-r", "1"]);
     assert!(!other.contains("foretold"), "{other}");
+}
+
+#[test]
+fn a_price_without_watts_is_no_secret() {
+    let place = place();
+    measured(&place);
+    let said = place.run(&["fit", "parrot.gguf", "--no-measure", "--price", "0.3"]);
+    assert!(said.starts_with("exit 0\n") && !said.contains("\ncost "), "{said}");
+    assert!(said.contains("\nwarning: nobody knows what this machine takes, "), "{said}");
 }
 
 #[test]
@@ -129,6 +144,7 @@ fn what_makes_no_sense_is_refused() {
     for args in [
         &["fit", "parrot.gguf", "--watts", "0"][..],
         &["fit", "parrot.gguf", "--price", "free"],
+        &["fit", "parrot.gguf", "--watts", "45", "--api-price", "0.6"],
         &["fit", "parrot.gguf", "--quant", "q9"],
         &["fit", "parrot.gguf", "-c", "0"],
         &["fit", "parrot.gguf", "-m", "other.gguf"],
@@ -147,5 +163,8 @@ fn a_model_that_cannot_be_run_is_an_error() {
     place.file("novel.gguf", bytes);
     let said = place.run(&["fit", "novel.gguf", "--no-measure"]);
     assert!(said.starts_with("exit 1\n-- stdout\nmodel      novel.gguf"), "{said}");
+    assert!(said.contains("error: `novel.gguf` cannot be judged: "), "{said}");
+    let said = place.run(&["fit", "novel.gguf", "--no-measure", "--json"]);
+    assert!(said.starts_with("exit 1\n-- stdout\n{"), "{said}");
     assert!(said.contains("error: `novel.gguf` cannot be judged: "), "{said}");
 }

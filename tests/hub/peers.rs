@@ -33,6 +33,10 @@ struct Manners {
     is_silent: bool,
     /// The most tokens that it answers with, whatever is asked for.
     most: Option<usize>,
+    /// Tokens that it puts around each prompt.
+    template: usize,
+    /// It says how much of a prompt it had computed: nothing.
+    tells_of_cache: bool,
 }
 
 /// A server of one model, for as long as this lives.
@@ -107,7 +111,11 @@ fn streamed(is_chat: bool, body: &Value, manners: Manners) -> Response {
     };
     let mut events: Vec<String> = (0..n).map(piece).collect();
     if !manners.is_silent {
-        let usage = json!({"prompt_tokens": words, "completion_tokens": n});
+        let prompt = words + manners.template;
+        let mut usage = json!({"prompt_tokens": prompt, "completion_tokens": n});
+        if manners.tells_of_cache {
+            usage["prompt_tokens_details"] = json!({"cached_tokens": 0});
+        }
         events.push(event(json!({"choices": [], "usage": usage})));
     }
     events.push("data: [DONE]\n\n".to_owned());
@@ -144,6 +152,8 @@ fn a_server_is_measured_as_a_model_is() {
         assert_eq!((&row["backends"], &row["model_type"]), (&json!("url"), &json!("tiny")));
         assert!(row["avg_ts"].as_f64().is_some_and(|it| it > 0.0), "{row}");
         assert_eq!(row["samples_ts"].as_array().map(Vec::len), Some(2));
+        // It runs on this machine, which is watched but for other processes.
+        assert!(row["warnings"].is_array() && row["others_percent"].is_null(), "{row}");
     }
     let seen = served.seen();
     assert_eq!(seen[0].0, "/v1/models");
@@ -154,6 +164,39 @@ fn a_server_is_measured_as_a_model_is() {
     let long: Vec<String> = prompts.filter(|it| it.matches(' ').count() > 8).collect();
     let distinct: std::collections::BTreeSet<_> = long.iter().collect();
     assert_eq!(distinct.len(), long.len(), "no prompt comes twice");
+}
+
+#[test]
+fn prompts_are_as_deep_as_they_are_said_to_be() {
+    let served = Served::new(Manners { template: 30, ..Manners::default() });
+    let (rows, told) = bench(&served, &[&GENERATION[..], &["-d", "16,512"]].concat(), "");
+    assert_eq!(rows.len(), 2, "{told}");
+    let words = |it: &(String, Value)| it.1["prompt"].as_str().unwrap_or("").split(' ').count();
+    let seen = served.seen();
+    let timed: Vec<_> =
+        seen.iter().filter(|it| it.1["max_tokens"] == json!(9)).map(words).collect();
+    assert_eq!(timed.len(), 4, "two repetitions at two depths");
+    assert!(timed[..2].iter().all(|&it| it == 17), "{timed:?}");
+    // The template is a part of what is counted.
+    assert!(timed[2..].iter().all(|it| (470..=513).contains(it)), "{timed:?}");
+}
+
+#[test]
+fn what_is_not_known_of_a_cache_is_said_once() {
+    let warning = "does not say what of a prompt it had computed; the 16 tokens before are taken";
+    let deep = [&PROMPTS[..], &["-d", "16"]].concat();
+    let served = Served::new(Manners::default());
+    let (rows, told) = bench(&served, &deep, "");
+    assert_eq!((rows.len(), told.matches(warning).count()), (1, 1), "{told}");
+    let computed = |row: &Value| {
+        let samples = ["samples_ts", "samples_ns"].map(|it| row[it][0].as_f64());
+        let [per_second, nanoseconds] = samples.map(|it| it.expect("a number"));
+        (per_second * nanoseconds / 1e9).round()
+    };
+    assert_eq!(computed(&rows[0]), 32.0, "{told}");
+    let served = Served::new(Manners { tells_of_cache: true, ..Manners::default() });
+    let (rows, told) = bench(&served, &deep, "");
+    assert_eq!((computed(&rows[0]), told.matches(warning).count()), (48.0, 0), "{told}");
 }
 
 #[test]
@@ -189,6 +232,7 @@ fn what_cannot_be_measured_is_said() {
     let served = Served::new(Manners { is_silent: true, ..Manners::default() });
     let (_, told) = bench(&served, &PROMPTS, "");
     assert!(told.contains("the server does not count tokens"), "{told}");
+    assert!(told.contains("include_usage") && !told.contains("is the server up"), "{told}");
     let (rows, told) = bench(&served, &GENERATION, "");
     assert_eq!(rows.len(), 1, "pieces are counted: {told}");
     let served = Served::new(Manners { most: Some(4), ..Manners::default() });
@@ -198,6 +242,7 @@ fn what_cannot_be_measured_is_said() {
     let served = Served::new(Manners { most: Some(1), ..Manners::default() });
     let (_, told) = bench(&served, &GENERATION, "");
     assert!(told.contains("the answer came in one piece"), "{told}");
+    assert!(!told.contains("is the server up"), "{told}");
 }
 
 #[test]

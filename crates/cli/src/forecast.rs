@@ -12,7 +12,7 @@ pub(crate) use kept::{Kept, ago, predicted};
 pub(crate) use work::Work;
 
 /// Rows that a step computes of a prompt, as engines are made here.
-const CHUNK: usize = 512;
+pub(crate) const CHUNK: usize = 512;
 
 /// Seconds of a step, by what they go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -135,6 +135,7 @@ pub(crate) mod tests {
             processor: "a processor".to_owned(),
             device: "cpu (scalar, fast, 1 thread)".to_owned(),
             at: "2026-11-30T05:00:00Z".to_owned(),
+            oldest: None,
             bandwidth: 2.0,
             formats: BTreeMap::from([("Q8_0".to_owned(), rates)]),
             rest: Rest {

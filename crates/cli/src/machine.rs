@@ -25,7 +25,7 @@ use std::{fs, path::Path, str::FromStr};
 use serde::Serialize;
 
 pub(crate) use caches::last_level;
-pub(crate) use cores::{Kind, Processor, model};
+pub(crate) use cores::{Kind, Processor};
 pub(crate) use energy::{Mark, Meter};
 pub(crate) use graphics::Graphics;
 pub(crate) use memory::Memory;
@@ -50,6 +50,7 @@ impl Machine {
         let found = Self::at(Path::new("/"));
         #[cfg(not(target_os = "linux"))]
         let found = Self {
+            processor: Processor { model: model(), ..found.processor },
             memory: Memory {
                 total: crate::memory::total(),
                 free: crate::memory::free(),
@@ -70,6 +71,14 @@ impl Machine {
             graphics: graphics::all(root),
         }
     }
+}
+
+/// What the maker of this machine's processor calls it.
+pub(crate) fn model() -> Option<String> {
+    let found = cores::model(Path::new("/"));
+    #[cfg(not(target_os = "linux"))]
+    let found = found.or_else(cores::brand);
+    found
 }
 
 /// The text of a file of the kernel, without what is around it; nothing where it is empty or not

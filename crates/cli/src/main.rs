@@ -23,6 +23,8 @@ mod memory;
 mod model;
 mod numbers;
 mod output;
+mod quantisation;
+mod random;
 mod sandbox;
 mod settings;
 mod shape;

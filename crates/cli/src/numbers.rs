@@ -1,4 +1,5 @@
-//! How numbers are written for people: digits in threes, sizes in binary units.
+//! How numbers are written for people: digits in threes, sizes in binary units, as many digits as
+//! count.
 
 /// `12345678` as `12,345,678`.
 pub(crate) fn grouped(n: u64) -> String {
@@ -28,6 +29,19 @@ pub(crate) fn count(n: u64) -> String {
     }
 }
 
+/// Three digits that count: `0.0123`, `1.23`, `123`; more before a point, none after them.
+pub(crate) fn three_digits(number: f64) -> String {
+    let digits_of = |it: f64| {
+        let whole = if it == 0.0 { 0 } else { it.abs().log10().floor().max(-9.0) as i32 };
+        usize::try_from(2 - whole).unwrap_or(0)
+    };
+    // Rounding may add a digit in front.
+    let digits = digits_of(number);
+    let rounded = format!("{number:.digits$}");
+    let digits = digits_of(rounded.parse().unwrap_or(number)).min(digits);
+    format!("{number:.digits$}")
+}
+
 fn scaled(n: u64, step: f64, units: &[&str]) -> String {
     let mut value = n as f64;
     let mut unit = 0;
@@ -50,5 +64,23 @@ mod tests {
         assert_eq!(size(491_400_064), "468.6 MiB");
         assert_eq!(count(494_032_768), "494.03 M");
         assert_eq!(count(260_032), "260.03 K");
+    }
+
+    #[test]
+    fn little_and_much_have_three_digits() {
+        for (number, text) in [
+            (0.00003, "0.0000300"),
+            (0.01234, "0.0123"),
+            (0.5, "0.500"),
+            (1.234, "1.23"),
+            (9.994, "9.99"),
+            (9.999, "10.0"),
+            (12.34, "12.3"),
+            (99.97, "100"),
+            (1234.4, "1234"),
+            (0.0, "0.00"),
+        ] {
+            assert_eq!(three_digits(number), text);
+        }
     }
 }

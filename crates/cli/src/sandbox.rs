@@ -132,13 +132,13 @@ impl Plan {
         cfg!(target_os = "linux") && self.mode != Mode::Off
     }
 
-    /// Gives up what the plan does not keep; `model` is the file or folder that is open. What was
-    /// given up before stays so.
+    /// Gives up what the plan does not keep; `model` is the file or folder that is open, if one is.
+    /// What was given up before stays so.
     ///
     /// # Errors
     ///
     /// If all of it is required, and this system or this process cannot be held to it.
-    pub(crate) fn enter(&self, model: &Path) -> anyhow::Result<&'static Level> {
+    pub(crate) fn enter(&self, model: Option<&Path>) -> anyhow::Result<&'static Level> {
         if let Some(level) = REACHED.get() {
             return Ok(level);
         }
@@ -169,7 +169,7 @@ impl Plan {
     }
 
     #[cfg(target_os = "linux")]
-    fn confine(&self, model: &Path) -> Level {
+    fn confine(&self, model: Option<&Path>) -> Level {
         // Files first: making rules about files is among the calls that are refused later.
         let files = files::confine(self, model);
         let calls = calls::confine(calls::Which::Chat);
@@ -177,7 +177,7 @@ impl Plan {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn confine(&self, _: &Path) -> Level {
+    fn confine(&self, _: Option<&Path>) -> Level {
         let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
         Level { files: why(), calls: why() }
     }
@@ -198,7 +198,7 @@ pub(crate) fn enter_if_required(
         let mut plan = Plan::without_files(Mode::Required)?;
         plan.read.extend(read);
         plan.write.extend(write);
-        plan.enter(model)?;
+        plan.enter(Some(model))?;
     }
     Ok(Interrupts::install()?)
 }

@@ -6,7 +6,7 @@
 mod memory;
 mod steps;
 
-use std::{collections::BTreeMap, env::consts::ARCH, path::Path, time::Duration};
+use std::{collections::BTreeMap, env::consts::ARCH, time::Duration};
 
 use kernels::{
     Backend, Format,
@@ -14,10 +14,7 @@ use kernels::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    library::now,
-    machine::{self, Meter},
-};
+use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
 use steps::Rig;
 
@@ -30,6 +27,9 @@ pub(crate) struct Speed {
     pub(crate) device: String,
     /// When.
     pub(crate) at: String,
+    /// When the first of it was, where formats are from an earlier measurement of that day.
+    #[serde(default)]
+    pub(crate) oldest: Option<String>,
     /// Bytes that all threads together read from memory in a second.
     pub(crate) bandwidth: f64,
     /// Of the weight formats that were measured, by name.
@@ -75,7 +75,7 @@ pub(crate) struct Rest {
 /// How much is spent on measuring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Bytes that no cache holds.
+    /// Bytes, most of which no cache holds.
     pub(crate) bytes: usize,
     /// Time for each figure.
     pub(crate) time: Duration,
@@ -94,7 +94,7 @@ impl Effort {
 impl Speed {
     /// What the processor is called here.
     pub(crate) fn processor() -> String {
-        machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned())
+        machine::model().unwrap_or_else(|| ARCH.to_owned())
     }
 
     /// Whose figures these would be: the processor, and the backend with this configuration.
@@ -123,19 +123,20 @@ impl Speed {
         let rig = Rig::new(config, effort);
         watch("attention");
         let rest = rig.rest()?;
-        let meter = Meter::here();
-        let begin = meter.mark();
         let mut rates = BTreeMap::new();
         for format in formats {
             let name = format.layout().name;
             watch(name);
             rates.insert(name.to_owned(), rig.rates(*format)?);
         }
-        let end = meter.mark();
-        let seconds = begin.until(&end).as_secs_f64().max(1e-9);
-        let spent = meter.joules(&begin, &end).zip(meter.source());
-        let power = spent.map(|(joules, source)| Watts { watts: joules / seconds, source });
-        Ok(Self { processor, device, at: now(), bandwidth, formats: rates, rest, power })
+        let power = rig.power();
+        let (at, oldest) = (now(), None);
+        Ok(Self { processor, device, at, oldest, bandwidth, formats: rates, rest, power })
+    }
+
+    /// When the first of it was measured.
+    pub(crate) fn oldest(&self) -> &str {
+        self.oldest.as_deref().unwrap_or(&self.at)
     }
 
     /// What [`measure`](Self::measure) is going to tell of.

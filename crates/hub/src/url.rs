@@ -54,7 +54,7 @@ impl Url {
     }
 
     /// Whether what goes there stays on this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         let number = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
         self.host == "localhost" || number.is_ok_and(|it| it.is_loopback())
     }

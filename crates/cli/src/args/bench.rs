@@ -32,7 +32,7 @@ pub(crate) struct Instead {
     #[arg(long, value_name = "FILE", requires = "url")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Open no connection
-    #[arg(long)]
+    #[arg(long, requires = "url")]
     pub(crate) offline: bool,
 }
 
@@ -132,6 +132,9 @@ mod tests {
             &["--url", "http://127.0.0.1:1", "-t", "2"],
             &["x", "--write", "a.gguf"],
             &["x", "--api-model", "a"],
+            &["x", "--offline"],
+            &["x", "-b", "0"],
+            &["--url", "http://127.0.0.1:1", "-b", "64"],
         ] {
             assert!(bench(bad).is_err(), "{bad:?}");
         }

@@ -19,9 +19,9 @@ work in. With a `~` it is estimated from the number of weights, where nothing mo
 shape. It fits if all of that is free now. `slow` is less than 7 tokens a second, about as fast as
 people read; `part` fits with a shorter context only.
 
-How fast it will be follows from a measurement of a few seconds of this machine's memory and
-kernels. Costs are those of electricity for a million tokens that are written: tell the `--watts` of
-the whole machine; without them, those are taken that the processor or a battery tells, if one does.")]
+How fast it will be follows from a measurement of this machine's memory and kernels. Costs are those
+of electricity for a million tokens that are written: tell the `--watts` of the whole machine;
+without them, those are taken that the processor or a battery tells, if one does.")]
 pub(crate) struct Fit {
     #[command(flatten)]
     pub(crate) model: Model,
@@ -52,7 +52,7 @@ pub(crate) struct Fit {
     pub(crate) price: Option<f64>,
     /// What somebody's API costs for a million tokens, in the same money
     #[arg(long, value_name = "PER_MILLION", value_parser = number::positive)]
-    #[arg(help_heading = "Costs")]
+    #[arg(requires = "price", help_heading = "Costs")]
     pub(crate) api_price: Option<f64>,
     #[command(flatten)]
     pub(crate) json: Json,

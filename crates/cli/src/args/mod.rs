@@ -243,8 +243,9 @@ pub(crate) struct Show {
 Under the table (in the other forms, in fields of each result) stands what the machine did
 meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
 memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
-or a battery tells. `fingerprint` is the same where model, test, threads, kernels and processor
-are: such results compare. A model that is called `compare` is given as `./compare`.")]
+or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, processor
+and the way that weights lie in memory are: such results compare. A model that is called `compare`
+is given as `./compare`.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(crate) verb: Option<BenchVerb>,
@@ -264,6 +265,10 @@ pub(crate) struct Bench {
     #[arg(short = 'd', long, value_name = "N", value_delimiter = ',', default_value = "0")]
     #[arg(value_parser = number::whole)]
     pub(crate) n_depth: Vec<usize>,
+    /// Tokens of a prompt that one step computes
+    #[arg(short = 'b', long, value_name = "N", default_value = "512", conflicts_with = "url")]
+    #[arg(value_parser = number::count)]
+    pub(crate) n_batch: NonZeroUsize,
     /// Times that each test is measured, after one to warm up
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
     #[arg(value_parser = number::count)]

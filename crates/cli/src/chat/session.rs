@@ -69,7 +69,7 @@ impl Session {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(utf8::read_file(path)?));
         }
-        let level = plan.enter(&file.path)?;
+        let level = plan.enter(Some(&file.path))?;
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
             free_memory: memory::free(),

@@ -19,18 +19,17 @@ mod synthetic;
 mod table;
 mod under;
 
-use std::path::Path;
-
+use engine::Info;
 use loader::ModelFile;
 
 use crate::{
-    args::{Bench, BenchVerb, Counts, Device, Form, Load, Model},
+    args::{Bench, BenchVerb, Counts, Device, Form, Load, Model, Written},
     device,
     failure::Failure,
     model,
     numbers::grouped,
     output,
-    sandbox::Plan,
+    sandbox::{Mode, Plan},
     settings::Site,
     shape::Wanted,
     terminal::{Interrupts, tell},
@@ -39,8 +38,8 @@ use foretold::Foretold;
 use measure::{Rig, Test};
 use plot::Plot;
 use session::{Instruments, Session};
-use synthetic::Draft;
-use table::{Row, Subject};
+use synthetic::{Draft, Synthetic};
+use table::{Row, Setting, Subject, Weights};
 
 /// Measures and prints, or compares what was printed.
 pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
@@ -59,24 +58,18 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         let rows = server::run(&args, tests, form)?;
         return print(&rows, form, None, plot);
     }
+    let needed = most_tokens(&tests)?;
     let load = site.under_load(args.load)?;
     let usual = site.model.as_deref();
     let (name, opened, draft) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    if let Some(file) = &opened {
+        spare(file, &load, &args.written)?;
+    }
     let foretold = Foretold::read(&site.home);
-    let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
-    let needed = needed.map(|it| it.into_iter().max().unwrap_or(0)).ok_or_else(|| {
-        Failure::usage("no context holds so many tokens").hint("give less to `-p`, `-n` or `-d`")
-    })?;
-    let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
-    let mut plan = Plan::without_files(asked)?;
-    plan.write.extend(args.written.paths().map(|it| output::folder(it).to_owned()));
     // What tells of the machine is opened before: this process may open little of it then.
     let instruments = Instruments::open();
-    let level = plan.enter(opened.as_ref().map_or(Path::new(&name), |it| it.path.as_path()))?;
-    if let Some(warning) = plan.warning(level) {
-        tell(format_args!("warning: {warning}"));
-    }
-    Interrupts::install()?;
+    let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
+    confine(asked, opened.as_ref(), &args.written)?;
     if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
         draft.write(path)?;
     }
@@ -99,37 +92,104 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         instruments,
         repetitions,
     };
-    let (mut rows, mut infos) = (Vec::new(), Vec::new());
-    for load in &loads {
-        let mut rig = Rig::load(&name, file, load, needed)?;
-        if rows.is_empty() {
-            warn_of_context(rig.info());
+    let (synthetic, n_batch) = (synthetic.as_ref(), args.n_batch.get());
+    let name = name.as_str();
+    let bench = Measurement { name, file, synthetic, tests: &tests, needed, n_batch, form };
+    let rows = bench.rows(&mut session, &loads, &foretold)?;
+    print(&rows, form, Some(&session), plot)?;
+    foretold::tell(&rows);
+    Ok(())
+}
+
+/// What is measured, and how.
+struct Measurement<'a> {
+    name: &'a str,
+    file: &'a ModelFile,
+    /// Where the file was made.
+    synthetic: Option<&'a Synthetic>,
+    tests: &'a [Test],
+    /// Tokens of context.
+    needed: usize,
+    /// Tokens of a prompt that a step computes.
+    n_batch: usize,
+    form: Form,
+}
+
+impl Measurement<'_> {
+    /// Each test, with each of these ways to load the model.
+    fn rows(
+        &self,
+        session: &mut Session,
+        loads: &[Load],
+        foretold: &Foretold,
+    ) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for load in loads {
+            let mut rig = Rig::load(self.name, self.file, load, (self.needed, self.n_batch))?;
+            if rows.is_empty() {
+                warn_of_context(rig.info());
+            }
+            session.bytes_a_token = match session.scale {
+                Some(scale) => Some(scale.bytes_a_token()),
+                None => roofline::bytes_a_token(self.file, rig.info().weight_bytes),
+            };
+            let info = rig.info();
+            let info = self.synthetic.map_or_else(|| info.clone(), |it| it.info(info));
+            let subject = self.subject(&info, load)?;
+            for &test in self.tests {
+                let mut row = session.row(&mut rig, &subject, test)?;
+                row.foretold = foretold.of(&info, test, self.n_batch);
+                if self.form == Form::Jsonl {
+                    super::print(&row.line())?;
+                }
+                rows.push(row);
+            }
         }
-        session.bytes_a_token = match session.scale {
-            Some(scale) => Some(scale.bytes_a_token()),
-            None => roofline::bytes_a_token(file, rig.info().weight_bytes),
+        session.bar.finish_and_clear();
+        Ok(rows)
+    }
+
+    fn subject(&self, info: &Info, load: &Load) -> anyhow::Result<Subject> {
+        let (threads, kernels) = kernels(load)?;
+        let weights = match self.synthetic {
+            Some(_) => Weights::Made,
+            None if load.no_mmap || load.quant.is_some() => Weights::Read,
+            None => Weights::Mapped,
         };
-        let info = synthetic.as_ref().map_or_else(|| rig.info().clone(), |it| it.info(rig.info()));
-        let subject = Subject::of(&name, file, &info, kernels(load)?);
-        let subject = match &synthetic {
+        let setting = Setting { threads, kernels, n_batch: self.n_batch, weights };
+        let subject = Subject::of(self.name, self.file, info, setting);
+        Ok(match self.synthetic {
             Some(it) => subject.made(it.made),
             None => subject,
-        };
-        infos.push((rows.len(), info));
-        for &test in &tests {
-            let row = session.row(&mut rig, &subject, test)?;
-            if form == Form::Jsonl {
-                super::print(&row.line())?;
-            }
-            rows.push(row);
-        }
+        })
     }
-    session.bar.finish_and_clear();
-    print(&rows, form, Some(&session), plot)?;
-    for (begin, info) in &infos {
-        foretold.tell(&rows[*begin..begin + tests.len()], info);
+}
+
+/// Tokens of context that all tests need.
+fn most_tokens(tests: &[Test]) -> anyhow::Result<usize> {
+    let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
+    let needed = needed.map(|it| it.into_iter().max().unwrap_or(0));
+    needed.ok_or_else(|| {
+        let failure = Failure::usage("no context holds so many tokens");
+        failure.hint("give less to `-p`, `-n` or `-d`").into()
+    })
+}
+
+/// Refuses to write over the model, whatever it was called, or over its adapters.
+fn spare(file: &ModelFile, load: &Load, written: &Written) -> anyhow::Result<()> {
+    let read = || load.lora.iter().map(|it| it.path.as_path()).chain([file.path.as_path()]);
+    written.paths().try_for_each(|it| output::refuse(it, read(), written.yes))
+}
+
+/// Gives up all files but the model and what is written, and takes Ctrl-C.
+fn confine(asked: Mode, model: Option<&ModelFile>, written: &Written) -> anyhow::Result<()> {
+    let mut plan = Plan::without_files(asked)?;
+    plan.write.extend(written.paths().map(|it| output::folder(it).to_owned()));
+    let level = plan.enter(model.map(|it| it.path.as_path()))?;
+    if let Some(warning) = plan.warning(level) {
+        tell(format_args!("warning: {warning}"));
     }
-    Ok(())
+    Ok(Interrupts::install()?)
 }
 
 /// The name of what is measured, and the file that is open, or what is going to be made.
@@ -219,7 +279,7 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
     Ok(tests)
 }
 
-fn warn_of_context(info: &engine::Info) {
+fn warn_of_context(info: &Info) {
     let (context, most) = (info.context as u64, info.model_context as u64);
     if context > most {
         tell(format_args!(

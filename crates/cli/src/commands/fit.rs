@@ -28,6 +28,7 @@ use crate::{
     device,
     failure::Failure,
     forecast::{Kept, ago},
+    machine::Meter,
     memory, model,
     settings::Site,
     speed::{Effort, Speed},
@@ -67,8 +68,13 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     }
     let speed = match args.no_measure {
         true => measured_before(&kept, terms.config)?,
-        false => Some(measure(&mut kept, terms.config, &formats(&candidates))?),
+        false => Some(measure(terms.config, &formats(&candidates))?),
     };
+    if let Some(speed) = speed.as_ref().filter(|_| !args.no_measure) {
+        // Somebody else may have kept what they measured meanwhile.
+        kept = Kept::read(&site.home);
+        kept.take_in(speed.clone());
+    }
     foretell(&mut kept, &candidates);
     let told = speed.as_ref().and_then(|it| it.power.as_ref()).filter(|_| args.watts.is_none());
     let costs = Costs {
@@ -77,13 +83,15 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
         price: args.price,
         api_price: args.api_price,
     };
+    costs.doubts(candidates.len(), &Meter::here()).iter().for_each(tell);
     let judged = |it: Candidate| it.judged(speed.as_ref(), &terms, &costs);
     let mut verdicts: Vec<_> = candidates.into_iter().map(judged).collect();
     table::sort(&mut verdicts);
-    if args.json.on {
-        return super::print_json(&as_json(&verdicts, speed.as_ref())?);
+    match args.json.on {
+        true => super::print_json(&as_json(&verdicts, speed.as_ref())?)?,
+        false => show(&verdicts, speed.as_ref())?,
     }
-    show(&verdicts, speed.as_ref())
+    sound(&verdicts)
 }
 
 /// The weight formats of all candidates.
@@ -97,7 +105,11 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
     let (processor, device) = Speed::owner(config)?;
     let speed = kept.speed(&processor, &device).cloned();
     match &speed {
-        Some(speed) => tell(format_args!("note: measured {} ({})", ago(&speed.at), speed.at)),
+        Some(speed) => {
+            let some = speed.oldest.as_ref().map(|it| format!(", some of it {}", ago(it)));
+            let some = some.unwrap_or_default();
+            tell(format_args!("note: measured {} ({}){some}", ago(&speed.at), speed.at));
+        }
         None => tell(format_args!(
             "note: nothing was measured yet with {device}, so that no speed is foretold; without \
              `--no-measure`, `ingle fit` measures"
@@ -107,7 +119,7 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
 }
 
 /// Measures now, with a bar that says what.
-fn measure(kept: &mut Kept, config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
+fn measure(config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
     let style = ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {msg}");
     let bar = ProgressBar::new(Speed::figures(formats) as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -117,9 +129,7 @@ fn measure(kept: &mut Kept, config: Config, formats: &[Format]) -> anyhow::Resul
     };
     let speed = Speed::measure(config, formats, Effort::usual(), &watch);
     bar.finish_and_clear();
-    let speed = speed.context("cannot measure how fast this machine is")?;
-    kept.take_in(speed.clone());
-    Ok(speed)
+    speed.context("cannot measure how fast this machine is")
 }
 
 /// Keeps what was measured and what it was measured for; a home that cannot be written is no failure.
@@ -137,20 +147,26 @@ fn as_json(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<Value>
 }
 
 /// One model as a screen, several as a table.
-///
-/// # Errors
-///
-/// If the model cannot be run, which was printed.
 fn show(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<()> {
     let width = terminal::width().unwrap_or(WIDTH);
     let colours = if terminal::is_styled() { Colours::On } else { Colours::Off };
     let [one] = verdicts else {
         return print_styled(&table::table(verdicts, width, colours));
     };
-    print_styled(&screen::screen(one, speed, width, colours))?;
-    match &one.trouble {
-        None => Ok(()),
-        Some(why) => Err(Failure::new(format!("`{}` cannot be judged: {why}", one.name)).into()),
+    print_styled(&screen::screen(one, speed, width, colours))
+}
+
+/// Whether what was asked about can be judged, as it was printed.
+///
+/// # Errors
+///
+/// If it is one model, and it cannot be.
+fn sound(verdicts: &[Verdict]) -> anyhow::Result<()> {
+    match verdicts {
+        [Verdict { name, trouble: Some(why), .. }] => {
+            Err(Failure::new(format!("`{name}` cannot be judged: {why}")).into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was measured and foretold, kept in a file of the home folder. Nothing of it is needed: a file
 //! that cannot be read is as none, and says so.
 
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{collections::btree_map::Entry, fs, io::ErrorKind, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use engine::Info;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::Home;
 
 use super::Work;
-use crate::{library::now, speed::Speed};
+use crate::speed::Speed;
 
 /// Of the file.
 const VERSION: u32 = 1;
@@ -39,8 +39,6 @@ struct File {
 #[derive(Debug, Deserialize, Serialize)]
 struct Foretold {
     model: Model,
-    /// When.
-    at: String,
     work: Work,
 }
 
@@ -88,25 +86,30 @@ impl Kept {
         self.file.speeds.iter().find(|it| is_of(it, processor, device))
     }
 
-    /// Keeps `speed`, and of the one that it takes the place of the formats that it has not.
+    /// Keeps `speed`, and of the one that it takes the place of the formats that it has not, unless
+    /// that is too old to be told as one with it. What computing took then says nothing of now.
     pub(crate) fn take_in(&mut self, mut speed: Speed) {
         let speeds = &mut self.file.speeds;
         let before = speeds.iter().position(|it| is_of(it, &speed.processor, &speed.device));
-        if let Some(before) = before.map(|it| speeds.remove(it)) {
+        let before = before.map(|it| speeds.remove(it));
+        if let Some(before) = before.filter(|it| is_within_a_day(it.oldest(), &speed.at)) {
+            let oldest = before.oldest().to_owned();
             for (name, rates) in before.formats {
-                speed.formats.entry(name).or_insert(rates);
+                if let Entry::Vacant(place) = speed.formats.entry(name) {
+                    place.insert(rates);
+                    speed.oldest = Some(oldest.clone());
+                }
             }
-            speed.power = speed.power.or(before.power);
         }
         speeds.push(speed);
     }
 
     /// Keeps that something was foretold of the model that would be like `info`.
     pub(crate) fn foretell(&mut self, info: &Info, work: &Work) {
-        let (model, at) = (Model::of(info), now());
+        let model = Model::of(info);
         let foretold = &mut self.file.foretold;
         foretold.retain(|it| it.model != model);
-        foretold.push(Foretold { model, at, work: work.clone() });
+        foretold.push(Foretold { model, work: work.clone() });
         let old = foretold.len().saturating_sub(MOST);
         foretold.drain(..old);
     }
@@ -142,6 +145,11 @@ pub(crate) fn predicted<'a>(kept: &'a Kept, processor: &str, info: &Info) -> Opt
 }
 
 impl Predicted<'_> {
+    /// When that was measured which it goes by, or the first of it.
+    pub(crate) fn at(&self) -> &str {
+        self.speed.oldest()
+    }
+
     /// Tokens a second of a prompt of `n` after `depth` others.
     pub(crate) fn prompt(&self, n: usize, depth: usize) -> Option<f64> {
         Some(n as f64 / self.work.prompt(self.speed, n, depth)?.all())
@@ -157,6 +165,13 @@ impl Predicted<'_> {
 pub(crate) fn ago(at: &str) -> String {
     let Ok(at) = DateTime::parse_from_rfc3339(at) else { return "some time ago".to_owned() };
     since(Utc::now().signed_duration_since(at))
+}
+
+/// Whether one was less than a day before the other; not where one of them is no time.
+fn is_within_a_day(one: &str, other: &str) -> bool {
+    let time = DateTime::parse_from_rfc3339;
+    let (Ok(one), Ok(other)) = (time(one), time(other)) else { return false };
+    other.signed_duration_since(one).abs() < TimeDelta::days(1)
 }
 
 fn since(time: TimeDelta) -> String {
@@ -228,21 +243,37 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_were_measured_before_stay() {
+    fn formats_that_were_measured_on_the_same_day_stay() {
         let dir = tempfile::tempdir().unwrap();
         let mut kept = Kept::read(&Home::at(dir.path()));
         let power = Some(Watts { watts: 9.0, source: "a meter".to_owned() });
-        kept.take_in(Speed { power: power.clone(), ..speed() });
+        kept.take_in(Speed { power, ..speed() });
         let rates = Rates { decode: 7.0, prefill: 7.0 };
         let formats = BTreeMap::from([("Q4_0".to_owned(), rates)]);
-        kept.take_in(Speed { formats, bandwidth: 3.0, ..speed() });
+        let at = "2026-11-30T06:00:00Z".to_owned();
+        let now = Speed { at, formats, bandwidth: 3.0, ..speed() };
+        kept.take_in(now.clone());
         let other = Speed { processor: "another".to_owned(), ..speed() };
         kept.take_in(other.clone());
         assert_eq!(kept.file.speeds.len(), 2);
         let merged = kept.speed("a processor", &speed().device).unwrap();
-        assert_eq!((merged.bandwidth, &merged.power), (3.0, &power));
+        assert_eq!((merged.bandwidth, &merged.power), (3.0, &None));
+        assert_eq!((merged.at.as_str(), merged.oldest()), (now.at.as_str(), speed().at.as_str()));
         assert_eq!(merged.formats.keys().collect::<Vec<_>>(), ["Q4_0", "Q8_0"]);
         assert_eq!(kept.speed("another", &other.device), Some(&other));
+        // A day after the first of it, though not after the last.
+        let later = Speed { at: "2026-12-01T05:00:00Z".to_owned(), ..now };
+        kept.take_in(later.clone());
+        assert_eq!(kept.speed("a processor", &speed().device), Some(&later));
+    }
+
+    #[test]
+    fn a_day_is_a_day_in_both_directions() {
+        let check = |one, other, expected| assert_eq!(is_within_a_day(one, other), expected);
+        check("2026-11-30T05:00:00Z", "2026-12-01T04:59:59Z", true);
+        check("2026-11-30T05:00:00Z", "2026-12-01T05:00:00Z", false);
+        check("2026-12-01T05:00:00Z", "2026-11-30T05:00:00Z", false);
+        check("yesterday", "2026-11-30T05:00:00Z", false);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Processor {
 
 /// What the maker of the processor calls it, on the machine whose files are below `root`; of a small
 /// board, what the board is called.
-pub(crate) fn model(root: &Path) -> Option<String> {
+pub(super) fn model(root: &Path) -> Option<String> {
     let info = text(&root.join("proc/cpuinfo")).unwrap_or_default();
     let called = |key: &str| field(&info, key, ':').map(str::to_owned);
     let part = || {
@@ -122,6 +122,16 @@ pub(crate) fn model(root: &Path) -> Option<String> {
         .or_else(|| text(&root.join("proc/device-tree/model")))
         .or_else(part)?;
     Some(model.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// What the system says that this machine's processor is called, where it has no files that do.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn brand() -> Option<String> {
+    use sysinfo::{CpuRefreshKind, RefreshKind, System};
+    let processor = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(processor).ok()?;
+    let brand = system.cpus().first()?.brand().split_whitespace().collect::<Vec<_>>().join(" ");
+    (!brand.is_empty()).then_some(brand)
 }
 
 /// Those that are switched on.

@@ -60,12 +60,24 @@ impl Meter {
                 (Some(_), None) => {}
             }
         }
+        // What some of them tell is not what all take.
+        if found.refused {
+            found.zones.clear();
+        }
         found
     }
 
     /// Whether there are counters that this process may not read.
-    pub(crate) fn is_refused(&self) -> bool {
+    fn is_refused(&self) -> bool {
         self.refused && self.zones.is_empty()
+    }
+
+    /// What to do where nothing tells, though something could.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        self.is_refused().then_some(
+            "only root may read the processor's counters (RAPL): run it with `sudo`, or let your \
+             group read `/sys/class/powercap/intel-rapl:*/energy_uj`",
+        )
     }
 
     /// What tells, and of what: nothing where nothing does.
@@ -204,5 +216,27 @@ mod tests {
         // Root may read everything.
         let may = fs::read(&refused).is_ok();
         assert_eq!(Meter::at(root.path()).is_refused(), !may);
+        assert_eq!(Meter::at(root.path()).remedy().is_some(), !may);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_part_of_the_counters_is_not_told_as_all() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let second = [
+            ("sys/class/powercap/intel-rapl:2/name", "package-1\n"),
+            ("sys/class/powercap/intel-rapl:2/energy_uj", "4000000\n"),
+            ("sys/class/powercap/intel-rapl:2/max_energy_range_uj", "5000000\n"),
+        ];
+        let root = lay(&[COUNTED, &second].concat());
+        let source = || Meter::at(root.path()).source();
+        assert_eq!(source().as_deref(), Some("RAPL: package-0, dram, package-1"));
+        let refused = root.path().join("sys/class/powercap/intel-rapl:2/energy_uj");
+        fs::set_permissions(&refused, fs::Permissions::from_mode(0)).unwrap();
+        // Root may read everything.
+        if fs::read(&refused).is_err() {
+            assert_eq!(source(), None);
+            assert!(Meter::at(root.path()).is_refused());
+        }
     }
 }

@@ -17,8 +17,10 @@ pub(super) struct Counters {
 /// Time that processors spent, in ticks of a hundredth of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
-    /// With work, all together.
+    /// With work of this machine, all together.
     busy: u64,
+    /// That the host of a virtual machine gave to others.
+    stolen: u64,
     /// With work and without.
     all: u64,
     /// With this process.
@@ -35,9 +37,8 @@ impl Counters {
 
     /// What they say now.
     pub(super) fn read(&self) -> Option<Load> {
-        let (busy, all, processors) = of_machine(&self.all.as_ref()?.text()?)?;
         let own = of_process(&self.own.as_ref()?.text()?)?;
-        Some(Load { busy, all, own, processors })
+        Some(Load { own, ..of_machine(&self.all.as_ref()?.text()?)? })
     }
 }
 
@@ -45,28 +46,44 @@ impl Load {
     /// What part of the processors' time others took since `before`: 0 to 1. Nothing where that was
     /// too short to tell.
     pub(crate) fn others_since(&self, before: &Self) -> Option<f64> {
-        let passed = self.all.saturating_sub(before.all);
         let busy = self.busy.saturating_sub(before.busy);
         let own = self.own.saturating_sub(before.own);
+        self.part_since(before, busy.saturating_sub(own))
+    }
+
+    /// What part of it the host took from this machine, if it is a virtual one.
+    pub(crate) fn stolen_since(&self, before: &Self) -> Option<f64> {
+        self.part_since(before, self.stolen.saturating_sub(before.stolen))
+    }
+
+    /// How many hardware threads there are.
+    pub(crate) fn processors(&self) -> u64 {
+        self.processors
+    }
+
+    fn part_since(&self, before: &Self, ticks: u64) -> Option<f64> {
+        let passed = self.all.saturating_sub(before.all);
         let enough = passed >= ENOUGH.saturating_mul(self.processors);
-        enough.then(|| busy.saturating_sub(own) as f64 / passed as f64)
+        enough.then(|| ticks as f64 / passed as f64)
     }
 }
 
-/// What `/proc/stat` says: time with work, all time, and how many processors there are.
-fn of_machine(text: &str) -> Option<(u64, u64, u64)> {
+/// What `/proc/stat` says; nothing of this process.
+fn of_machine(text: &str) -> Option<Load> {
     // cpu  user nice system idle iowait irq softirq steal guest guest_nice; guests are in user.
     let line = text.lines().find_map(|it| it.strip_prefix("cpu "))?;
     let times = line.split_whitespace().take(8).map(|it| it.parse::<u64>().ok());
     let times: Vec<u64> = times.collect::<Option<_>>()?;
     let all: u64 = times.iter().sum();
-    let idle = times.get(3)? + times.get(4).unwrap_or(&0);
+    let time = |field: usize| times.get(field).copied().unwrap_or(0);
+    let (idle, stolen) = (times.get(3)? + time(4), time(7));
     let is_one = |line: &&str| {
         let number = line.strip_prefix("cpu");
         number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
     };
     let processors = text.lines().filter(is_one).count() as u64;
-    (processors > 0).then(|| (all - idle, all, processors))
+    let busy = all - idle - stolen;
+    (processors > 0).then_some(Load { busy, stolen, all, own: 0, processors })
 }
 
 /// What `/proc/self/stat` says: time in the program, and in the kernel for it.
@@ -89,7 +106,7 @@ mod tests {
         let all = "cpu  100 10 30 800 60 1 2 7 50 0\ncpu0 50 5 15 400 30 0 1 3 25 0\n\
                    cpu1 50 5 15 400 30 1 1 4 25 0\nintr 1 2 3\n";
         let root = lay(&[("proc/stat", all), ("proc/self/stat", OWN)]);
-        let expected = Load { busy: 150, all: 1010, own: 42, processors: 2 };
+        let expected = Load { busy: 143, stolen: 7, all: 1010, own: 42, processors: 2 };
         assert_eq!(Counters::at(root.path()).read(), Some(expected));
         assert_eq!(Counters::at(lay(&[("proc/stat", all)]).path()).read(), None);
         for nonsense in ["", "cpu  1 2 3\ncpu0 1 2 3\n", "cpu  a b c d\ncpu0\n", "cpu  1 2 3 4\n"] {
@@ -99,12 +116,12 @@ mod tests {
 
     #[test]
     fn others_are_what_is_busy_beside_this_process() {
-        let before = Load { busy: 1000, all: 5000, own: 200, processors: 4 };
+        let before = Load { busy: 1000, stolen: 10, all: 5000, own: 200, processors: 4 };
         let after = |busy, own, all| Load {
             busy: before.busy + busy,
             all: before.all + all,
             own: before.own + own,
-            processors: 4,
+            ..before
         };
         let others = |busy, own, all| after(busy, own, all).others_since(&before);
         assert_eq!(others(300, 200, 400), Some(0.25));
@@ -112,5 +129,8 @@ mod tests {
         // What counts this process and what counts all do not agree to the tick.
         assert_eq!(others(200, 203, 400), Some(0.0));
         assert_eq!(others(100, 0, 199), None);
+        let stolen = Load { stolen: before.stolen + 40, ..after(200, 200, 400) };
+        assert_eq!(stolen.stolen_since(&before), Some(0.1));
+        assert_eq!(stolen.others_since(&before), Some(0.0));
     }
 }

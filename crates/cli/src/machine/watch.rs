@@ -3,7 +3,10 @@
 //! A process in the sandbox opens few files any more; those that lie elsewhere are opened when a
 //! [`Watch`] is made, and held. What is below `/sys/devices/system` it may open.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     field,
@@ -40,7 +43,7 @@ pub(crate) struct Note {
 pub(crate) struct Throttled {
     /// Its cores, together.
     pub(crate) cores: u64,
-    /// All of it.
+    /// All of it; of several packages, all of each.
     pub(crate) package: u64,
 }
 
@@ -86,17 +89,17 @@ fn mhz(root: &Path) -> Option<u64> {
 
 fn throttled(root: &Path) -> Option<Throttled> {
     let folder = root.join("sys/devices/system/cpu");
-    let mut found = None;
-    for thread in names(&folder) {
-        let counters = folder.join(thread).join("thermal_throttle");
-        let of = |name: &str| number::<u64>(&counters.join(name));
+    let (mut cores, mut packages) = (None::<u64>, BTreeMap::<u64, u64>::new());
+    for thread in names(&folder).iter().map(|it| folder.join(it)) {
+        let of = |name: &str| number::<u64>(&thread.join("thermal_throttle").join(name));
         let Some(core) = of("core_throttle_count") else { continue };
-        let all: &mut Throttled = found.get_or_insert_default();
-        all.cores += core;
-        // Each thread counts for all of it.
-        all.package = all.package.max(of("package_throttle_count").unwrap_or(0));
+        *cores.get_or_insert(0) += core;
+        // Each of its threads counts for all of it.
+        let package = number::<u64>(&thread.join("topology/physical_package_id")).unwrap_or(0);
+        let count = packages.entry(package).or_default();
+        *count = (*count).max(of("package_throttle_count").unwrap_or(0));
     }
-    found
+    Some(Throttled { cores: cores?, package: packages.into_values().sum() })
 }
 
 #[cfg(test)]
@@ -145,6 +148,22 @@ mod tests {
         assert_eq!((after.power.source, after.mhz), (Some(Source::Battery), Some(1900)));
         assert_eq!(after.celsius, Some(97.0));
         assert_eq!(after.throttled, Some(Throttled { cores: 9, package: 9 }));
+    }
+
+    #[test]
+    fn packages_are_slowed_down_one_by_one() {
+        let cpu = "sys/devices/system/cpu";
+        let mut files = Vec::new();
+        for (thread, package, count) in [(0, 0, 9), (1, 0, 8), (2, 1, 3), (3, 1, 4)] {
+            let of = format!("{cpu}/cpu{thread}");
+            files.push((format!("{of}/topology/physical_package_id"), format!("{package}\n")));
+            files.push((format!("{of}/thermal_throttle/core_throttle_count"), "1\n".to_owned()));
+            let name = format!("{of}/thermal_throttle/package_throttle_count");
+            files.push((name, format!("{count}\n")));
+        }
+        let files: Vec<_> = files.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect();
+        let note = Watch::at(lay(&files).path()).note();
+        assert_eq!(note.throttled, Some(Throttled { cores: 4, package: 13 }));
     }
 
     #[test]

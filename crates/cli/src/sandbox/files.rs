@@ -28,7 +28,7 @@ const SYSTEM: [&str; 5] =
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Gives up all files but those of `plan` and of `model`.
-pub(super) fn confine(plan: &Plan, model: &Path) -> Part {
+pub(super) fn confine(plan: &Plan, model: Option<&Path>) -> Part {
     let others = others();
     let missing = || Part::Open("this kernel has no Landlock".to_owned());
     let abi = match restrict(plan, model) {
@@ -47,7 +47,10 @@ pub(super) fn confine(plan: &Plan, model: &Path) -> Part {
     }
 }
 
-fn restrict(plan: &Plan, model: &Path) -> Result<(RulesetStatus, LandlockStatus), RulesetError> {
+fn restrict(
+    plan: &Plan,
+    model: Option<&Path>,
+) -> Result<(RulesetStatus, LandlockStatus), RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
@@ -55,7 +58,7 @@ fn restrict(plan: &Plan, model: &Path) -> Result<(RulesetStatus, LandlockStatus)
         .scope(Scope::from_all(KNOWN))?
         .create()?
         .add_rules(path_beneath_rules(SYSTEM, read))?
-        .add_rules(path_beneath_rules(folder_of(model), read))?
+        .add_rules(path_beneath_rules(model.and_then(folder_of), read))?
         .add_rules(path_beneath_rules(&plan.read, read))?
         .add_rules(path_beneath_rules(&plan.write, read | writing()))?
         .restrict_self()?;

@@ -83,7 +83,7 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<()> {
     let letter = other.join("letter");
     [&weights, &secret, &letter].into_iter().try_for_each(|it| fs::write(it, "x"))?;
     let plan = Plan { mode: Mode::Best, read: Vec::new(), write: vec![own.clone()] };
-    let level = plan.enter(&model)?.clone();
+    let level = plan.enter(Some(&model))?.clone();
     let mut tries = vec![
         attempt("open a TCP socket", false, || TcpStream::connect(("127.0.0.1", 9))),
         attempt("open a TCP socket, in a thread", false, in_a_thread),

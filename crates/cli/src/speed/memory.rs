@@ -1,4 +1,4 @@
-//! What memory gives: all threads read streams that no cache holds.
+//! What memory gives: all threads read streams most of which no cache holds.
 
 use std::{
     hint::black_box,
@@ -28,12 +28,16 @@ pub(crate) fn bandwidth(threads: usize, time: Duration) -> f64 {
     read(threads, beyond_caches(), time)
 }
 
-/// Bytes of which a cache holds less than half, where there is the memory for them.
+/// Bytes most of which no cache of this machine holds, where there is the memory for them.
 pub(super) fn beyond_caches() -> usize {
     let cache = machine::last_level(Path::new("/")).unwrap_or(USUAL_CACHE);
-    let wanted = (cache.saturating_mul(2) + cache / 8).clamp(LEAST, MOST);
-    let most = memory::free().map_or(wanted, |free| free / 4);
-    wanted.min(most) as usize
+    beyond(cache, memory::free()) as usize
+}
+
+/// Four times a cache of so many bytes, of which it holds a quarter whatever it keeps.
+fn beyond(cache: u64, free: Option<u64>) -> u64 {
+    let wanted = cache.saturating_mul(4).clamp(LEAST, MOST);
+    free.map_or(wanted, |free| wanted.min(free / 4))
 }
 
 /// The same, of so many bytes.
@@ -97,7 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn no_cache_holds_it() {
-        assert!(beyond_caches() as u64 <= MOST);
+    fn no_cache_holds_more_than_a_quarter() {
+        let mib = |n: u64| n << 20;
+        assert_eq!(beyond(mib(64), None), mib(256));
+        assert_eq!(beyond(mib(1), None), LEAST);
+        assert_eq!(beyond(mib(4096), None), MOST);
+        assert_eq!(beyond(u64::MAX, None), MOST);
+        assert_eq!(beyond(mib(64), Some(mib(512))), mib(128));
+        assert_eq!(beyond(mib(64), Some(mib(1 << 20))), mib(256));
     }
 }

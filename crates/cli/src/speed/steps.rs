@@ -1,11 +1,12 @@
 //! What a step of a model is made of, timed on the backend that runs models: products with weights of
 //! a format, attention, and what is done to numbers one by one.
 //!
-//! All weights have the same byte all over. The time of a product does not depend on what is
-//! multiplied; the byte is one that makes ordinary numbers in every format, since some processors are
-//! slow with those next to zero.
+//! All weights have the same byte all over, one that makes ordinary numbers in every format: those
+//! next to zero are treated apart by some processors.
 
 use std::{
+    cell::Cell,
+    rc::Rc,
     slice::from_ref,
     time::{Duration, Instant},
 };
@@ -16,7 +17,8 @@ use kernels::{
     cpu::{Config, ConfigError, Cpu},
 };
 
-use super::{Effort, Rates, Rest};
+use super::{Effort, Rates, Rest, Watts};
+use crate::machine::{Mark, Meter};
 
 /// What weights are made of: scales of 0.2 as `f16`, of 2^-76 as powers of two.
 const BYTE: u8 = 0x33;
@@ -33,6 +35,9 @@ const HEAD_DIM: usize = 128;
 /// Places a block of a cache.
 const BLOCK_LEN: usize = 32;
 
+/// Counters of energy move once in a millisecond: what takes less than this tells little of them.
+const LEAST: Duration = Duration::from_millis(10);
+
 /// Operations in a row that only wait for each other.
 const CHAIN: usize = 64;
 
@@ -42,6 +47,15 @@ pub(super) struct Rig {
     weights: Bytes,
     time: Duration,
     rows: usize,
+    gauge: Rc<Gauge>,
+}
+
+/// What runs take, where something tells.
+struct Gauge {
+    meter: Meter,
+    joules: Cell<f64>,
+    /// In so many seconds.
+    seconds: Cell<f64>,
 }
 
 /// A plan with all that it needs to be run again and again.
@@ -49,6 +63,7 @@ struct Timed {
     cpu: Cpu,
     plan: PlanId,
     inputs: Vec<(Tensor, Vec<f32>)>,
+    gauge: Rc<Gauge>,
 }
 
 impl Rig {
@@ -56,7 +71,13 @@ impl Rig {
         let Effort { bytes, time, rows } = effort;
         // Some hundred rows of every format.
         let bytes = bytes.max(SIZE * SIZE * size_of::<f32>() / 16);
-        Self { config, weights: Bytes::new(vec![BYTE; bytes]), time, rows }
+        let gauge = Rc::new(Gauge::of(Meter::here()));
+        Self { config, weights: Bytes::new(vec![BYTE; bytes]), time, rows, gauge }
+    }
+
+    /// What all runs so far took, where something tells.
+    pub(super) fn power(&self) -> Option<Watts> {
+        self.gauge.power()
     }
 
     /// The rates of products with weights of `format`.
@@ -94,10 +115,10 @@ impl Rig {
     pub(super) fn rest(&self) -> anyhow::Result<Rest> {
         let [attend_many, attend_one] = self.attention()?;
         let numbers = (self.rows * SIZE) as f64;
-        let norm = self.each::<1>(1, |p, [x]| p.norm(x, &Norm::rms(SIZE, None, 1e-5)))?;
-        let act = self.each::<2>(1, |p, [gate, up]| p.glu(gate, up, Act::Silu))?;
+        let norm = self.each::<1>(self.rows, |p, [x]| p.norm(x, &Norm::rms(SIZE, None, 1e-5)))?;
+        let act = self.each::<2>(self.rows, |p, [gate, up]| p.glu(gate, up, Act::Silu))?;
         let chain = |p: &mut Plan, [x]: [Tensor; 1]| (0..CHAIN).fold(x, |x, _| p.scale(x, 0.5));
-        let step = self.each(self.rows, chain)? / CHAIN as f64;
+        let step = self.each(1, chain)? / CHAIN as f64;
         Ok(Rest { attend_one, attend_many, numbers: numbers / norm, acts: numbers / act, step })
     }
 
@@ -120,21 +141,20 @@ impl Rig {
         let x = plan.input(SIZE);
         let y = plan.linear(x, &Linear { w, bias: None });
         plan.port(y);
-        Ok(Timed::new(cpu, &plan, max, vec![x])?)
+        Ok(self.timed(cpu, &plan, max, vec![x])?)
     }
 
-    /// The seconds of what `record` does to the rows of a prompt, or to a `share`th of them.
+    /// The seconds of what `record` does to so many rows.
     fn each<const N: usize>(
         &self,
-        share: usize,
+        rows: usize,
         record: impl FnOnce(&mut Plan, [Tensor; N]) -> Tensor,
     ) -> anyhow::Result<f64> {
         let mut plan = Plan::new();
         let inputs = [(); N].map(|()| plan.input(SIZE));
         let y = record(&mut plan, inputs);
         plan.port(y);
-        let rows = self.rows / share;
-        let mut timed = Timed::new(self.cpu()?, &plan, rows, inputs.to_vec())?;
+        let mut timed = self.timed(self.cpu()?, &plan, rows, inputs.to_vec())?;
         Ok(timed.seconds(rows, self.time)?)
     }
 
@@ -165,7 +185,7 @@ impl Rig {
         plan.store(cache, k, Some(v));
         let y = plan.attend(q, cache, &attn);
         plan.port(y);
-        let mut timed = Timed::new(cpu, &plan, self.rows, vec![q, k, v])?;
+        let mut timed = self.timed(cpu, &plan, self.rows, vec![q, k, v])?;
         let table = Table(vec![(0..blocks as u32).collect()]);
         let a_place = 2 * queries;
         let (mut prompt, mut next) = (Batch::default(), Batch::default());
@@ -178,19 +198,25 @@ impl Rig {
             ((seen * a_place) as f64 / many, ((self.rows + 1) * a_place) as f64 / one);
         Ok([many, one])
     }
-}
 
-impl Timed {
-    /// For batches of up to `rows` rows of one sequence.
-    fn new(mut cpu: Cpu, plan: &Plan, rows: usize, inputs: Vec<Tensor>) -> Result<Self, Error> {
+    /// `plan` for batches of up to `rows` rows of one sequence.
+    fn timed(
+        &self,
+        mut cpu: Cpu,
+        plan: &Plan,
+        rows: usize,
+        inputs: Vec<Tensor>,
+    ) -> Result<Timed, Error> {
         let max = Shape { rows, seqs: 1, outputs: 0, len: rows + 1 };
         let id = cpu.load(plan, max)?;
         let number = |i: usize| (i as f32 * 0.37).cos();
         let numbers = |cols: usize| (0..rows * cols).map(number).collect::<Vec<f32>>();
         let inputs = inputs.into_iter().map(|it| (it, numbers(it.cols))).collect();
-        Ok(Self { cpu, plan: id, inputs })
+        Ok(Timed { cpu, plan: id, inputs, gauge: Rc::clone(&self.gauge) })
     }
+}
 
+impl Timed {
     /// The seconds of a run over so many rows.
     fn seconds(&mut self, rows: usize, time: Duration) -> Result<f64, Error> {
         let mut batch = Batch::default();
@@ -200,6 +226,7 @@ impl Timed {
 
     /// The seconds of a run: the median of those that are begun in this time, and one is.
     fn run(&mut self, batch: &Batch, time: Duration) -> Result<f64, Error> {
+        let started = self.gauge.meter.mark();
         let (begin, rows) = (Instant::now(), batch.tokens.len());
         let mut all = Vec::new();
         loop {
@@ -213,7 +240,51 @@ impl Timed {
                 break;
             }
         }
+        self.gauge.add(&started, &self.gauge.meter.mark());
         all.sort_by(f64::total_cmp);
         Ok(all[all.len() / 2].max(1e-9))
+    }
+}
+
+impl Gauge {
+    fn of(meter: Meter) -> Self {
+        Self { meter, joules: Cell::new(0.0), seconds: Cell::new(0.0) }
+    }
+
+    /// Adds what was taken from `started` to `end`.
+    fn add(&self, started: &Mark, end: &Mark) {
+        let time = started.until(end);
+        if let Some(joules) = self.meter.joules(started, end).filter(|_| time >= LEAST) {
+            self.joules.set(self.joules.get() + joules);
+            self.seconds.set(self.seconds.get() + time.as_secs_f64());
+        }
+    }
+
+    fn power(&self) -> Option<Watts> {
+        let seconds = Some(self.seconds.get()).filter(|&it| it > 0.0)?;
+        Some(Watts { watts: self.joules.get() / seconds, source: self.meter.source()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::fixture::{self, lay};
+
+    #[test]
+    fn power_is_that_of_what_was_timed() {
+        let battery = [("sys/class/power_supply/BAT0/power_now", "20000000\n")];
+        let root = lay(&[fixture::LAPTOP, &battery].concat());
+        let gauge = Gauge::of(Meter::at(root.path()));
+        assert_eq!(gauge.power(), None);
+        let past = Instant::now();
+        let started = gauge.meter.mark();
+        gauge.add(&started, &gauge.meter.mark_at(past));
+        assert_eq!(gauge.power(), None, "no time tells nothing");
+        let later = Instant::now() + Duration::from_millis(500);
+        gauge.add(&started, &gauge.meter.mark_at(later));
+        let Watts { watts, source } = gauge.power().expect("a battery tells");
+        assert!((watts - 20.0).abs() < 1e-6, "{watts}");
+        assert_eq!(source, "battery: the whole machine");
     }
 }

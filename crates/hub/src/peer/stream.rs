@@ -27,8 +27,8 @@ pub struct Streamed {
 pub struct Counted {
     /// Of the prompt.
     pub prompt: u64,
-    /// Those of them that it had computed before.
-    pub cached: u64,
+    /// Those of them that it had computed before, where it says so.
+    pub cached: Option<u64>,
     /// Of the answer.
     pub generated: u64,
 }
@@ -105,7 +105,7 @@ impl Stream {
             self.pieces += 1;
         }
         if let Some(usage) = chunk.usage {
-            let cached = usage.prompt_tokens_details.and_then(|it| it.cached_tokens).unwrap_or(0);
+            let cached = usage.prompt_tokens_details.and_then(|it| it.cached_tokens);
             let (prompt, generated) = (usage.prompt_tokens, usage.completion_tokens);
             self.counted = Some(Counted { prompt, cached, generated });
         }
@@ -160,7 +160,7 @@ mod tests {
              \"prompt_tokens_details\": {\"cached_tokens\": 4}}}\n",
             "data: [DONE]\n",
         ]);
-        let counted = Some(Counted { prompt: 9, cached: 4, generated: 2 });
+        let counted = Some(Counted { prompt: 9, cached: Some(4), generated: 2 });
         let (first, rest) = (Duration::from_secs(3), Duration::from_secs(2));
         assert_eq!(told, Ok(Some(Streamed { first, rest, pieces: 2, counted })));
     }
@@ -174,6 +174,19 @@ mod tests {
         ]);
         let (first, rest) = (Duration::from_secs(2), Duration::from_secs(1));
         assert_eq!(told, Ok(Some(Streamed { first, rest, pieces: 2, counted: None })));
+    }
+
+    #[test]
+    fn what_is_not_said_of_a_cache_is_not_nothing() {
+        let cached = |details: &str| {
+            let usage = format!("{{\"prompt_tokens\": 9{details}}}");
+            let line = format!("data: {{\"choices\": [{{\"text\": \"a\"}}], \"usage\": {usage}}}");
+            let told = streamed(&[&line]).expect("a stream").expect("a text");
+            told.counted.expect("it counts").cached
+        };
+        assert_eq!(cached(""), None);
+        assert_eq!(cached(", \"prompt_tokens_details\": null"), None);
+        assert_eq!(cached(", \"prompt_tokens_details\": {\"cached_tokens\": 0}"), Some(0));
     }
 
     #[test]

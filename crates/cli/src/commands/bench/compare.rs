@@ -81,12 +81,13 @@ pub(super) fn run(args: &Compare) -> anyhow::Result<()> {
     }
 }
 
-/// Pairs what is to be compared: first results with one fingerprint, then those of one test.
+/// Pairs what is to be compared: first results with one fingerprint, then those of one test with as
+/// many threads and the same kernels, then those of one test.
 fn compare(before: &[Measured], after: &[Measured], names: [&Path; 2]) -> Compared {
     let mut left: Vec<&Measured> = after.iter().collect();
     let mut partners: Vec<Option<&Measured>> = vec![None; before.len()];
-    let rules: [fn(&Measured, &Measured) -> bool; 2] =
-        [Measured::is_comparable, Measured::is_same_test];
+    let rules: [fn(&Measured, &Measured) -> bool; 3] =
+        [Measured::is_comparable, Measured::is_like, Measured::is_same_test];
     for fits in rules {
         for (a, partner) in before.iter().zip(&mut partners).filter(|it| it.1.is_none()) {
             *partner = left.iter().position(|b| fits(a, b)).map(|at| left.remove(at));
@@ -244,6 +245,18 @@ mod tests {
             "pp16 is in `b` alone",
         ];
         assert_eq!(found.warnings, expected);
+    }
+
+    #[test]
+    fn of_other_models_like_is_held_beside_like() {
+        let of = |fingerprint: &str, threads: u64, speed: f64| {
+            let more = format!("\"fingerprint\": \"{fingerprint}\", \"n_threads\": {threads}");
+            printed("pp8", &[speed; 5], &more)
+        };
+        let found =
+            compared(&[of("1", 2, 2.0), of("2", 4, 4.0)], &[of("3", 4, 5.0), of("4", 2, 3.0)]);
+        let pairs: Vec<_> = found.pairs.iter().map(|it| (it.before_ts, it.after_ts)).collect();
+        assert_eq!(pairs, [(2.0, 3.0), (4.0, 5.0)]);
     }
 
     #[test]

@@ -8,9 +8,11 @@ use crate::{
     numbers::grouped,
 };
 
-/// Others that take more than this part of the processors' time make a machine busy. What is always
-/// there takes a hundredth or two.
+/// Others that take more than this part of the processors' time make a machine busy.
 const QUIET: f64 = 0.05;
+
+/// So do those that keep so much of one processor busy: all threads of a step wait for the last.
+const QUIET_CORE: f64 = 0.5;
 
 /// How it was before and after.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -24,6 +26,12 @@ pub(super) struct Conditions {
     governor_after: Option<String>,
     preference: Option<String>,
     preference_after: Option<String>,
+    /// The firmware's.
+    profile: Option<String>,
+    profile_after: Option<String>,
+    /// Whether frequencies above the nominal one are allowed.
+    boost: Option<bool>,
+    boost_after: Option<bool>,
     /// Of the fastest core.
     mhz: Option<u64>,
     mhz_after: Option<u64>,
@@ -35,6 +43,8 @@ pub(super) struct Conditions {
     throttled_package: Option<u64>,
     /// What other processes took of the processors' time.
     others_percent: Option<f64>,
+    /// What the host of a virtual machine took of it.
+    stolen_percent: Option<f64>,
 }
 
 impl Conditions {
@@ -56,6 +66,10 @@ impl Conditions {
             governor_after: governor(after),
             preference: before.power.preference.clone(),
             preference_after: after.power.preference.clone(),
+            profile: before.power.profile.clone(),
+            profile_after: after.power.profile.clone(),
+            boost: before.power.boost,
+            boost_after: after.power.boost,
             mhz: before.mhz,
             mhz_after: after.mhz,
             celsius: before.celsius,
@@ -63,6 +77,7 @@ impl Conditions {
             throttled_cores: throttled.map(|it| it.0),
             throttled_package: throttled.map(|it| it.1),
             others_percent: others(before, after).map(|it| 100.0 * it),
+            stolen_percent: stolen(before, after).map(|it| 100.0 * it),
         }
     }
 
@@ -73,12 +88,15 @@ impl Conditions {
         let clock = both(self.mhz.map(megahertz), self.mhz_after.map(megahertz));
         let heat = both(self.celsius.map(degrees), self.celsius_after.map(degrees));
         let heat: Vec<_> = heat.into_iter().chain(self.throttled()).collect();
-        let others = self.others_percent.map(|it| format!("{it:.1}% of the processors' time"));
+        let share = |it: f64| format!("{it:.1}% of the processors' time");
+        // Most machines are not virtual.
+        let stolen = self.stolen_percent.filter(|&it| it >= 0.05);
         [
             ("power", self.power()),
             ("clock", clock),
             ("heat", (!heat.is_empty()).then(|| heat.join("; "))),
-            ("others", others),
+            ("others", self.others_percent.map(share)),
+            ("host", stolen.map(share)),
         ]
         .into_iter()
         .filter_map(|(name, told)| Some((name, told?)))
@@ -100,10 +118,16 @@ impl Conditions {
         );
         let governor = both(self.governor.clone(), self.governor_after.clone());
         let preference = both(self.preference.clone(), self.preference_after.clone());
+        let profile = both(self.profile.clone(), self.profile_after.clone());
+        let boost = |it: bool| if it { "on" } else { "off" }.to_owned();
+        let boost = both(self.boost.map(boost), self.boost_after.map(boost));
         let parts = [
             sources,
             governor.map(|it| format!("governor {it}")),
             preference.map(|it| format!("preference {it}")),
+            profile.map(|it| format!("profile {it}")),
+            // As it is nearly everywhere.
+            boost.filter(|it| it != "on").map(|it| format!("boost {it}")),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join("; "))
@@ -123,10 +147,21 @@ impl Conditions {
 pub(super) fn warnings(before: &Note, after: &Note) -> Vec<String> {
     let mut all = Vec::new();
     let it = Conditions::between(before, after);
-    if let Some(others) = others(before, after).filter(|&it| it > QUIET) {
+    let processors = after.load.map_or(0, |it| it.processors()) as f64;
+    let busy = |&it: &f64| it > QUIET || it * processors > QUIET_CORE;
+    if let Some(others) = others(before, after).filter(busy) {
         all.push(format!(
-            "other processes took {:.0}% of the processors' time: end them, and measure again",
-            100.0 * others
+            "other processes took {:.0}% of the processors' time, as much as {:.1} of them: end \
+             them, and measure again",
+            100.0 * others,
+            others * processors
+        ));
+    }
+    if let Some(stolen) = stolen(before, after).filter(|&it| it > QUIET) {
+        all.push(format!(
+            "the host took {:.0}% of the processors' time from this machine: measure when it is \
+             quieter",
+            100.0 * stolen
         ));
     }
     let throttled = it.throttled_cores.unwrap_or(0).max(it.throttled_package.unwrap_or(0));
@@ -147,6 +182,11 @@ pub(super) fn warnings(before: &Note, after: &Note) -> Vec<String> {
 /// What part of the processors' time other processes took.
 fn others(before: &Note, after: &Note) -> Option<f64> {
     after.load?.others_since(&before.load?)
+}
+
+/// What part of it the host took from a virtual machine.
+fn stolen(before: &Note, after: &Note) -> Option<f64> {
+    after.load?.stolen_since(&before.load?)
 }
 
 /// What it was before and after, where that differs.
@@ -215,14 +255,14 @@ mod tests {
             ("sys/class/power_supply/BAT0/capacity", "61\n"),
         ]);
         expect_test::expect![[r#"
-            power: battery (63% full) before, battery (61% full) after; governor powersave; preference power
+            power: battery (63% full) before, battery (61% full) after; governor powersave; preference power; profile balanced
             clock: 4,300 MHz before, 1,900 MHz after
             heat: 45 °C before, 97 °C after; throttled: cores 12 times, all of it once
             others: 30.0% of the processors' time
         "#]]
         .assert_eq(&told(&changed));
         expect_test::expect![[r#"
-            other processes took 30% of the processors' time: end them, and measure again
+            other processes took 30% of the processors' time, as much as 0.6 of them: end them, and measure again
             the processor was too hot and slowed down 12 times: let it cool and measure again, or see with `--steady 60s` what it keeps up
             it runs on battery, where most machines are slower: plug it in
             the processor is to save power (its preference is `power`): `powerprofilesctl set performance`"#]]
@@ -230,6 +270,30 @@ mod tests {
         let nothing = (Note::default(), Note::default());
         assert_eq!(told(&nothing), "");
         assert!(warnings(&nothing.0, &nothing.1).is_empty());
+    }
+
+    #[test]
+    fn a_busy_core_among_many_is_told_and_so_is_a_busy_host() {
+        let stat = |busy: u64, idle: u64, stolen: u64| {
+            let cpus: String = (0..32).map(|it| format!("cpu{it} 0 0 0 0\n")).collect();
+            format!("cpu  {busy} 0 0 {idle} 0 0 0 {stolen}\n{cpus}")
+        };
+        let own = ("proc/self/stat", "1 (ingle) R 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 0\n");
+        let warned = |later: &str| {
+            let begin = stat(0, 0, 0);
+            let root = lay(&[own, ("proc/stat", begin.as_str())]);
+            let watch = Watch::at(root.path());
+            let before = watch.note();
+            fs::write(root.path().join("proc/stat"), later).unwrap();
+            warnings(&before, &watch.note()).join("\n")
+        };
+        let core = "other processes took 3% of the processors' time, as much as 1.0 of them: end \
+                    them, and measure again";
+        assert_eq!(warned(&stat(100, 3100, 0)), core);
+        assert_eq!(warned(&stat(40, 3160, 0)), "");
+        let host = "the host took 10% of the processors' time from this machine: measure when it is \
+                    quieter";
+        assert_eq!(warned(&stat(0, 2880, 320)), host);
     }
 
     #[test]

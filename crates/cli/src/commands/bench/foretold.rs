@@ -1,14 +1,24 @@
 //! What `ingle fit` foretold of a model, held beside what came true.
 
 use engine::Info;
+use serde::Serialize;
 use store::Home;
 
 use super::{measure::Test, table::Row};
 use crate::{
-    forecast::{Kept, predicted},
+    forecast::{CHUNK, Kept, ago, predicted},
     speed::Speed,
-    terminal::tell,
+    terminal,
 };
+
+/// What was foretold of a test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Told {
+    /// Tokens a second.
+    foretold_ts: Option<f64>,
+    /// When that was measured which it goes by.
+    foretold_at: Option<String>,
+}
 
 /// What is known from before.
 pub(super) struct Foretold {
@@ -22,29 +32,45 @@ impl Foretold {
         Self { kept: Kept::read(home), processor: Speed::processor() }
     }
 
-    /// Says of each test of the model of `info` what was foretold, if it was.
-    pub(super) fn tell(&self, rows: &[Row], info: &Info) {
-        let Some(predicted) = predicted(&self.kept, &self.processor, info) else { return };
-        for ([n_prompt, n_gen, depth], real) in rows.iter().map(Row::numbers) {
-            let (test, foretold) = match n_gen {
-                0 => (Test::Prompt { n: n_prompt, depth }, predicted.prompt(n_prompt, depth)),
-                n => (Test::Generate { n, depth }, predicted.answer(n, depth)),
-            };
-            if let Some(foretold) = foretold {
-                tell(line(&test.label(), foretold, real));
+    /// What was foretold of a test of the model of `info`, of whose prompts a step computes so many
+    /// tokens.
+    pub(super) fn of(&self, info: &Info, test: Test, n_batch: usize) -> Told {
+        let Some(predicted) = predicted(&self.kept, &self.processor, info) else {
+            return Told::default();
+        };
+        let foretold_ts = match test {
+            // What is foretold of prompts goes by the usual steps.
+            Test::Prompt { n, depth } if n_batch.min(n) == CHUNK.min(n) => {
+                predicted.prompt(n, depth)
             }
+            Test::Prompt { .. } => None,
+            Test::Generate { n, depth } => predicted.answer(n, depth),
+        };
+        let foretold_at = foretold_ts.map(|_| predicted.at().to_owned());
+        Told { foretold_ts, foretold_at }
+    }
+}
+
+/// Says of each test what was foretold, if it was.
+pub(super) fn tell(rows: &[Row]) {
+    for row in rows {
+        if let Told { foretold_ts: Some(foretold), foretold_at: Some(at) } = &row.foretold {
+            terminal::tell(line(&row.label, *foretold, row.speed(), &ago(at)));
         }
     }
 }
 
-fn line(test: &str, foretold: f64, real: f64) -> String {
+fn line(test: &str, foretold: f64, real: f64, ago: &str) -> String {
     let off = (foretold / real.max(1e-9) - 1.0) * 100.0;
     let beside = match off.abs().round() {
         0.0 => "as was measured".to_owned(),
         off_by if off > 0.0 => format!("{off_by}% more than was measured"),
         off_by => format!("{off_by}% less than was measured"),
     };
-    format!("note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}")
+    format!(
+        "note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}; it went by what it \
+         measured {ago}"
+    )
 }
 
 #[cfg(test)]
@@ -54,8 +80,10 @@ mod tests {
     #[test]
     fn what_was_foretold_is_held_beside_what_came_true() {
         let check = |foretold, real, expected: &str| {
-            let expected = format!("note: `ingle fit` foretold {expected}");
-            assert_eq!(line("pp512", foretold, real), expected);
+            let expected = format!(
+                "note: `ingle fit` foretold {expected}; it went by what it measured 2 days ago"
+            );
+            assert_eq!(line("pp512", foretold, real, "2 days ago"), expected);
         };
         check(100.0, 100.4, "100.00 t/s for pp512, as was measured");
         check(115.0, 100.0, "115.00 t/s for pp512, 15% more than was measured");

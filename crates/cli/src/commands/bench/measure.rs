@@ -10,6 +10,7 @@ use crate::{
     device,
     machine::{Mark, Meter},
     memory,
+    random::Random,
 };
 
 /// What is measured.
@@ -35,8 +36,8 @@ pub(super) struct Sample {
 /// An engine under test.
 pub(super) struct Rig {
     engine: Engine,
-    /// State of the generator of prompts: none comes twice, or the cache would answer it.
-    random: u64,
+    /// None of its prompts comes twice, or the cache would answer it.
+    random: Random,
 }
 
 /// When a sequence's tokens came, and what it took.
@@ -85,7 +86,8 @@ impl Test {
 }
 
 impl Rig {
-    /// Loads the model with a context of at least `needed` tokens.
+    /// Loads the model with a context of at least `needed` tokens; a step computes `n_batch` of a
+    /// prompt.
     ///
     /// # Errors
     ///
@@ -94,15 +96,16 @@ impl Rig {
         name: &str,
         file: &ModelFile,
         load: &Load,
-        needed: usize,
+        (needed, n_batch): (usize, usize),
     ) -> anyhow::Result<Self> {
         let options = Options {
             ctx_size: Some(load.ctx_size.map_or(needed, Into::into)),
             free_memory: memory::free(),
+            chunk: n_batch,
             ..Options::default()
         };
         let engine = device::engine(name, file, load, &options)?;
-        Ok(Self { engine, random: 1 })
+        Ok(Self { engine, random: Random::new() })
     }
 
     pub(super) fn info(&self) -> &Info {
@@ -202,17 +205,10 @@ impl Rig {
         })
     }
 
-    /// Any tokens (xorshift64*).
+    /// Any tokens.
     fn tokens(&mut self, n: usize) -> Vec<u32> {
         let vocab = self.engine.info().vocab as u64;
-        let mut next = || {
-            self.random ^= self.random >> 12;
-            self.random ^= self.random << 25;
-            self.random ^= self.random >> 27;
-            let number = self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-            (number % vocab) as u32
-        };
-        (0..n).map(|_| next()).collect()
+        (0..n).map(|_| self.random.below(vocab) as u32).collect()
     }
 }
 

@@ -94,6 +94,11 @@ impl Plot {
             let message = "`-y` replaces the files of `--write` and `--plot`, and there are none";
             return Err(Failure::usage(message).into());
         }
+        if let (Some(write), Some(plot)) = (&written.write, &written.plot)
+            && same_file(write, plot)
+        {
+            return Err(Failure::usage("`--write` and `--plot` name one file").into());
+        }
         let source = args.instead.shape.as_ref().map(|it| Path::new(&it.shape));
         for path in written.paths() {
             output::refuse(path, source, written.yes)?;
@@ -125,6 +130,12 @@ impl Plot {
             draft.write_all(picture.as_bytes()).with_context(|| output::cannot(&self.path))
         })
     }
+}
+
+/// Whether both paths lead to one place, though nothing may be there yet.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let folder = |it: &Path| output::folder(it).canonicalize().ok();
+    one == other || (one.file_name() == other.file_name() && folder(one) == folder(other))
 }
 
 impl Point {

@@ -20,6 +20,8 @@ const LOOKED_UP: &str = "per_layer_token_embd.weight";
 const EMBEDDING: &str = "token_embd.weight";
 /// That.
 const LOGITS: &str = "output.weight";
+/// What names of matrices have in them where there is one for each expert.
+pub(super) const EXPERTS: &str = "_exps.";
 
 /// What memory gave, and which part of that a test of generation took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -28,23 +30,36 @@ pub(super) struct Roofline {
     bandwidth: Option<f64>,
     /// And after it.
     bandwidth_after: Option<f64>,
+    /// As many threads read it, those of the test.
+    bandwidth_threads: Option<usize>,
     /// Bytes of weights that a token reads; nothing where that is not known.
     weight_bytes_per_token: Option<u64>,
     roofline_percent: Option<f64>,
 }
 
 /// Bytes of weights that a generated token reads, of `all` that the engine reads; nothing for a model
-/// with experts: nobody here says how many of them those are.
+/// with experts that does not say how many of them those are.
 pub(super) fn bytes_a_token(file: &ModelFile, all: u64) -> Option<u64> {
-    if file.tensors.keys().any(|it| it.contains("_exps.")) {
-        return None;
-    }
-    let bytes = |name: &str| -> u64 {
-        let parts = file.tensors.get(name).map_or(&[][..], |it| it.parts.as_slice());
-        parts.iter().map(|it| it.len() as u64).sum()
+    let bytes = |of: &dyn Fn(&str) -> bool| -> u64 {
+        let tensors = file.tensors.iter().filter(|it| of(it.0));
+        tensors.flat_map(|it| &it.1.parts).map(|it| it.len() as u64).sum()
     };
-    let embedding = if file.tensors.contains_key(LOGITS) { bytes(EMBEDDING) } else { 0 };
-    Some(all.saturating_sub(bytes(LOOKED_UP) + embedding))
+    let has_logits = file.tensors.contains_key(LOGITS);
+    let looked_up = bytes(&|it| it == LOOKED_UP || (has_logits && it == EMBEDDING));
+    let unused = match bytes(&|it| it.contains(EXPERTS)) {
+        0 => 0,
+        experts => (experts as f64 * (1.0 - used_share(file)?)) as u64,
+    };
+    Some(all.saturating_sub(looked_up + unused))
+}
+
+/// The share of its experts that a token goes through, where the file says it.
+pub(super) fn used_share(file: &ModelFile) -> Option<f64> {
+    let count = |name: &str| {
+        let n = file.metadata.u64(&format!("{}.{name}", file.architecture())).ok().flatten();
+        n.filter(|&it| it > 0).map(|it| it as f64)
+    };
+    Some(count("expert_used_count")? / count("expert_count")?)
 }
 
 /// Bytes a second that so many threads read from memory; nothing where that could not be measured.
@@ -56,6 +71,7 @@ impl Roofline {
     /// Of a test that made so many tokens a second, between two measurements of the bandwidth.
     pub(super) fn of(
         [before, after]: [Option<f64>; 2],
+        threads: usize,
         bytes_a_token: Option<u64>,
         per_second: f64,
     ) -> Self {
@@ -64,6 +80,7 @@ impl Roofline {
         Self {
             bandwidth: before,
             bandwidth_after: after,
+            bandwidth_threads: most.map(|_| threads),
             weight_bytes_per_token: bytes_a_token.filter(|_| most.is_some()),
             roofline_percent: bytes_a_token.and_then(percent),
         }
@@ -75,20 +92,22 @@ impl Roofline {
         let after = self.bandwidth_after.unwrap_or(before);
         let most = before.max(after);
         let gigabytes = |it: f64| format!("{:.1} GB/s", it / 1e9);
-        let mut memory = format!("{} of memory", gigabytes(most));
+        let threads = self.bandwidth_threads?;
+        let read = if threads == 1 { "thread reads" } else { "threads read" };
+        let mut memory = format!("{} that {threads} {read}", gigabytes(most));
         if (before - after).abs() > DIFFERENT * most {
             memory += &format!(" ({} before, {} after)", gigabytes(before), gigabytes(after));
         }
         let (Some(bytes), Some(percent)) = (self.weight_bytes_per_token, self.roofline_percent)
         else {
             return Some(format!(
-                "{memory}; how many of its weights a model with experts reads for a token is not \
-                 known here"
+                "{memory}; how many of its experts' weights a token reads, the model does not say"
             ));
         };
-        let cached = if percent > 100.0 { ": caches hold some of them" } else { "" };
+        let more =
+            if percent > 100.0 { ": more than memory gave when that was measured" } else { "" };
         let weights = size(bytes);
-        Some(format!("{weights} of weights a token, {percent:.0}% of the {memory}{cached}"))
+        Some(format!("{weights} of weights a token, {percent:.0}% of the {memory}{more}"))
     }
 }
 
@@ -98,7 +117,7 @@ mod tests {
 
     #[track_caller]
     fn check(bandwidths: [Option<f64>; 2], bytes: Option<u64>, expected: Option<&str>) {
-        let told = Roofline::of(bandwidths, bytes, 20.0).told();
+        let told = Roofline::of(bandwidths, 2, bytes, 20.0).told();
         assert_eq!(told.as_deref(), expected);
     }
 
@@ -107,17 +126,19 @@ mod tests {
         let (low, high) = (Some(19.5e9), Some(20e9));
         let bytes = Some(1 << 29);
         let share = "512.0 MiB of weights a token, 54% of the";
-        check([high, high], bytes, Some(&format!("{share} 20.0 GB/s of memory")));
-        check([high, low], bytes, Some(&format!("{share} 20.0 GB/s of memory")));
-        let both = "20.0 GB/s of memory (15.0 GB/s before, 20.0 GB/s after)";
+        check([high, high], bytes, Some(&format!("{share} 20.0 GB/s that 2 threads read")));
+        check([high, low], bytes, Some(&format!("{share} 20.0 GB/s that 2 threads read")));
+        let both = "20.0 GB/s that 2 threads read (15.0 GB/s before, 20.0 GB/s after)";
         check([Some(15e9), high], bytes, Some(&format!("{share} {both}")));
         check([None, None], bytes, None);
-        let experts = "20.0 GB/s of memory; how many of its weights a model with experts reads for \
-                       a token is not known here";
+        let experts = "20.0 GB/s that 2 threads read; how many of its experts' weights a token \
+                       reads, the model does not say";
         check([high, high], None, Some(experts));
-        let cached = "512.0 MiB of weights a token, 107% of the 10.0 GB/s of memory: caches hold \
-                      some of them";
-        check([Some(1e10), Some(1e10)], bytes, Some(cached));
+        let more = "512.0 MiB of weights a token, 107% of the 10.0 GB/s that 2 threads read: more \
+                    than memory gave when that was measured";
+        check([Some(1e10), Some(1e10)], bytes, Some(more));
+        let one = Roofline::of([high, high], 1, bytes, 20.0).told();
+        assert_eq!(one, Some(format!("{share} 20.0 GB/s that 1 thread reads")));
     }
 
     #[test]
@@ -138,5 +159,13 @@ mod tests {
         let tensor = experts.tensors.values().next().expect("it has some").clone();
         experts.tensors.insert("blk.0.ffn_up_exps.weight".to_owned(), tensor);
         assert_eq!(bytes_a_token(&experts, all), None);
+        for (name, n) in [("expert_count", 4), ("expert_used_count", 1)] {
+            experts.metadata.insert(format!("llama.{name}"), loader::Value::U32(n));
+        }
+        let tensor = &experts.tensors["blk.0.ffn_up_exps.weight"];
+        let added: u64 = tensor.parts.iter().map(|it| it.len() as u64).sum();
+        let unused = (added as f64 * 0.75) as u64;
+        let read = all + added - looked_up - unused;
+        assert_eq!(bytes_a_token(&experts, all + added), Some(read));
     }
 }

@@ -49,7 +49,8 @@ pub(super) struct Beside {
     pub(super) energy: Energy,
     #[serde(flatten)]
     pub(super) steady: Steady,
-    pub(super) warnings: Vec<String>,
+    /// Nothing where nobody watched.
+    pub(super) warnings: Option<Vec<String>>,
 }
 
 /// What a token takes.
@@ -117,7 +118,10 @@ impl Session {
         let speeds: Vec<_> = samples.iter().map(|it| it.per_second).collect();
         let roofline = match test {
             Test::Prompt { .. } => Roofline::default(),
-            Test::Generate { .. } => Roofline::of(bandwidths, self.bytes_a_token, mean(&speeds)),
+            Test::Generate { .. } => {
+                let (threads, bytes) = (subject.n_threads, self.bytes_a_token);
+                Roofline::of(bandwidths, threads, bytes, mean(&speeds))
+            }
         };
         let beside = Beside {
             conditions: Conditions::between(&before, &after),
@@ -125,7 +129,7 @@ impl Session {
             roofline,
             energy: Energy::of(&samples, &self.instruments.meter),
             steady,
-            warnings: conditions::warnings(&before, &after),
+            warnings: Some(conditions::warnings(&before, &after)),
         };
         let first = self.notes.take().map_or(before, |it| it.0);
         self.notes = Some((first, after));
@@ -152,7 +156,7 @@ impl Session {
         };
         let all = rig.generate_for(time, (n, depth), &mut heard)?;
         let all = match self.scale {
-            Some(scale) => scale.whole_speeds(&all),
+            Some(scale) => scale.whole_speeds(test, &all),
             None => all,
         };
         self.bar.set_message(label);

@@ -1,11 +1,11 @@
 //! Weights of a shape that nobody trained: as many bytes in the same formats as the model has, and
 //! so as fast, without a download.
 //!
-//! `weights` draws them, `vocabulary` has tokens for them, `content` is the GGUF file that they are,
-//! in memory or written; the ordinary loader reads it. Where all layers do not fit into free memory,
-//! some are made, evenly spread, and the time of a token is scaled to all of them by the bytes that
-//! it reads. Where the system gives huge pages to all memory, these weights lie in them and those of
-//! a mapped file do not, which may be a little slower.
+//! `weights` draws them, `vocabulary` has tokens for them, `content` is the GGUF file that they
+//! are, in memory or written; the ordinary loader reads it. Where all layers do not fit into free
+//! memory, some are made, evenly spread, and the time of a token is scaled to all of them by the
+//! bytes that it reads, keys and values included. Where the system gives huge pages to all memory,
+//! these weights lie in them and those of a mapped file do not: results of the two do not compare.
 
 mod content;
 mod vocabulary;
@@ -14,10 +14,14 @@ mod weights;
 use std::path::Path;
 
 use engine::{Info, arch::Config};
+use kernels::Span;
 use loader::{Array, Bytes, Metadata, ModelFile, Override, Value, quantise::Mix};
 use serde::Serialize;
 
-use super::measure::{Sample, Test};
+use super::{
+    measure::{Sample, Test},
+    roofline::{self, EXPERTS},
+};
 use crate::{
     failure::Failure,
     memory,
@@ -29,6 +33,9 @@ use content::Content;
 
 /// What is free where the system does not say.
 const ASSUMED: u64 = 4 << 30;
+
+/// Bytes of a number of a key or value, as backends prefer to keep it.
+const KEPT: usize = 2;
 
 /// A model that is going to be made.
 pub(super) struct Draft {
@@ -69,6 +76,10 @@ pub(super) struct Scale {
     all: f64,
     /// Of those that are there.
     measured: f64,
+    /// Of keys and values, for each place before: of all layers that see all of them.
+    place: f64,
+    /// Of those that are there.
+    place_measured: f64,
 }
 
 impl Draft {
@@ -155,7 +166,7 @@ impl Draft {
             made,
             bytes,
             weights: self.tensors.iter().map(Planned::weights).sum(),
-            scale: Scale::of(&self.tensors, &layers, self.used_share()),
+            scale: Scale::of(&self.tensors, &layers, self.used_share(), self.shape.config()),
         })
     }
 
@@ -188,15 +199,7 @@ impl Draft {
 
     /// The share of the experts that a token goes through; 1 where there are none.
     fn used_share(&self) -> f64 {
-        let file = self.shape.file();
-        let count = |name: &str| {
-            let n = file.metadata.u64(&format!("{}.{name}", file.architecture())).ok().flatten();
-            n.filter(|&it| it > 0).map(|it| it as f64)
-        };
-        match (count("expert_used_count"), count("expert_count")) {
-            (Some(used), Some(all)) => used / all,
-            _ => 1.0,
-        }
+        roofline::used_share(self.shape.file()).unwrap_or(1.0)
     }
 }
 
@@ -215,6 +218,15 @@ impl Made {
         self.measured_layers < self.model_layers
     }
 
+    /// What is said beside what was measured of the machine; nothing where all of it was.
+    pub(super) fn part(&self) -> String {
+        let Self { model_layers, measured_layers, .. } = self;
+        match self.is_scaled() {
+            true => format!(", with {measured_layers} of {model_layers} layers"),
+            false => String::new(),
+        }
+    }
+
     /// What is said after the model's name; nothing where all of it was measured.
     pub(super) fn note(&self) -> String {
         let Self { model_layers, measured_layers, .. } = self;
@@ -226,15 +238,25 @@ impl Made {
 }
 
 impl Scale {
-    fn of(tensors: &[Planned], layers: &[usize], used_share: f64) -> Self {
+    fn of(tensors: &[Planned], layers: &[usize], used_share: f64, config: &Config) -> Self {
         let has = |name: &str| tensors.iter().any(|it| it.name == name);
         let head = if has("output.weight") { "output.weight" } else { "token_embd.weight" };
         let read = |is: &dyn Fn(&Planned) -> bool| {
-            let share = |it: &Planned| if it.name.contains("_exps.") { used_share } else { 1.0 };
+            let share = |it: &Planned| if it.name.contains(EXPERTS) { used_share } else { 1.0 };
             let all = tensors.iter().filter(|it| is(it));
             all.map(|it| it.bytes() as f64 * share(it)).sum::<f64>()
         };
+        // Windows do not grow with the depth, and are small beside it.
+        let seen = config.layers.iter().zip(&config.spans).enumerate();
+        let seen = seen.filter(|(_, (_, span))| **span == Span::Full);
+        let seen = seen.map(|(nth, (layer, _))| {
+            (nth, (layer.n_kv_heads * (layer.head_dim + layer.v_dim) * KEPT) as f64)
+        });
+        let seen: Vec<(usize, f64)> = seen.collect();
+        let measured = seen.iter().filter(|it| layers.contains(&it.0));
         Self {
+            place: seen.iter().map(|it| it.1).sum(),
+            place_measured: measured.map(|it| it.1).sum(),
             head: read(&|it| it.name == head),
             all: read(&|it| it.layer().is_some()),
             measured: read(&|it| it.layer().is_some_and(|it| layers.contains(&it))),
@@ -243,17 +265,14 @@ impl Scale {
 
     /// What was measured, as if all layers had been there.
     pub(super) fn whole(self, test: Test, sample: Sample) -> Sample {
-        let factor = match test {
-            Test::Prompt { n, .. } => self.factor(n),
-            Test::Generate { .. } => self.factor(1),
-        };
+        let factor = self.factor_of(test);
         let (time, joules) = (sample.time.mul_f64(factor), sample.joules.map(|it| it * factor));
         Sample { time, joules, per_second: sample.per_second / factor, ..sample }
     }
 
-    /// The same of speeds of generation.
-    pub(super) fn whole_speeds(self, all: &[f64]) -> Vec<f64> {
-        all.iter().map(|it| it / self.factor(1)).collect()
+    /// The same of speeds.
+    pub(super) fn whole_speeds(self, test: Test, all: &[f64]) -> Vec<f64> {
+        all.iter().map(|it| it / self.factor_of(test)).collect()
     }
 
     /// Bytes of weights that a generated token reads, of all layers.
@@ -261,10 +280,20 @@ impl Scale {
         (self.head + self.all) as u64
     }
 
-    /// The time with all layers is so many times what was measured, of a step of so many rows.
-    fn factor(self, rows: usize) -> f64 {
-        let head = self.head / rows.max(1) as f64;
-        (head + self.all) / (head + self.measured)
+    fn factor_of(self, test: Test) -> f64 {
+        // The middle one of its rows stands for all.
+        match test {
+            Test::Prompt { n, depth } => self.factor(n, depth + n / 2),
+            Test::Generate { n, depth } => self.factor(1, depth + n / 2),
+        }
+    }
+
+    /// The time with all layers is so many times what was measured, of a step of so many rows after
+    /// so many places.
+    fn factor(self, rows: usize, past: usize) -> f64 {
+        let (head, past) = (self.head / rows.max(1) as f64, past as f64);
+        let all = head + self.all + past * self.place;
+        all / (head + self.measured + past * self.place_measured)
     }
 }
 
@@ -364,6 +393,8 @@ mod tests {
             let engine = engine.unwrap_or_else(|it| panic!("{config} within {room}: {it}"));
             let info = made.info(engine.info());
             assert_eq!(info.weight_bytes, all, "{config}");
+            let weights: u64 = draft.tensors.iter().map(Planned::weights).sum();
+            assert_eq!(info.parameters, weights, "{config} within {room}");
             assert_eq!(made.made.is_scaled(), room < all);
             assert_eq!(engine.info().n_layers, made.made.measured_layers);
         }
@@ -398,13 +429,18 @@ mod tests {
     /// tokens does not notice.
     #[test]
     fn times_are_scaled_by_what_is_read() {
-        let scale = Scale { head: 100.0, all: 200.0, measured: 100.0 };
-        assert_eq!(scale.factor(1), 1.5);
-        assert!((scale.factor(1000) - 2.0).abs() < 1e-3);
+        let (head, all, measured) = (100.0, 200.0, 100.0);
+        let scale = Scale { head, all, measured, place: 4.0, place_measured: 2.0 };
+        assert_eq!(scale.factor(1, 0), 1.5);
+        assert!((scale.factor(1000, 0) - 2.0).abs() < 1e-3);
+        // What a token sees grows beyond the head.
+        assert_eq!(scale.factor(1, 50), 500.0 / 300.0);
+        assert!((scale.factor(1, 1_000_000) - 2.0).abs() < 1e-3);
         let draft = draft(LLAMA, Mix::F16);
         let half = bytes_of(&draft.tensors, &[0, 1, 2]);
         let made = draft.make_within(half, 1, &[]).expect("half of it fits");
         assert_eq!(made.made.note(), ", scaled from 3 of 6 layers");
+        assert_eq!(made.made.part(), ", with 3 of 6 layers");
         let sample = Sample {
             time: Duration::from_secs(1),
             tokens: 512,
@@ -421,11 +457,13 @@ mod tests {
     fn experts_count_as_often_as_they_are_used() {
         let draft = draft(MIXTURE, Mix::F16);
         assert_eq!(draft.used_share(), 0.25);
-        let scale = Scale::of(&draft.tensors, &[0, 1, 2, 3], 0.25);
+        let scale = Scale::of(&draft.tensors, &[0, 1, 2, 3], 0.25, draft.shape.config());
         let experts = bytes(&draft.tensors, |it| it.name.contains("_exps."));
         let layers = bytes(&draft.tensors, |it| it.layer().is_some());
         assert_eq!(scale.all, (layers - experts) as f64 + experts as f64 / 4.0);
         assert_eq!(scale.all, scale.measured);
+        // Two heads of 32 and 32 in each of four layers.
+        assert_eq!((scale.place, scale.place_measured), (1024.0, 1024.0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
 
-use std::{env::consts::ARCH, path::Path};
+use std::env::consts::ARCH;
 
 use engine::Info;
 use loader::ModelFile;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
+    foretold::Told,
     identity,
     measure::{Sample, Test},
     plot::Point,
@@ -17,8 +18,9 @@ use super::{
 use crate::{
     args::Form,
     commands::version::commit,
-    machine,
     numbers::{count, size},
+    quantisation,
+    speed::Speed,
 };
 
 /// What is benched, with what.
@@ -35,11 +37,36 @@ pub(super) struct Subject {
     pub(super) n_threads: usize,
     /// What the kernels are written for, and their precision.
     pub(super) kernels: String,
+    /// Tokens of a prompt that a step computes.
+    n_batch: usize,
+    weights: Weights,
     /// A digest of what decides how long the model takes.
     model_facts: String,
     /// Of weights that were made for a shape.
     #[serde(flatten)]
-    made: Option<Made>,
+    pub(super) made: Option<Made>,
+}
+
+/// With what it is benched.
+pub(super) struct Setting {
+    pub(super) threads: usize,
+    /// What runs on them.
+    pub(super) kernels: String,
+    pub(super) n_batch: usize,
+    pub(super) weights: Weights,
+}
+
+/// How weights lie in memory: in pages of the file, or in those that the system gives to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Weights {
+    Mapped,
+    Read,
+    /// For a shape.
+    Made,
+    /// On a server, somehow.
+    #[cfg(feature = "hub")]
+    Served,
 }
 
 /// One test's result.
@@ -56,8 +83,10 @@ pub(super) struct Row {
     avg_ts: f64,
     stddev_ts: f64,
     median_ts: f64,
-    /// The same where two results are comparable.
-    fingerprint: String,
+    #[serde(flatten)]
+    pub(super) foretold: Told,
+    /// The same where two results are comparable; nothing where that cannot be told.
+    fingerprint: Option<String>,
     #[serde(flatten)]
     pub(super) beside: Beside,
     samples_ns: Vec<u64>,
@@ -67,17 +96,13 @@ pub(super) struct Row {
 }
 
 impl Subject {
-    /// `kernels` are how many threads, and what runs on them.
-    pub(super) fn of(
-        name: &str,
-        file: &ModelFile,
-        info: &Info,
-        (threads, kernels): (usize, String),
-    ) -> Self {
+    /// Of a model that is open.
+    pub(super) fn of(name: &str, file: &ModelFile, info: &Info, setting: Setting) -> Self {
+        let Setting { threads, kernels, n_batch, weights } = setting;
         Self {
             build_commit: commit(),
             build_version: crate::commands::version::VERSION,
-            cpu_info: machine::model(Path::new("/")).unwrap_or_else(|| ARCH.to_owned()),
+            cpu_info: Speed::processor(),
             backends: info.device.clone(),
             model_filename: name.to_owned(),
             model_type: kind(file, info),
@@ -85,6 +110,8 @@ impl Subject {
             model_n_params: info.parameters,
             n_threads: threads,
             kernels,
+            n_batch,
+            weights,
             model_facts: identity::facts(file),
             made: None,
         }
@@ -104,6 +131,8 @@ impl Subject {
             model_n_params: 0,
             n_threads: 0,
             kernels: String::new(),
+            n_batch: 0,
+            weights: Weights::Served,
             model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
             made: None,
         }
@@ -115,16 +144,34 @@ impl Subject {
         Self { model_type, made: Some(made), ..self }
     }
 
-    /// What must be equal for two results of `test` to be comparable.
-    fn fingerprint(&self, test: &str) -> String {
-        let threads = self.n_threads.to_string();
-        identity::fingerprint(&[
+    /// What must be equal for two results of `test` to be comparable; nothing of a processor that
+    /// nobody names: all of its kind would look the same.
+    fn fingerprint(&self, test: &str) -> Option<String> {
+        if self.cpu_info == ARCH {
+            return None;
+        }
+        let [threads, n_batch] = [self.n_threads, self.n_batch].map(|it| it.to_string());
+        Some(identity::fingerprint(&[
             ("model", self.model_facts.as_str()),
             ("test", test),
             ("threads", threads.as_str()),
             ("kernels", self.kernels.as_str()),
+            ("batch", n_batch.as_str()),
+            ("weights", self.weights.name()),
             ("cpu", self.cpu_info.as_str()),
-        ])
+        ]))
+    }
+}
+
+impl Weights {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mapped => "mapped",
+            Self::Read => "read",
+            Self::Made => "made",
+            #[cfg(feature = "hub")]
+            Self::Served => "served",
+        }
     }
 }
 
@@ -151,6 +198,7 @@ impl Row {
             avg_ts: mean(&ts),
             stddev_ts: deviation(&ts),
             median_ts: median(&ts),
+            foretold: Told::default(),
             fingerprint: subject.fingerprint(&label),
             beside,
             samples_ns: ns.iter().map(|&it| it as u64).collect(),
@@ -184,9 +232,9 @@ impl Row {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
     }
 
-    /// Tokens of the prompt, generated ones and those before them, and tokens a second.
-    pub(super) fn numbers(&self) -> ([usize; 3], f64) {
-        ([self.n_prompt, self.n_gen, self.n_depth], self.avg_ts)
+    /// Tokens a second.
+    pub(super) fn speed(&self) -> f64 {
+        self.avg_ts
     }
 }
 
@@ -288,64 +336,48 @@ pub(super) fn median(all: &[f64]) -> f64 {
 
 /// Architecture, size and quantisation.
 fn kind(file: &ModelFile, info: &Info) -> String {
-    let quantisation = file.metadata.u64("general.file_type").ok().flatten().and_then(file_type);
-    let quantisation = quantisation.unwrap_or_else(|| largest_format(file));
-    format!("{} {} {quantisation}", info.architecture, count(info.parameters))
-}
-
-/// llama.cpp's numbers of quantisations.
-fn file_type(id: u64) -> Option<&'static str> {
-    Some(match id {
-        0 => "F32",
-        1 => "F16",
-        2 => "Q4_0",
-        3 => "Q4_1",
-        7 => "Q8_0",
-        8 => "Q5_0",
-        9 => "Q5_1",
-        10 => "Q2_K",
-        11 => "Q3_K_S",
-        12 => "Q3_K_M",
-        13 => "Q3_K_L",
-        14 => "Q4_K_S",
-        15 => "Q4_K_M",
-        16 => "Q5_K_S",
-        17 => "Q5_K_M",
-        18 => "Q6_K",
-        19 => "IQ2_XXS",
-        20 => "IQ2_XS",
-        21 => "Q2_K_S",
-        22 => "IQ3_XS",
-        23 => "IQ3_XXS",
-        24 => "IQ1_S",
-        25 => "IQ4_NL",
-        26 => "IQ3_S",
-        27 => "IQ3_M",
-        28 => "IQ2_S",
-        29 => "IQ2_M",
-        30 => "IQ4_XS",
-        31 => "IQ1_M",
-        32 => "BF16",
-        36 => "TQ1_0",
-        37 => "TQ2_0",
-        38 => "MXFP4_MOE",
-        39 => "NVFP4",
-        _ => return None,
-    })
-}
-
-fn largest_format(file: &ModelFile) -> &'static str {
-    let bytes = |name: &str| -> usize {
-        let of = file.tensors.values().filter(|it| it.format.layout().name == name);
-        of.flat_map(|it| it.parts.iter().map(|it| it.len())).sum()
-    };
-    let names = loader::Format::ALL.iter().map(|it| it.layout().name);
-    names.max_by_key(|it| bytes(it)).unwrap_or("")
+    format!("{} {} {}", info.architecture, count(info.parameters), quantisation::of(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_name_of_the_processor_nothing_is_comparable() {
+        let of = |cpu: &str| {
+            let bytes = loader::Bytes::new(ingle_tests::parrot::file());
+            let file = ModelFile::from_bytes("parrot", bytes, &[]).unwrap();
+            let info = Info {
+                architecture: "llama".to_owned(),
+                name: None,
+                device: "cpu".to_owned(),
+                n_layers: 1,
+                vocab: 10,
+                context: 64,
+                model_context: 64,
+                max_seqs: 1,
+                parameters: 100,
+                weight_bytes: 100,
+                cache_bytes: 1,
+                scratch_bytes: 1,
+            };
+            let (kernels, weights) = ("scalar, fast".to_owned(), Weights::Mapped);
+            let setting = Setting { threads: 1, kernels, n_batch: 512, weights };
+            let subject = Subject::of("parrot", &file, &info, setting);
+            Subject { cpu_info: cpu.to_owned(), ..subject }
+        };
+        assert_eq!(of(ARCH).fingerprint("pp8"), None);
+        let one = of("a processor");
+        assert!(one.fingerprint("pp8").is_some());
+        for other in [
+            Subject { weights: Weights::Made, ..one.clone() },
+            Subject { n_batch: 64, ..one.clone() },
+            of("another"),
+        ] {
+            assert_ne!(other.fingerprint("pp8"), one.fingerprint("pp8"));
+        }
+    }
 
     #[test]
     fn statistics_are_of_a_sample() {

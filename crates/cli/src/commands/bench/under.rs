@@ -1,7 +1,11 @@
 //! What stands under the table: the machine, what it did meanwhile, what was measured beside speed.
 
 use super::{conditions::Conditions, session::Session, table::Row};
-use crate::{commands::doctor, machine::Meter, numbers::size, terminal};
+use crate::{
+    commands::doctor,
+    numbers::{size, three_digits},
+    terminal,
+};
 
 /// Columns where there is no terminal.
 const WIDTH: usize = 80;
@@ -17,12 +21,15 @@ pub(super) fn text(rows: &[Row], session: &Session) -> String {
         lines.extend(Conditions::between(before, after).told());
     }
     if let Some(bytes) = rows.iter().filter_map(|it| it.beside.peak_memory).max() {
-        lines.push(("memory", format!("{} at most", size(bytes))));
+        // That of a scaled model is of the layers that are there.
+        let made = rows.first().and_then(|it| it.subject.made);
+        let part = made.map(|it| it.part()).unwrap_or_default();
+        lines.push(("memory", format!("{} at most{part}", size(bytes))));
     }
     lines.extend(of_each("bandwidth", rows, |it| it.beside.roofline.told()));
     lines.extend(of_each("energy", rows, energy));
     if rows.iter().all(|it| it.beside.energy.joules_per_token.is_none()) {
-        lines.extend(refused(&session.instruments.meter));
+        lines.extend(session.instruments.meter.remedy().map(|it| ("energy", it.to_owned())));
     }
     lines.extend(of_each("steady", rows, steady));
     page(&lines, terminal::width().unwrap_or(WIDTH))
@@ -41,7 +48,7 @@ fn of_each<'a>(
 fn energy(row: &Row) -> Option<String> {
     let it = &row.beside.energy;
     let source = it.energy_source.as_deref().unwrap_or_default();
-    Some(format!("{} J a token ({source})", few_digits(it.joules_per_token?)))
+    Some(format!("{} J a token ({source})", three_digits(it.joules_per_token?)))
 }
 
 fn steady(row: &Row) -> Option<String> {
@@ -50,22 +57,6 @@ fn steady(row: &Row) -> Option<String> {
         "{:.2} t/s at first, {:.2} t/s after {} s of it: {:.2} ×",
         it.burst_ts?, it.steady_ts?, it.steady_seconds?, it.steady_ratio?
     ))
-}
-
-/// Why there is no energy, where somebody could see it.
-fn refused(meter: &Meter) -> Option<(&'static str, String)> {
-    meter.is_refused().then(|| {
-        let todo = "only root may read the processor's counters (RAPL): run it with `sudo`, or let \
-                    your group read `/sys/class/powercap/intel-rapl:*/energy_uj`";
-        ("energy", todo.to_owned())
-    })
-}
-
-/// Three digits that count: `0.0123`, `1.23`, `123`.
-fn few_digits(number: f64) -> String {
-    let whole = number.abs().log10().floor().max(-9.0) as i32;
-    let digits = usize::try_from(2 - whole).unwrap_or(0);
-    format!("{number:.digits$}")
 }
 
 fn page(lines: &[(&str, String)], width: usize) -> String {
@@ -85,13 +76,5 @@ mod tests {
         let lines = [("processor", "one two".to_owned()), ("", "three".to_owned())];
         assert_eq!(page(&lines, 80), "\nprocessor  one two\n           three\n");
         assert_eq!(page(&lines[..1], 15), "\nprocessor  one\n           two\n");
-    }
-
-    #[test]
-    fn little_and_much_have_three_digits() {
-        let cases = [(0.01234, "0.0123"), (1.234, "1.23"), (12.34, "12.3"), (1234.0, "1234")];
-        for (number, text) in cases {
-            assert_eq!(few_digits(number), text);
-        }
     }
 }

@@ -22,14 +22,14 @@ const INTEGERS: [&str; 13] = [
     "IQ4_XS", "MXFP4",
 ];
 
-const FLOATS: [&str; 13] = [
-    "F32", "F16", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ3_S", "IQ2_S", "IQ1_M", "BF16",
-    "TQ1_0", "TQ2_0", "NVFP4",
-];
+const NUMBERS: [&str; 3] = ["F32", "F16", "BF16"];
+
+const OTHERS: [&str; 10] =
+    ["IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ3_S", "IQ2_S", "IQ1_M", "TQ1_0", "TQ2_0", "NVFP4"];
 
 /// A laptop on battery, with some models.
 pub(super) fn laptop() -> Report {
-    let mut report = of(LAPTOP, Isa::Avx2, Isa::Avx2, 6);
+    let mut report = of(LAPTOP, Isa::Avx2, 6);
     report.library = Some(Health {
         folder: "/data/ingle/models".to_owned(),
         models: 4,
@@ -44,7 +44,7 @@ pub(super) fn laptop() -> Report {
 
 /// A container that sees less than the machine has, behind a proxy, on a full disk.
 pub(super) fn container() -> Report {
-    let mut report = of(CONTAINER, Isa::Avx512Vnni, Isa::Avx2, 2);
+    let mut report = of(CONTAINER, Isa::Avx512Vnni, 2);
     report.network.proxies = vec![("HTTPS_PROXY", "http://proxy.example:3128".to_owned())];
     report.network.token = true;
     let unfinished = Unfinished { name: "a/b:Q4_K_M".to_owned(), bytes: 700 << 20 };
@@ -74,13 +74,14 @@ pub(super) fn container() -> Report {
 
 /// A small board, where somebody compares instruction sets with a debug build.
 pub(super) fn board() -> Report {
-    let mut report = of(BOARD, Isa::NeonDot, Isa::Scalar, 4);
+    let mut report = of(BOARD, Isa::NeonDot, 4);
     report.build.arch = "aarch64";
     report.build.debug = true;
     report.build.features = vec!["ember", "airgap"];
     report.network = Network::default();
     let kernels = report.kernels.as_mut().expect("it has kernels");
     (kernels.isa, kernels.threads) = (Isa::Neon, 2);
+    kernels.formats = multiplied(Isa::Neon);
     report.set = vec![
         Set { name: "INGLE_ISA", value: "neon".to_owned() },
         Set { name: "threads", value: "2".to_owned() },
@@ -90,7 +91,7 @@ pub(super) fn board() -> Report {
 
 /// Another system than Linux, where nothing can be read.
 pub(super) fn silent() -> Report {
-    let mut report = of(&[], Isa::Scalar, Isa::Scalar, 4);
+    let mut report = of(&[], Isa::Scalar, 4);
     report.build.os = "windows";
     (report.kernels, report.library, report.policy, report.audit) = (None, None, None, None);
     let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
@@ -107,20 +108,33 @@ fn judged(mut report: Report) -> Report {
     report
 }
 
-/// One that has nothing but the best kernels: `isa`, and `floats` where activations stay as they are.
-fn of(files: Files<'_>, isa: Isa, floats: Isa, cores: usize) -> Report {
-    let (fast, exact) = (Precision::Fast, Precision::Exact);
+/// What multiplies which formats: a machine that lacks `isa` cannot be asked.
+fn multiplied(isa: Isa) -> Vec<Multiplied> {
+    let numbers = if isa == Isa::NeonDot { Isa::Neon } else { isa };
+    let others = match isa {
+        Isa::Avx512Vnni => Isa::Avx2,
+        Isa::Neon | Isa::NeonDot => Isa::Scalar,
+        Isa::Avx2 | Isa::Scalar => isa,
+    };
+    let exact = |isa, formats| Multiplied { isa, precision: Precision::Exact, formats };
+    let mut all = vec![Multiplied { isa, precision: Precision::Fast, formats: INTEGERS.to_vec() }];
+    match numbers == others {
+        true => all.push(exact(isa, [&NUMBERS[..], &OTHERS].concat())),
+        false => all.extend([exact(numbers, NUMBERS.to_vec()), exact(others, OTHERS.to_vec())]),
+    }
+    all
+}
+
+/// One that has nothing but the best kernels, `isa`.
+fn of(files: Files<'_>, isa: Isa, cores: usize) -> Report {
     let kernels = Kernels {
         device: Device::Auto,
         isa,
         best: isa,
-        precision: fast,
+        precision: Precision::Fast,
         threads: cores,
         cores,
-        formats: vec![
-            Multiplied { isa, precision: fast, formats: INTEGERS.to_vec() },
-            Multiplied { isa: floats, precision: exact, formats: FLOATS.to_vec() },
-        ],
+        formats: multiplied(isa),
     };
     Report {
         build: Build {
@@ -150,5 +164,29 @@ fn of(files: Files<'_>, isa: Isa, floats: Isa, cores: usize) -> Report {
         policy: Some(None),
         audit: Some(Audit { on: false, entries: 0 }),
         findings: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of those of its instruction sets that this machine has.
+    #[test]
+    fn formats_are_multiplied_as_they_would_be() {
+        let told = |all: Vec<Multiplied>| {
+            let sorted = |mut it: Multiplied| {
+                it.formats.sort_unstable();
+                (it.isa, it.precision, it.formats)
+            };
+            all.into_iter().map(sorted).collect::<Vec<_>>()
+        };
+        for isa in [Isa::Avx512Vnni, Isa::Avx2, Isa::NeonDot, Isa::Neon] {
+            if !isa.is_available() {
+                eprintln!("skipped: no {isa}");
+                continue;
+            }
+            assert_eq!(told(multiplied(isa)), told(Multiplied::all(isa, Precision::Fast)), "{isa}");
+        }
     }
 }

@@ -167,16 +167,6 @@ impl Kernels {
     /// What runs where nothing else is asked for.
     fn of(load: &Load) -> anyhow::Result<Self> {
         let config = device::config(load)?;
-        let mut formats: Vec<Multiplied> = Vec::new();
-        for &format in Format::ALL {
-            let Chosen { isa, precision } = config.isa.chosen(format, config.precision);
-            let name = format.layout().name;
-            match formats.iter_mut().find(|it| (it.isa, it.precision) == (isa, precision)) {
-                Some(alike) => alike.formats.push(name),
-                None => formats.push(Multiplied { isa, precision, formats: vec![name] }),
-            }
-        }
-        formats.sort_by_key(|it| it.precision != Precision::Fast);
         Ok(Self {
             device: load.device.unwrap_or_default(),
             isa: config.isa,
@@ -184,8 +174,25 @@ impl Kernels {
             precision: config.precision,
             threads: config.threads,
             cores: available_cores(),
-            formats,
+            formats: Multiplied::all(config.isa, config.precision),
         })
+    }
+}
+
+impl Multiplied {
+    /// All formats, those that are multiplied alike together, on a machine that has `isa`.
+    pub(super) fn all(isa: Isa, precision: Precision) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for &format in Format::ALL {
+            let Chosen { isa, precision } = isa.chosen(format, precision);
+            let name = format.layout().name;
+            match all.iter_mut().find(|it| (it.isa, it.precision) == (isa, precision)) {
+                Some(alike) => alike.formats.push(name),
+                None => all.push(Self { isa, precision, formats: vec![name] }),
+            }
+        }
+        all.sort_by_key(|it| it.precision != Precision::Fast);
+        all
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::{machine::Meter, numbers::three_digits};
+
 /// What is known of costs here.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Costs {
@@ -42,6 +44,28 @@ impl Costs {
             api_price: self.api_price,
         })
     }
+
+    /// What to tell of costs of so many models, where a price was told and they are not all that
+    /// somebody would take them for.
+    pub(super) fn doubts(&self, models: usize, meter: &Meter) -> Vec<String> {
+        match (self.price, self.watts, &self.source) {
+            (Some(_), None, _) => {
+                let mut all = vec![
+                    "warning: nobody knows what this machine takes, so that there is no cost; tell \
+                     it with `--watts W`"
+                        .to_owned(),
+                ];
+                all.extend(meter.remedy().map(|it| format!("note: {it}")));
+                all
+            }
+            // A screen of one model says it.
+            (Some(_), Some(watts), Some(source)) if models > 1 => vec![format!(
+                "note: costs are of {} W by {source}; `--watts` takes those of the whole machine",
+                three_digits(watts)
+            )],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Cost {
@@ -50,31 +74,29 @@ impl Cost {
         let by = self.source.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
         let spent = format!(
             "{} kWh in {} hours at {} W{by}",
-            short(self.kilowatt_hours),
-            short(self.hours),
-            short(self.watts)
+            three_digits(self.kilowatt_hours),
+            three_digits(self.hours),
+            three_digits(self.watts)
         );
         let Some(price) = self.price else { return spent };
         let beside = match self.api_price {
             Some(api) if api >= price => {
-                format!("; the API takes {}, {} times as much", short(api), short(api / price))
+                format!(
+                    "; the API takes {}, {} times as much",
+                    three_digits(api),
+                    three_digits(api / price)
+                )
             }
             Some(api) => {
-                format!("; the API takes {}, {} times less", short(api), short(price / api))
+                format!(
+                    "; the API takes {}, {} times less",
+                    three_digits(api),
+                    three_digits(price / api)
+                )
             }
             None => String::new(),
         };
-        format!("{} for {spent}{beside}", short(price))
-    }
-}
-
-/// A number with about three digits.
-pub(super) fn short(n: f64) -> String {
-    match n {
-        100.0.. => format!("{n:.0}"),
-        10.0..100.0 => format!("{n:.1}"),
-        0.1..10.0 => format!("{n:.2}"),
-        _ => format!("{n:.4}"),
+        format!("{} for {spent}{beside}", three_digits(price))
     }
 }
 
@@ -87,7 +109,7 @@ mod tests {
         let costs = Costs { watts: Some(36.0), price: Some(0.3), ..Costs::default() };
         // Ten a second are 100,000 seconds.
         let cost = costs.of(10.0).unwrap();
-        assert_eq!(cost.text(), "0.30 for 1.00 kWh in 27.8 hours at 36.0 W");
+        assert_eq!(cost.text(), "0.300 for 1.00 kWh in 27.8 hours at 36.0 W");
         assert_eq!(Costs::default().of(10.0), None);
     }
 
@@ -99,16 +121,28 @@ mod tests {
             let costs = Costs { watts, price, api_price: Some(api), source };
             costs.of(10.0).unwrap().text()
         };
-        let spent = "0.30 for 1.00 kWh in 27.8 hours at 36.0 W (RAPL: package-0)";
-        assert_eq!(costs(0.6), format!("{spent}; the API takes 0.60, 2.00 times as much"));
-        assert_eq!(costs(0.15), format!("{spent}; the API takes 0.15, 2.00 times less"));
+        let spent = "0.300 for 1.00 kWh in 27.8 hours at 36.0 W (RAPL: package-0)";
+        assert_eq!(costs(0.6), format!("{spent}; the API takes 0.600, 2.00 times as much"));
+        assert_eq!(costs(0.15), format!("{spent}; the API takes 0.150, 2.00 times less"));
         let unpriced = Costs { watts: Some(36.0), ..Costs::default() };
         assert_eq!(unpriced.of(10.0).unwrap().text(), "1.00 kWh in 27.8 hours at 36.0 W");
     }
 
     #[test]
-    fn numbers_are_short() {
-        let all = [1234.4, 99.94, 9.994, 0.5, 0.01234].map(short);
-        assert_eq!(all, ["1234", "99.9", "9.99", "0.50", "0.0123"]);
+    fn a_price_without_a_cost_is_told() {
+        let meter = Meter::at(tempfile::tempdir().unwrap().path());
+        let (watts, price) = (Some(36.0), Some(0.3));
+        let source = Some("RAPL: package-0".to_owned());
+        let unknown = Costs { price, ..Costs::default() }.doubts(1, &meter);
+        assert_eq!(unknown.len(), 1);
+        assert!(unknown[0].ends_with("tell it with `--watts W`"), "{unknown:?}");
+        let told = Costs { watts, price, ..Costs::default() };
+        let measured = Costs { source, ..told.clone() };
+        for (costs, models) in [(&Costs::default(), 2), (&told, 2), (&measured, 1)] {
+            assert!(costs.doubts(models, &meter).is_empty(), "{costs:?}");
+        }
+        let expected = "note: costs are of 36.0 W by RAPL: package-0; `--watts` takes those of the \
+                        whole machine";
+        assert_eq!(measured.doubts(2, &meter), [expected]);
     }
 }

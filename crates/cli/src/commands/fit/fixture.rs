@@ -33,7 +33,7 @@ pub(super) fn good() -> Verdict {
         speed: Some(Foretold {
             pp512: 204.8,
             tg128: 10.0,
-            tg_full: 8.0,
+            tg_full: Some(8.0),
             token_weights: weights as f64,
             token_cache: cache as f64,
             token,

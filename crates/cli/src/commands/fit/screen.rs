@@ -1,7 +1,6 @@
 //! One verdict as a screen, with its reasons.
 
 use super::{
-    costs::short,
     pace::{Bound, Foretold},
     table::{Colours, Style, fits},
     verdict::{Fits, Verdict},
@@ -9,7 +8,7 @@ use super::{
 use crate::{
     commands::doctor::wrap,
     forecast::ago,
-    numbers::{count, grouped, size},
+    numbers::{count, grouped, size, three_digits},
     speed::Speed,
     terminal::harmless,
 };
@@ -122,11 +121,11 @@ fn larger(it: &Verdict) -> Option<String> {
 
 fn rates(it: &Verdict, speed: &Foretold) -> String {
     let about = if it.exact { "" } else { "about " };
-    let full = match it.context {
-        Some(_) => format!(", {} when the context is full", short(speed.tg_full)),
+    let full = match speed.tg_full {
+        Some(full) => format!(", {} when the context is full", three_digits(full)),
         None => String::new(),
     };
-    let (prompt, answer) = (short(speed.pp512), short(speed.tg128));
+    let (prompt, answer) = (three_digits(speed.pp512), three_digits(speed.tg128));
     format!("{about}{prompt} tokens a second of a prompt, {answer} of an answer{full}")
 }
 
@@ -135,12 +134,14 @@ fn answers(speed: &Foretold) -> String {
     let share = speed.token.weights / speed.token.all().max(1e-12);
     let (read, rate, gives) = (
         size(speed.token_weights as u64),
-        short(speed.weights_rate / 1e9),
-        short(speed.memory_rate / 1e9),
+        three_digits(speed.weights_rate / 1e9),
+        three_digits(speed.memory_rate / 1e9),
     );
     let what = match speed.bound {
         Bound::Memory => "bound by memory",
         Bound::Kernels => "bound by the kernels",
+        Bound::Attention => "bound by attention",
+        Bound::Rest => "bound by small steps, after each of which threads wait",
     };
     let cache = match speed.token_cache {
         0.0 => String::new(),
@@ -163,20 +164,25 @@ fn prompts(speed: &Foretold) -> String {
         ("reading weights", speed.prompt.weights),
         ("all else", speed.prompt.rest),
     ];
+    let most = parts.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("", |it| it.0);
     let parts = parts.map(|(what, seconds)| format!("{what} {}", share(seconds)));
-    format!("bound by arithmetic: {}", parts.join(", "))
+    format!("bound by {most}: {}", parts.join(", "))
 }
 
 fn measured(speed: &Speed) -> String {
     let formats = speed.formats.iter().map(|(name, it)| {
-        format!("{name} {} GB/s and {} GMAC/s", short(it.decode / 1e9), short(it.prefill / 1e9))
+        format!(
+            "{name} {} GB/s and {} GMAC/s",
+            three_digits(it.decode / 1e9),
+            three_digits(it.prefill / 1e9)
+        )
     });
     format!(
         "{} on {}, {}: memory {} GB/s; {}",
         ago(&speed.at),
         speed.processor,
         speed.device,
-        short(speed.bandwidth / 1e9),
+        three_digits(speed.bandwidth / 1e9),
         formats.collect::<Vec<_>>().join(", ")
     )
 }
@@ -187,7 +193,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr;
 
     use super::*;
-    use crate::commands::fit::fixture;
+    use crate::{commands::fit::fixture, forecast::Seconds};
 
     #[track_caller]
     fn check(verdict: &Verdict, expected: Expect) {
@@ -210,10 +216,10 @@ mod tests {
                        context is full
             answers    bound by memory: a token reads 8.0 GiB of weights at 26.0 GB/s,
                        memory gives 27.0; that is 95% of its time; a full cache adds 1.0 GiB
-            prompts    bound by arithmetic: products of matrices 84%, attention 8%, reading
-                       weights 4%, all else 4%
-            cost       a million tokens of an answer: 0.30 for 1.00 kWh in 27.8 hours at
-                       36.0 W; the API takes 0.60, 2.00 times as much
+            prompts    bound by products of matrices: products of matrices 84%, attention
+                       8%, reading weights 4%, all else 4%
+            cost       a million tokens of an answer: 0.300 for 1.00 kWh in 27.8 hours at
+                       36.0 W; the API takes 0.600, 2.00 times as much
             licence    LicenseRef-Llama-3.1
                        it may be used, but not for everything that somebody may think of
         "#]];
@@ -247,6 +253,18 @@ mod tests {
             assert!(slow.lines().any(|it| it == line), "{slow}");
         }
         assert!(slow.contains("bound by the kernels: a token reads 8.0 GiB"), "{slow}");
+    }
+
+    #[test]
+    fn what_holds_it_up_is_what_takes_most() {
+        let speed = fixture::good().speed.unwrap();
+        let read = Seconds { weights: 3.0, ..speed.prompt };
+        let speed = Foretold { prompt: read, bound: Bound::Rest, tg_full: None, ..speed };
+        let slow = Verdict { speed: Some(speed), ..fixture::good() };
+        let told = screen(&slow, None, 160, Colours::Off);
+        assert!(told.contains("\nprompts    bound by reading weights: products of"), "{told}");
+        assert!(told.contains("\nanswers    bound by small steps, "), "{told}");
+        assert!(told.contains(", 10.0 of an answer\n"), "{told}");
     }
 
     #[test]

@@ -4,12 +4,9 @@ use std::cmp::Reverse;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{
-    costs::short,
-    verdict::{Fits, Verdict},
-};
+use super::verdict::{Fits, Verdict};
 use crate::{
-    numbers::{grouped, size},
+    numbers::{grouped, size, three_digits},
     terminal::harmless,
 };
 
@@ -202,7 +199,7 @@ fn tokens(of: Option<usize>) -> String {
 /// Tokens a second, with a mark where that rests on an estimate.
 fn about(it: &Verdict, per_second: Option<f64>) -> String {
     let mark = if it.exact { "" } else { "~" };
-    per_second.map_or_else(unknown, |it| format!("{mark}{}", short(it)))
+    per_second.map_or_else(unknown, |it| format!("{mark}{}", three_digits(it)))
 }
 
 fn bound(it: &Verdict) -> String {
@@ -212,7 +209,7 @@ fn bound(it: &Verdict) -> String {
 /// What a million tokens cost, or what they take.
 fn price(it: &Verdict) -> String {
     let Some(cost) = &it.cost else { return unknown() };
-    cost.price.map_or_else(|| format!("{} kWh", short(cost.kilowatt_hours)), short)
+    cost.price.map_or_else(|| format!("{} kWh", three_digits(cost.kilowatt_hours)), three_digits)
 }
 
 fn licence(it: &Verdict) -> String {
@@ -279,8 +276,8 @@ mod tests {
     fn a_wide_one_has_all() {
         let expected = expect![[r#"
             model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  bound by  per million  licence     creator
-            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0  memory           0.30  Llama-3.1   Meta
-            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00  kernels          0.30  MIT         Microsoft
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0  memory          0.300  Llama-3.1   Meta
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00  kernels         0.300  MIT         Microsoft
             qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50  memory              -  Apache-2.0  Alibaba Cloud
             llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -  -                   -  Llama-4     Meta
         "#]];

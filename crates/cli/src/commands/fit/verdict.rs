@@ -12,10 +12,9 @@ use super::{
     sizes::{longest, outline, recast, total, weights_as},
     subject::{Header, Subject},
 };
-use crate::{forecast::Work, speed::Speed};
+use crate::{forecast::Work, quantisation, speed::Speed};
 
-/// The mixes that are tried, the largest first. More bits than these cost speed, and gain nothing that
-/// shows.
+/// The mixes that are tried, the largest first.
 const LADDER: [Mix; 6] = [Mix::Q8_0, Mix::Q6_K, Mix::Q5_K_M, Mix::Q4_K_M, Mix::Q3_K_M, Mix::Q2_K];
 
 /// The longest context unless another is asked for.
@@ -264,7 +263,7 @@ impl Found {
 
     /// Of a file in its own formats.
     fn published(file: &ModelFile, terms: &Terms) -> Self {
-        let quant = quant_of(file);
+        let quant = quantisation::of(file).to_owned();
         match outlined(file, terms) {
             Err(why) => Self::new(quant, Takes::Unknown(why)),
             Ok(outline) => {
@@ -372,21 +371,6 @@ fn outlined(file: &ModelFile, terms: &Terms) -> Result<Outline, String> {
     };
     let options = Options { ctx_size: Some(context), ..Options::default() };
     outline(file, terms.config, &options)
-}
-
-/// What the file says that it is quantised as, else the format of most of its bytes.
-fn quant_of(file: &ModelFile) -> String {
-    let stated = file.metadata.u64("general.file_type").ok().flatten();
-    let is_it = |it: &&Mix| it.file_type().map(u64::from) == stated;
-    if let Some(mix) = stated.and_then(|_| Mix::ALL.iter().find(is_it)) {
-        return mix.to_string();
-    }
-    let bytes = |format: &&Format| -> usize {
-        let of = file.tensors.values().filter(|it| it.format == **format);
-        of.flat_map(|it| it.parts.iter().map(|it| it.len())).sum()
-    };
-    let most = Format::ALL.iter().max_by_key(bytes);
-    most.map_or_else(String::new, |it| it.layout().name.to_owned())
 }
 
 #[cfg(test)]

@@ -24,12 +24,16 @@ pub(super) struct Measured {
     model_type: Option<String>,
     n_threads: Option<u64>,
     kernels: Option<String>,
+    n_batch: Option<u64>,
+    weights: Option<String>,
     cpu_info: Option<String>,
     /// What can change without another fingerprint.
     power_source_after: Option<String>,
     governor_after: Option<String>,
-    #[serde(default)]
-    warnings: Vec<String>,
+    preference_after: Option<String>,
+    profile_after: Option<String>,
+    boost_after: Option<bool>,
+    warnings: Option<Vec<String>>,
 }
 
 /// Reads the results in a file.
@@ -89,6 +93,13 @@ impl Measured {
         self.fingerprint.is_some() && self.fingerprint == other.fingerprint
     }
 
+    /// Whether both are of one test with as many threads and the same kernels.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.is_same_test(other)
+            && self.n_threads == other.n_threads
+            && self.kernels == other.kernels
+    }
+
     /// Whether both are of one test, of whatever.
     pub(super) fn is_same_test(&self, other: &Self) -> bool {
         self.test() == other.test()
@@ -99,7 +110,7 @@ impl Measured {
         let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "not told".to_owned());
         let differ =
             |name: &str, a: String, b: String| (a != b).then(|| format!("the {name} ({a}, {b})"));
-        let threads = |it: Option<u64>| text(&it.map(|it| it.to_string()));
+        let number = |it: Option<u64>| text(&it.map(|it| it.to_string()));
         let model = match (&self.model_facts, &other.model_facts) {
             (Some(a), Some(b)) if a != b && self.model_type == other.model_type => {
                 Some("the tensors or numbers of the model".to_owned())
@@ -107,8 +118,10 @@ impl Measured {
             _ => differ("model", text(&self.model_type), text(&other.model_type)),
         };
         let others = [
-            differ("number of threads", threads(self.n_threads), threads(other.n_threads)),
+            differ("number of threads", number(self.n_threads), number(other.n_threads)),
             differ("kernels", text(&self.kernels), text(&other.kernels)),
+            differ("batch", number(self.n_batch), number(other.n_batch)),
+            differ("way that weights lie in memory", text(&self.weights), text(&other.weights)),
             differ("processor", text(&self.cpu_info), text(&other.cpu_info)),
         ];
         model.into_iter().chain(others.into_iter().flatten()).collect()
@@ -120,16 +133,20 @@ impl Measured {
             let (a, b) = (a.as_ref()?, b.as_ref()?);
             (a != b).then(|| format!("the {name} ({a}, {b})"))
         };
+        let boost = |it: &Self| it.boost_after.map(|it| if it { "on" } else { "off" }.to_owned());
         let all = [
             differ("power", &self.power_source_after, &other.power_source_after),
             differ("governor", &self.governor_after, &other.governor_after),
+            differ("preference", &self.preference_after, &other.preference_after),
+            differ("profile", &self.profile_after, &other.profile_after),
+            differ("boost", &boost(self), &boost(other)),
         ];
         all.into_iter().flatten().collect()
     }
 
     /// What was doubtful when it was measured.
     pub(super) fn warnings(&self) -> &[String] {
-        &self.warnings
+        self.warnings.as_deref().unwrap_or_default()
     }
 }
 
@@ -176,25 +193,41 @@ mod tests {
             model_type: text("llama 1 B Q4_0"),
             n_threads: Some(2),
             kernels: text("avx2, fast"),
+            weights: text("mapped"),
             power_source_after: text("mains"),
+            preference_after: text("performance"),
+            boost_after: Some(true),
             ..Measured::default()
         };
         assert!(one.differences(&one).is_empty() && one.circumstances(&one).is_empty());
         let other = Measured {
             model_facts: text("2"),
             n_threads: Some(4),
+            weights: text("made"),
             power_source_after: text("battery"),
             governor_after: text("performance"),
+            preference_after: text("power"),
+            boost_after: Some(false),
             ..one.clone()
         };
-        let expected = ["the tensors or numbers of the model", "the number of threads (2, 4)"];
+        let expected = [
+            "the tensors or numbers of the model",
+            "the number of threads (2, 4)",
+            "the way that weights lie in memory (mapped, made)",
+        ];
         assert_eq!(one.differences(&other), expected);
-        assert_eq!(one.circumstances(&other), ["the power (mains, battery)"]);
+        let expected = [
+            "the power (mains, battery)",
+            "the preference (performance, power)",
+            "the boost (on, off)",
+        ];
+        assert_eq!(one.circumstances(&other), expected);
         let foreign = Measured { model_type: text("llama 1B Q4_0"), ..Measured::default() };
         let expected = [
             "the model (llama 1 B Q4_0, llama 1B Q4_0)",
             "the number of threads (2, not told)",
             "the kernels (avx2, fast, not told)",
+            "the way that weights lie in memory (mapped, not told)",
         ];
         assert_eq!(one.differences(&foreign), expected);
     }

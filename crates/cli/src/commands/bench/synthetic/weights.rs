@@ -7,7 +7,7 @@
 
 use loader::{Format, quantise::encode_rows};
 
-use crate::shape::Planned;
+use crate::{random::Random, shape::Planned};
 
 /// At so many places of a pool a row can begin.
 const PLACES: usize = 64;
@@ -45,7 +45,7 @@ struct Pool {
 impl Pools {
     /// Those that these tensors need.
     pub(super) fn of(tensors: &[Planned]) -> Self {
-        let (mut all, mut random) = (Vec::<(Key, Pool)>::new(), Random(1));
+        let (mut all, mut random) = (Vec::<(Key, Pool)>::new(), Random::new());
         for key in tensors.iter().map(Key::of) {
             if all.iter().all(|it| it.0 != key) {
                 all.push((key, Pool::draw(key, &mut random)));
@@ -117,20 +117,6 @@ fn place(tensor: usize, row: usize) -> usize {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((x ^ (x >> 31)) % PLACES as u64) as usize
-}
-
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn unit(&mut self) -> f32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40;
-        number as f32 / (1 << 24) as f32
-    }
 }
 
 #[cfg(test)]

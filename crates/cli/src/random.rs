@@ -1,0 +1,47 @@
+//! Numbers that are any and yet always the same: for what only has to look like no other.
+
+/// A generator of numbers (xorshift64*); nothing that has to be secret comes from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// One that begins where all begin.
+    pub(crate) fn new() -> Self {
+        Self(1)
+    }
+
+    /// A number less than `n`.
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        (self.next() >> 33) % n
+    }
+
+    /// A number from 0 to 1.
+    pub(crate) fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 24) as f32
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_any_within_bounds_and_always_the_same() {
+        let (mut one, mut other) = (Random::new(), Random::new());
+        let numbers: Vec<u64> = (0..1000).map(|_| one.below(32)).collect();
+        assert!(numbers.iter().all(|&it| it == other.below(32)));
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 32);
+        let units: Vec<f32> = (0..1000).map(|_| one.unit()).collect();
+        assert!(units.iter().all(|it| (0.0..=1.0).contains(it)));
+        assert!((0.4..0.6).contains(&(units.iter().sum::<f32>() / 1000.0)));
+    }
+}
