@@ -115,6 +115,7 @@ impl Line {
             limit_rate: None,
             connections: NonZeroUsize::MIN,
             part: NonZeroU64::MIN,
+            headers: 0,
             patience: Patience { silence: SILENCE, ..Patience::default() },
         };
         let peer = Peer::new(&settings, online)?;
