@@ -17,7 +17,7 @@ fn a_file_is_carried_into_another_library() {
             file           parrot.ingle
             model          parrot, 786.2 KiB
             size           795.5 KiB
-            index          sha256:bdbb6963af77622442b0f2706ea1067dd8e8357d9dc62ed1388b0354e9a6842c
+            index          sha256:23ebfd7028738548d27f75ef2df66dbc1b69f386961fb2efe5ce32f6ab49af6c
             -- stderr
             warning: no text of a licence goes with `parrot`
             note: `ingle import parrot.ingle` takes it in on the other side

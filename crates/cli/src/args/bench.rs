@@ -10,6 +10,10 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, error};
 
 use crate::shape::Wanted;
 
+/// A model of this machine; what is for others alone has to say so, since clap asks for nothing that
+/// such a model forbids.
+const NAMED: [&str; 2] = ["word", "model"];
+
 /// What is measured, where it is no model of this machine.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Instead {
@@ -26,13 +30,13 @@ pub(crate) struct Instead {
     #[arg(conflicts_with = "steady")]
     pub(crate) url: Option<String>,
     /// What the server calls the model [default: its first]
-    #[arg(long, value_name = "NAME", requires = "url")]
+    #[arg(long, value_name = "NAME", requires = "url", conflicts_with_all = NAMED)]
     pub(crate) api_model: Option<String>,
     /// Trust the certificates in this PEM file, too
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with_all = NAMED)]
     pub(crate) ca_file: Option<PathBuf>,
     /// Open no connection
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "url", conflicts_with_all = NAMED)]
     pub(crate) offline: bool,
 }
 
@@ -41,7 +45,7 @@ pub(crate) struct Instead {
 pub(crate) struct Written {
     /// Also write the weights of `--shape` as a GGUF file, with a vocabulary, so that other programs
     /// can measure the same; `-p 0 -n 0` measures nothing
-    #[arg(long, value_name = "FILE", requires = "shape")]
+    #[arg(long, value_name = "FILE", requires = "shape", conflicts_with_all = NAMED)]
     pub(crate) write: Option<PathBuf>,
     /// Also draw speed over context depth and over threads, of which there are several with `-d` and
     /// `-t`

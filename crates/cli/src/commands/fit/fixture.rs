@@ -95,8 +95,14 @@ pub(super) fn none() -> Verdict {
 
 /// One that is slow, and fits as something larger with a shorter context.
 pub(super) fn slow() -> Verdict {
-    let speed =
-        good().speed.map(|it| Foretold { tg128: 4.0, weights_rate: 9e9, token_cache: 0.0, ..it });
+    let held = |it| Foretold {
+        bound: Bound::Kernels,
+        tg128: 4.0,
+        weights_rate: 9e9,
+        token_cache: 0.0,
+        ..it
+    };
+    let speed = good().speed.map(held);
     Verdict {
         name: "phi4:14b".to_owned(),
         parameters: Some(14_659_507_200),
