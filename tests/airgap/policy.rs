@@ -145,9 +145,10 @@ fn a_manifest_beside_a_file_is_not_believed() {
 fn relabel(place: &Place, name: &str, change: impl FnOnce(&mut Manifest)) {
     let folder = place.path().join("ingle-home/models").join(name);
     let path = folder.join("manifest.json");
-    let mut manifest = Manifest::read(&fs::read(&path).unwrap()).unwrap();
+    let bytes = fs::read(&path).expect("it is there");
+    let mut manifest = Manifest::read(&bytes).expect("it is one");
     change(&mut manifest);
-    fs::write(path, manifest.to_bytes()).unwrap();
+    fs::write(path, manifest.to_bytes()).expect("it was there");
 }
 
 /// Whoever packs a bundle can write any origin into it, and any facts.

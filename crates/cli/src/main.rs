@@ -88,7 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Copy(args)) => commands::copy::run(args),
         Some(Command::Verify(args)) => commands::verify::run(args),
         Some(Command::Adopt(args)) => commands::adopt::run(args),
-        Some(Command::Bench(args)) => commands::bench::run(args),
+        Some(Command::Bench(args)) => commands::bench::run(*args),
         Some(Command::Fit(args)) => commands::fit::run(args),
         Some(Command::Logits(args)) => commands::logits::run(args),
         Some(Command::Perplexity(args)) => commands::perplexity::run(args),

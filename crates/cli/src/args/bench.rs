@@ -105,7 +105,7 @@ mod tests {
     fn bench(args: &[&str]) -> Result<Bench, clap::Error> {
         let all = ["ingle", "bench"].iter().chain(args);
         match Cli::try_parse_from(all)?.command {
-            Some(Command::Bench(bench)) => Ok(bench),
+            Some(Command::Bench(bench)) => Ok(*bench),
             other => panic!("{other:?}"),
         }
     }

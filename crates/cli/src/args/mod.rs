@@ -134,7 +134,7 @@ pub(crate) enum Command {
     /// Use models that Ollama, LM Studio, llama.cpp or the Hugging Face cache have, in place
     Adopt(Adopt),
     /// Measure tokens a second
-    Bench(Bench),
+    Bench(Box<Bench>),
     /// Say which models fit this machine, as what and how fast, before anything is fetched
     Fit(Fit),
     /// Write the logits of every position, to compare with a reference

@@ -212,7 +212,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let root = lay(&COUNTED[1..3]);
         let refused = root.path().join("sys/class/powercap/intel-rapl:0/energy_uj");
-        fs::set_permissions(&refused, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&refused, fs::Permissions::from_mode(0o0)).unwrap();
         // Root may read everything.
         let may = fs::read(&refused).is_ok();
         assert_eq!(Meter::at(root.path()).is_refused(), !may);
@@ -232,7 +232,7 @@ mod tests {
         let source = || Meter::at(root.path()).source();
         assert_eq!(source().as_deref(), Some("RAPL: package-0, dram, package-1"));
         let refused = root.path().join("sys/class/powercap/intel-rapl:2/energy_uj");
-        fs::set_permissions(&refused, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&refused, fs::Permissions::from_mode(0o0)).unwrap();
         // Root may read everything.
         if fs::read(&refused).is_err() {
             assert_eq!(source(), None);

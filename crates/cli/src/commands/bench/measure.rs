@@ -226,11 +226,9 @@ fn drive(
     loop {
         for event in engine.step()? {
             match event.kind {
-                EventKind::Token { .. } => {
-                    if !heard(Instant::now()) {
-                        engine.cancel(seq);
-                        return Ok(None);
-                    }
+                EventKind::Token { .. } if !heard(Instant::now()) => {
+                    engine.cancel(seq);
+                    return Ok(None);
                 }
                 EventKind::Finished(_, usage) => return Ok(Some(usage)),
                 EventKind::Failed(error) => return Err(error.into()),
