@@ -1,6 +1,6 @@
 //! A chat that gave up its rights: what the person asks for still works, and no more.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use ingle_tests::binary::Place;
 
@@ -98,6 +98,38 @@ fn t21_no_core_is_left() {
         assert!(of_bytes.len() == 2 && of_bytes.iter().all(|it| *it <= 1), "{row}");
     }
     terminal.leave();
+}
+
+/// Neither the chat, nor the process that waits for the editor, nor the editor.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_socket_is_opened_in_a_chat() {
+    if Command::new("strace").args(["-qq", "true"]).output().is_ok_and(|it| it.status.success()) {
+        let place = crate::place();
+        let editor = place.file("editor", "#!/bin/sh\nprintf 'please smile' > \"$1\"\n");
+        fs::set_permissions(&editor, PermissionsExt::from_mode(0o755)).unwrap();
+        let editor = editor.display().to_string();
+        let trace = place.path().join("trace");
+        let args = ["run", "parrot.gguf", "--sandbox", "best"];
+        let environment = [("EDITOR", editor.as_str())];
+        let mut terminal = Terminal::start_traced(&place, &args, &environment, &trace);
+        terminal.say("hi");
+        terminal.wait_for("(saved as `");
+        terminal.wait_for_prompt();
+        terminal.send(CTRL_G);
+        terminal.wait_for_line("> please smile");
+        terminal.send("\r");
+        terminal.wait_for("Look🙂 yes");
+        terminal.leave();
+        let trace = fs::read_to_string(trace).unwrap();
+        // Ends and signals are told of, too.
+        assert!(trace.lines().all(|it| it.contains("+++") || it.contains("---")), "{trace}");
+    } else {
+        #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
+        {
+            println!("skipped: no strace that may trace");
+        }
+    }
 }
 
 /// The editor runs outside, on the same terminal, and has no network.

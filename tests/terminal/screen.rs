@@ -4,6 +4,7 @@
 use std::{
     io::{Read, Write},
     num::NonZero,
+    path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -64,6 +65,21 @@ impl Terminal {
         command.arg(ingle());
         command.args(args);
         Self::with(command, (24, 80), place, &[])
+    }
+
+    /// Starts it under `strace`, which writes what it and its children do about sockets to `trace`.
+    pub(crate) fn start_traced(
+        place: &Place,
+        args: &[&str],
+        environment: &[(&str, &str)],
+        trace: &Path,
+    ) -> Self {
+        let mut command = CommandBuilder::new("strace");
+        command.args(["-f", "-qq", "-e", "trace=%network", "-o"]);
+        command.arg(trace);
+        command.arg(ingle());
+        command.args(args);
+        Self::with(command, (24, 80), place, environment)
     }
 
     fn with(
