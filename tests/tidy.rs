@@ -17,6 +17,33 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 const CRATES: &[&str] = &["loader", "kernels", "engine", "check", "store", "hub", "server", "cli"];
 
+/// Packages, and what begins like them, that open connections or wait for several.
+const NETWORK: &[&str] = &[
+    "ring",
+    "webpki",
+    "tokio",
+    "async",
+    "smol",
+    "mio",
+    "hyper",
+    "h2",
+    "reqwest",
+    "ureq",
+    "curl",
+    "isahc",
+    "attohttpc",
+    "rustls",
+    "native-tls",
+    "openssl",
+    "socket2",
+    "axum",
+    "tonic",
+    "tungstenite",
+];
+
+/// Crates that link none of them.
+const WITHOUT_NETWORK: &[&str] = &["loader", "kernels", "engine", "check", "store"];
+
 /// Files that may hold `unsafe`. Everything else forbids it.
 const UNSAFE: &[&str] = &[
     "loader/src/mmap.rs",
@@ -24,6 +51,7 @@ const UNSAFE: &[&str] = &[
     "loader/tests/", // counting allocators
     "kernels/src/cpu/",
     "engine/tests/allocations.rs",
+    "engine/tests/template_attacks.rs",
 ];
 
 const MAX_LINES: usize = 500;
@@ -32,7 +60,8 @@ const MAX_LINES: usize = 500;
 const MAX_MEDIAN: usize = 150;
 
 /// Files of `arch/` that are of no architecture by itself.
-const SHARED: &[&str] = &["config.rs", "keys.rs", "mod.rs", "numbers.rs", "recurrent.rs"];
+const SHARED: &[&str] =
+    &["config.rs", "keys.rs", "mod.rs", "numbers.rs", "recurrent.rs", "rope_sets.rs"];
 
 /// What a package may be licensed under, besides any choice that offers one of these.
 const LICENCES: &[&str] = &[
@@ -133,6 +162,50 @@ fn dependencies_point_down() {
     }
 }
 
+/// Nor does the whole program when it is built for machines without a network.
+#[test]
+fn no_network_code_is_linked_where_none_may_be() {
+    let Some(usual) = linked(&["-p", "ingle-cli"]) else { return };
+    assert!(usual.iter().any(|it| it == "ureq"), "a client is seen where there is one: {usual:?}");
+    let airgap = ["-p", "ingle-cli", "--no-default-features", "--features", "airgap"];
+    let packages = WITHOUT_NETWORK.iter().map(|it| format!("ingle-{it}"));
+    let builds = packages.map(|it| vec!["-p".to_owned(), it]);
+    for build in builds.chain([airgap.map(str::to_owned).to_vec()]) {
+        let args: Vec<_> = build.iter().map(String::as_str).collect();
+        let Some(mut found) = linked(&args) else { return };
+        found.retain(|it| {
+            let begins = |name: &&str| {
+                it.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            it == "ingle-hub" || NETWORK.iter().any(begins)
+        });
+        assert!(found.is_empty(), "{args:?} links {found:?}");
+    }
+}
+
+/// The packages that a build of these arguments links; nothing, and that is printed, where cargo does
+/// not know all of them without a network.
+fn linked(args: &[&str]) -> Option<Vec<String>> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "-e", "normal", "--prefix", "none", "--locked", "--offline"])
+        .args(args)
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    if !tree.status.success() {
+        let why = String::from_utf8_lossy(&tree.stderr).into_owned();
+        assert!(std::env::var("CI").is_err(), "{why}");
+        #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
+        {
+            println!("skipped: cargo does not know what is linked: {why}");
+        }
+        return None;
+    }
+    let text = String::from_utf8(tree.stdout).expect("cargo writes UTF-8");
+    let first = |line: &str| line.split(' ').next().map(str::to_owned);
+    Some(text.lines().filter_map(first).collect())
+}
+
 /// Model code names no device; device code names no model.
 #[test]
 fn models_and_devices_do_not_know_each_other() {
@@ -148,6 +221,24 @@ fn models_and_devices_do_not_know_each_other() {
     check("crates/engine/src/arch", &["cpu", "cuda", "metal", "avx"]);
     check("crates/engine/src/layers", &["cpu", "cuda", "metal", "avx"]);
     check("crates/kernels/src", &["llama", "qwen", "mistral", "gemma", "gguf"]);
+}
+
+/// What the table of promises names is there.
+#[test]
+fn promised_tests_exist() {
+    let readme = fs::read_to_string(root().join("tests/README.md")).expect("it is there");
+    let (_, table) = readme.split_once("## Which test holds what is promised").expect("a table");
+    let (table, _) = table.split_once("\n## ").expect("more after it");
+    let rows = table.lines().filter(|it| it.starts_with("| ")).skip(1);
+    let names: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    let tests: Vec<_> = sources("rs").map(|it| it.1).collect();
+    let exists = |name: &str| match name.strip_suffix(".sh") {
+        Some(_) => root().join("tests").join(name).is_file(),
+        None => tests.iter().any(|it| it.contains(&format!("fn {name}("))),
+    };
+    let missing: Vec<_> =
+        names.iter().filter(|it| it.contains(['_', '.']) && !exists(it)).collect();
+    assert!(names.len() > 40 && missing.is_empty(), "{missing:?}");
 }
 
 /// Nothing of one machine: neither its folders nor kernels compiled for it alone.

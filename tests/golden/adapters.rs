@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// What the logits may differ by.
-const BOUND: f32 = 1e-4;
+pub(crate) const BOUND: f32 = 1e-4;
 
-const IDS: [u32; 9] = [1, 5, 90, 33, 17, 64, 2, 8, 71];
+pub(crate) const IDS: [u32; 9] = [1, 5, 90, 33, 17, 64, 2, 8, 71];
 
 const RANK: usize = 3;
 const ALPHA: f64 = 6.0;
@@ -39,14 +39,15 @@ const MODULES: [(&str, &str); 7] = [
 
 /// Both factors of a matrix: `[RANK, cols]` and `[rows, RANK]`.
 #[derive(Clone)]
-struct Factors {
+pub(crate) struct Factors {
     a: Vec<f32>,
     b: Vec<f32>,
 }
 
 impl Factors {
-    fn random(chance: &mut Rng, [rows, cols]: [usize; 2]) -> Self {
-        let mut numbers = |n: usize| (0..n).map(|_| chance.f32() - 0.5).collect();
+    /// Numbers up to half of `size`.
+    fn random(chance: &mut Rng, [rows, cols]: [usize; 2], size: f32) -> Self {
+        let mut numbers = |n: usize| (0..n).map(|_| size * (chance.f32() - 0.5)).collect();
         Self { a: numbers(RANK * cols), b: numbers(rows * RANK) }
     }
 
@@ -77,50 +78,59 @@ impl Factors {
     }
 }
 
-/// The small llama of this repository, an adapter for it, and the weights that both come to.
-struct Small {
-    base: ModelFile,
-    changed: ModelFile,
+/// A model, an adapter for it, and the weights that both come to.
+pub(crate) struct Changed {
+    pub(crate) base: ModelFile,
+    pub(crate) changed: ModelFile,
     /// By module.
-    factors: BTreeMap<String, Factors>,
+    pub(crate) factors: BTreeMap<String, Factors>,
 }
 
-impl Small {
-    fn new() -> Self {
+impl Changed {
+    /// The small llama of this repository.
+    fn small() -> Self {
         let folder = ingle_tests::root().join("tests/golden/small/families/llama");
-        let bytes = fs::read(folder.join("model.safetensors")).expect("it is in the repository");
+        Self::of(&folder, 1.0, |module| MODULES.iter().any(|it| module.ends_with(it.0)))
+    }
+
+    /// The model in `folder`, with those modules changed, by numbers up to half of `size`.
+    pub(crate) fn of(folder: &Path, size: f32, is_changed: impl Fn(&str) -> bool) -> Self {
+        let bytes = fs::read(folder.join("model.safetensors")).expect("it is there");
         let stored = SafeTensors::deserialize(&bytes).expect("a sound file");
         let (mut chance, mut factors) = (Rng::with_seed(7), BTreeMap::new());
         let mut tensors = Vec::new();
         for (name, tensor) in stored.tensors() {
-            let mut numbers = vec![0.0; tensor.shape().iter().product()];
+            let shape = tensor.shape().to_vec();
+            let module = name.strip_suffix(".weight").filter(|it| is_changed(it));
+            let Some(module) = module else {
+                tensors.push((name, shape, tensor.dtype(), tensor.data().to_vec()));
+                continue;
+            };
+            let mut numbers = vec![0.0; shape.iter().product()];
             Format::BF16.decode_row(tensor.data(), &mut numbers);
-            let module = name.strip_suffix(".weight").unwrap_or(&name);
-            if name != module && MODULES.iter().any(|it| module.ends_with(it.0)) {
-                let shape = tensor.shape().try_into().expect("a matrix");
-                let it = Factors::random(&mut chance, shape);
-                it.add_to(&mut numbers);
-                factors.insert(module.to_owned(), it);
-            }
-            tensors.push((name, tensor.shape().to_vec(), Format::F32.encode(&numbers)));
+            let it =
+                Factors::random(&mut chance, tensor.shape().try_into().expect("a matrix"), size);
+            it.add_to(&mut numbers);
+            factors.insert(module.to_owned(), it);
+            tensors.push((name, shape, Dtype::F32, Format::F32.encode(&numbers)));
         }
         let weights = serialized(&tensors);
-        let config = fs::read(folder.join("config.json")).expect("it is in the repository");
+        let config = fs::read(folder.join("config.json")).expect("it is there");
         let files = [("config.json", config), ("model.safetensors", weights)];
         let files = files.map(|(name, bytes)| (name.to_owned(), Bytes::new(bytes)));
         let changed = ModelFile::from_files("changed", files.into(), &[]).expect("a sound folder");
-        let base = ModelFile::open(&folder, &[]).expect("it is in the repository");
+        let base = ModelFile::open(folder, &[]).expect("it is there");
         Self { base, changed, factors }
     }
 
     /// As PEFT writes it.
-    fn peft(&self, config: serde_json::Value) -> TempDir {
+    pub(crate) fn peft(&self, config: serde_json::Value) -> TempDir {
         let dir = tempfile::tempdir().expect("a folder");
         let mut tensors = Vec::new();
         for (module, it) in &self.factors {
             for ((which, shape), bytes) in ["A", "B"].iter().zip(it.shapes()).zip(it.bytes()) {
                 let name = format!("base_model.model.{module}.lora_{which}.weight");
-                tensors.push((name, shape.to_vec(), bytes));
+                tensors.push((name, shape.to_vec(), Dtype::F32, bytes));
             }
         }
         fs::write(dir.path().join("adapter_config.json"), config.to_string()).expect("written");
@@ -151,9 +161,9 @@ impl Small {
     }
 }
 
-fn serialized(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("it fits"))
+fn serialized(tensors: &[(String, Vec<usize>, Dtype, Vec<u8>)]) -> Vec<u8> {
+    let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
+        (name, TensorView::new(*dtype, shape.clone(), bytes).expect("it fits"))
     });
     safetensors::serialize(views, None).expect("sound tensors")
 }
@@ -174,24 +184,24 @@ fn saved(writer: &Writer) -> tempfile::NamedTempFile {
     file
 }
 
-fn logits_on(device: Device, file: &ModelFile, ids: &[u32]) -> Vec<f32> {
+pub(crate) fn logits_on(device: Device, file: &ModelFile, ids: &[u32]) -> Vec<f32> {
     let options = Options { ctx_size: Some(32), ..Options::default() };
     let mut engine = device.engine(file, &options).unwrap_or_else(|e| panic!("{device}: {e}"));
     logits(&mut engine, ids)
 }
 
 /// The same model as GGUF, adapters merged.
-fn as_gguf(file: &ModelFile) -> ModelFile {
+pub(crate) fn as_gguf(file: &ModelFile) -> ModelFile {
     written(&Conversion::new(file, None, None).expect("a sound model"), [])
 }
 
-fn peft_config() -> serde_json::Value {
+pub(crate) fn peft_config() -> serde_json::Value {
     json!({"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "bias": "none", "use_dora": false})
 }
 
 #[test]
 fn adapters_change_what_the_changed_weights_change() {
-    let small = Small::new();
+    let small = Changed::small();
     let (peft, gguf) = (small.peft(peft_config()), small.gguf(|_| {}));
     let best = Device::Cpu(Isa::best(), Precision::Exact);
     let expected = logits_on(Device::Reference, &small.changed, &IDS);
@@ -214,7 +224,7 @@ fn adapters_change_what_the_changed_weights_change() {
 
 #[test]
 fn adapters_add_up_and_are_scaled() {
-    let small = Small::new();
+    let small = Changed::small();
     let gguf = small.gguf(|_| {});
     let expected = logits_on(Device::Reference, &small.changed, &IDS);
     let best = Device::Cpu(Isa::best(), Precision::Exact);
@@ -269,7 +279,7 @@ fn random_adapter(base: &ModelFile) -> Writer {
 }
 
 /// What the adapter at `path` is refused with.
-fn refused(base: &ModelFile, path: &Path) -> (String, String) {
+pub(crate) fn refused(base: &ModelFile, path: &Path) -> (String, String) {
     let error = base.clone().adapt(path, 1.0, Access::Map).expect_err("it is wrong");
     let hint = error.hint().unwrap_or_default();
     let loader::Error::Adapter(adapter::Error::In { source, .. }) = error else {
@@ -280,7 +290,7 @@ fn refused(base: &ModelFile, path: &Path) -> (String, String) {
 
 #[test]
 fn wrong_adapters_are_refused() {
-    let small = Small::new();
+    let small = Changed::small();
     let base = &small.base;
     let extra = |name: &'static str, shape: [usize; 2]| {
         small.gguf(move |it| {
@@ -337,7 +347,7 @@ fn wrong_adapters_are_refused() {
 
 #[test]
 fn wrong_folders_of_peft_are_refused() {
-    let small = Small::new();
+    let small = Changed::small();
     let with = |key: &str, value: serde_json::Value| {
         let mut config = peft_config();
         config[key] = value;
@@ -363,7 +373,7 @@ fn wrong_folders_of_peft_are_refused() {
 /// `alpha_pattern` and `use_rslora` say how large an adapter is.
 #[test]
 fn peft_scales_by_module_and_by_the_root_of_the_rank() {
-    let small = Small::new();
+    let small = Changed::small();
     let scale = |config: serde_json::Value, name: &str| {
         let dir = small.peft(config);
         let mut base = small.base.clone();

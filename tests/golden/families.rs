@@ -5,20 +5,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::{Engine, EventKind, Options, Request, sample::Sampling};
+use engine::{Engine, EventKind, Options, Request, Usage, arch, sample::Sampling};
 use loader::ModelFile;
 
-use crate::data::{Device, Expected, folders, is_beside, is_there, logits, max_diff, overrides};
+use crate::{
+    data::{Device, Expected, folders, is_beside, is_there, logits, max_diff, overrides},
+    steps::{Sequence, Steps},
+};
 
 /// What exact precision may differ by.
 const BOUND: f32 = 1e-4;
 
 /// Architectures whose GGUF files hold other numbers than the folders: their converter multiplies the
-/// model's multipliers into the weights, and rounds the products to 16 bits.
+/// model's multipliers into the weights, and rounds the products to 16 bits (see `falcon_h1`).
 const ROUNDED: &[(&str, f32)] = &[("falcon-h1", 3.2e-3)];
 
 /// How many families the data beside the project have.
 const N_FAMILIES: usize = 44;
+
+const PROMPTS: [&str; 3] = ["a", "b", "text"];
+
+/// Rows of the longer prompt a step: each by itself; in pieces that end within windows, which are 16
+/// long; as long as those; and longer.
+const CHUNKS: [usize; 4] = [1, 7, 16, 20];
+
+/// Tokens that a step guesses.
+const LOOKUP: usize = 3;
+
+/// Tokens of a sequence, at most.
+const CONTEXT: usize = 96;
 
 /// The families without which there is no first chat.
 const FIRST: &[&str] = &[
@@ -53,7 +68,7 @@ fn golden_families_agree_with_transformers() {
 #[test]
 fn golden_small_families_agree_with_plain_formulas() {
     let compared = check_families(&ingle_tests::root().join("tests/golden/small"));
-    assert_eq!(compared.into_keys().collect::<Vec<_>>(), ["llama", "qwen2"]);
+    assert_eq!(compared.into_keys().collect::<Vec<_>>(), ["llama", "llama_dynamic", "qwen2"]);
 }
 
 /// Each family below `dir` agrees, if its architecture is there. The containers of each that were
@@ -110,7 +125,8 @@ fn check_family(folder: &Path, file: &ModelFile, bound: f32) -> Vec<(Device, f32
             Ok(engine) => engine,
             Err(error) => panic!("{place}: {error}"),
         };
-        let whole = &mut engine(&options(1, 64));
+        // With so many guesses, a step gives enough rows of logits for a whole prompt.
+        let whole = &mut engine(&Options { lookup: 63, ..options(1, 64) });
         let prompts: &[&str] = if device == Device::Reference { &["a"] } else { &["a", "b"] };
         for prompt in prompts {
             let diff = check_logits(whole, &expected, prompt);
@@ -122,21 +138,27 @@ fn check_family(folder: &Path, file: &ModelFile, bound: f32) -> Vec<(Device, f32
             check_greedy(whole, &expected, "a", &place);
             continue;
         }
-        let cached = &mut engine(&options(1, 1));
-        for prompt in ["a", "b"] {
-            let ids = expected.ids(&format!("{prompt}.input_ids"));
-            assert!(logits(cached, ids) == logits(whole, ids), "{place}: {prompt}: cached");
+        let ids = expected.ids("b.input_ids");
+        let want = logits(whole, ids);
+        for chunk in CHUNKS {
+            let found = logits(&mut engine(&options(1, chunk)), ids);
+            assert!(found == want, "{place}: b: chunks of {chunk}");
         }
-        ["a", "b", "text"].iter().for_each(|it| check_greedy(whole, &expected, it, &place));
-        check_given_back(whole, &expected, &place);
-        let batched = &mut engine(&options(3, 20));
+        PROMPTS.iter().for_each(|it| check_greedy(whole, &expected, it, &place));
+        check_used_blocks(whole, &expected, &place);
+        let sequences = PROMPTS.map(|it| sequence(whole, &expected, it));
+        let mut steps = Steps::new(file, device);
+        steps.check_together(&sequences, &place);
+        steps.check_given_back(&sequences, &place);
+        let batched = &mut engine(&Options { lookup: LOOKUP, ..options(3, 20) });
         check_batched(batched, &expected, &place);
+        check_guesses(batched, file, &expected, &place);
     }
     all
 }
 
 fn options(max_seqs: usize, chunk: usize) -> Options {
-    Options { ctx_size: Some(96), max_seqs, chunk, ..Options::default() }
+    Options { ctx_size: Some(CONTEXT), max_seqs, chunk, ..Options::default() }
 }
 
 /// How far the logits of a prompt, and of its continuation in one pass, are from the expected.
@@ -161,37 +183,89 @@ fn check_greedy(engine: &mut Engine, expected: &Expected, prompt: &str, place: &
     assert_eq!(found, want, "{place}: {prompt}: greedy ids");
 }
 
-/// Rows that go on otherwise, as a draft that is rejected does, and are given back leave no trace:
-/// neither in the cache nor in a recurrent state.
-fn check_given_back(engine: &mut Engine, expected: &Expected, place: &str) {
+/// Blocks and slots that other tokens were in leave no trace of them.
+fn check_used_blocks(engine: &mut Engine, expected: &Expected, place: &str) {
     let other = expected.ids("b.input_ids");
     for prompt in ["a", "text"] {
         let ids = expected.ids(&format!("{prompt}.input_ids"));
         for n in [1, other.len()] {
-            let draft: Vec<u32> = ids.iter().chain(&other[..n]).copied().collect();
-            engine.greedy(&draft, 2).expect("finite logits");
-            check_greedy(engine, expected, prompt, &format!("{place}, {n} rows given back"));
+            let longer: Vec<u32> = ids.iter().chain(&other[..n]).copied().collect();
+            engine.greedy(&longer, 2).expect("finite logits");
+            check_greedy(engine, expected, prompt, &format!("{place}, after {n} rows more"));
         }
     }
 }
 
 /// The three prompts together, in one engine, give the ids that each gives alone.
 fn check_batched(engine: &mut Engine, expected: &Expected, place: &str) {
-    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
-    let mut found = BTreeMap::new();
-    for prompt in ["a", "b", "text"] {
-        let ids = expected.ids(&format!("{prompt}.input_ids")).to_vec();
-        let request = Request { max_new: Some(24), ..Request::new(ids, sampling.clone()) };
-        found.insert(engine.submit(request).expect("a sound request"), (prompt, vec![]));
+    let requests = PROMPTS.map(|it| request(expected.ids(&format!("{it}.input_ids"))));
+    for (prompt, (ids, _)) in PROMPTS.iter().zip(run(engine, &requests)) {
+        assert_eq!(ids, expected.ids(&format!("{prompt}.greedy_ids")), "{place}: {prompt}: batch");
     }
+}
+
+/// Guesses that turn out wrong change no token. Of a recurrent model nothing is guessed: its state
+/// would have to come back.
+fn check_guesses(engine: &mut Engine, file: &ModelFile, expected: &Expected, place: &str) {
+    let other = expected.ids("b.input_ids");
+    let is_recurrent = arch::config(file).expect("it was loaded before").recurrent.is_some();
+    let mut wrong = 0;
+    for prompt in ["a", "text"] {
+        let ids = expected.ids(&format!("{prompt}.input_ids"));
+        let tokens = misleading(engine, ids, &other[1..1 + LOOKUP]);
+        let want = engine.greedy(&tokens, 24).expect("finite logits");
+        let request = Request { lookup: LOOKUP, ..request(&tokens) };
+        let (ids, usage) = run(engine, &[request]).remove(0);
+        assert_eq!(ids, want, "{place}: {prompt}: guesses");
+        wrong += usage.guessed - usage.guessed_right;
+    }
+    assert_eq!(wrong == 0, is_recurrent, "{place}: {wrong} wrong guesses");
+}
+
+/// These tokens, after parts in which the last of them and what the model says next go on otherwise.
+fn misleading(engine: &mut Engine, ids: &[u32], otherwise: &[u32]) -> Vec<u32> {
+    let (mut tokens, mut said) = (ids.to_vec(), Vec::new());
+    loop {
+        let next = engine.greedy(&tokens, 1).expect("finite logits")[0];
+        // Before the context is full, too: what guesses there are then must do.
+        if said.contains(&next) || tokens.len() + otherwise.len() + 3 > CONTEXT - 24 {
+            return tokens;
+        }
+        // It may say something else after one part more.
+        said.push(next);
+        tokens = [&ids[ids.len() - 2..], &[next], otherwise, &tokens].concat();
+    }
+}
+
+/// The most probable token, 24 times.
+fn request(tokens: &[u32]) -> Request {
+    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+    Request { max_new: Some(24), ..Request::new(tokens.to_vec(), sampling) }
+}
+
+/// What comes of requests that run beside one another.
+fn run(engine: &mut Engine, requests: &[Request]) -> Vec<(Vec<u32>, Usage)> {
+    let submit = |it: &Request| engine.submit(it.clone()).expect("a sound request");
+    let seqs: Vec<_> = requests.iter().map(submit).collect();
+    let mut found = vec![(vec![], Usage::default()); seqs.len()];
     while !engine.is_idle() {
         for event in engine.step().expect("a step") {
-            if let EventKind::Token { id, .. } = event.kind {
-                found.get_mut(&event.seq).expect("one of ours").1.push(id);
+            let i = seqs.iter().position(|it| *it == event.seq).expect("one of ours");
+            match event.kind {
+                EventKind::Token { id, .. } => found[i].0.push(id),
+                EventKind::Finished(_, usage) => found[i].1 = usage,
+                _ => {}
             }
         }
     }
-    for (prompt, ids) in found.into_values() {
-        assert_eq!(ids, expected.ids(&format!("{prompt}.greedy_ids")), "{place}: {prompt}: batch");
-    }
+    found
+}
+
+/// A prompt and its greedy text but the last token, computed alone.
+fn sequence(engine: &mut Engine, expected: &Expected, prompt: &str) -> Sequence {
+    let ids = expected.ids(&format!("{prompt}.input_ids"));
+    let greedy = expected.ids(&format!("{prompt}.greedy_ids"));
+    let tokens = [ids, &greedy[..greedy.len() - 1]].concat();
+    let alone = logits(engine, &tokens);
+    Sequence { tokens, n_prompt: ids.len(), alone }
 }

@@ -1,7 +1,7 @@
 //! Comparisons with what other implementations computed: `families` with transformers on a tiny
-//! model of each kind, `converted` on the same after `ingle quantize`, `adapters` on the same
-//! with LoRA, `trained` on a trained small one and on every weight format, `real` on one
-//! that people chat with.
+//! model of each kind, whose rows `steps` runs in other ways and of which `falcon_h1` explains one
+//! file, `converted` on the same after `ingle quantize`, `adapters` and `peft` on the same with LoRA,
+//! `trained` on a trained small one and on every weight format, `real` on one that people chat with.
 //!
 //! Only the models in `small` are in the repository; `INGLE_GOLDEN` and `INGLE_REAL` name the
 //! folders of the others.
@@ -10,6 +10,9 @@
 mod adapters;
 mod converted;
 mod data;
+mod falcon_h1;
 mod families;
+mod peft;
 mod real;
+mod steps;
 mod trained;

@@ -19,7 +19,12 @@ struct Real {
     bos: Option<u32>,
     /// By llama-perplexity's method, in windows of 256.
     perplexity: f64,
+    /// Of all tokens in one pass.
+    in_one_pass: f64,
 }
+
+/// What a logit, or the cost of a token, may differ by in exact precision.
+const EXACT: f32 = 2e-3;
 
 const REAL: &[Real] = &[
     Real {
@@ -27,17 +32,19 @@ const REAL: &[Real] = &[
         prompts: &["chat", "fact", "code", "odd"],
         bos: None,
         perplexity: 57.5496,
+        in_one_pass: 51.9561,
     },
     Real {
         name: "gemma-3-270m-q4_k_m",
         prompts: &["fact", "code", "odd"],
         bos: Some(2),
         perplexity: 40.2787,
+        in_one_pass: 31.1580,
     },
 ];
 
-/// The engine of a model in a precision, with what it should compute.
-fn engine(name: &str, precision: Precision) -> Option<(Engine, Expected)> {
+/// The engine of a model in a precision, for so many tokens, with what it should compute.
+fn engine(name: &str, precision: Precision, context: usize) -> Option<(Engine, Expected)> {
     let path = ingle_tests::real(&format!("{name}.gguf"))?;
     let expected =
         ingle_tests::golden()?.parent()?.join(format!("real/expected/{name}.safetensors"));
@@ -47,7 +54,7 @@ fn engine(name: &str, precision: Precision) -> Option<(Engine, Expected)> {
     }
     let file = ModelFile::open(&path, &[]).expect("a sound file");
     let cpu = Cpu::new(Config { precision, ..Config::detect() }).expect("what was detected");
-    let options = Options { ctx_size: Some(256), ..Options::default() };
+    let options = Options { ctx_size: Some(context), ..Options::default() };
     let engine = Engine::load_ids_only(&file, Box::new(cpu), &options).expect("a supported model");
     Some((engine, Expected::read(&expected)))
 }
@@ -58,7 +65,7 @@ fn golden_real_logits_and_greedy_texts() {
 }
 
 fn check_logits(Real { name, prompts, .. }: &Real) {
-    let Some((mut engine, expected)) = engine(name, Precision::Exact) else { return };
+    let Some((mut engine, expected)) = engine(name, Precision::Exact, 256) else { return };
     for prompt in *prompts {
         let ids = expected.ids(&format!("{prompt}.input_ids"));
         let mut last = Vec::new();
@@ -66,7 +73,7 @@ fn check_logits(Real { name, prompts, .. }: &Real) {
         let diff = max_diff(&last, expected.numbers(&format!("{prompt}.logits_last")));
         let gap = expected.numbers(&format!("{prompt}.top1_gap"))[0];
         println!("{name}, {prompt}: max |difference| {diff:.1e}, smallest lead {gap:.1e}");
-        assert!(diff <= 2e-3, "{name}, {prompt}: {diff:e}");
+        assert!(diff <= EXACT, "{name}, {prompt}: {diff:e}");
         let want = expected.ids(&format!("{prompt}.greedy_ids"));
         let found = engine.greedy(ids, want.len()).expect("finite logits");
         assert!(found == want || gap <= 1e-2, "{name}, {prompt}: {found:?}, expected {want:?}");
@@ -79,7 +86,7 @@ fn golden_real_perplexity_in_fast_precision() {
 }
 
 fn check_perplexity(Real { name, bos, perplexity, .. }: &Real) {
-    let Some((mut engine, expected)) = engine(name, Precision::Fast) else { return };
+    let Some((mut engine, expected)) = engine(name, Precision::Fast, 256) else { return };
     let mut all = Vec::new();
     // As llama-perplexity: windows of 256, of which the second half counts; each begins with the
     // token that a text begins with, if there is one, in place of its own.
@@ -88,8 +95,31 @@ fn check_perplexity(Real { name, bos, perplexity, .. }: &Real) {
         window[0] = bos.unwrap_or(window[0]);
         all.extend_from_slice(&nll(&mut engine, &window)[128..]);
     }
-    let found = (all.iter().sum::<f64>() / all.len() as f64).exp();
+    check_perplexity_of(&all, *perplexity, name);
+}
+
+fn check_perplexity_of(nll: &[f64], expected: f64, name: &str) {
+    let found = (nll.iter().sum::<f64>() / nll.len() as f64).exp();
     println!("{name}: perplexity {found:.4}");
-    let off = (found / perplexity - 1.0).abs();
-    assert!(off <= 0.005, "{name}: perplexity {found}, expected {perplexity}");
+    let off = (found / expected - 1.0).abs();
+    assert!(off <= 0.005, "{name}: perplexity {found}, expected {expected}");
+}
+
+/// Beyond the window of Gemma 3, which is 512.
+#[test]
+fn golden_real_text_in_one_pass() {
+    REAL.iter().for_each(check_one_pass);
+}
+
+fn check_one_pass(Real { name, in_one_pass, .. }: &Real) {
+    for precision in [Precision::Exact, Precision::Fast] {
+        let Some((mut engine, expected)) = engine(name, precision, 1024) else { return };
+        let found = nll(&mut engine, expected.ids("perplexity.input_ids"));
+        check_perplexity_of(&found, *in_one_pass, &format!("{name}, {precision}, one pass"));
+        let found: Vec<f32> = found.iter().map(|&it| it as f32).collect();
+        let diff = max_diff(&found, expected.numbers("perplexity.nll"));
+        println!("{name}, {precision}, one pass: max |difference| of a token's cost {diff:.1e}");
+        let bound = if precision == Precision::Exact { EXACT } else { f32::INFINITY };
+        assert!(diff <= bound, "{name}, {precision}: {diff:e}");
+    }
 }

@@ -5,7 +5,11 @@
 
 use std::ops::Range;
 
-use engine::{Engine, EventKind, Options, Pages, Request, arch, sample::Sampling};
+use engine::{
+    Engine, EventKind, Options, Pages, Request,
+    arch::{self, RopeSets},
+    sample::Sampling,
+};
 use fastrand::Rng;
 use kernels::{
     Backend, Batch, CacheFormat, NONE, Plan, PlanId, Shape, Table, Tensor,
@@ -30,11 +34,11 @@ pub(crate) fn check(file: &ModelFile, rng: &mut Rng) {
     let config = arch::config(file).expect("it was loaded before");
     let mut prompt = |n: usize| (0..n).map(|_| rng.u32(..config.vocab as u32)).collect::<Vec<_>>();
     let prompts = [LEN, 11, 5].map(&mut prompt);
-    let short = config.short;
-    let reference = &mut Device::new(file, Box::new(Reference::default()), short);
+    let sets = config.rope_sets;
+    let reference = &mut Device::new(file, Box::new(Reference::default()), sets);
     let want = [0, 1].map(|s| reference.whole(s, &prompts[s]));
     for &isa in Isa::ALL.iter().filter(|it| it.is_available()) {
-        let device = &mut Device::new(file, cpu(isa), short);
+        let device = &mut Device::new(file, cpu(isa), sets);
         let whole = [0, 1, 2].map(|s| device.whole(s, &prompts[s]));
         for (got, want) in whole.iter().zip(&want) {
             check_near(got, want, isa);
@@ -67,21 +71,20 @@ struct Device {
     backend: Box<dyn Backend>,
     plan: PlanId,
     logits: Tensor,
-    /// The longest sequence of the first set of rotary frequencies, if there is a second.
-    short: Option<usize>,
+    sets: RopeSets,
 }
 
 /// Some tokens of a sequence: its number, and the range of its tokens.
 type Piece<'a> = (usize, Range<usize>, &'a [u32]);
 
 impl Device {
-    fn new(file: &ModelFile, mut backend: Box<dyn Backend>, short: Option<usize>) -> Self {
+    fn new(file: &ModelFile, mut backend: Box<dyn Backend>, sets: RopeSets) -> Self {
         let loaded = arch::load(file, backend.as_mut(), PAGES).expect("it was loaded before");
         let mut plan = Plan::new();
         let logits = loaded.model.forward(&mut plan);
         plan.port(logits);
         let plan = backend.load(&plan, MAX).expect("memory for it");
-        Self { backend, plan, logits, short }
+        Self { backend, plan, logits, sets }
     }
 
     /// The logits of all rows of these pieces, run together with some padding.
@@ -104,7 +107,7 @@ impl Device {
         let s = s as u32;
         let table = vec![vec![9 + s, s, 6 + s, 3 + s], vec![s, 9 + s, 3 + s, 6 + s]];
         batch.push(range.start as u32, &tokens[range.clone()], Table(table));
-        batch.turn_by(u32::from(self.short.is_some_and(|short| tokens.len() > short)));
+        batch.turn_by(self.sets.of(tokens.len()));
         // A sequence's states after an even and after an odd number of tokens.
         let slot = |n: usize| 2 * s + n as u32 % 2;
         *batch.from.last_mut().expect("it was pushed") =

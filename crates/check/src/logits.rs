@@ -30,10 +30,11 @@ macro_rules! recorded {
 
 const RECORDED: &[(&str, &str)] = recorded![
     "command_r" "command_r7b" "command_r_plus" "deepseek_v2" "deepseek_v3" "falcon2_11b" "falcon_40b"
-    "falcon_7b" "falcon_h1" "gemma1" "gemma2" "gemma3" "gemma3n" "gemma4_26b_a4b" "gemma4_31b"
-    "gemma4_e2b" "gpt_oss" "granite3" "granite4_hybrid" "granite_moe" "llama2" "llama31" "llama4_scout"
-    "llama_bias" "ministral3" "mistral_v01" "mixtral" "olmo2" "olmo3" "phi35" "phi3_mini_4k" "phi4_mini"
-    "phimoe" "qwen2" "qwen2_moe" "qwen3" "qwen3_moe" "smollm3" "stablelm2"
+    "falcon_7b" "falcon_h1" "gemma1" "gemma2" "gemma3" "gemma3n" "gemma4_12b" "gemma4_26b_a4b"
+    "gemma4_31b" "gemma4_e2b" "gpt_oss" "granite3" "granite4_dense" "granite4_hybrid" "granite_moe"
+    "granite_moe_shared" "llama2" "llama31" "llama4_scout" "llama_bias" "llama_dynamic" "llama_longrope" "ministral"
+    "ministral3" "mistral_v01" "mixtral" "olmo2" "olmo3" "phi35" "phi3_mini_4k" "phi4_mini" "phimoe"
+    "qwen2" "qwen2_moe" "qwen2_windows" "qwen3" "qwen3_moe" "smollm3" "smollm3_windows" "stablelm2"
 ];
 
 /// All tiny models.

@@ -78,7 +78,7 @@ impl Engine {
             context: sizes.context,
             max_seqs: options.max_seqs,
             chunk: options.chunk.min(sizes.context),
-            short: model.config.short,
+            rope_sets: model.config.rope_sets,
         };
         Ok(Self {
             scheduler: Scheduler::new(blocks, limits),

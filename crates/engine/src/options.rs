@@ -161,6 +161,7 @@ impl Options {
         let blocks = |span| blocks_for(span, max, BLOCK_LEN);
         Layout::new(config.caches(), (BLOCK_LEN, format), blocks)
             .with_slots(config.slot_numbers(), slots_for(self.max_seqs))
+            .with_rope_sets(config.rope_sets, context)
     }
 
     /// The largest batch.

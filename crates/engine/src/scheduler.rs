@@ -11,6 +11,7 @@ use kernels::Batch;
 
 use crate::{
     Error,
+    arch::RopeSets,
     cache::Blocks,
     request::{Event, EventKind, Finish, SeqId},
     sequence::{Ended, Phase, Pieces, Sequence},
@@ -35,21 +36,23 @@ pub(crate) struct Limits {
     pub(crate) max_seqs: usize,
     /// Rows of prompts a step.
     pub(crate) chunk: usize,
-    /// The longest sequence that the first set of rotary frequencies is for, if there is a second.
-    pub(crate) short: Option<usize>,
+    /// The sets of rotary frequencies.
+    pub(crate) rope_sets: RopeSets,
 }
 
 impl Limits {
-    /// The set of rotary frequencies for a sequence of `len` tokens. All its rows take the same one,
-    /// so a sequence that outgrows the first is computed again.
+    /// The set of rotary frequencies that a sequence of `len` tokens begins with.
     pub(crate) fn rope_set(&self, len: usize) -> u32 {
-        u32::from(self.short.is_some_and(|short| len > short))
+        self.rope_sets.of(len)
     }
 
     /// How much longer a sequence of `len` tokens may become in one step.
     fn room(&self, len: usize) -> usize {
-        let end = self.short.filter(|&short| len <= short);
-        end.unwrap_or(self.context).min(self.context).saturating_sub(len)
+        let end = match self.rope_sets {
+            RopeSets::Two { short } if len <= short => short.min(self.context),
+            _ => self.context,
+        };
+        end.saturating_sub(len)
     }
 }
 
@@ -173,7 +176,7 @@ impl Scheduler {
         let len = sequence.tokens.len();
         if len > self.limits.context {
             self.make_room(slot.live, events);
-        } else if self.limits.rope_set(len) != sequence.lease.rope_set() {
+        } else if self.limits.rope_sets.has_outgrown(sequence.lease.rope_set(), len) {
             let cached = sequence.tokens[..sequence.cached].to_vec();
             self.begin_again(slot.live, &cached);
         }

@@ -61,8 +61,9 @@ impl Engine {
         while all.len() < tokens.len() + n {
             let mut next = 0;
             let see = &mut |_, row: &[f32]| next = sample::greedy(row);
-            let set = self.scheduler.limits.rope_set(all.len());
-            if set != lease.rope_set() {
+            let limits = self.scheduler.limits;
+            if limits.rope_sets.has_outgrown(lease.rope_set(), all.len()) {
+                let set = limits.rope_set(all.len());
                 let old = std::mem::replace(lease, self.scheduler.blocks.open_for(set, &[]).0);
                 self.scheduler.blocks.release(old);
                 past = 0;
@@ -83,8 +84,8 @@ impl Engine {
         wanted: Wanted,
         see: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
-        let max = self.runner.max();
-        let rows = if wanted == Wanted::All { max.outputs.min(max.rows) } else { max.rows };
+        let (outputs, chunk) = (self.runner.max().outputs, self.scheduler.limits.chunk);
+        let rows = if wanted == Wanted::All { outputs.min(chunk) } else { chunk };
         let mut at = past;
         for chunk in tokens.chunks(rows) {
             let is_last = at + chunk.len() == past + tokens.len();

@@ -5,12 +5,13 @@
 
 mod adapted;
 mod nearest;
+mod scales;
 mod stacks;
 
 use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
-    Backend, Bytes, Cache, CacheSpec, Format, Linear, LowRank, Norm, NormKind, Span, State,
+    Backend, Bytes, Cache, CacheSpec, Format, Linear, LowRank, Norm, NormKind, Scale, Span, State,
     StateSpec, Weight, WeightSpec,
 };
 use loader::{FileTensor, ModelFile};
@@ -37,6 +38,8 @@ pub(crate) struct Taken {
     /// What adapters add to the weights.
     pub(crate) low_rank: Vec<(Weight, LowRank)>,
     adapted: BTreeSet<String>,
+    /// What weights are multiplied with.
+    pub(crate) scales: Vec<(Weight, Scale)>,
     pub(crate) bytes: u64,
     pub(crate) parameters: u64,
 }
@@ -144,6 +147,7 @@ impl<'a> Weights<'a> {
         let spec = WeightSpec { n: 1, rows, cols, format: tensor.format };
         let w = self.backend.upload(&spec, &tensor.parts)?;
         self.adapt(name, w, std::slice::from_ref(&(0..rows)))?;
+        self.scale(name, tensor, &[w])?;
         Ok(Some(w))
     }
 
@@ -173,6 +177,8 @@ impl<'a> Weights<'a> {
             linears.push(Linear { w, bias });
             first += rows;
         }
+        let all: Vec<Weight> = linears.iter().map(|it| it.w).collect();
+        self.scale(&format!("{name}.weight"), tensor, &all)?;
         Ok(Some(linears.try_into().expect("as many as there are rows")))
     }
 
@@ -256,6 +262,11 @@ impl<'a> Weights<'a> {
     pub(crate) fn computed(&mut self, numbers: &[f32]) -> Result<Weight, LoadError> {
         let spec = WeightSpec { n: 1, rows: 1, cols: numbers.len(), format: Format::F32 };
         Ok(self.backend.upload(&spec, &[Bytes::new(Format::F32.encode(numbers))])?)
+    }
+
+    /// The longest sequence that it computes.
+    pub(crate) fn longest(&self) -> usize {
+        self.layout.longest
     }
 
     /// The cache of one layer, whose rows see as far back as `span` says.

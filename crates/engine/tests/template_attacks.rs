@@ -1,9 +1,52 @@
 //! Attack class T10: chat templates that would hang, exhaust or crash the program. Each ends with a
-//! typed error, or harmlessly, having written little.
+//! typed error, or harmlessly, having written little, within [`STEPS`] and [`MEMORY`].
+//!
+//! How long that takes decides nothing here: the machine may be busy. What it may cost is bounded in
+//! steps.
+#![expect(unsafe_code, reason = "a global allocator that counts")]
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use engine::template::{Conversation, Error, Message, Role, Template, TokenTexts};
+
+/// Steps of one rendering that ran until it was stopped. Each pays for 64 bytes at most.
+const STEPS: u64 = 250_000;
+/// Bytes that one attack may have at a time.
+const MEMORY: usize = 256 << 20;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// The most that any attack had.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+/// One attack at a time, so that what is counted is its own.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: everything is `System`'s; the counters do not touch memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), SeqCst) + layout.size();
+        PEAK.fetch_max(now, SeqCst);
+        // SAFETY: the caller keeps `alloc`'s contract, which is `System`'s.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), SeqCst);
+        // SAFETY: `at` came from `System` by `alloc` above, with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
 
 #[track_caller]
 fn check(source: &str, expected: &str) {
@@ -11,11 +54,39 @@ fn check(source: &str, expected: &str) {
         Ok(text) => format!("wrote {} bytes", text.len()),
         Err(error) => format!("{error:?}").split([' ', '(']).take(1).collect(),
     };
-    let start: String = source.chars().take(200).collect();
-    assert_eq!(found, expected, "{start}");
+    assert_eq!(found, expected, "{}", start(source));
 }
 
+fn start(source: &str) -> String {
+    source.chars().take(200).collect()
+}
+
+/// What comes of it, within the bounds.
+#[track_caller]
 fn outcome(source: &str) -> Result<String, Error> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = NOW.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    let outcome = render(source);
+    let had = PEAK.load(SeqCst).saturating_sub(before);
+    assert!(had < MEMORY, "{had} bytes at a time: {}", start(source));
+    if MOST.fetch_max(had, SeqCst) < had {
+        say(&format!("{} KiB at a time: {}", had >> 10, start(source)));
+    }
+    if let Err(Error::TooMuchWork { fuel }) = &outcome {
+        assert!(*fuel <= STEPS, "{fuel} steps: {}", start(source));
+    }
+    outcome
+}
+
+fn say(what: &str) {
+    #[expect(clippy::print_stdout, reason = "figures for the README of the tests")]
+    {
+        println!("{what}");
+    }
+}
+
+fn render(source: &str) -> Result<String, Error> {
     let template = Template::from_source(source, TokenTexts::default())?;
     let hello = Conversation::new(vec![Message::new(Role::User, "Hello")]);
     template.render(&hello, &["<|im_end|>".to_owned()]).map(|it| it.text)
@@ -167,6 +238,7 @@ fn t10_sources() {
 #[test]
 fn t10_probing() {
     static RENDERED: AtomicUsize = AtomicUsize::new(0);
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let all = "{% for a in range(9999) %}";
     let source = format!("{{{{ strftime_now('%Y') }}}}{all}{all}{{% endfor %}}{{% endfor %}}");
     let template = Template::from_source(&source, TokenTexts::default()).unwrap();

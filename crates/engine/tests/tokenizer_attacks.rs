@@ -1,4 +1,4 @@
-//! Hostile tokenizers: each is an error that says what is wrong, or harmless; none panics.
+//! Hostile tokenizers (attack class T9): each is an error that says what is wrong, or harmless; none panics.
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its attack fails")]
 
 use std::{error::Error as _, fmt::Write as _};
@@ -104,7 +104,7 @@ fn spm_with(key: &str, value: Value) -> Result<Tokenizer, Error> {
 }
 
 #[test]
-fn merges_that_lack_a_token_are_named() {
+fn t9_merges_that_lack_a_token_are_named() {
     let merges =
         |merges: Json| refused(load_json(&byte_level(&[("ab", 256), ("cd", 257)], merges)));
     assert_eq!(
@@ -122,7 +122,7 @@ fn merges_that_lack_a_token_are_named() {
 }
 
 #[test]
-fn ids_that_clash_or_leave_gaps_are_refused() {
+fn t9_ids_that_clash_or_leave_gaps_are_refused() {
     let ids = |more: &[(&str, u64)]| refused(load_json(&byte_level(more, json!([]))));
     assert_eq!(ids(&[("ab", 97)]), "the tokens `a` and `ab` both have the id 97");
     for id in [1 << 31, u64::from(u32::MAX), u64::MAX] {
@@ -140,7 +140,7 @@ fn ids_that_clash_or_leave_gaps_are_refused() {
 }
 
 #[test]
-fn byte_tokens_must_name_every_byte() {
+fn t9_byte_tokens_must_name_every_byte() {
     let name = |byte: u8| Some(format!("<0x{byte:02X}>"));
     assert!(load_json(&with_bytes(name)).is_ok());
     for wrong in ["<0x-1>", "<0xZZ>", "<0x 1>", "<0x+1>"] {
@@ -162,7 +162,7 @@ fn byte_tokens_must_name_every_byte() {
 }
 
 #[test]
-fn bad_tables_of_a_normalizer_are_errors() {
+fn t9_bad_tables_of_a_normalizer_are_errors() {
     for map in ["", "AAAA", "/////w==", "BAAAAP////8AAA==", "not base64!", "AgAAAAEAAAA="] {
         let mut json = byte_level(&[], json!([]));
         json["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": map});
@@ -182,7 +182,7 @@ fn bad_tables_of_a_normalizer_are_errors() {
 }
 
 #[test]
-fn expressions_that_could_run_for_ever_are_refused_or_stopped() {
+fn t9_expressions_that_could_run_for_ever_are_refused_or_stopped() {
     let split = |regex: &str| {
         let mut json = byte_level(&[], json!([]));
         let split = json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
@@ -202,7 +202,7 @@ fn expressions_that_could_run_for_ever_are_refused_or_stopped() {
 }
 
 #[test]
-fn parts_that_are_not_built_are_named() {
+fn t9_parts_that_are_not_built_are_named() {
     let with = |part: &str, value: Json| {
         let mut json = byte_level(&[], json!([]));
         json[part] = value;
@@ -240,7 +240,7 @@ fn parts_that_are_not_built_are_named() {
 }
 
 #[test]
-fn a_cut_or_deeply_nested_file_is_an_error() {
+fn t9_a_cut_or_deeply_nested_file_is_an_error() {
     let whole = serde_json::to_vec(&byte_level(&[("ab", 256)], json!(["a b"]))).unwrap();
     for percent in 0..100 {
         let cut = whole[..whole.len() * percent / 100].to_vec();
@@ -359,7 +359,7 @@ fn a_vocabulary_of_words_has_a_token_for_unknown_ones() {
 }
 
 #[test]
-fn merges_of_characters_lack_no_token() {
+fn t9_merges_of_characters_lack_no_token() {
     let with = |merge: &str| {
         let mut metadata = sentencepiece(&[("a", 0.0), ("b", 0.0), ("ab", 0.0)]);
         metadata.insert("tokenizer.ggml.model", Value::String("gemma4".into()));
@@ -429,7 +429,7 @@ fn a_normalizer_makes_no_structure_of_foreign_text() {
 }
 
 #[test]
-fn a_word_of_five_megabytes_takes_no_square_time() {
+fn t9_a_word_of_five_megabytes_takes_no_square_time() {
     let word = "ab".repeat(5 << 19);
     let merges = json!(["a b", "ab ab", "abab abab"]);
     let bytes = byte_level(&[("ab", 256), ("abab", 257), ("abababab", 258)], merges);

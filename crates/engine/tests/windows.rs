@@ -1,4 +1,5 @@
-//! Layers with a window hold as many blocks as they see, and compute the same.
+//! Layers with a window, or that look back within chunks, hold as many blocks as they see, and compute
+//! the same.
 //!
 //! Beside the engine runs a plan whose sequences keep everything, in one table of all their blocks:
 //! nothing may differ by a bit.
@@ -20,6 +21,7 @@ use kernels::{
 use loader::{Array, ModelFile, Value};
 use tiny::tiny;
 
+/// Neither a window nor a chunk ends where a block does.
 const WINDOW: u32 = 40;
 const BLOCK_LEN: usize = 32;
 /// Rows of a prompt a step.
@@ -36,10 +38,13 @@ fn engine(file: &ModelFile, context: usize, max_seqs: usize) -> Engine {
     Engine::load_ids_only(file, cpu(), &options).expect("a complete model")
 }
 
-/// The tiny model with a window; of both layers, or of the second.
-fn windowed(pattern: Option<[bool; 2]>) -> ModelFile {
+/// The keys of how far layers look back.
+const KINDS: [&str; 2] = ["sliding_window", "chunk_size"];
+
+/// The tiny model with a window or chunks; of both layers, or of those that a pattern names.
+fn looking_back(kind: &str, pattern: Option<[bool; 2]>) -> ModelFile {
     let mut file = tiny("llama");
-    file.metadata.insert("llama.attention.sliding_window", Value::U32(WINDOW));
+    file.metadata.insert(format!("llama.attention.{kind}"), Value::U32(WINDOW));
     if let Some(pattern) = pattern {
         let pattern = Value::Array(Array::Bool(pattern.to_vec()));
         file.metadata.insert("llama.attention.sliding_window_pattern", pattern);
@@ -47,10 +52,18 @@ fn windowed(pattern: Option<[bool; 2]>) -> ModelFile {
     file
 }
 
-fn each_model(check: impl Fn(&ModelFile, &str)) {
-    check(&windowed(None), "windows");
-    check(&windowed(Some([false, true])), "everything and a window");
-    check(&windowed(Some([true, false])), "a window and everything");
+fn windowed(pattern: Option<[bool; 2]>) -> ModelFile {
+    looking_back("sliding_window", pattern)
+}
+
+/// Models with how many groups of layers they have.
+fn each_model(check: impl Fn(&ModelFile, usize, &str)) {
+    for kind in KINDS {
+        for (pattern, n_groups) in [(None, 1), (Some([false, true]), 2), (Some([true, false]), 2)] {
+            let name = format!("{kind}, in layers {pattern:?}");
+            check(&looking_back(kind, pattern), n_groups, &name);
+        }
+    }
 }
 
 fn prompt(n: u32, salt: u32) -> Vec<u32> {
@@ -90,9 +103,8 @@ fn greedy(tokens: &[u32], max_new: usize) -> Request {
 
 #[test]
 fn logits_are_those_of_a_cache_that_keeps_everything() {
-    each_model(|file, name| {
+    each_model(|file, n_groups, name| {
         let tokens = prompt(400, 1);
-        let n_groups = if name == "windows" { 1 } else { 2 };
         let mut engine = engine(file, 512, 1);
         let want = bits(&kept(file, &tokens, n_groups));
         assert_eq!(bits(&all_logits(&mut engine, &tokens)), want, "{name}");
@@ -103,7 +115,7 @@ fn logits_are_those_of_a_cache_that_keeps_everything() {
 
 #[test]
 fn sequences_that_pass_blocks_to_each_other_are_as_alone() {
-    each_model(|file, name| {
+    each_model(|file, n_groups, name| {
         let requests = [(200, 1, 150), (70, 2, 90), (3, 3, 300), (333, 4, 40)];
         let requests = requests.map(|(n, salt, new)| greedy(&prompt(n, salt), new));
         let mut together = engine(file, 512, 3);
@@ -121,7 +133,6 @@ fn sequences_that_pass_blocks_to_each_other_are_as_alone() {
         }
         for (request, ids) in requests.iter().zip(&ids) {
             let tokens: Vec<u32> = request.tokens.iter().chain(ids).copied().collect();
-            let n_groups = if name == "windows" { 1 } else { 2 };
             let logits = kept(file, &tokens, n_groups);
             let best = logits.chunks_exact(32).map(sample::greedy).collect::<Vec<_>>();
             let begin = request.tokens.len() - 1;
@@ -132,7 +143,11 @@ fn sequences_that_pass_blocks_to_each_other_are_as_alone() {
 
 #[test]
 fn a_long_sequence_holds_a_bounded_number_of_blocks() {
-    let mut engine = engine(&windowed(None), 8192, 1);
+    KINDS.iter().for_each(|kind| check_bounded(kind));
+}
+
+fn check_bounded(kind: &str) {
+    let mut engine = engine(&looking_back(kind, None), 8192, 1);
     // What a row sees, the block before, and a chunk; both ends may cut a block.
     let most = (WINDOW as usize + BLOCK_LEN + CHUNK).div_ceil(BLOCK_LEN) + 1;
     let shift = WhenFull::Shift { keep: 4, borders: vec![] };
@@ -140,11 +155,11 @@ fn a_long_sequence_holds_a_bounded_number_of_blocks() {
     while !engine.is_idle() {
         engine.step().expect("nothing fails");
         let stats = engine.stats();
-        assert!(stats.blocks_in_use <= most, "{stats:?}");
+        assert!(stats.blocks_in_use <= most, "{kind}: {stats:?}");
     }
     let stats = engine.stats();
-    assert!(stats.blocks <= most + 4, "{stats:?}");
-    assert_eq!(stats.blocks_in_use, 0);
+    assert!(stats.blocks <= most + 4, "{kind}: {stats:?}");
+    assert_eq!(stats.blocks_in_use, 0, "{kind}");
 }
 
 #[test]
@@ -152,6 +167,7 @@ fn memory_is_that_of_the_windows_and_of_what_sees_everything() {
     // A token takes 2 heads x 16 columns x k and v x 4 bytes = 256 bytes a layer.
     let bytes = |file: &ModelFile, context| engine(file, context, 1).info().cache_bytes;
     let (all, window) = (tiny("llama"), windowed(None));
+    assert_eq!(bytes(&looking_back("chunk_size", None), 8192), bytes(&window, 8192), "chunks");
     assert_eq!(bytes(&all, 8192), 2 * 8192 * 256);
     let layer = bytes(&window, 8192) / 2;
     assert_eq!(layer, bytes(&window, 100_000) / 2, "however long the context");
@@ -172,7 +188,7 @@ fn memory_is_that_of_the_windows_and_of_what_sees_everything() {
 
 #[test]
 fn a_second_turn_and_a_shift_go_on_from_a_window() {
-    each_model(|file, name| {
+    each_model(|file, _, name| {
         let mut engine = engine(file, 192, 1);
         let mut tokens = prompt(130, 5);
         let mut ask = |tokens: &[u32], max_new, when_full| {

@@ -98,6 +98,10 @@ fn basic(f: &mut fmt::Formatter<'_>, op: &Basic) -> fmt::Result {
         Basic::Softcap(x, cap) => write!(f, "{x}, cap {cap}"),
         Basic::Route(x, r) => write!(f, "{x}, {r}"),
         Basic::ExpertLinear(x, r, l) => write!(f, "{x}, {r}, {l}"),
+        Basic::ExpertScale(y, r, scale, bias) => {
+            let bias = if bias.is_some() { " + bias" } else { "" };
+            write!(f, "{y}, {r}, scale {scale}{bias}")
+        }
         Basic::ExpertSum(y, r) => write!(f, "{y}, {r}"),
         Basic::HeadLinear(x, w) => write!(f, "{x}, {w}"),
     }

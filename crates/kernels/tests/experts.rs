@@ -1,8 +1,8 @@
 //! Mixtures of experts and other operations with answers worked out by hand, on every backend.
 
 use kernels::{
-    Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, GroupScore, Groups, Linear, Plan,
-    Router, Scoring, Shape, Span, Table, Tensor, Weigh, Weight, WeightSpec,
+    Act, Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, GroupScore, Groups, Linear,
+    LowRank, Plan, Router, Scale, Scoring, Shape, Span, Table, Tensor, Weigh, Weight, WeightSpec,
     cpu::{Config, Cpu, Isa},
     reference::Reference,
 };
@@ -136,6 +136,52 @@ fn inputs_are_weighed_where_the_router_says_so() {
         let bias = Some(weight(b, [2, 1, 2], &[1.0; 4]));
         let y = p.expert_linear(x, r, &Linear { w, bias });
         p.expert_sum(y, r)
+    });
+}
+
+/// Expert 1 gives twice its input, scaled by 10, and adds 1; what an adapter adds is not scaled.
+#[test]
+fn weights_of_experts_are_scaled_and_biases_are_not() {
+    let router = Router { k: 1, scoring: Scoring::SoftmaxOfChosen, ..SOFTMAX };
+    for (adapted, want) in [(false, [41.0, 61.0]), (true, [44.0, 64.0])] {
+        check(&[&[2.0, 3.0]], &want, |p, b, x| {
+            let r = p.route(x, &router);
+            let w = weight(b, [2, 2, 2], &[1.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 2.0]);
+            let bias = Some(weight(b, [2, 1, 2], &[1.0; 4]));
+            p.scale_weight(w, Scale::Each(weight(b, [1, 1, 2], &[5.0, 10.0])));
+            if adapted {
+                let (a, b) =
+                    (weight(b, [2, 1, 2], &[0.0, 1.0, 0.0, 1.0]), weight(b, [2, 2, 1], &[1.0; 4]));
+                p.adapt(w, LowRank { a, b, scale: 1.0 });
+            }
+            let y = p.expert_linear(x, r, &Linear { w, bias });
+            p.expert_sum(y, r)
+        });
+    }
+}
+
+/// With a bias, together with others, and as a table.
+#[test]
+fn weights_are_scaled_and_biases_are_not() {
+    let scaled = |p: &mut Plan, b: &mut dyn Backend| {
+        let w = weight(b, [1, 2, 2], &[1.0, 1.0, 1.0, -1.0]);
+        p.scale_weight(w, Scale::All(3.0));
+        Linear { w, bias: Some(weight(b, [1, 1, 2], &[1.0, 2.0])) }
+    };
+    check(&[&[5.0, 2.0]], &[22.0, 11.0], |p, b, x| {
+        let l = scaled(p, b);
+        p.linear(x, &l)
+    });
+    // Beyond 0 it is nearly the number itself, and what it multiplies has 1 added.
+    let act = Act::ClampedSilu { alpha: 100.0, limit: 100.0 };
+    check(&[&[5.0, 2.0]], &[22.0 * 13.0, 11.0 * 18.0], |p, b, x| {
+        let (gate, up) = (scaled(p, b), scaled(p, b));
+        let up = Linear { bias: Some(weight(b, [1, 1, 2], &[-9.0, 8.0])), ..up };
+        p.gated(x, &gate, &up, act)
+    });
+    check(&[&[5.0, 2.0]], &[3.0, 3.0], |p, b, _| {
+        let table = scaled(p, b).w;
+        p.embed(table, 1.0)
     });
 }
 

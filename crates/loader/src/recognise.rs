@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn pickles_are_refused_with_the_reason() {
+    fn t20_pickles_are_refused_with_the_reason() {
         let why = |found| {
             format!(
                 "the file is a Python pickle ({found}), which can run any code while it is loaded"

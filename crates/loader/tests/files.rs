@@ -98,7 +98,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn a_file_truncated_while_mapped_is_an_error() {
+fn t18_a_file_truncated_while_mapped_is_an_error() {
     let dir = tempdir().unwrap();
     let path = write(&dir, "m.gguf", model(true, 0, 100).to_bytes());
     let file = ModelFile::open(&path, &[]).unwrap();
@@ -109,7 +109,7 @@ fn a_file_truncated_while_mapped_is_an_error() {
 }
 
 #[test]
-fn a_file_that_was_read_may_be_truncated() {
+fn t18_a_file_that_was_read_may_be_truncated() {
     let dir = tempdir().unwrap();
     let path = write(&dir, "m.gguf", model(true, 0, 100).to_bytes());
     let mapped = ModelFile::open(&path, &[]).unwrap();

@@ -28,6 +28,11 @@ QWEN2 = {
     "use_sliding_window": False, "sliding_window": 16, "max_window_layers": 2, "eos_token_id": 2,
 }
 
+DYNAMIC = {
+    **LLAMA, "tie_word_embeddings": True, "max_position_embeddings": 36,
+    "rope_scaling": {"rope_type": "dynamic", "factor": 2.0},
+}
+
 
 def bf16(x):
     """The nearest bfloat16, ties to even."""
@@ -73,10 +78,15 @@ def rms_norm(w, name, x, eps):
     return [a / root * b for a, b in zip(x, w[name + ".weight"][0])]
 
 
-def frequencies(c, head_dim):
-    freqs = [c["rope_theta"] ** (-2 * j / head_dim) for j in range(head_dim // 2)]
-    s = c.get("rope_scaling")
-    if not s:
+def frequencies(c, head_dim, length):
+    """Those of a sequence of `length` tokens."""
+    base, s = c["rope_theta"], c.get("rope_scaling")
+    if s and s["rope_type"] == "dynamic":
+        made_for = c["max_position_embeddings"]
+        stretched = s["factor"] * max(length, made_for) / made_for - (s["factor"] - 1)
+        base *= stretched ** (head_dim / (head_dim - 2))
+    freqs = [base ** (-2 * j / head_dim) for j in range(head_dim // 2)]
+    if not s or s["rope_type"] == "dynamic":
         return freqs
     old, low, high = (s[k] for k in
                       ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor"))
@@ -111,12 +121,11 @@ class Model:
     def __init__(self, config, weights):
         self.c, self.w = config, weights
         self.head_dim = config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
-        self.freqs = frequencies(config, self.head_dim)
         self.cache = [([], []) for _ in range(config["num_hidden_layers"])]
 
-    def attention(self, at, cache, x, position):
-        q = [rope(h, position, self.freqs) for h in heads(matvec(self.w, at + "q_proj", x), self.head_dim)]
-        k = [rope(h, position, self.freqs) for h in heads(matvec(self.w, at + "k_proj", x), self.head_dim)]
+    def attention(self, at, cache, x, position, freqs):
+        q = [rope(h, position, freqs) for h in heads(matvec(self.w, at + "q_proj", x), self.head_dim)]
+        k = [rope(h, position, freqs) for h in heads(matvec(self.w, at + "k_proj", x), self.head_dim)]
         cache[0].append(k)
         cache[1].append(heads(matvec(self.w, at + "v_proj", x), self.head_dim))
         out = []
@@ -135,13 +144,14 @@ class Model:
         return matvec(self.w, at + "down_proj",
                       [g / (1 + math.exp(-g)) * u for g, u in zip(gate, up)])
 
-    def step(self, token):
-        """The logits after one more token."""
+    def step(self, token, length):
+        """The logits after one more token, which came with others that make `length` tokens."""
         eps, w = self.c["rms_norm_eps"], self.w
         x, position = list(w["model.embed_tokens.weight"][token]), len(self.cache[0][0])
+        freqs = frequencies(self.c, self.head_dim, length)
         for i, cache in enumerate(self.cache):
             at = f"model.layers.{i}."
-            h = self.attention(at + "self_attn.", cache, rms_norm(w, at + "input_layernorm", x, eps), position)
+            h = self.attention(at + "self_attn.", cache, rms_norm(w, at + "input_layernorm", x, eps), position, freqs)
             x = [a + b for a, b in zip(x, h)]
             h = self.mlp(at + "mlp.", rms_norm(w, at + "post_attention_layernorm", x, eps))
             x = [a + b for a, b in zip(x, h)]
@@ -152,15 +162,15 @@ class Model:
 def run(config, weights, ids, n):
     """The logits of each position, `n` greedy tokens, their logits, and the smallest lead."""
     model = Model(config, weights)
-    rows = [model.step(token) for token in ids]
+    rows = [model.step(token, len(ids)) for token in ids]
     greedy, greedy_rows, gap = [], [], math.inf
     row = rows[-1]
-    for _ in range(n):
+    for i in range(n):
         greedy_rows.append(row)
         first, second = sorted(row, reverse=True)[:2]
         gap = min(gap, first - second)
         greedy.append(row.index(first))
-        row = model.step(greedy[-1])
+        row = model.step(greedy[-1], len(ids) + i + 1)
     return rows, greedy, greedy_rows, gap
 
 
@@ -213,3 +223,4 @@ def make(name, config, seed):
 if __name__ == "__main__":
     make("llama", LLAMA, 11)
     make("qwen2", QWEN2, 7)
+    make("llama_dynamic", DYNAMIC, 5)

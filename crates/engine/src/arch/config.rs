@@ -6,7 +6,7 @@
 use kernels::Span;
 use loader::{ModelFile, Value};
 
-use super::{Architecture, Numbers, Recurrent, Scan};
+use super::{Architecture, Numbers, Recurrent, RopeSets, Scan};
 use crate::LoadError;
 
 /// As many as any published model has, with room: GGUF readers agree on 512 layers.
@@ -67,8 +67,8 @@ pub struct Config {
     /// Columns that the keys and values of all heads come from and that are kept in their place; 0:
     /// keys and values are kept.
     pub latent: usize,
-    /// The longest sequence that the first set of rotary frequencies is for, if there is a second.
-    pub short: Option<usize>,
+    /// How many sets of rotary frequencies there are, and for which sequences.
+    pub rope_sets: RopeSets,
     /// Of the norms.
     pub eps: f32,
 }
@@ -103,6 +103,7 @@ impl Config {
         let layers = n.layers([dim, n_heads], &spans, of.recurrent)?;
         let recurrent = layers.iter().filter(|it| of.recurrent.is(it.n_kv_heads)).count();
         let first = layers[0];
+        let context = n.count("context_length", 1..=u64::from(u32::MAX))?;
         Ok(Self {
             dim,
             hidden: first.hidden,
@@ -113,13 +114,13 @@ impl Config {
             head_dim: first.head_dim,
             v_dim: first.v_dim,
             turned: first.turned,
-            context: n.count("context_length", 1..=u64::from(u32::MAX))?,
+            context,
             spans,
             layers,
             recurrent: (recurrent > 0).then(|| Scan::read(&n, recurrent)).transpose()?,
             turns: n.turns(n_layers, of.still_every)?,
             latent: n.count_or("attention.kv_lora_rank", 0, 0..=MAX_WIDTH)?,
-            short: n.short(file)?,
+            rope_sets: RopeSets::read(&n, file, context)?,
             eps: n.eps()?,
         })
     }
@@ -204,13 +205,6 @@ impl Numbers<'_> {
         let table = file.tensors.get("token_embd.weight");
         let rows = table.and_then(|it| it.shape.first()).copied().unwrap_or(0);
         self.count_or("vocab_size", rows, 1..=MAX_WIDTH)
-    }
-
-    /// A file with factors for long sequences says from where on they count.
-    fn short(&self, file: &ModelFile) -> Result<Option<usize>, LoadError> {
-        let key = "rope.scaling.original_context_length";
-        let count = || self.count(key, 1..=u64::from(u32::MAX));
-        file.tensors.contains_key(LONG_FACTORS).then(count).transpose()
     }
 
     /// Of root mean square norms, else of layer norms.

@@ -20,9 +20,10 @@ mod llama4;
 mod numbers;
 mod olmo;
 mod recurrent;
+mod rope_sets;
 mod stablelm;
 
-use kernels::{Backend, CacheFormat, LowRank, Plan, Tensor, Weight};
+use kernels::{Backend, CacheFormat, LowRank, Plan, Scale, Tensor, Weight};
 use loader::ModelFile;
 
 pub(crate) use config::LONG_FACTORS;
@@ -31,6 +32,7 @@ pub use keys::unread_keys;
 pub(crate) use numbers::Numbers;
 use recurrent::Recurrent;
 pub use recurrent::Scan;
+pub use rope_sets::RopeSets;
 
 use crate::{
     LoadError,
@@ -67,6 +69,8 @@ pub struct Loaded {
     pub parameters: u64,
     /// What adapters add to them.
     pub low_rank: Vec<(Weight, LowRank)>,
+    /// What they are multiplied with, where the file keeps that beside them.
+    pub scales: Vec<(Weight, Scale)>,
 }
 
 type Load = fn(&mut Weights<'_>, &Config) -> Result<Box<dyn Model>, LoadError>;
@@ -226,7 +230,8 @@ pub fn load(
     let Pages { blocks, block_len, format } = pages;
     let config = config(file)?;
     let layout = Layout::new(config.caches(), (block_len, format), |_| blocks)
-        .with_slots(config.slot_numbers(), blocks);
+        .with_slots(config.slot_numbers(), blocks)
+        .with_rope_sets(config.rope_sets, blocks.saturating_mul(block_len));
     load_with(file, backend, config, &layout)
 }
 
@@ -241,8 +246,8 @@ pub(crate) fn load_with(
     let mut taken = Taken::default();
     let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;
-    let Taken { bytes, parameters, low_rank, .. } = taken;
-    Ok(Loaded { model, config, weight_bytes: bytes, parameters, low_rank })
+    let Taken { bytes, parameters, low_rank, scales, .. } = taken;
+    Ok(Loaded { model, config, weight_bytes: bytes, parameters, low_rank, scales })
 }
 
 fn find(file: &ModelFile) -> Result<&'static Architecture, LoadError> {

@@ -5,6 +5,8 @@
 
 use kernels::{CacheFormat, Shape, Span};
 
+use crate::arch::RopeSets;
+
 /// The caches of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -18,6 +20,10 @@ pub(crate) struct Layout {
     pub(crate) slots: usize,
     /// Numbers that a slot of all these layers holds.
     pub(crate) slot_numbers: usize,
+    /// By which rotary frequencies keys turn.
+    pub(crate) rope_sets: RopeSets,
+    /// The longest sequence that there are such frequencies for.
+    pub(crate) longest: usize,
 }
 
 /// Layers that look back alike: they share each sequence's table of blocks.
@@ -45,12 +51,18 @@ impl Layout {
                 None => groups.push(Group { span, numbers, blocks: blocks(span) }),
             }
         }
-        Self { groups, block_len, format, slots: 0, slot_numbers: 0 }
+        let rope_sets = RopeSets::One;
+        Self { groups, block_len, format, slots: 0, slot_numbers: 0, rope_sets, longest: 0 }
     }
 
     /// With slots of so many numbers; without any if that is none.
     pub(crate) fn with_slots(self, slot_numbers: usize, slots: usize) -> Self {
         Self { slots: if slot_numbers == 0 { 0 } else { slots }, slot_numbers, ..self }
+    }
+
+    /// With these sets of rotary frequencies, for sequences of up to `longest` tokens.
+    pub(crate) fn with_rope_sets(self, rope_sets: RopeSets, longest: usize) -> Self {
+        Self { rope_sets, longest, ..self }
     }
 
     /// Bytes of all slots, whose numbers are `f32`.

@@ -32,7 +32,7 @@ pub(crate) use layout::{Layout, blocks_for, slots_for};
 use pool::{Holds, Pool};
 use tree::{Key, Node, Tree};
 
-use crate::Error;
+use crate::{Error, arch::RopeSets};
 
 /// All blocks of a model's cache.
 pub(crate) struct Blocks {
@@ -40,6 +40,7 @@ pub(crate) struct Blocks {
     /// By group; of slots, the last.
     pools: Vec<Pool>,
     tree: Tree,
+    rope_sets: RopeSets,
 }
 
 /// The blocks of one live sequence. It must go back with [`Blocks::release`].
@@ -50,12 +51,12 @@ pub(crate) struct Lease {
     published: usize,
     /// The node of the last of them, which this lease pins.
     end: Option<u32>,
-    /// The set of rotary frequencies that its keys turned by.
+    /// The set of rotary frequencies that it began with: see [`RopeSets`].
     rope_set: u32,
 }
 
 impl Lease {
-    /// The set of rotary frequencies that its keys turn by: those of another are of no use.
+    /// The set of rotary frequencies that it began with: keys of another are of no use.
     pub(crate) fn rope_set(&self) -> u32 {
         self.rope_set
     }
@@ -78,7 +79,8 @@ impl Blocks {
     pub(crate) fn new(layout: &Layout) -> Self {
         let slots = (layout.slots > 0).then(|| Pool::slots(layout.slots));
         let pools = layout.groups.iter().map(Pool::new).chain(slots).collect();
-        Self { block_len: layout.block_len, pools, tree: Tree::default() }
+        let &Layout { block_len, rope_sets, .. } = layout;
+        Self { block_len, pools, tree: Tree::default(), rope_sets }
     }
 
     /// A lease that begins with what the tree knows of `tokens`, and how many tokens that is. The
@@ -138,7 +140,9 @@ impl Blocks {
     pub(crate) fn push(&self, batch: &mut Batch, lease: &mut Lease, past: usize, tokens: &[u32]) {
         let (first, end) = (batch.tokens.len(), past + tokens.len());
         batch.push(past as u32, tokens, std::mem::take(&mut lease.table));
-        batch.turn_by(lease.rope_set);
+        for (set, &at) in batch.rope_set[first..].iter_mut().zip(&batch.at[first..]) {
+            *set = lease.rope_set.max(self.rope_sets.of(at as usize + 1));
+        }
         if !self.has_slots() {
             return;
         }
@@ -195,6 +199,7 @@ impl Blocks {
 
     /// Ends a lease that holds `tokens`, and keeps them for the next sequence that begins so.
     pub(crate) fn retain(&mut self, mut lease: Lease, tokens: &[u32]) {
+        let tokens = self.turned_alike(lease.rope_set, tokens);
         self.publish(&mut lease, tokens);
         let partial = &tokens[lease.published * self.block_len..];
         // Places of more tokens serve as well, but a state is that after all of them.
@@ -204,6 +209,13 @@ impl Blocks {
             self.insert(&lease, lease.published, partial);
         }
         self.release(lease);
+    }
+
+    /// What of `tokens` serves a sequence that begins with this set: all, or the whole blocks whose
+    /// rows turned by it.
+    fn turned_alike<'a>(&self, rope_set: u32, tokens: &'a [u32]) -> &'a [u32] {
+        let end = self.rope_sets.end(rope_set);
+        if tokens.len() > end { &tokens[..end / self.block_len * self.block_len] } else { tokens }
     }
 
     /// Ends a lease. What is in the tree stays there.

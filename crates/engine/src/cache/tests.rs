@@ -9,7 +9,7 @@ fn pools(groups: &[(Span, usize)], block_len: usize) -> Blocks {
     let group = |&(span, blocks)| Group { span, numbers: 1, blocks };
     let groups = groups.iter().map(group).collect();
     let format = CacheFormat::F32;
-    Blocks::new(&Layout { groups, block_len, format, slots: 0, slot_numbers: 0 })
+    Blocks::new(&Layout { groups, ..Layout::new([], (block_len, format), |_| 0) })
 }
 
 fn full(blocks: usize, block_len: usize) -> Blocks {
@@ -271,7 +271,8 @@ fn no_block_is_lost_and_none_is_shared_by_chance() {
 fn recurrent(blocks: usize, slots: usize) -> Blocks {
     let groups = vec![Group { span: Span::Full, numbers: 1, blocks }];
     let (block_len, format) = (4, CacheFormat::F32);
-    Blocks::new(&Layout { groups, block_len, format, slots, slot_numbers: 1 })
+    let layout = Layout::new([], (block_len, format), |_| 0).with_slots(1, slots);
+    Blocks::new(&Layout { groups, ..layout })
 }
 
 /// Runs the chunks of `tokens` that end at these places; gives what was found of them. Every slot

@@ -172,6 +172,10 @@ fn routing(n: &Numbers<'_>, w: &mut Weights<'_>, n_experts: usize) -> Result<Rou
         },
     };
     let scale = n.real("expert_weights_scale", Some(0.0), 0.0..=1e6)?;
+    // The same name is that of a scale of the weights, which is read with them.
+    let of_weights = w.has_scale("ffn_down_exps");
+    let expert_scale =
+        if of_weights { None } else { w.optional("ffn_down_exps.scale", [1, n_experts])? };
     let norm = n.flag("expert_weights_norm")?;
     Ok(Router {
         k: n.count("expert_used_count", 1..=n_experts as u64)?,
@@ -180,7 +184,7 @@ fn routing(n: &Numbers<'_>, w: &mut Weights<'_>, n_experts: usize) -> Result<Rou
         groups: groups(n, scoring, n_experts)?,
         renormalise: norm.unwrap_or(renormalise),
         scale: if scale == 0.0 { 1.0 } else { scale as f32 },
-        expert_scale: w.optional("ffn_down_exps.scale", [1, n_experts])?,
+        expert_scale,
         weigh,
     })
 }

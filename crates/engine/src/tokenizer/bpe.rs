@@ -9,7 +9,7 @@
 use super::{
     Error,
     merge::{Join, Merger, NONE},
-    merges::{RankedMerges, pair},
+    merges::RankedMerges,
     vocab::{Kind, Vocab},
 };
 
@@ -96,8 +96,7 @@ impl Bpe {
         }
         match &self.merges {
             Merges::Ranked(merges) => {
-                let join = |&(priority, id): &(u32, u32)| Join { priority, id };
-                let rest = merger.run(|a, b| merges.get(&pair(a.id, b.id)).map(join));
+                let rest = merger.run(|a, b| merges.join(a.id, b.id));
                 rest.for_each(|symbol| self.emit(symbol.id, &piece[symbol.range()], ids));
             }
             Merges::Scored(scores) => {

@@ -225,7 +225,7 @@ fn merges(metadata: &Metadata, vocab: &Vocab, alphabet: Alphabet) -> Result<Rank
     let Array::String(list) = array(metadata, MERGES)? else {
         return Err(wrong_type(MERGES, "[str]", array(metadata, MERGES)?));
     };
-    let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
+    let mut ranks = RankedMerges::with_capacity(list.len());
     let mut scratch = MergeText::default();
     list.try_each(|index, text| {
         let halves = text.split_once(' ').filter(|(a, b)| !a.is_empty() && !b.is_empty());

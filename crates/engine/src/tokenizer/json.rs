@@ -141,7 +141,7 @@ fn added(
 }
 
 fn merges(list: &[Merge<'_>], vocab: &Vocab, alphabet: Alphabet) -> Result<RankedMerges, Error> {
-    let mut ranks = RankedMerges::with_capacity_and_hasher(list.len(), Default::default());
+    let mut ranks = RankedMerges::with_capacity(list.len());
     let mut scratch = MergeText::default();
     for (index, merge) in list.iter().enumerate() {
         let halves = match merge {

@@ -20,13 +20,14 @@ mod model;
 mod normalize;
 mod pre_tokenizer;
 mod regex;
+mod seen;
 mod special;
 mod split;
 mod tables;
 mod vocab;
 mod wordpiece;
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use loader::ModelFile;
 
@@ -40,6 +41,7 @@ use bpe::Alphabet;
 use merge::Merger;
 use model::Model;
 use normalize::{Normalizer, SpacePrefix, origin};
+use seen::Seen;
 use split::{Pieces, Step};
 use vocab::{Kind, Texts};
 
@@ -90,6 +92,12 @@ pub fn warnings(file: &ModelFile) -> Vec<String> {
         Some(_) => vec![],
         None => gguf::warnings(&file.metadata),
     }
+}
+
+/// What the encoding of a text needs by the way.
+struct Scratch {
+    merger: Merger,
+    seen: Seen,
 }
 
 impl Tokenizer {
@@ -147,14 +155,15 @@ impl Tokenizer {
             return Err(Error::TooLong { len: prompt.text.len(), max: MAX });
         }
         let mut ids = Vec::with_capacity(prompt.text.len() / 3 + 2);
-        let mut merger = Merger::default();
+        let mut scratch =
+            Scratch { merger: Merger::default(), seen: Seen::for_text(prompt.text.len()) };
         let mut end = 0;
         for found in self.added.find(&prompt.text, |range| meets(&prompt.foreign, &range)) {
-            self.between(prompt, end..found.range.start, &mut merger, &mut ids)?;
+            self.between(prompt, end..found.range.start, &mut scratch, &mut ids)?;
             ids.push(found.id);
             end = found.range.end;
         }
-        self.between(prompt, end..prompt.text.len(), &mut merger, &mut ids)?;
+        self.between(prompt, end..prompt.text.len(), &mut scratch, &mut ids)?;
         if let (Bos::AsModel, true, Some(first)) = (bos, self.adds_bos, self.bos)
             && ids.first() != Some(&first)
         {
@@ -227,7 +236,7 @@ impl Tokenizer {
         &self,
         prompt: &Prompt,
         range: Range<usize>,
-        merger: &mut Merger,
+        scratch: &mut Scratch,
         ids: &mut Vec<u32>,
     ) -> Result<(), Error> {
         let text = &prompt.text[range.clone()];
@@ -236,7 +245,7 @@ impl Tokenizer {
         }
         if self.normalized.is_empty() {
             let text = self.normalizer.apply(text)?.into_owned();
-            return self.merge(Pieces::new(text, range.start == 0), merger, ids);
+            return self.merge(Pieces::new(text, range.start == 0), scratch, ids);
         }
         let aligned = self.normalizer.aligned(text)?;
         let text = aligned.get();
@@ -248,36 +257,31 @@ impl Tokenizer {
         for found in self.normalized.find(text, is_foreign) {
             let first = range.start == 0 && end == 0;
             let before = text[end..found.range.start].to_owned();
-            self.merge(Pieces::new(before, first), merger, ids)?;
+            self.merge(Pieces::new(before, first), scratch, ids)?;
             ids.push(found.id);
             end = found.range.end;
         }
         let first = range.start == 0 && end == 0;
-        self.merge(Pieces::new(text[end..].to_owned(), first), merger, ids)
+        self.merge(Pieces::new(text[end..].to_owned(), first), scratch, ids)
     }
 
     fn merge(
         &self,
         mut pieces: Pieces,
-        merger: &mut Merger,
+        scratch: &mut Scratch,
         ids: &mut Vec<u32>,
     ) -> Result<(), Error> {
         self.steps.iter().try_for_each(|step| pieces.apply(step))?;
         let cut = pieces.into_bytes();
-        // Words come again and again; long pieces hardly ever do.
-        const CACHED: usize = 64;
-        let mut seen: HashMap<&[u8], Range<usize>> = HashMap::new();
         for range in &cut.ranges {
             let piece = &cut.bytes[range.clone()];
-            if let Some(range) = seen.get(piece) {
-                ids.extend_from_within(range.clone());
+            if let Some(range) = scratch.seen.find(piece) {
+                ids.extend_from_within(range);
                 continue;
             }
             let start = ids.len();
-            self.model.encode(piece, merger, ids);
-            if piece.len() <= CACHED {
-                seen.insert(piece, start..ids.len());
-            }
+            self.model.encode(piece, &mut scratch.merger, ids);
+            scratch.seen.enter(piece, start..ids.len());
         }
         Ok(())
     }

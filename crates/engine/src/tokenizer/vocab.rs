@@ -173,7 +173,7 @@ impl Index {
 }
 
 /// Multiply and fold, eight bytes at a time.
-fn hash(text: &[u8], seed: u64) -> u64 {
+pub(super) fn hash(text: &[u8], seed: u64) -> u64 {
     let mut state = seed ^ text.len() as u64;
     let (words, rest) = text.as_chunks::<8>();
     for word in words {

@@ -38,7 +38,9 @@ impl Weights<'_> {
             self.adapt(&format!("{name}.weight"), w, &rows)?;
             Ok::<_, LoadError>(Linear { w, bias: None })
         };
-        Ok(Some([half(0)?, half(1)?]))
+        let halves = [half(0)?, half(1)?];
+        self.scale(&format!("{name}.weight"), tensor, &halves.map(|it| it.w))?;
+        Ok(Some(halves))
     }
 
     /// Matrices of one shape, one after the other.
@@ -48,6 +50,7 @@ impl Weights<'_> {
         let spec = WeightSpec { n, rows, cols, format: tensor.format };
         let w = self.backend.upload(&spec, &tensor.parts)?;
         self.adapt(name, w, &(0..n).map(|i| i * rows..(i + 1) * rows).collect::<Vec<_>>())?;
+        self.scale(name, tensor, &[w])?;
         Ok(w)
     }
 
@@ -92,7 +95,9 @@ impl Weights<'_> {
         let one = self.backend.upload(&spec, &transposed)?;
         let plain: Vec<Bytes> = (0..n).flat_map(|h| of_head(h, first, second)).collect();
         let spec = WeightSpec { n, rows: second, cols, format };
-        Ok((one, self.backend.upload(&spec, &plain)?))
+        let two = self.backend.upload(&spec, &plain)?;
+        self.scale(name, tensor, &[one, two])?;
+        Ok((one, two))
     }
 }
 

@@ -75,6 +75,13 @@ pub(super) fn check_experts(
             let y = p.expert_linear(x, r, &make.experts(format, experts, [out, cols]));
             vec![y, p.expert_sum(y, r)]
         });
+        case("expert_scale").check(b, |make, p, x| {
+            let r = route(make, p, x);
+            let y = p.expert_linear(x, r, &make.experts(format, experts, [out, cols]));
+            let scale = make.weight(Format::F32, 1, experts);
+            let bias = make.weights(Format::F32, experts, [1, out]);
+            vec![p.expert_scale(y, r, scale, None), p.expert_scale(y, r, scale, Some(bias))]
+        });
         case("expert_gated").check(b, |make, p, x| {
             let r = route(make, p, x);
             let [gate, up] = [(); 2].map(|()| make.experts(format, experts, [cols, cols]));

@@ -46,6 +46,26 @@ impl Run<'_> {
         }
     }
 
+    pub(super) fn expert_scale(
+        &self,
+        turn: &Turn<'_>,
+        (y, r): (Tensor, Routing),
+        scale: Weight,
+        bias: Option<Weight>,
+    ) {
+        let (x, table) = (self.rows(turn, y), self.rows(turn, r.table));
+        let scales = &self.weights[scale.id].vector;
+        let biases = bias.map(|bias| &self.weights[bias.id].vector);
+        each_row(turn, |i, y| {
+            let expert = table.at(i / r.k)[i % r.k] as usize;
+            y.iter_mut().zip(x.at(i)).for_each(|(y, x)| *y = scales[expert] * x);
+            if let Some(biases) = biases {
+                let bias = &biases[expert * y.len()..][..y.len()];
+                y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+            }
+        });
+    }
+
     pub(super) fn expert_sum(&self, turn: &Turn<'_>, y: Tensor, r: Routing) {
         let (x, table) = (self.rows(turn, y), self.rows(turn, r.table));
         each_row(turn, |i, y| {

@@ -28,7 +28,7 @@ impl Plan {
     /// weighs inputs, or, of routed rows, row `i k + j`.
     pub fn expert_linear(&mut self, x: Tensor, r: Routing, l: &Linear) -> Tensor {
         self.check_experts("expert_linear", x, r, l);
-        let y = self.basic(Basic::ExpertLinear(x, r, *l), Rows::Routed(r.k), l.w.rows);
+        let y = self.expert_product(x, r, l);
         self.adapted(l, y, |p, x, l| p.expert_linear(x, r, l), x)
     }
 
@@ -44,7 +44,7 @@ impl Plan {
         self.check_experts("expert_gated", x, r, up);
         let (g, u) = (gate.w.rows, up.w.rows);
         self.check("expert_gated", [x], g == u, || format!("the gate has {g} rows, the other {u}"));
-        if self.is_adapted(gate) || self.is_adapted(up) {
+        if self.is_changed(gate) || self.is_changed(up) {
             let (gate, up) = (self.expert_linear(x, r, gate), self.expert_linear(x, r, up));
             return self.glu(gate, up, act);
         }
@@ -65,7 +65,8 @@ impl Plan {
         self.check("head_linear", [x], x.cols == w.n * w.cols, || {
             format!("x has {} columns, {} heads take {} each", x.cols, w.n, w.cols)
         });
-        self.basic(Basic::HeadLinear(x, w), x.rows, w.n * w.rows)
+        let scaled = self.scaled(x, w);
+        self.basic(Basic::HeadLinear(scaled, w), x.rows, w.n * w.rows)
     }
 
     fn check_experts(&self, op: &str, x: Tensor, r: Routing, l: &Linear) {
@@ -78,7 +79,7 @@ impl Plan {
         self.check_product(op, x, l);
     }
 
-    fn check_routed(&self, op: &str, y: Tensor, r: Routing) {
+    pub(super) fn check_routed(&self, op: &str, y: Tensor, r: Routing) {
         let expected = Rows::Routed(r.k);
         self.check(op, [y, r.table], y.rows == expected, || {
             format!("rows are {:?}, not {expected:?}", y.rows)

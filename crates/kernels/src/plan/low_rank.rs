@@ -14,9 +14,9 @@ pub struct LowRank {
 }
 
 impl Plan {
-    /// Whether anything is added to the products with it.
-    pub(super) fn is_adapted(&self, l: &Linear) -> bool {
-        self.low_rank.contains_key(&l.w.id)
+    /// Whether the products with it are more than one operation.
+    pub(super) fn is_changed(&self, l: &Linear) -> bool {
+        self.low_rank.contains_key(&l.w.id) || self.is_scaled(l.w)
     }
 
     /// `y`, which is the `product` of `x` and `l`, and all that is added to it.

@@ -41,6 +41,27 @@ impl Run<'_> {
         out
     }
 
+    pub(super) fn expert_scale(
+        &self,
+        y: Tensor,
+        r: Routing,
+        scale: Weight,
+        bias: Option<Weight>,
+    ) -> Vec<f64> {
+        let mut out = Vec::new();
+        for i in 0..self.batch.tokens.len() {
+            for j in 0..r.k {
+                let (expert, _) = self.routed(r, i, j);
+                let at =
+                    |c: usize| bias.map_or(0.0, |bias| self.weights[bias.id][expert * y.cols + c]);
+                let scale = self.weights[scale.id][expert];
+                let row = self.row(y, i * r.k + j).iter().enumerate();
+                out.extend(row.map(|(c, y)| scale * y + at(c)));
+            }
+        }
+        out
+    }
+
     pub(super) fn expert_sum(&self, y: Tensor, r: Routing) -> Vec<f64> {
         let mut out = Vec::new();
         for i in 0..self.batch.tokens.len() {

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The upper bit of a scale means nothing; 0x7f, a NaN elsewhere, is 0 here, as in ggml. A scale of
-//! the whole tensor is a tensor of its own (`….scale`) where there is one.
+//! the whole tensor, or of each expert, is a tensor of its own (`….scale`) where there is one: whoever
+//! multiplies with the weights reads it.
 
 use super::{Layout, e2m1, largest};
 

@@ -36,6 +36,8 @@ pub struct Item<'a> {
     importance: Option<&'a [f32]>,
     /// What adapters add to it.
     low_rank: &'a [LowRank],
+    /// What its matrices are multiplied with, where the file keeps that beside them.
+    scale: Option<Vec<f32>>,
 }
 
 /// Which row of the source a row comes from.
@@ -65,6 +67,7 @@ impl<'a> Conversion<'a> {
         let measured = if importance.is_some() { Measured::Yes } else { Measured::No };
         let recipe = mix.map(|mix| Recipe::new(mix, file, measured)).transpose()?;
         let mut items = Vec::new();
+        let mut folded = Vec::new();
         for (name, source) in &file.tensors {
             let kept = match (file.container, source.format) {
                 // Small and delicate ones have all their bits in GGUF, whatever the folder has.
@@ -83,9 +86,23 @@ impl<'a> Conversion<'a> {
             let importance = importance.and_then(|it| it.of(name));
             check_importance(name, source, importance)?;
             let order = order(file, name)?;
+            let scale = scale(file, name, source);
+            if format != source.format && scale.is_some() {
+                folded.extend(scales_of(name));
+            }
             let source = Cow::Borrowed(source);
-            items.push(Item { name, format, instead_of, source, order, importance, low_rank });
+            items.push(Item {
+                name,
+                format,
+                instead_of,
+                source,
+                order,
+                importance,
+                low_rank,
+                scale,
+            });
         }
+        items.retain(|it| !folded.iter().any(|name| name.as_str() == it.name));
         items.sort_by_key(|it| place(it.name));
         Ok(Self { file, mix, importance, items })
     }
@@ -138,6 +155,9 @@ impl<'a> Conversion<'a> {
             let item = &Item { order: Order::AsIs, low_rank: &[], ..item.clone() };
             if item.format == item.source.format {
                 continue;
+            }
+            if item.scale.is_some() {
+                made.tensors.retain(|name, _| !scales_of(item.name).contains(name));
             }
             let (format, shape) = (item.format, item.source.shape.clone());
             let parts = vec![Bytes::new(encode(item)?)];
@@ -215,6 +235,8 @@ impl<'a> Item<'a> {
         for row in rows {
             let place = self.place_of(row);
             self.source.format.decode_row(self.source_row(place), &mut numbers);
+            let scale = self.scale_at(row);
+            numbers.iter_mut().for_each(|it| *it *= scale);
             added.iter().for_each(|it| it.add_row(place, &mut numbers));
             self.check(&numbers)?;
             let from = row / per_matrix * cols;
@@ -224,6 +246,12 @@ impl<'a> Item<'a> {
             encode_rows(self.format, &numbers, cols, importance, &mut out[at..]);
         }
         Ok(())
+    }
+
+    /// What this row is multiplied with.
+    fn scale_at(&self, row: usize) -> f32 {
+        let Some(scale) = &self.scale else { return 1.0 };
+        scale[row * scale.len() / self.rows().max(1)]
     }
 
     fn check(&self, numbers: &[f32]) -> Result<(), Error> {
@@ -270,6 +298,21 @@ impl<'a> Item<'a> {
 fn is_outdated(key: &str) -> bool {
     // `ingle.` is what the reader of folders tells this program alone.
     key.starts_with("split.") || key.starts_with("ingle.") || key == "general.file_type"
+}
+
+/// What the matrices of the tensor are multiplied with: NVFP4 has that beside it.
+fn scale(file: &ModelFile, name: &str, tensor: &FileTensor) -> Option<Vec<f32>> {
+    let own = tensor.format == Format::NVFP4;
+    let [scale, _] = scales_of(name);
+    let scale = file.tensors.get(&scale).filter(|_| own)?.numbers();
+    let n = if let [n, _, _] = tensor.shape[..] { n } else { 1 };
+    (scale.len() == n).then_some(scale)
+}
+
+/// The names of the scales that a tensor may have beside it.
+fn scales_of(name: &str) -> [String; 2] {
+    let base = name.strip_suffix(".weight").unwrap_or(name);
+    ["scale", "input_scale"].map(|it| format!("{base}.{it}"))
 }
 
 /// Where writers of GGUF have a tensor: the table, the head, then block after block.

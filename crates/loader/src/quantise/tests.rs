@@ -1,6 +1,7 @@
 //! Each encoder loses no more than the simple one, and no more than was measured of ggml's.
 
 use super::*;
+use crate::{Bytes, ModelFile, Value, gguf::Writer};
 
 /// Numbers that are spread like a bell, as weights are, some rows with a few far out.
 fn weights(n: usize) -> Vec<f32> {
@@ -110,4 +111,41 @@ fn important_columns_keep_more() {
         let (with, without) = (lost(format, Some(&importance)), lost(format, None));
         assert!(with < 0.98 * without, "{format:?}: {with} of {without}");
     }
+}
+
+/// What stands beside weights of NVFP4 becomes part of them where they get another format.
+#[test]
+fn scales_beside_weights_become_part_of_them() {
+    let numbers: Vec<f32> = (0..256).map(|i| (i % 7) as f32 - 3.0).collect();
+    let mut file = Writer::new();
+    let put = |file: &mut Writer, name: &str, shape: &[usize], numbers: &[f32]| {
+        let format = if name.ends_with("scale") { Format::F32 } else { Format::NVFP4 };
+        file.tensor(name, format, shape, format.encode(numbers));
+    };
+    file.set("general.architecture", Value::String("llama".to_owned()));
+    put(&mut file, "blk.0.ffn_up.weight", &[2, 64], &numbers[..128]);
+    put(&mut file, "blk.0.ffn_up.scale", &[1], &[0.25]);
+    put(&mut file, "blk.0.ffn_up.input_scale", &[1], &[7.0]);
+    put(&mut file, "blk.0.ffn_up_exps.weight", &[2, 2, 64], &numbers);
+    put(&mut file, "blk.0.ffn_up_exps.scale", &[2], &[0.5, 2.0]);
+    let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
+    let kept = Conversion::new(&file, None, None).unwrap();
+    assert_eq!(kept.items.len(), 5, "nothing is encoded anew");
+    let made = Conversion::new(&file, Some(Mix::F32), None).unwrap();
+    let names: Vec<_> = made.items.iter().map(|it| it.name).collect();
+    assert_eq!(names, ["blk.0.ffn_up.weight", "blk.0.ffn_up_exps.weight"]);
+    for (item, scales) in made.items.iter().zip([&[0.25][..], &[0.5, 2.0]]) {
+        let mut bytes = Vec::new();
+        item.encode(0..item.rows(), &mut bytes).unwrap();
+        let found = decoded(Format::F32, &bytes, item.rows() * 64);
+        let stored = file.tensors[item.name].numbers();
+        let expected = stored.iter().enumerate().map(|(i, it)| it * scales[i / 128]);
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{}", item.name);
+    }
+    let in_memory = made.in_memory(|item| -> Result<Vec<u8>, crate::Error> {
+        let mut bytes = Vec::new();
+        item.encode(0..item.rows(), &mut bytes)?;
+        Ok(bytes)
+    });
+    assert_eq!(in_memory.unwrap().tensors.into_keys().collect::<Vec<_>>(), names);
 }

@@ -25,6 +25,27 @@ pub(super) const GEMMA4: Family = Family {
 pub(super) const GEMMA4_WITH_MEDIA: Family =
     Family { class: "Gemma4ForConditionalGeneration", model_type: "gemma4", ..GEMMA4 };
 
+/// The 12B, which has no towers for what it sees and hears, only what embeds it.
+pub(super) const GEMMA4_UNIFIED: Family = Family {
+    class: "Gemma4UnifiedForConditionalGeneration",
+    model_type: "gemma4_unified",
+    keys: &[UNIFIED_KEYS, GEMMA4_KEYS],
+    ..GEMMA4
+};
+
+pub(super) const GEMMA4_UNIFIED_TEXT: Family = Family {
+    class: "Gemma4UnifiedForCausalLM",
+    model_type: "gemma4_unified_text",
+    ..GEMMA4_UNIFIED
+};
+
+/// Its layers have no input of the token.
+const UNIFIED_KEYS: &[Key] = &[
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(262_144)),
+    count_or("hidden_size_per_layer_input", "embedding_length_per_layer_input", Otherwise::Is(0)),
+    key("sliding_window", Means::By(|view| window(view, 1024))),
+];
+
 const GEMMA4_KEYS: &[Key] = &[
     count("vocab_size", "vocab_size"),
     key("vocab_size_per_layer_input", Means::Elsewhere),
@@ -46,7 +67,7 @@ const GEMMA4_KEYS: &[Key] = &[
     key("num_key_value_heads", Means::Elsewhere),
     key("num_kv_shared_layers", Means::Elsewhere),
     key("rope_parameters", Means::Elsewhere),
-    key("sliding_window", Means::Elsewhere),
+    key("sliding_window", Means::By(|view| window(view, 512))),
     key("use_double_wide_mlp", Means::Elsewhere),
     key("hidden_activation", Means::OneOf(&["gelu_pytorch_tanh"])),
     real("final_logit_softcapping", "final_logit_softcapping", 0.0),
@@ -100,10 +121,14 @@ pub(super) fn layers(view: &mut View<'_>) -> Result<(), Error> {
     let by_layer = windowed.iter().map(|&it| if it { kv_heads } else { of_full }).collect();
     view.set("attention.head_count_kv", Value::Array(Array::U32(by_layer)));
     view.set("attention.sliding_window_pattern", Value::Array(Array::Bool(windowed)));
-    let window = config.count("sliding_window")?.unwrap_or(512);
-    view.set("attention.sliding_window", Value::U32(window));
     widths(view, n_layers)?;
     positions(view, global)
+}
+
+fn window(view: &mut View<'_>, otherwise: u32) -> Result<(), Error> {
+    let window = view.config.count("sliding_window")?.unwrap_or(otherwise);
+    view.set("attention.sliding_window", Value::U32(window));
+    Ok(())
 }
 
 fn windowed(view: &View<'_>, n_layers: usize) -> Result<Vec<bool>, Error> {

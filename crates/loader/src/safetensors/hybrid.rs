@@ -38,18 +38,35 @@ pub(super) fn positions(view: &mut View<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// How wide the feed-forward block is: the experts, or without such the block that all rows share.
+pub(super) fn width(view: &mut View<'_>) -> Result<(), Error> {
+    let width = match n_experts(view)? {
+        0 => shared_width(view)?,
+        _ => view.need("intermediate_size")?,
+    };
+    view.set("feed_forward_length", Value::U32(width));
+    Ok(())
+}
+
+fn n_experts(view: &View<'_>) -> Result<u32, Error> {
+    Ok(view.config.count("num_local_experts")?.unwrap_or(8))
+}
+
+fn shared_width(view: &View<'_>) -> Result<u32, Error> {
+    Ok(view.config.count("shared_intermediate_size")?.unwrap_or(1024))
+}
+
 /// The block that all rows share: the upper half of a matrix's rows is the gate. Without experts it
 /// is the feed-forward block.
 pub(super) fn shared(view: &mut View<'_>) -> Result<(), Error> {
-    let width = view.config.count("shared_intermediate_size")?.unwrap_or(1024);
-    let suffix = match view.config.count("num_local_experts")?.unwrap_or(8) {
+    let suffix = match n_experts(view)? {
         0 => ".weight",
-        _ => "_shexp.weight",
+        _ => {
+            let width = shared_width(view)?;
+            view.set("expert_shared_feed_forward_length", Value::U32(width));
+            "_shexp.weight"
+        }
     };
-    match suffix {
-        ".weight" => view.set("feed_forward_length", Value::U32(width)),
-        _ => view.set("expert_shared_feed_forward_length", Value::U32(width)),
-    }
     let names: Vec<String> = view.tensors.keys().cloned().collect();
     for name in names {
         let Some((layer, part)) = name.rsplit_once(".ffn_") else { continue };

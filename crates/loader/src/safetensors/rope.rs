@@ -1,7 +1,10 @@
 //! Rotary positions: `rope_theta` and `rope_scaling` of transformers 4, `rope_parameters` of 5.
 //!
 //! Llama 3's scaling becomes a factor for each frequency, in the tensor `rope_freqs.weight`, as in
-//! GGUF. The formulas are those of transformers' `modeling_rope_utils.py`.
+//! GGUF; the factors of `longrope` are in two others, in `long`. The formulas are those of
+//! transformers' `modeling_rope_utils.py`.
+
+mod long;
 
 use std::f64::consts::TAU;
 
@@ -10,9 +13,9 @@ use serde_json::Value as Json;
 use super::{Error, config::Config, keys::View, names::vector};
 use crate::{Array, Value};
 
-const TYPES: &str = "`default`, `linear`, `dynamic`, `llama3` or `yarn`";
+const TYPES: &str = "`default`, `linear`, `dynamic`, `llama3`, `longrope` or `yarn`";
 
-/// Sets `rope.*` and, for Llama 3, the tensor.
+/// Sets `rope.*` and, for Llama 3 and `longrope`, tensors.
 pub(super) fn apply(view: &mut View<'_>, otherwise: f64) -> Result<(), Error> {
     let new = view.config.object("rope_parameters")?;
     apply_new(view, otherwise, new)
@@ -93,7 +96,8 @@ fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Re
             named(view, "linear", factor);
             Ok(())
         }
-        // Frequencies change where a text is longer than the model's context, and only there.
+        // Frequencies change where a text is longer than the model's context, and only there: the
+        // `max_position_embeddings`, whatever else transformers 5.23 finds here.
         "dynamic" => {
             known(scaling, &["factor", ORIGINAL])?;
             let factor = need(scaling, "factor")?;
@@ -101,6 +105,9 @@ fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Re
             Ok(())
         }
         "llama3" => llama3(view, scaling, theta),
+        "longrope" | "su" => long::apply(view, scaling),
+        // The first files of Phi 3 call it so.
+        "yarn" if scaling.get("long_factor").is_some() => long::apply(view, scaling),
         "yarn" => yarn(view, scaling),
         _ => Err(scaling.not(type_key(scaling), TYPES)),
     }
@@ -108,22 +115,27 @@ fn apply_new(view: &mut View<'_>, otherwise: f64, new: Option<Config<'_>>) -> Re
 
 /// Sets which layers turn.
 pub(super) fn layers(view: &mut View<'_>, every: u32) -> Result<(), Error> {
+    let turns = turning(view, every)?;
+    view.set("rope.layers", Value::Array(Array::Bool(turns)));
+    Ok(())
+}
+
+/// Whether each layer turns: as the list says, or all but the last of so many in a row.
+pub(super) fn turning(view: &View<'_>, every: u32) -> Result<Vec<bool>, Error> {
     let n_layers = view.need("num_hidden_layers")?;
     let key = "no_rope_layers";
-    let turns = match view.config.array(key)? {
+    match view.config.array(key)? {
         Some(list) => {
             let turns = |it: &Json| it.as_u64().filter(|it| *it <= 1).map(|it| it == 1);
             let turns = list.iter().map(turns).collect::<Option<Vec<_>>>();
-            turns.ok_or_else(|| view.config.not(key, "an array of 0 and 1"))?
+            turns.ok_or_else(|| view.config.not(key, "an array of 0 and 1"))
         }
         None => {
             let every = view.config.count("no_rope_layer_interval")?.unwrap_or(every).max(1);
             // As many as any published model has, with room; more are refused later.
-            (1..=n_layers.min(1 << 16)).map(|it| !it.is_multiple_of(every)).collect()
+            Ok((1..=n_layers.min(1 << 16)).map(|it| !it.is_multiple_of(every)).collect())
         }
-    };
-    view.set("rope.layers", Value::Array(Array::Bool(turns)));
-    Ok(())
+    }
 }
 
 fn type_key(scaling: Config<'_>) -> &'static str {
@@ -157,13 +169,24 @@ fn named(view: &mut View<'_>, kind: &str, factor: f64) {
     view.set("rope.scaling.factor", Value::F32(factor as f32));
 }
 
-const ORIGINAL: &str = "original_max_position_embeddings";
+pub(super) const ORIGINAL: &str = "original_max_position_embeddings";
+
+/// The context that the model had before its positions were scaled. What stands beside the scaling
+/// goes before what stands in it, as in transformers.
+fn original(view: &View<'_>, scaling: Config<'_>) -> Result<u32, Error> {
+    match view.config.count(ORIGINAL)?.or(scaling.count(ORIGINAL)?) {
+        Some(original) => Ok(original),
+        // The class of Phi 3 says so.
+        None if view.family.architecture.starts_with("phi") => Ok(4096),
+        None => view.need("max_position_embeddings"),
+    }
+}
 
 fn llama3(view: &mut View<'_>, scaling: Config<'_>, theta: f64) -> Result<(), Error> {
     known(scaling, &["factor", "low_freq_factor", "high_freq_factor", ORIGINAL])?;
     let scale = need(scaling, "factor")?;
     let (low, high) = (need(scaling, "low_freq_factor")?, need(scaling, "high_freq_factor")?);
-    let original = need(scaling, ORIGINAL)?;
+    let original = f64::from(original(view, scaling)?);
     // Where they are equal, waves are scaled or not, and none is in between.
     if low > high {
         return Err(scaling.not("low_freq_factor", "at most `high_freq_factor`"));
@@ -209,6 +232,7 @@ fn yarn(view: &mut View<'_>, scaling: Config<'_>) -> Result<(), Error> {
             "attention_factor",
             "beta_fast",
             "beta_slow",
+            "max_position_embeddings", // the same as beside it
             "mscale",
             "mscale_all_dim",
             "truncate",
@@ -217,10 +241,7 @@ fn yarn(view: &mut View<'_>, scaling: Config<'_>) -> Result<(), Error> {
     )?;
     let factor = need(scaling, "factor")?;
     named(view, "yarn", factor);
-    let original = match scaling.count(ORIGINAL)? {
-        Some(original) => original,
-        None => view.need("max_position_embeddings")?,
-    };
+    let original = original(view, scaling)?;
     view.set("rope.scaling.original_context_length", Value::U32(original));
     for (key, gguf) in YARN {
         if let Some(x) = scaling.positive(key)? {

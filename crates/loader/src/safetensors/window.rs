@@ -4,7 +4,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Error, keys::View};
+use super::{Error, keys::View, rope};
 use crate::{Array, Value};
 
 const WINDOWED: &str = "sliding_attention";
@@ -12,24 +12,39 @@ const FULL: &str = "full_attention";
 
 /// `sliding_window` is for every layer; `null` is none.
 pub(super) fn everywhere(view: &mut View<'_>, otherwise: Option<u32>) -> Result<(), Error> {
-    let stated = view.config.keys().any(|(key, _)| key == "sliding_window");
-    let window = view.config.count("sliding_window")?.or(if stated { None } else { otherwise });
+    let window = stated(view, otherwise)?;
     set(view, window)
 }
 
-/// `sliding_window` is for the layers from `max_window_layers` on, if it is used at all.
+/// The same, where `layer_types` may say that it is for some layers alone: Ministral.
+pub(super) fn by_types(view: &mut View<'_>) -> Result<(), Error> {
+    let window = stated(view, Some(4096))?;
+    in_layers(view, window, |_| true)
+}
+
+/// `sliding_window` is for every layer, if it is used at all: Qwen 3 with experts.
+pub(super) fn if_used(view: &mut View<'_>) -> Result<(), Error> {
+    let window = used(view)?;
+    set(view, window)
+}
+
+/// `sliding_window` is for those layers that `layer_types` says, or else from `max_window_layers` on,
+/// if it is used at all.
 pub(super) fn from_a_layer(view: &mut View<'_>) -> Result<(), Error> {
-    let config = view.config;
-    if !config.flag("use_sliding_window")?.unwrap_or(false) {
-        return set(view, None);
-    }
-    let n_layers = view.need("num_hidden_layers")?;
-    let window = config.count("sliding_window")?;
-    match config.count("max_window_layers")?.unwrap_or(28) {
-        0 => set(view, window),
-        first if first >= n_layers => set(view, None),
-        _ => Err(config.not("max_window_layers", format!("0 or at least {n_layers}"))),
-    }
+    let (window, first) = (used(view)?, max_layers(view)?);
+    in_layers(view, window, |layer| layer >= first)
+}
+
+/// The same, or else for every second layer before `max_window_layers`: Qwen 2 with experts.
+pub(super) fn before_a_layer(view: &mut View<'_>) -> Result<(), Error> {
+    let (window, end) = (used(view)?, max_layers(view)?);
+    in_layers(view, window, |layer| layer < end && layer.is_multiple_of(2))
+}
+
+/// The same, or else for the layers that do not turn: `SmolLM` 3.
+pub(super) fn of_still_layers(view: &mut View<'_>) -> Result<(), Error> {
+    let (window, turns) = (used(view)?, rope::turning(view, 4)?);
+    in_layers(view, window, |layer| turns.get(layer) == Some(&false))
 }
 
 /// `sliding_window` is for some layers.
@@ -38,8 +53,8 @@ pub(super) fn by_layer(view: &mut View<'_>, otherwise: u32, every: u32) -> Resul
     let window = view.config.count("sliding_window")?.unwrap_or(if stated { 0 } else { otherwise });
     view.set("attention.sliding_window", Value::U32(window));
     let n_layers = view.need("num_hidden_layers")?;
-    let pattern = match view.config.array("layer_types")? {
-        Some(types) => types.iter().map(|it| windowed(view, it)).collect::<Result<Vec<_>, _>>()?,
+    let pattern = match types(view)? {
+        Some(types) => types,
         None => {
             let every = view.config.count("sliding_window_pattern")?.unwrap_or(every);
             let every = every.max(1);
@@ -49,6 +64,52 @@ pub(super) fn by_layer(view: &mut View<'_>, otherwise: u32, every: u32) -> Resul
     };
     view.set("attention.sliding_window_pattern", Value::Array(Array::Bool(pattern)));
     Ok(())
+}
+
+/// The window where there is one: as stated, or this where nothing is.
+fn stated(view: &View<'_>, otherwise: Option<u32>) -> Result<Option<u32>, Error> {
+    let stated = view.config.keys().any(|(key, _)| key == "sliding_window");
+    Ok(view.config.count("sliding_window")?.or(if stated { None } else { otherwise }))
+}
+
+/// The window, if `use_sliding_window` says that it counts.
+fn used(view: &View<'_>) -> Result<Option<u32>, Error> {
+    match view.config.flag("use_sliding_window")? {
+        Some(true) => view.config.count("sliding_window"),
+        Some(false) | None => Ok(None),
+    }
+}
+
+fn max_layers(view: &View<'_>) -> Result<usize, Error> {
+    Ok(view.config.count("max_window_layers")?.unwrap_or(28) as usize)
+}
+
+/// The window is for the layers that `layer_types` says, or else for these.
+fn in_layers(
+    view: &mut View<'_>,
+    window: Option<u32>,
+    otherwise: impl Fn(usize) -> bool,
+) -> Result<(), Error> {
+    let Some(window) = window else { return set(view, None) };
+    let pattern = match types(view)? {
+        Some(types) => types,
+        // As many as any published model has, with room; more are refused later.
+        None => (0..view.need("num_hidden_layers")?.min(1 << 16) as usize).map(otherwise).collect(),
+    };
+    if !pattern.contains(&true) {
+        return Ok(());
+    }
+    view.set("attention.sliding_window", Value::U32(window));
+    if pattern.contains(&false) {
+        view.set("attention.sliding_window_pattern", Value::Array(Array::Bool(pattern)));
+    }
+    Ok(())
+}
+
+/// Which layers have the window, where `layer_types` says it.
+fn types(view: &View<'_>) -> Result<Option<Vec<bool>>, Error> {
+    let types = view.config.array("layer_types")?;
+    types.map(|it| it.iter().map(|it| windowed(view, it)).collect()).transpose()
 }
 
 fn windowed(view: &View<'_>, kind: &Json) -> Result<bool, Error> {

@@ -166,13 +166,50 @@ fn rope_of_yarn() {
     assert_eq!(get("yarn_beta_fast"), Some(Value::F32(16.0)));
 }
 
+/// Not of Phi alone; what stands beside the scaling goes before what stands in it.
+#[test]
+fn rope_with_factors_for_short_and_long_texts() {
+    let rope = |changes: Json| {
+        let mut rope = json!({
+            "type": "longrope", "long_factor": [4.0], "short_factor": [1.5],
+            "original_max_position_embeddings": 32,
+        });
+        for (key, value) in changes.as_object().expect("an object") {
+            rope[key] = value.clone();
+        }
+        json!({ "max_position_embeddings": 64, "rope_scaling": rope })
+    };
+    let gain = |factor: f32, original: f32| (1.0 + factor.ln() / original.ln()).sqrt();
+    let check = |config: Json, original: u32, gain: f32| {
+        let file = opened(config);
+        let get = |key: &str| file.metadata.get(&format!("llama.rope.scaling.{key}")).cloned();
+        assert_eq!(get("original_context_length"), Some(Value::U32(original)));
+        let Some(Value::F32(found)) = get("attn_factor") else { panic!("no gain") };
+        assert!((found - gain).abs() < 1e-6, "{found}, expected {gain}");
+        for (set, factor) in [("short", 1.5), ("long", 4.0)] {
+            let tensor = &file.tensors[&format!("rope_factors_{set}.weight")];
+            assert_eq!(tensor.numbers(), [factor]);
+        }
+        assert_eq!(file.metadata.get("ingle.config.unread_keys"), None);
+    };
+    check(rope(json!({})), 32, gain(2.0, 32.0));
+    check(rope(json!({ "factor": 8.0 })), 32, gain(8.0, 32.0));
+    check(rope(json!({ "attention_factor": 1.25 })), 32, 1.25);
+    check(rope(json!({ "type": null, "rope_type": "longrope" })), 32, gain(2.0, 32.0));
+    let mut beside = rope(json!({}));
+    beside["original_max_position_embeddings"] = json!(16);
+    check(beside, 16, gain(4.0, 16.0));
+    let absent = json!({ "original_max_position_embeddings": null });
+    check(rope(absent), 64, 1.0);
+}
+
 #[test]
 fn rope_that_cannot_be_followed() {
     let rope = |scaling: Json| json!({ "rope_scaling": scaling });
     check(
-        rope(json!({ "type": "su", "factor": 2.0 })),
-        "`type` in `config.json` is `\"su\"`, \
-         expected `default`, `linear`, `dynamic`, `llama3` or `yarn`",
+        rope(json!({ "type": "ntk", "factor": 2.0 })),
+        "`type` in `config.json` is `\"ntk\"`, \
+         expected `default`, `linear`, `dynamic`, `llama3`, `longrope` or `yarn`",
     );
     check(rope(json!({ "type": "linear" })), "`config.json` has no `factor`");
     check(
@@ -282,17 +319,111 @@ fn windows() {
     assert_eq!(window(qwen(json!({ "sliding_window": 16, "use_sliding_window": false }))), None);
     assert_eq!(window(qwen(used(0))), Some(16));
     assert_eq!(window(qwen(used(1))), None);
-    let mut two_layers = used(1);
-    two_layers["num_hidden_layers"] = json!(2);
-    assert_eq!(
-        refusal(model(&qwen(two_layers)).path()),
-        "`max_window_layers` in `config.json` is `1`, expected 0 or at least 2"
-    );
     let types = json!({ "layer_types": ["sliding_attention"], "sliding_window": 16 });
     assert_eq!(
         refusal(model(&qwen(types)).path()),
         "`layer_types` in `config.json` is `[\"sliding_attention\"]`, \
          expected `full_attention` for all layers"
+    );
+}
+
+/// Which layers have a window, where that is not all of them or none.
+#[test]
+fn windows_of_some_layers() {
+    let check = |class: &str, model_type: &str, changes: Json, expected: &[u8]| {
+        let mut config = with(json!({
+            "architectures": [class], "model_type": model_type, "num_hidden_layers": 4,
+            "sliding_window": 16, "use_sliding_window": true,
+        }));
+        for (key, value) in changes.as_object().expect("an object") {
+            config[key] = value.clone();
+        }
+        let file = open(model(&config).path()).expect("a model");
+        let get = |key: &str| file.metadata.get(&format!("{}.{key}", file.architecture())).cloned();
+        let pattern = expected.iter().map(|it| *it == 1).collect();
+        assert_eq!(
+            get("attention.sliding_window_pattern"),
+            Some(Value::Array(Array::Bool(pattern))),
+            "{class}: {changes}"
+        );
+        assert_eq!(get("attention.sliding_window"), Some(Value::U32(16)));
+    };
+    let types =
+        json!(["full_attention", "sliding_attention", "sliding_attention", "full_attention"]);
+    let first = |n: u32| json!({ "max_window_layers": n });
+    for (class, model_type) in [("Qwen2ForCausalLM", "qwen2"), ("Qwen3ForCausalLM", "qwen3")] {
+        let types = json!({ "layer_types": types, "max_window_layers": 3 });
+        check(class, model_type, first(3), &[0, 0, 0, 1]);
+        check(class, model_type, types, &[0, 1, 1, 0]);
+    }
+    check("Qwen2MoeForCausalLM", "qwen2_moe", experts(first(28)), &[1, 0, 1, 0]);
+    check("Qwen2MoeForCausalLM", "qwen2_moe", experts(first(1)), &[1, 0, 0, 0]);
+    check("SmolLM3ForCausalLM", "smollm3", json!({}), &[0, 0, 0, 1]);
+    check(
+        "SmolLM3ForCausalLM",
+        "smollm3",
+        json!({ "no_rope_layers": [0, 1, 0, 1] }),
+        &[1, 0, 1, 0],
+    );
+    let types = json!({ "layer_types": types, "use_sliding_window": null });
+    check("MinistralForCausalLM", "ministral", types, &[0, 1, 1, 0]);
+}
+
+/// Without biases, which the tensors here do not have.
+fn experts(mut changes: Json) -> Json {
+    changes["qkv_bias"] = json!(false);
+    changes
+}
+
+/// Where transformers has the window in all layers, whatever else is stated.
+#[test]
+fn windows_of_all_layers() {
+    let window = |class: &str, model_type: &str, changes: Json| {
+        let mut config = with(changes);
+        config["architectures"] = json!([class]);
+        config["model_type"] = json!(model_type);
+        let file = open(model(&config).path()).expect("a model");
+        let get = |key: &str| file.metadata.get(&format!("{}.{key}", file.architecture())).cloned();
+        assert_eq!(get("attention.sliding_window_pattern"), None);
+        get("attention.sliding_window").and_then(|it| it.as_u64())
+    };
+    let used = json!({ "sliding_window": 16, "use_sliding_window": true, "max_window_layers": 1, "num_hidden_layers": 2 });
+    assert_eq!(window("Qwen3MoeForCausalLM", "qwen3_moe", used), Some(16));
+    let ministral = |changes: Json| window("MinistralForCausalLM", "ministral", changes);
+    assert_eq!(ministral(json!({})), Some(4096), "transformers' default");
+    assert_eq!(ministral(json!({ "sliding_window": null })), None);
+    assert_eq!(
+        ministral(json!({ "sliding_window": 16, "layer_types": ["sliding_attention"] })),
+        Some(16)
+    );
+    assert_eq!(ministral(json!({ "sliding_window": 16, "layer_types": ["full_attention"] })), None);
+}
+
+#[test]
+fn the_language_model_of_ministral_3_alone() {
+    let config = |changes: Json| {
+        let mut config = with(changes);
+        config["architectures"] = json!(["Ministral3ForCausalLM"]);
+        config["model_type"] = json!("ministral3");
+        config
+    };
+    let file = open(model(&config(json!({
+        "head_dim": 2,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 1e6, "factor": 16.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 16384, "max_position_embeddings": 262144,
+            "llama_4_scaling_beta": 0.1,
+        },
+    }))).path()).expect("a model");
+    let get = |key: &str| file.metadata.get(&format!("mistral3.{key}")).cloned();
+    assert_eq!(file.architecture(), "mistral3");
+    assert_eq!(get("rope.scaling.factor"), Some(Value::F32(16.0)));
+    assert_eq!(get("attention.temperature_scale"), Some(Value::F32(0.1)));
+    assert_eq!(get("attention.sliding_window"), None);
+    assert_eq!(
+        refusal(model(&config(json!({}))).path()),
+        "`config.json` has no `rope_parameters`",
+        "transformers' default is no model's"
     );
 }
 

@@ -116,6 +116,7 @@ impl Planner<'_> {
                 | Basic::Join(..)
                 | Basic::Softcap(..)
                 | Basic::Route(..)
+                | Basic::ExpertScale(..)
                 | Basic::ExpertSum(..),
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),

@@ -1,8 +1,9 @@
 //! What the families of plain decoders have in common, as a Llama has it: keys and tensors that most
 //! tables end with.
 
-use crate::safetensors::family::{
-    Key, Means, Name, Otherwise, To, count, count_or, key, name, real,
+use crate::safetensors::{
+    family::{Key, Means, Name, Otherwise, To, count, count_or, key, name, real},
+    rope::ORIGINAL,
 };
 
 pub(in crate::safetensors) const DECODER_KEYS: &[Key] = &[
@@ -17,6 +18,7 @@ pub(in crate::safetensors) const DECODER_KEYS: &[Key] = &[
     key("rope_parameters", Means::Rope { theta: 10000.0 }),
     key("rope_scaling", Means::Elsewhere),
     key("rope_theta", Means::Elsewhere),
+    key(ORIGINAL, Means::Elsewhere),
     key("tie_word_embeddings", Means::Tied { otherwise: false }),
     key("layer_types", Means::Elsewhere),
 ];

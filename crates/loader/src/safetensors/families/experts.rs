@@ -6,8 +6,9 @@ use crate::{
     safetensors::{
         Error, deepseek, experts,
         family::{Key, Means, Name, Otherwise, count_or, key, name, real, stack},
+        hybrid,
         keys::View,
-        llama4,
+        llama4, window,
     },
 };
 
@@ -38,6 +39,7 @@ pub(super) const QWEN2_MOE_KEYS: &[Key] = &[
         Otherwise::Is(5632),
     ),
     key("qkv_bias", Means::Tensors { otherwise: true, names: QKV_BIAS_NAMES }),
+    key("sliding_window", Means::By(window::before_a_layer)),
 ];
 
 pub(super) const QWEN3_MOE_KEYS: &[Key] = &[
@@ -45,6 +47,7 @@ pub(super) const QWEN3_MOE_KEYS: &[Key] = &[
     count_or("num_experts", "expert_count", Otherwise::Is(128)),
     count_or("num_experts_per_tok", "expert_used_count", Otherwise::Is(8)),
     count_or("moe_intermediate_size", "expert_feed_forward_length", Otherwise::Is(768)),
+    key("sliding_window", Means::By(window::if_used)),
     key("attention_bias", Means::Tensors { otherwise: false, names: ATTENTION_BIASES }),
 ];
 
@@ -85,6 +88,15 @@ pub(super) const GRANITE_MOE_TENSORS: &[Name] = &[
     name("model.layers.{}.block_sparse_moe.router.layer.weight", "blk.{}.ffn_gate_inp.weight"),
     name("model.layers.{}.block_sparse_moe.input_linear.weight", "blk.{}.ffn_gate_up_exps.weight"),
     name("model.layers.{}.block_sparse_moe.output_linear.weight", "blk.{}.ffn_down_exps.weight"),
+];
+
+/// Of what all rows share.
+pub(super) const GRANITE_SHARED_KEYS: &[Key] =
+    &[key("shared_intermediate_size", Means::By(hybrid::shared))];
+
+pub(super) const GRANITE_SHARED_TENSORS: &[Name] = &[
+    name("model.layers.{}.shared_mlp.input_linear.weight", "blk.{}.ffn_gate_up_shexp.weight"),
+    name("model.layers.{}.shared_mlp.output_linear.weight", "blk.{}.ffn_down_shexp.weight"),
 ];
 
 pub(super) const GPT_OSS_KEYS: &[Key] = &[

@@ -1,4 +1,4 @@
-//! The tables of Llama, Mistral, Mixtral and `SmolLM` 3.
+//! The tables of Llama, Mistral, Ministral, Mixtral and `SmolLM` 3.
 
 use super::{
     decoder::{ATTENTION_BIASES, DECODER_KEYS, DECODER_TENSORS, LLAMA_BIASES, LLAMA_KEYS},
@@ -6,7 +6,12 @@ use super::{
 };
 use crate::{
     QkOrder,
-    safetensors::family::{Family, Key, Means, Otherwise, count_or, key},
+    safetensors::{
+        Error,
+        family::{Family, Key, Means, Otherwise, count_or, key, real},
+        keys::View,
+        rope, window,
+    },
 };
 
 pub(super) const LLAMA: Family = Family {
@@ -36,6 +41,21 @@ pub(super) const MISTRAL3: Family = Family {
     tensors: &[DECODER_TENSORS],
 };
 
+pub(super) const MINISTRAL: Family = Family {
+    class: "MinistralForCausalLM",
+    model_type: "ministral",
+    keys: &[MINISTRAL_KEYS, MISTRAL_KEYS, DECODER_KEYS],
+    ..MISTRAL
+};
+
+/// The language model of [`MISTRAL3`] alone.
+pub(super) const MINISTRAL3: Family = Family {
+    class: "Ministral3ForCausalLM",
+    model_type: "ministral3",
+    keys: &[MINISTRAL3_KEYS, MISTRAL3_KEYS, MISTRAL_KEYS, DECODER_KEYS],
+    ..MISTRAL3
+};
+
 pub(super) const MIXTRAL: Family = Family {
     class: "MixtralForCausalLM",
     model_type: "mixtral",
@@ -63,6 +83,25 @@ const MISTRAL_KEYS: &[Key] = &[
 
 const MISTRAL3_KEYS: &[Key] = &[key("sliding_window", Means::Window { otherwise: None })];
 
+const MINISTRAL_KEYS: &[Key] = &[key("sliding_window", Means::By(window::by_types))];
+
+const MINISTRAL3_KEYS: &[Key] = &[
+    count_or("max_position_embeddings", "context_length", Otherwise::Is(262_144)),
+    key("head_dim", Means::HeadDim { otherwise: Some(128) }),
+    real("rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5),
+    key("rope_parameters", Means::By(stated_rope)),
+];
+
+/// Where a config says nothing of positions, transformers scales them in a way that no published model
+/// was made for.
+fn stated_rope(view: &mut View<'_>) -> Result<(), Error> {
+    let key = "rope_parameters";
+    if view.config.get(key).or(view.config.get("rope_scaling")).is_none() {
+        return Err(Error::ConfigMissing { key: key.to_owned() });
+    }
+    rope::apply(view, 10000.0)
+}
+
 const SMOLLM3_KEYS: &[Key] = &[
     count_or("num_key_value_heads", "attention.head_count_kv", Otherwise::Is(4)),
     count_or("max_position_embeddings", "context_length", Otherwise::Is(32_768)),
@@ -70,7 +109,8 @@ const SMOLLM3_KEYS: &[Key] = &[
     key("no_rope_layers", Means::RopeLayers { every: 4 }),
     key("no_rope_layer_interval", Means::Elsewhere),
     key("use_sliding_window", Means::Elsewhere),
-    key("sliding_window", Means::WindowFrom),
+    key("sliding_window", Means::By(window::of_still_layers)),
+    // What transformers does not look at.
     key("max_window_layers", Means::Elsewhere),
     key("tie_word_embeddings", Means::Tied { otherwise: true }),
 ];

@@ -30,6 +30,7 @@ pub(super) const GRANITE_HYBRID: Family = Family {
     qk_order: QkOrder::Halves,
     keys: &[
         experts::GRANITE_MOE_KEYS,
+        experts::GRANITE_SHARED_KEYS,
         GRANITE_HYBRID_KEYS,
         granite::GRANITE_KEYS,
         LLAMA_KEYS,
@@ -40,7 +41,7 @@ pub(super) const GRANITE_HYBRID: Family = Family {
         DECODER_TENSORS,
         LLAMA_BIASES,
         experts::GRANITE_MOE_TENSORS,
-        GRANITE_HYBRID_TENSORS,
+        experts::GRANITE_SHARED_TENSORS,
         MAMBA_TENSORS,
     ],
 };
@@ -121,16 +122,11 @@ const GRANITE_HYBRID_KEYS: &[Key] = &[
     key("layers_block_type", Means::Elsewhere),
     key("num_key_value_heads", Means::Elsewhere),
     key("position_embedding_type", Means::By(hybrid::positions)),
-    key("shared_intermediate_size", Means::By(hybrid::shared)),
+    key("intermediate_size", Means::By(hybrid::width)),
     key("normalization_function", Means::OneOf(&["rmsnorm"])),
     key("init_method", Means::Elsewhere),
     // The layers that could have one are not all layers: what tensors there are says it.
     key("attention_bias", Means::Elsewhere),
     key("mamba_conv_bias", Means::Elsewhere),
     key("mamba_proj_bias", Means::Elsewhere),
-];
-
-const GRANITE_HYBRID_TENSORS: &[Name] = &[
-    name("model.layers.{}.shared_mlp.input_linear.weight", "blk.{}.ffn_gate_up_shexp.weight"),
-    name("model.layers.{}.shared_mlp.output_linear.weight", "blk.{}.ffn_down_shexp.weight"),
 ];

@@ -37,6 +37,25 @@ pub(super) const GRANITE_MOE: Family = Family {
     tensors: &[DECODER_TENSORS, LLAMA_BIASES, experts::GRANITE_MOE_TENSORS],
 };
 
+pub(super) const GRANITE_MOE_SHARED: Family = Family {
+    class: "GraniteMoeSharedForCausalLM",
+    model_type: "granitemoeshared",
+    keys: &[
+        experts::GRANITE_MOE_KEYS,
+        experts::GRANITE_SHARED_KEYS,
+        granite::GRANITE_KEYS,
+        LLAMA_KEYS,
+        DECODER_KEYS,
+    ],
+    tensors: &[
+        DECODER_TENSORS,
+        LLAMA_BIASES,
+        experts::GRANITE_MOE_TENSORS,
+        experts::GRANITE_SHARED_TENSORS,
+    ],
+    ..GRANITE_MOE
+};
+
 pub(super) const GPT_OSS: Family = Family {
     class: "GptOssForCausalLM",
     model_type: "gpt_oss",
