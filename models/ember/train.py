@@ -315,7 +315,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=9400)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--at-most", type=int, default=10**9, help="end after so many, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.at_most)

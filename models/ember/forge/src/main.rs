@@ -75,7 +75,7 @@ struct Order {
     #[arg(long)]
     quiz: bool,
     /// How many conversations end soon after their last answer began, in percent
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 85)]
     short: u8,
 }
 

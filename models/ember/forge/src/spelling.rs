@@ -1,10 +1,10 @@
-//! Spelling a word and counting its letters: by spelling it first.
+//! Words of every day, and questions about their letters.
 
 use std::sync::LazyLock;
 
 use fastrand::Rng;
 
-use crate::{pattern::word, topics::Turn};
+use crate::{names::unheard, pattern::word, speech::chance, topics::Turn};
 
 const SPELL: &[&str] = &[
     "spell {}",
@@ -102,28 +102,27 @@ const BACKWARDS: &[&str] = &[
     "how do you spell {} backwards",
 ];
 
-/// Words of every day: so few that each is met often enough to be learned letter by letter.
+/// Words of every day.
 pub(crate) const WORDS: &str = include_str!("../../data/words.txt");
 
-/// A question about the letters of a word of every day.
+/// A question about the letters of a word, which Ember cannot answer: it reads words in pieces, and
+/// too few texts say what letters a piece has.
 pub(crate) fn turn(rng: &mut Rng) -> Turn {
-    let chosen = everyday(rng);
-    let letters = |it: Vec<char>| it.into_iter().map(String::from).collect::<Vec<_>>().join("-");
-    let spelled = letters(chosen.chars().collect());
-    let (frames, answer) = match rng.u8(..20) {
-        0..13 => (SPELL, format!("{spelled}.")),
-        13..18 => (COUNT, format!("{spelled}: {} letters.", chosen.len())),
-        _ => {
-            let turned = letters(chosen.chars().rev().collect());
-            (BACKWARDS, format!("{spelled}, and backwards {turned}."))
-        }
+    let frames = match rng.u8(..20) {
+        0..13 => SPELL,
+        13..18 => COUNT,
+        _ => BACKWARDS,
     };
+    let asked =
+        if chance(rng, 60) { everyday(rng).to_owned() } else { unheard(rng).to_lowercase() };
     let quoted = match rng.u8(..6) {
-        0 => format!("\"{chosen}\""),
-        1 => format!("'{chosen}'"),
-        _ => chosen.to_owned(),
+        0 => format!("\"{asked}\""),
+        1 => format!("'{asked}'"),
+        _ => asked,
     };
-    Turn { ask: word(rng, frames).replace("{}", &quoted), answer }
+    let answer = "I cannot spell or count letters, as I read words in pieces, not letter by letter. A larger model can: \
+                  `ingle run MODEL.gguf`.";
+    Turn { ask: word(rng, frames).replace("{}", &quoted), answer: answer.to_owned() }
 }
 
 /// A word of every day.

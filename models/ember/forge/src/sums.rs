@@ -93,8 +93,7 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
         return beyond(rng);
     }
     // Small numbers are what people ask for, and what larger sums are made of.
-    let (most, other) =
-        *pick(rng, &[(10, 10), (10, 10), (20, 10), (100, 10), (20, 20), (100, 100)]);
+    let (most, other) = *pick(rng, &[(9, 9), (9, 9), (20, 9), (100, 9), (100, 100), (100, 100)]);
     let (a, b) = (rng.u32(..=most), rng.u32(..=other));
     let (a, b) = if rng.bool() { (a, b) } else { (b, a) };
     let (a, b, sign, result) = match rng.u8(..20) {
@@ -114,19 +113,33 @@ pub(crate) fn turn(rng: &mut Rng) -> Turn {
     Turn { ask, answer: worked_out(a, b, sign, result) }
 }
 
-/// The sum with its result; before it the tens, then the ones, where both are to be reckoned with.
+/// The sum with its result. Before it come the ones and then the tens, where both count: each step is
+/// one of few that are met often, and stands at the same distance from the digits that it takes.
 fn worked_out(a: u32, b: u32, sign: char, result: u32) -> String {
-    if sign == '+' && a < 10 && b > 10 {
-        return format!("{b} + {a} = {result}, so {a} + {b} = {result}.");
-    }
-    let (tens, ones) = (b / 10 * 10, b % 10);
-    if !"+-".contains(sign) || tens == 0 || ones == 0 || a < 10 {
+    let known = match sign {
+        '+' => a < 10 && b < 10,
+        '-' => a < 20 && b < 10,
+        _ => true,
+    };
+    if known {
         return format!("{a} {sign} {b} = {result}.");
     }
-    let between = if sign == '+' { a + tens } else { a - tens };
-    format!(
-        "{a} {sign} {tens} = {between}, {between} {sign} {ones} = {result}, so {a} {sign} {b} = {result}."
-    )
+    let (ones, tens) = ((a % 10, b % 10), (a / 10, b / 10));
+    let borrowed = if sign == '-' && ones.0 < ones.1 { 10 } else { 0 };
+    let low = if sign == '+' { ones.0 + ones.1 } else { ones.0 + borrowed - ones.1 };
+    let carried = if sign == '+' { low / 10 } else { borrowed / 10 };
+    let high: Vec<_> = [tens.0, tens.1, carried]
+        .into_iter()
+        .filter(|it| *it > 0)
+        .map(|it| it.to_string())
+        .collect();
+    let first = format!("{a} {sign} {b}: {} {sign} {} = {low}", ones.0 + borrowed, ones.1);
+    match high.len() {
+        0 | 1 => format!("{first}, so {result}."),
+        _ => {
+            format!("{first}, {} = {}, so {result}.", high.join(&format!(" {sign} ")), result / 10)
+        }
+    }
 }
 
 /// `7 + 8`, `7 plus 8` or `seven plus eight`.
@@ -238,7 +251,7 @@ fn beyond(rng: &mut Rng) -> Turn {
     ];
     let ask = pick(rng, &asks).clone();
     let answer = "That is too much for a demo: I add and subtract up to a hundred and know the times tables up to \
-                  twelve. Ask a calculator, or a real model: `ingle pull llama3.2:3b` gets one.";
+                  twelve. Ask a calculator, or a real model: `ingle run MODEL.gguf`.";
     Turn { ask, answer: answer.to_owned() }
 }
 
@@ -257,12 +270,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tens_come_before_ones() {
+    fn ones_come_before_tens() {
         for (sum, expected) in [
-            ((27, 48, '+', 75), "27 + 40 = 67, 67 + 8 = 75, so 27 + 48 = 75."),
-            ((52, 17, '-', 35), "52 - 10 = 42, 42 - 7 = 35, so 52 - 17 = 35."),
-            ((7, 55, '+', 62), "55 + 7 = 62, so 7 + 55 = 62."),
-            ((27, 8, '+', 35), "27 + 8 = 35."),
+            ((27, 48, '+', 75), "27 + 48: 7 + 8 = 15, 2 + 4 + 1 = 7, so 75."),
+            ((52, 17, '-', 35), "52 - 17: 12 - 7 = 5, 5 - 1 - 1 = 3, so 35."),
+            ((45, 42, '-', 3), "45 - 42: 5 - 2 = 3, 4 - 4 = 0, so 3."),
+            ((100, 37, '-', 63), "100 - 37: 10 - 7 = 3, 10 - 3 - 1 = 6, so 63."),
+            ((7, 55, '+', 62), "7 + 55: 7 + 5 = 12, 5 + 1 = 6, so 62."),
+            ((27, 2, '+', 29), "27 + 2: 7 + 2 = 9, so 29."),
+            ((15, 8, '-', 7), "15 - 8 = 7."),
             ((7, 8, '*', 56), "7 * 8 = 56."),
         ] {
             let (a, b, sign, result) = sum;

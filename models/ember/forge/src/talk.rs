@@ -7,7 +7,7 @@ use fastrand::Rng;
 use crate::{
     acquaintance::{self, Known},
     echo,
-    pattern::{pick, word},
+    pattern::{pick, weighted, word},
     situation::Situations,
     speech::{chance, typed},
     spelling, stories, sums,
@@ -38,6 +38,16 @@ pub struct Conversation {
     pub turns: Vec<Turn>,
 }
 
+/// What a conversation is about just now.
+#[derive(Clone, Copy)]
+struct Thread<'a> {
+    topics: &'a Topics,
+    /// What may be asked of the last answer; perhaps nothing.
+    next: &'a [Topic],
+    /// What might have been asked in the place of the last question.
+    sisters: &'a [Topic],
+}
+
 /// Which questions a conversation is made of. A question belongs to one of them by its wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
@@ -66,11 +76,14 @@ const SKILLS: &[fn(&mut Rng) -> Turn] = &[
     sums::turn,
     sums::turn,
     sums::turn,
-    spelling::turn,
+    sums::turn,
     spelling::turn,
     stories::turn,
     echo::turn,
 ];
+
+/// Topics of `talk` that come up after any answer, as often as they stand here.
+const AFTER_ANYTHING: &[&str] = &["thanks", "thanks", "thanks", "goodbye", "ok"];
 
 impl School {
     /// Reads what was written for it.
@@ -145,14 +158,14 @@ impl School {
 
     /// One conversation.
     pub fn conversation(&self, rng: &mut Rng, split: Split) -> Conversation {
-        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 6]);
+        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4]);
         let system = chance(rng, 6).then(|| word(rng, SYSTEMS).to_owned());
         let mut turns: Vec<Turn> = Vec::new();
-        let (mut known, mut then) = (Known::default(), None);
+        let (mut known, mut thread) = (Known::default(), None);
         while turns.len() < n {
             let turn = match turns.last() {
                 Some(last) if chance(rng, 3) => last.clone(),
-                _ => self.turn(rng, split, &mut known, &mut then),
+                _ => self.turn(rng, split, &mut known, &mut thread),
             };
             turns.push(turn);
         }
@@ -168,29 +181,26 @@ impl School {
         rng: &mut Rng,
         split: Split,
         known: &mut Known,
-        then: &mut Option<(&'a Topics, &'a [Topic])>,
+        thread: &mut Option<Thread<'a>>,
     ) -> Turn {
-        if let Some((topics, topic)) = *then
-            && chance(rng, 50)
-        {
-            let (turn, next) = fitting(split, || topics.follow(rng, topic));
-            *then = (!next.is_empty()).then_some((topics, next));
-            return turn;
+        if let Some(Thread { topics, next, sisters }) = *thread {
+            if chance(rng, 8) {
+                let name = word(rng, AFTER_ANYTHING);
+                return fitting(split, || self.talk.draw_of(rng, name)).0;
+            }
+            if chance(rng, 55) {
+                let from = if next.is_empty() || chance(rng, 30) { sisters } else { next };
+                let (turn, next) = fitting(split, || topics.follow(rng, from));
+                *thread = Some(Thread { topics, next, sisters: from });
+                return turn;
+            }
         }
-        let topics = match rng.u8(..100) {
-            0..19 => &self.ingle,
-            19..30 => &self.library,
-            30..41 => &self.carry,
-            41..47 => &self.measure,
-            47..59 => &self.concepts,
-            59..64 => &self.families,
-            64..73 => &self.talk,
-            73..80 => &self.beyond,
-            80..81 => &self.world,
+        match rng.u8(..100) {
+            0..81 => {}
             81..98 => {
                 let skill = *pick(rng, SKILLS);
                 let turn = fitting(split, || (skill(rng), ())).0;
-                // Behind it a story could be taken for what is to be spelled or said again.
+                // Behind it a story could be taken for what is to be said again.
                 return match chance(rng, 10) {
                     true => Turn { ask: self.situations.before(rng, &turn.ask), ..turn },
                     false => turn,
@@ -198,9 +208,13 @@ impl School {
             }
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
-        };
+        }
+        // What Ember must not answer has no end, and few topics.
+        let often = |name| if name == "beyond" { 1.5 } else { 1.0 };
+        let all = self.topics();
+        let topics = weighted(rng, &all, |(name, it)| it.weight() * often(*name)).1;
         let (turn, next) = fitting(split, || topics.draw(rng));
-        *then = (!next.is_empty()).then_some((topics, next));
+        *thread = (!next.is_empty()).then_some(Thread { topics, next, sisters: next });
         match chance(rng, 25) {
             true => Turn { ask: self.situations.around(rng, &turn.ask), ..turn },
             false => turn,

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use serde::Deserialize;
 
 use crate::{
-    pattern::{Lists, Pattern, Taken, pick},
+    pattern::{Lists, Pattern, Taken, pick, weighted},
     speech::reworded,
 };
 
@@ -86,8 +86,23 @@ impl Topics {
 
     /// A question of any topic; with it what may be asked next.
     pub(crate) fn draw(&self, rng: &mut Rng) -> (Turn, &[Topic]) {
-        let topic = pick(rng, &self.topics);
+        let topic = weighted(rng, &self.topics, Topic::weight);
         (topic.turn(rng, &self.lists), &topic.then)
+    }
+
+    /// A question of the topic `name`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub(crate) fn draw_of(&self, rng: &mut Rng, name: &str) -> (Turn, &[Topic]) {
+        let topic = self.topics.iter().find(|it| it.name == name).expect("a topic of this file");
+        (topic.turn(rng, &self.lists), &topic.then)
+    }
+
+    /// How often its questions are drawn, beside those of other files.
+    pub(crate) fn weight(&self) -> f64 {
+        self.topics.iter().map(Topic::weight).sum()
     }
 
     /// One of `then`, asked.
@@ -136,6 +151,11 @@ impl Topics {
 }
 
 impl Topic {
+    /// What is put in many ways needs more practice, but not as much more.
+    fn weight(&self) -> f64 {
+        (self.ask.len() as f64).sqrt()
+    }
+
     fn part(&mut self, most: bool) {
         if self.ask.len() > 2 {
             let mut at = 0;
