@@ -21,6 +21,12 @@ fail() {
   exit 1
 }
 
+# What this system lacks is told of, and is a failure where it is required.
+skip() {
+  case ",${INGLE_REQUIRE:-}," in *,sandbox,*) fail "$*" ;; esac
+  echo "skipped: $*"
+}
+
 # A command where there is no network.
 gapped() {
   INGLE_HOME="$place/inside" INGLE_OFFLINE=1 unshare -rn "$@"
@@ -40,10 +46,10 @@ watched() {
 }
 
 if ! unshare -rn true 2>/dev/null; then
-  echo "skipped: this system allows no network namespaces"
+  skip "this system allows no network namespaces"
   exit 0
 fi
-command -v strace >/dev/null || echo "skipped: no strace"
+command -v strace >/dev/null || skip "no strace"
 
 # On the other machine: the model as a file.
 model=$place/model.gguf
@@ -70,8 +76,7 @@ level=required
 gapped "$ingle" doctor --airgap || {
   report=$(gapped "$ingle" doctor --airgap --json 2>/dev/null) || true
   grep -Eq '"(open|partly)": "(this kernel|only Linux)' <<<"$report" || fail "the report has faults"
-  case ",${INGLE_REQUIRE:-}," in *,sandbox,*) fail "this kernel cannot confine a process whole" ;; esac
-  echo "skipped: this kernel cannot confine a process whole"
+  skip "this kernel cannot confine a process whole"
   level=best
 }
 
@@ -92,6 +97,9 @@ if grep -q '"network_code": false' <<<"$(gapped "$ingle" doctor --airgap --json 
   INGLE_SAVE=1 gapped "$ingle" run "$model" -n 4 "Who are you?" >/dev/null 2>&1
   refused=$(gapped "$ingle" pull org/model 2>&1) && fail "a build without network code pulled"
   grep -q "this build of \`ingle\` has no network code" <<<"$refused" || fail "it said: $refused"
-  echo "a build without network code keeps no chat and fetches nothing"
+  refused=$(gapped "$ingle" bench --url http://127.0.0.1:9 2>&1) && fail "a build without network code measured a server"
+  grep -q "this build of \`ingle\` has no network code: it asks no server" <<<"$refused" || fail "it said: $refused"
+  grep -q -e --url <<<"$("$ingle" bench --help)" && fail "its help speaks of servers"
+  echo "a build without network code keeps no chat, fetches nothing and asks no server"
 fi
 [ -d "$chats" ] || fail "no chat was kept"

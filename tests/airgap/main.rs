@@ -4,6 +4,7 @@
 
 mod audit;
 mod policy;
+mod report;
 mod sandbox;
 
 use ingle_tests::{binary::Place, parrot};

@@ -92,6 +92,42 @@ fn each_rule_is_explained() {
     .assert_eq(&crate::place().run(&["policy", "show"]));
 }
 
+/// By what the bundle says of it, as on import.
+#[test]
+fn each_rule_is_explained_of_a_bundle() {
+    let place = crate::place();
+    assert!(place.run(&["export", "parrot.gguf", "-o", "p.ingle"]).starts_with("exit 0"));
+    let import = ONLY_KNOWN.replace("country =", "at = [\"import\"]\ncountry =");
+    place.file("ingle-home/policy.toml", import);
+    expect![[r#"
+        exit 1
+        -- stdout
+        model       parrot
+        publisher   unknown
+        creator     unknown
+        lineage     unknown
+        country     unknown
+        licence     mit
+        format      F32, gguf
+        provenance  recorded
+
+        deny `known country`: applies, and decides
+          at                import fits
+          country           unknown fits
+
+        denied by `known country`
+        -- stderr
+        error: this site's policy does not allow to import `parrot`: rule `known country` (assessment 7)
+
+        hint: ask security@site.example; `ingle policy show` lists the rules
+    "#]]
+    .assert_eq(&place.run(&["policy", "check", "p.ingle"]));
+    let told = place.run(&["policy", "check", "p.ingle", "--at", "load"]);
+    assert!(told.starts_with("exit 0") && told.contains("allowed by `default`"), "{told}");
+    let told = crate::json(&place, &["policy", "check", "p.ingle", "--json"], &[]);
+    assert_eq!((&told["at"], &told["allowed"]), (&"import".into(), &false.into()));
+}
+
 #[test]
 fn a_model_is_allowed_by_its_digest_alone() {
     use sha2::{Digest, Sha256};
@@ -379,6 +415,14 @@ fn a_signed_policy_is_not_overridden() {
     place.file("ingle-home/policy.pub", PUBLIC);
     let with = [("INGLE_POLICY", "allow.toml")];
     let run = || place.run_with(&["run", "parrot.gguf", "--no-save", "hi"], b"", &with);
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: `ingle-home` is a folder, expected the policy file
+
+        hint: name the file, such as `ingle-home/policy.toml`
+    "#]]
+    .assert_eq(&place.run(&["policy", "sign", "ingle-home", "--key", "key.pem"]));
     assert!(run().contains("policy.toml` is not signed, expected"), "{}", run());
     let sign = ["policy", "sign", "ingle-home/policy.toml", "--key", "key.pem"];
     assert!(place.run(&sign).starts_with("exit 0"), "{}", place.run(&sign));

@@ -1,5 +1,12 @@
 //! The sandbox: what must fail in it fails, and a chat still works.
 
+use std::{
+    env,
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
+};
+
+use ingle_tests::{binary::Place, root, skip_sandbox};
 use serde_json::Value;
 
 /// What `ingle doctor --airgap` found; nothing, and that is printed, where this kernel cannot confine
@@ -12,14 +19,9 @@ fn doctor() -> Option<Value> {
         part["open"].as_str().or(part["partly"].as_str())
     });
     let Some(open) = open else { return Some(told) };
-    let required = std::env::var("INGLE_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|it| it == "sandbox"), "no sandbox: {open}");
     // Any other reason is a fault of ours.
     assert!(["this kernel", "only Linux"].iter().any(|it| open.starts_with(it)), "{told}");
-    #[expect(clippy::print_stdout, reason = "this is how a test says that it was skipped")]
-    {
-        println!("skipped: {open}");
-    }
+    skip_sandbox(open);
     None
 }
 
@@ -152,5 +154,35 @@ fn levels_that_are_none_are_refused() {
     assert!(told.contains("expected `off`, `best` or `required`, found `some`"), "{told}");
     place.file("ingle-home/settings.toml", "sandbox = \"off\"\n");
     let told = place.run(&["run", "parrot.gguf", "--no-save", "--verbose", "hi"]);
-    assert!(told.contains("sandbox: files open (`--sandbox off`)"), "{told}");
+    assert!(told.contains("sandbox: files, sockets and programs open (`--sandbox off`)"), "{told}");
+}
+
+/// What `tests/airgap.sh` says where there is nothing but these programs and what is asked for.
+fn script(programs: &[(&str, &str)], required: &str) -> String {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("bin")).expect("a folder");
+    let usual = env::var_os("PATH").expect("it is set");
+    for name in ["bash", "mktemp", "realpath", "rm"] {
+        let found = env::split_paths(&usual).map(|it| it.join(name)).find(|it| it.is_file());
+        symlink(found.expect(name), place.path().join("bin").join(name)).expect("a link");
+    }
+    for (name, text) in programs {
+        let program = place.file(&format!("bin/{name}"), text);
+        std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    }
+    let bin = place.path().join("bin");
+    let mut script = Command::new(bin.join("bash"));
+    script.arg(root().join("tests/airgap.sh")).arg(ingle_tests::binary::ingle());
+    let told = script.env("PATH", &bin).env("INGLE_REQUIRE", required).output().expect("it runs");
+    let text = [told.stdout, told.stderr].map(|it| String::from_utf8(it).expect("UTF-8")).concat();
+    format!("{}: {text}", told.status.code().expect("nobody kills it"))
+}
+
+#[test]
+fn the_script_fails_where_what_is_required_is_missing() {
+    let namespaces = "this system allows no network namespaces\n";
+    assert_eq!(script(&[], "avx2"), format!("0: skipped: {namespaces}"));
+    assert_eq!(script(&[], "avx2,sandbox"), format!("1: airgap: {namespaces}"));
+    let allowed = [("unshare", "#!/bin/sh\n")];
+    assert_eq!(script(&allowed, "sandbox"), "1: airgap: no strace\n");
 }

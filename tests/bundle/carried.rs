@@ -17,7 +17,7 @@ fn a_file_is_carried_into_another_library() {
             file           parrot.ingle
             model          parrot, 786.2 KiB
             size           795.5 KiB
-            index          sha256:23ebfd7028738548d27f75ef2df66dbc1b69f386961fb2efe5ce32f6ab49af6c
+            index          sha256:f0816515969948df1ef6fbfa2b6029afc469ef46090fe836bf983d76c883081b
             -- stderr
             warning: no text of a licence goes with `parrot`
             note: `ingle import parrot.ingle` takes it in on the other side
@@ -67,7 +67,7 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
             file           f.ingle
             model          mine/small:f32, 347 B
             size           13.0 KiB
-            index          sha256:6c0cc4c9e32ef63a760055428287ee54964bae27835a28b12816c0d1b896b965
+            index          sha256:f7dacf331525980ed8ddb710c094dd18344f68b8500a2a599f985cdf996b77c8
             -- stderr
             warning: left out of `mine/small:f32`: `pytorch_model.bin`
             note: `ingle import f.ingle` takes it in on the other side
@@ -84,8 +84,28 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
     assert_eq!(names, ["LICENSE", "config.json", "manifest.json", "model.safetensors"]);
 }
 
+#[test]
+fn who_claims_a_country_is_told_on_the_other_side() {
+    let place = place();
+    let told = place.run(&["cp", "parrot.gguf", "polly"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let path = place.path().join("ingle-home/models/local/polly/default/manifest.json");
+    let manifest = fs::read(&path).expect("it is there");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    manifest["facts"]["country"] = "AQ".into();
+    manifest["facts"]["country_claim"] = "Example, https://example.org/terms".into();
+    fs::write(path, manifest.to_string()).expect("it can be written");
+    let told = place.run(&["export", "polly", "-o", "p.ingle"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let told = run_there(&place, &["import", "p.ingle"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let told = run_there(&place, &["show", "polly"]);
+    let claim = "country        AQ, as claimed by Example, https://example.org/terms\n";
+    assert!(told.contains(claim), "{told}");
+}
+
 /// The least that is a Hugging Face folder.
-fn safetensors() -> [(&'static str, Vec<u8>); 2] {
+pub(crate) fn safetensors() -> [(&'static str, Vec<u8>); 2] {
     let header = br#"{"model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let mut weights = (header.len() as u64).to_le_bytes().to_vec();
     weights.extend(header);
@@ -188,6 +208,12 @@ fn the_bill_of_materials_is_written_alone() {
                       "license": {
                         "name": "mit"
                       }
+                    }
+                  ],
+                  "hashes": [
+                    {
+                      "alg": "SHA-256",
+                      "content": "7dc39af93efc890126c620a6ed53e9d67bf040e1638f164b7262d8b447459059"
                     }
                   ],
                   "modelCard": {

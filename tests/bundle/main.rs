@@ -5,6 +5,8 @@
 //! difference.
 
 mod carried;
+#[cfg(unix)]
+mod killed;
 mod refused;
 mod signed;
 

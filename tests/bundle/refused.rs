@@ -45,7 +45,7 @@ fn damage_and_cuts_are_told() {
         expect![[r#"
         exit 1
         -- stderr
-        error: `parrot.ingle` is no bundle, or was damaged: at byte 8192, it ends, and 405920 more bytes should follow
+        error: `parrot.ingle` is no bundle, or was damaged: it ends at byte 407,296; 405,920 more should follow
 
         hint: it was not copied to its end; of a split bundle, all parts must lie side by side
     "#]],
@@ -57,7 +57,7 @@ fn damage_and_cuts_are_told() {
         -- stderr
         error: `parrot.gguf` is no bundle, or was damaged: at byte 0, there is no header of tar: its checksum is wrong
 
-        hint: copy it again from where it was made; `ingle export` makes bundles
+        hint: it is a model already: `ingle cp FILE NAME` takes it in
     "#]],
     );
     check(
@@ -67,6 +67,8 @@ fn damage_and_cuts_are_told() {
         -- stderr
         error: cannot read `absent.ingle`
           cause: No such file or directory (os error 2)
+
+        hint: look at its name and its folder, then say it again
     "#]],
     );
     check(
@@ -90,7 +92,6 @@ fn what_is_there_is_not_lost() {
         expect![[r#"
         exit 1
         -- stderr
-        warning: no text of a licence goes with `parrot`
         error: `parrot.ingle` is there already
 
         hint: `-y` replaces it
@@ -115,6 +116,67 @@ fn what_is_there_is_not_lost() {
     assert!(holds(Path::new(&there(&place)), "parrot"));
     assert!(run_there(&place, &["import", "other.ingle", "-y"]).starts_with("exit 0"));
     assert!(!holds(Path::new(&there(&place)), "parrot"));
+}
+
+/// The part that is missing is named.
+#[test]
+fn a_split_bundle_without_a_part_is_told() {
+    let place = place();
+    let split = ["export", "parrot.gguf", "-o", "s.ingle", "--split", "300000"];
+    assert!(place.run(&split).starts_with("exit 0"));
+    fs::remove_file(place.path().join("s.ingle.002")).expect("it was written");
+    for named in ["s.ingle.001", "s.ingle"] {
+        let told = run_there(&place, &["import", named]);
+        let error = "error: `s.ingle.001` is not whole: part `s.ingle.002` is missing beside it\n";
+        assert!(told.starts_with("exit 1") && told.contains(error), "{told}");
+        let hint =
+            "hint: all parts of a split bundle must lie side by side, each copied to its end";
+        assert!(told.trim_end().ends_with(hint), "{told}");
+    }
+}
+
+/// A signature and what is said of the model are no weights.
+#[test]
+fn the_same_weights_with_other_papers_are_told() {
+    let place = bundled();
+    let fixture =
+        |name: &str| root().join("crates/store/fixtures/signing").join(name).display().to_string();
+    let [key, public, other] = ["p256.key", "p256.pub", "p384.pub"].map(fixture);
+    let export = ["export", "parrot.gguf", "-o", "signed.ingle", "--key", &key];
+    assert!(place.run(&export).starts_with("exit 0"));
+    assert!(run_there(&place, &["import", "parrot.ingle"]).starts_with("exit 0"));
+    check(
+        &run_there(&place, &["import", "signed.ingle", "--key", &public]),
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: `parrot` is in the library with the same weights and other papers (`ingle.json`, `model.sig`)
+
+            hint: `-y` replaces it; `ingle cp` keeps the old one under another name
+        "#]],
+    );
+    // Whose it is comes first.
+    let told = run_there(&place, &["import", "signed.ingle", "--key", &other]);
+    assert!(told.contains("error: the signature of `parrot` is not accepted\n"), "{told}");
+}
+
+#[test]
+fn a_model_that_is_named_twice_is_packed_once() {
+    let place = place();
+    place.file("other/parrot.gguf", other());
+    let told = place.run(&["export", "parrot.gguf", "./parrot.gguf", "-o", "p.ingle"]);
+    assert_eq!(told.matches("warning: no text of a licence").count(), 1, "{told}");
+    assert_eq!(told.matches("model          parrot, ").count(), 1, "{told}");
+    check(
+        &place.run(&["export", "parrot.gguf", "other/parrot.gguf", "-o", "two.ingle"]),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: two models are called `parrot`
+
+            hint: pack one of them alone, `--name` renames it
+        "#]],
+    );
 }
 
 /// Another model: the parrot with more behind its last tensor would be none, so one byte differs.
@@ -185,7 +247,7 @@ fn what_cannot_be_packed_is_told() {
         exit 1
         -- stderr
         error: `a b.gguf` needs another name in the bundle
-          cause: `a b` is no name of a model: the part `a b` is not 1 to 96 of a-z A-Z 0-9 - _ and inner dots, or is a device of Windows
+          cause: `a b` is no name of a model: the part `a b` is not 1 to 96 of a-z A-Z 0-9 - _ and inner dots
 
         hint: `--name` gives it one
     "#]],

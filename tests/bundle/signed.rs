@@ -155,6 +155,8 @@ fn a_file_is_signed_beside_itself() {
         signature      parrot.gguf.sig
         files          1
         signer         sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+        -- stderr
+        note: `ingle verify parrot.gguf --key KEY.pub` checks it
     "#]],
     );
     check(
@@ -205,6 +207,43 @@ fn a_file_is_signed_beside_itself() {
         let told = place.run(&["sign", "parrot.gguf", "-y", "--key", &key]);
         let folder = root().join("crates/store/fixtures/signing").display().to_string();
         check(&told.replace(&folder, "[KEYS]"), expected);
+    }
+}
+
+#[test]
+fn a_model_of_the_library_without_a_signature_is_told_to_have_none() {
+    let place = place();
+    let (key, public) = (fixture("p256.key"), fixture("p256.pub"));
+    assert!(place.run(&["cp", "parrot.gguf", "polly"]).starts_with("exit 0"));
+    check(
+        &place.run(&["verify", "polly", "--key", &public]),
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: `polly` has no signature here
+
+            hint: `--signature FILE` names one
+        "#]],
+    );
+    let told = place.run(&["sign", "polly", "--key", &key]);
+    let note = "note: `ingle verify polly --signature model.sig --key KEY.pub` checks it\n";
+    assert!(told.ends_with(note), "{told}");
+    let verify = ["verify", "polly", "--signature", "model.sig", "--key", &public];
+    assert!(place.run(&verify).starts_with("exit 0"));
+    for args in
+        [&["sign", "polly", "-y", "--key", "nokey"][..], &["verify", "polly", "--key", "nokey"]]
+    {
+        check(
+            &place.run(args),
+            expect![[r#"
+                exit 1
+                -- stderr
+                error: cannot read `nokey`
+                  cause: No such file or directory (os error 2)
+
+                hint: look at its name and its folder, then say it again
+            "#]],
+        );
     }
 }
 

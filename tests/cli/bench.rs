@@ -28,6 +28,13 @@ fn rows(place: &Place, more: &[&str]) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{told}"))
 }
 
+/// Writes the shape alone.
+#[track_caller]
+fn write(place: &Place, written: &[&str]) {
+    let told = place.run(&[&TINY[..3], written].concat());
+    assert!(told.starts_with("exit 0\n-- stderr\nnote: wrote `tiny.gguf`, "), "{told}");
+}
+
 #[test]
 fn a_shape_is_measured_as_a_model_is() {
     let place = place();
@@ -36,10 +43,10 @@ fn a_shape_is_measured_as_a_model_is() {
     // The last column has the figures.
     let before = |line: &str| format!("{}|\n", line.rsplitn(3, '|').nth(2).unwrap_or_default());
     expect![[r#"
-        | model               |      size |   params | backend                       | threads | test |
-        | ------------------- | --------: | -------: | ----------------------------- | ------: | ---: |
-        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | cpu (scalar, fast, 2 threads) |       2 |  pp8 |
-        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | cpu (scalar, fast, 2 threads) |       2 |  tg4 |
+        | model               |      size |   params | backend | threads | test |
+        | ------------------- | --------: | -------: | ------- | ------: | ---: |
+        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | CPU     |       2 |  pp8 |
+        | llama 100.16 K Q8_0 | 104.8 KiB | 100.16 K | CPU     |       2 |  tg4 |
     "#]]
     .assert_eq(&told.lines().filter(|it| it.starts_with('|')).map(before).collect::<String>());
     let rows = rows(&place, &[]);
@@ -76,7 +83,9 @@ fn a_shape_is_written_and_read_again() {
         "#]],
     );
     let again = [&TINY[..3], &write, &["-y", "-p", "0", "-n", "0", "-t", "1"]].concat();
-    assert_eq!(place.run(&again), "exit 0\n");
+    let told = place.run(&again);
+    assert!(told.starts_with("exit 0\n-- stderr\nnote: wrote `tiny.gguf`, 1"), "{told}");
+    assert!(told.ends_with(" KiB\n"), "{told}");
     let second = fs::read(place.path().join("tiny.gguf")).expect("it was written");
     assert!(first == second, "the same weights whatever the threads");
 }
@@ -97,6 +106,27 @@ fn threads_and_depths_are_measured_and_drawn() {
 }
 
 #[test]
+fn the_catalogue_and_shapes_know_each_others_names() {
+    let place = place();
+    let shape = "smollm2:135m:q2_k";
+    let output = place.output(
+        &["bench", "--shape", shape, "-p", "1", "-n", "0", "-r", "1", "-o", "json"],
+        b"",
+        &[],
+    );
+    let told = String::from_utf8_lossy(&output.stderr);
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{told}"));
+    assert_eq!(rows[0]["model_filename"], shape);
+    let output = place.output(&["fit", "phi-3-mini", "--no-measure", "--json"], b"", &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{told}"));
+    let model = &all["models"][0];
+    assert_eq!((&model["name"], &model["exact"]), (&"phi-3-mini".into(), &true.into()));
+    // Models of other licences have the same shape.
+    assert_eq!(model["licence"], Value::Null);
+}
+
+#[test]
 fn what_a_step_computes_and_how_weights_lie_is_told() {
     let place = place();
     let of =
@@ -107,7 +137,7 @@ fn what_a_step_computes_and_how_weights_lie_is_told() {
     assert_eq!(of(&less, "weights"), ["made", "made"]);
     assert_ne!(of(&usual, "fingerprint"), of(&less, "fingerprint"));
     let written = ["--write", "tiny.gguf", "-p", "0", "-n", "0"];
-    assert_eq!(place.run(&[&TINY[..3], &written].concat()), "exit 0\n");
+    write(&place, &written);
     for (more, expected) in [(&[][..], "mapped"), (&["--no-mmap"][..], "read")] {
         let args = ["bench", "tiny.gguf", "-p", "8", "-n", "0", "-r", "1", "-o", "json"];
         let output = place.output(&[&args[..], more].concat(), b"", &[]);
@@ -121,7 +151,7 @@ fn what_a_step_computes_and_how_weights_lie_is_told() {
 fn a_picture_takes_the_place_of_no_model() {
     let place = place();
     let written = ["--write", "tiny.gguf", "-p", "0", "-n", "0"];
-    assert_eq!(place.run(&[&TINY[..3], &written].concat()), "exit 0\n");
+    write(&place, &written);
     let before = fs::read(place.path().join("tiny.gguf")).expect("it was written");
     check(
         &place,
@@ -148,12 +178,61 @@ fn a_picture_takes_the_place_of_no_model() {
 }
 
 #[test]
+fn what_is_named_wrongly_is_told_with_what_is_near() {
+    let place = place();
+    let told = place.run(&["bench", "--shape", "llama-3.2-3:q4_0"]);
+    let (first, hint) = told.split_once("\n\nhint: near are `llama-3.2-3b`, ").expect("a hint");
+    assert_eq!(first, "exit 1\n-- stderr\nerror: no shape is called `llama-3.2-3`");
+    assert!(hint.ends_with("; or name a `config.json`\n"), "{hint}");
+    check(
+        &place,
+        &["bench", "--shape", "xyz:q4_0"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: no shape is called `xyz`
+
+            hint: name one such as `llama-3.2-3b`, or a `config.json`
+        "#]],
+    );
+    check(
+        &place,
+        &["bench", "--shape", "llama3.2:3b"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: invalid value 'llama3.2:3b' for '--shape <NAME:QUANT>': no mix is called `3b`; add one: `llama-3.2-3b:q4_k_m`
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        &place,
+        &["bench", "ember", "--write", "f.gguf"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--write` writes the weights of `--shape`; `ember` is a model already
+
+            hint: `--shape llama-3.2-3b:q4_k_m`, in its place
+        "#]],
+    );
+    check(
+        &place,
+        &["bench", "ember", "-p", "-1"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: invalid value '-1' for '--n-prompt <N>': expected a whole number from 0, found `-1`
+
+            For more information, try '--help'.
+        "#]],
+    );
+}
+
+#[test]
 fn what_cannot_be_made_or_drawn_is_refused() {
     let place = place();
-    let told = place.run(&["bench", "--shape", "llama-99:q4_0"]);
-    let (first, hint) = told.split_once("\n\nhint: there are ").expect("a hint");
-    assert_eq!(first, "exit 1\n-- stderr\nerror: no shape is called `llama-99`");
-    assert!(hint.contains("llama-3.2-3b") && hint.ends_with("or name a `config.json`\n"), "{hint}");
     check(
         &place,
         &["bench", "--shape", "phi-4"],

@@ -39,6 +39,12 @@ fn the_built_in_model_is_checked() {
         logits    llama31 fast           ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         logits    llama_bias exact       ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         logits    llama_bias fast        ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    llama_dynamic exact    ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    llama_dynamic fast     ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    llama_longrope exact   ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    llama_longrope fast    ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    ministral exact        ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    ministral fast         ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         logits    mistral_v01 exact      ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         logits    mistral_v01 fast       ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         logits    mixtral exact          ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
@@ -50,7 +56,7 @@ fn the_built_in_model_is_checked() {
         tokens    ids                    not known  no ids are recorded for the vocabulary [HASH]
         tokens    round trip             ok         10 texts come back from their ids
         template  renderings             not known  no renderings are recorded for the template [HASH]
-        15 ok, 2 not known
+        21 ok, 2 not known
     "#]].assert_eq(&masked(&told));
 }
 
@@ -86,6 +92,22 @@ fn a_folder_is_checked_as_json() {
             {
               "part": "logits",
               "name": "qwen2 fast",
+              "verdict": "ok",
+              "detail": "32 logits of transformers 5.23.0",
+              "worst": "[N]",
+              "allowed": 0.05
+            },
+            {
+              "part": "logits",
+              "name": "qwen2_windows exact",
+              "verdict": "ok",
+              "detail": "32 logits of transformers 5.23.0",
+              "worst": "[N]",
+              "allowed": 0.0001
+            },
+            {
+              "part": "logits",
+              "name": "qwen2_windows fast",
               "verdict": "ok",
               "detail": "32 logits of transformers 5.23.0",
               "worst": "[N]",
@@ -136,7 +158,7 @@ fn a_folder_is_checked_as_json() {
               "detail": "the model has no chat template"
             }
           ],
-          "ok": 6,
+          "ok": 8,
           "failed": 0,
           "not_known": 0,
           "skipped": 2,
@@ -161,10 +183,11 @@ fn the_reference_is_checked_beside_what_was_recorded() {
     expect![[r#"
         qwen2: qwen2 on reference
         logits    qwen2 exact            ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
+        logits    qwen2_windows exact    ok         32 logits of transformers 5.23.0: off by [N], [N] allowed
         model     reference              skipped    this device is what others are compared with
         tokens    ids                    skipped    the model has no tokenizer
         template  renderings             skipped    the model has no chat template
-        1 ok, 3 skipped
+        2 ok, 3 skipped
     "#]].assert_eq(&masked(&told.replace(&small, "qwen2")));
 }
 
@@ -183,9 +206,9 @@ fn what_fails_is_named_and_is_the_exit_code() {
         -- stdout
         broken.gguf: llama on cpu (scalar, 2 threads)
         template  renderings             FAILED     the chat template has a syntax error in line 1, near `{% if`: syntax error: unexpected end of input, expected expression
-        14 ok, 1 FAILED, 1 not known, 1 skipped
+        20 ok, 1 FAILED, 1 not known, 1 skipped
         -- stderr
-        error: 1 of 17 checks failed
+        error: 1 of 23 checks failed
 
         hint: the file may have been converted wrongly; get it from another source, or report it with the output of `ingle check --json`
     "#]].assert_eq(&lines);

@@ -285,8 +285,7 @@ fn a_benchmark_has_llama_benchs_fields() {
     let names = ["", "model", "size", "params", "backend", "threads", "test", "t/s", ""];
     assert_eq!(cells(head), names);
     let row = cells(row);
-    let device = "cpu (scalar, fast, 2 threads)";
-    assert_eq!(row[1..7], ["llama 198.96 K F32", "777.2 KiB", "198.96 K", device, "2", "pp8"]);
+    assert_eq!(row[1..7], ["llama 198.96 K F32", "777.2 KiB", "198.96 K", "CPU", "2", "pp8"]);
     assert!(row[7].ends_with(" ± 0.00"), "{}", row[7]);
 }
 
@@ -329,10 +328,10 @@ fn a_benchmark_has_four_forms() {
     let table = bench("md");
     let table = table.lines().take_while(|it| !it.is_empty()).map(before);
     expect![[r#"
-        | model              |      size |   params | backend                       | threads | test |
-        | ------------------ | --------: | -------: | ----------------------------- | ------: | ---: |
-        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | cpu (scalar, fast, 2 threads) |       2 |  pp8 |
-        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | cpu (scalar, fast, 2 threads) |       2 |  tg4 |
+        | model              |      size |   params | backend | threads | test |
+        | ------------------ | --------: | -------: | ------- | ------: | ---: |
+        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | CPU     |       2 |  pp8 |
+        | llama 198.96 K F32 | 777.2 KiB | 198.96 K | CPU     |       2 |  tg4 |
     "#]]
     .assert_eq(&table.collect::<String>());
 }

@@ -35,6 +35,7 @@ fn a_screen_tells_every_subject_and_warnings_break_nothing() {
         "kernels",
         "memory",
         "limits",
+        "load",
         "power",
         "graphics",
         "library",

@@ -14,6 +14,11 @@ fn told(place: &Place, args: &[&str]) -> Value {
 
 /// Keeps a measurement of this processor: a thousand million of everything in a second.
 fn measured(place: &Place) {
+    measured_beside(place, None);
+}
+
+/// The same, during which other processes took so many percent of the processors' time.
+fn measured_beside(place: &Place, others: Option<f64>) {
     let processor = told(place, &["doctor", "--json"])["machine"]["processor"]["model"].clone();
     let rates = json!({"decode": 1e9, "prefill": 1e9});
     let formats =
@@ -30,6 +35,7 @@ fn measured(place: &Place) {
         "formats": formats,
         "rest": rest,
         "power": null,
+        "others_percent": others,
     });
     let kept = json!({"version": 1, "speeds": [speed], "foretold": []});
     place.file("ingle-home/speed.json", kept.to_string());
@@ -46,11 +52,17 @@ fn the_catalogue_is_judged_without_a_network_and_without_a_measurement() {
     );
     let (table, _) = said.split_once("-- stderr").expect("a note");
     assert!(table.lines().all(|it| it.chars().count() <= 80), "{table}");
+    let (_, legend) = table.split_once("\n\n").expect("a legend");
+    assert!(legend.contains(" free; 8,192 tokens of context or what it was made for;"), "{legend}");
+    assert!(legend.contains("~ and ?: estimated") && !legend.contains("measured"), "{legend}");
     let all = told(&place, &["fit", "--no-measure", "--json"]);
     let models = all["models"].as_array().expect("a list");
     assert_eq!(models.len(), store::catalogue::Catalogue::built_in().all().len());
     let exact = models.iter().filter(|it| it["exact"] == true).count();
-    assert!(exact > models.len() / 2, "{exact} of {}", models.len());
+    assert!(exact > models.len() * 3 / 4, "{exact} of {}", models.len());
+    assert!(models.iter().all(|it| it["fits"] != "unknown"), "one of which nothing is known");
+    let gpt_oss = models.iter().filter(|it| it["architecture"] == "gpt-oss");
+    assert!(gpt_oss.clone().all(|it| it["quant"] == "MXFP4_MOE") && gpt_oss.count() == 2);
     for model in models {
         let parts = ["weights", "cache", "scratch"].map(|it| model[it].as_u64());
         match model["exact"] == true {
@@ -109,6 +121,48 @@ fn a_model_is_foretold_by_what_was_measured_and_held_beside_what_comes_true() {
 }
 
 #[test]
+fn a_model_that_was_looked_at_is_foretold_by_its_shape_too() {
+    let place = place();
+    measured(&place);
+    let said = place.run(&["fit", "smollm2:135m", "--quant", "q4_0", "--no-measure"]);
+    assert!(said.starts_with("exit 0\n") && said.contains("\nspeed "), "{said}");
+    let args = ["bench", "--shape", "smollm2-135m:q4_0", "-p", "0", "-n", "1", "-r", "1"];
+    let bench = place.run(&args);
+    assert!(bench.starts_with("exit 0\n"), "{bench}");
+    assert!(bench.contains("\nnote: `ingle fit` foretold "), "{bench}");
+    // As another mix nobody looked at it.
+    let other = ["bench", "--shape", "smollm2-135m:q8_0", "-p", "0", "-n", "1", "-r", "1"];
+    let other = place.run(&other);
+    assert!(other.starts_with("exit 0\n") && !other.contains("foretold"), "{other}");
+}
+
+#[test]
+fn what_was_measured_on_a_busy_machine_is_doubted() {
+    let place = place();
+    measured_beside(&place, Some(62.0));
+    let said = place.run(&["fit", "parrot.gguf", "--no-measure"]);
+    let doubt = "others took 62% of the processors then: measure again";
+    let (screen, notes) = said.split_once("-- stderr").expect("a note");
+    let screen = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains(doubt) && notes.contains(doubt), "{said}");
+}
+
+#[test]
+fn a_context_beyond_the_models_is_told() {
+    let place = Place::new();
+    let fit = |args: &[&str]| {
+        let said = place.run(&[&["fit", "--no-measure"][..], args].concat());
+        assert!(said.starts_with("exit 0\n"), "{said}");
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said = fit(&["smollm2:135m", "-c", "9000", "--quant", "q4_0"]);
+    assert!(said.contains("; the model was made for 8,192, beyond them"), "{said}");
+    let said = fit(&["smollm2:135m", "-c", "999999999"]);
+    assert!(said.contains(" fits no: a cache of 999,999,999 tokens takes "), "{said}");
+    assert!(said.contains("; the model was made for 8,192 memory "), "{said}");
+}
+
+#[test]
 fn a_price_without_watts_is_no_secret() {
     let place = place();
     measured(&place);
@@ -133,6 +187,8 @@ fn names_that_nobody_knows_are_near_others() {
     let said = place.run(&["fit", "llama3.2:3bb", "--no-measure"]);
     assert!(said.starts_with("exit 1\n-- stderr\nerror: neither the catalogue nor "), "{said}");
     assert!(said.contains("\nhint: near are `llama3.2:3b`, `llama3.2:1b`, "), "{said}");
+    let said = place.run(&["fit", "nosuch", "--no-measure"]);
+    assert!(said.contains("\nhint: `ingle fit` has all of the catalogue"), "{said}");
     let said = place.run(&["fit", "parot.gguf", "--no-measure"]);
     assert!(said.contains("there is no file `parot.gguf`"), "{said}");
     assert!(said.contains("`parrot.gguf`"), "{said}");

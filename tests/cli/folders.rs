@@ -117,12 +117,6 @@ fn t8_shards_of_safetensors() {
         let map = r#"{"x":"a.safetensors","y":"b.safetensors"}"#;
         place.file("m/model.safetensors.index.json", index(map));
     });
-    let pickle = folder(|place, _| {
-        place.file("m/pytorch_model.bin", b"PK\x03\x04\x14\x00\x00\x00data.pkl");
-    });
-    let disguised = folder(|place, _| {
-        place.file("m/model.safetensors", b"PK\x03\x04\x14\x00\x00\x00data.pkl");
-    });
     let mut all = String::new();
     for (title, told) in [
         ("a shard that is missing", named(r#"{"x":"none.safetensors"}"#)),
@@ -130,8 +124,6 @@ fn t8_shards_of_safetensors() {
         ("a shard with an absolute path", named(r#"{"x":"/etc/passwd"}"#)),
         ("a tensor that its shard does not hold", wrong),
         ("a tensor in two shards", twice),
-        ("a pickle alone", pickle),
-        ("a pickle called safetensors", disguised),
     ] {
         all += &format!("== {title}\n{told}");
     }
@@ -158,6 +150,23 @@ fn t8_shards_of_safetensors() {
           cause: `m/model.safetensors.index.json` says that `b.safetensors` holds tensor `y`, it does not
 
         hint: the file is damaged, or was written wrongly; get it from another source
+    "#]]
+    .assert_eq(&all);
+}
+
+const PICKLE: &[u8] = b"PK\x03\x04\x14\x00\x00\x00data.pkl";
+
+#[test]
+fn t20_pickles() {
+    let pickled = |name: &str| folder(|place, _| drop(place.file(name, PICKLE)));
+    let mut all = String::new();
+    for (title, name) in [
+        ("a pickle alone", "m/pytorch_model.bin"),
+        ("a pickle called safetensors", "m/model.safetensors"),
+    ] {
+        all += &format!("== {title}\n{}", pickled(name));
+    }
+    expect![[r#"
         == a pickle alone
           cause: the file is a Python pickle (a zip archive with `data.pkl`), which can run any code while it is loaded
 
@@ -169,6 +178,41 @@ fn t8_shards_of_safetensors() {
         hint: the file is damaged, or was written wrongly; get it from another source
     "#]]
     .assert_eq(&all);
+}
+
+/// Python's programs run what `auto_map` names. Here, a model that needs it is refused, and one that
+/// does not is the same with it and without.
+#[test]
+fn t20_code_beside_a_model_is_never_run() {
+    let small = ingle_tests::root().join("tests/golden/small/families/llama");
+    let read = |name: &str| std::fs::read(small.join(name)).expect("it is committed");
+    let config: serde_json::Value =
+        serde_json::from_slice(&read("config.json")).expect("it is JSON");
+    let place = Place::new();
+    let put = |folder: &str, config: &serde_json::Value| {
+        place.file(&format!("{folder}/config.json"), config.to_string());
+        place.file(&format!("{folder}/model.safetensors"), read("model.safetensors"));
+        place.file(&format!("{folder}/modeling_own.py"), "open('ran', 'w')\n");
+    };
+    let mut named = config.clone();
+    named["auto_map"] = serde_json::json!({"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"});
+    let mut own = named.clone();
+    own["model_type"] = "own".into();
+    own["architectures"] = serde_json::json!(["OwnForCausalLM"]);
+    put("plain/small", &config);
+    put("named/small", &named);
+    put("own", &own);
+    for name in ["plain", "named"] {
+        let (folder, file) = (format!("{name}/small"), format!("{name}.gguf"));
+        let told = place.run(&["quantize", &folder, &file, "f32"]);
+        assert!(told.starts_with("exit 0"), "{told}");
+    }
+    let written = ["plain.gguf", "named.gguf"].map(|it| std::fs::read(place.path().join(it)));
+    let [plain, named] = written.map(|it| it.expect("it was written"));
+    assert!(plain == named);
+    let told = place.run(&["quantize", "own", "own.gguf", "f32"]);
+    assert!(told.starts_with("exit 1") && told.contains("`OwnForCausalLM`"), "{told}");
+    assert!(!place.path().join("ran").exists());
 }
 
 /// Half of the parrot in each of two files, and what may go wrong with the second.

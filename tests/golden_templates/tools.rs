@@ -48,6 +48,100 @@ fn golden_tool_calls_come_back() {
     assert!(read_back >= wanted, "only {read_back} templates show a call");
 }
 
+/// How the models of a family call tools.
+#[derive(Clone, Copy, Debug)]
+enum Calls {
+    /// They do not, as far as their template and their vocabulary say.
+    Never,
+    /// As the template shows it, with this in it.
+    Shown(&'static str),
+    /// With this mark, which the template tells them to write, or which their vocabulary has.
+    Told(&'static str),
+}
+use Calls::{Never, Shown, Told};
+
+/// The families of the mission, their templates in `chat_templates`, and how these call tools.
+const CALLS: &[(&str, &[&str], Calls)] = &[
+    ("Llama 2", &["llama2"], Never),
+    (
+        "Llama 3.1, 3.2",
+        &["llama31", "llama32"],
+        Shown("{\"name\": \"get_weather\", \"parameters\": "),
+    ),
+    ("Llama 4", &["llama4"], Shown("<|python_start|><|python_end|>{\"name\": ")),
+    ("Mistral 7B v0.1, Mixtral", &["mistral_v01", "mixtral"], Never),
+    // The template that is recorded for Large 2 knows no tools.
+    ("Mistral Large 2", &["mistral_large"], Never),
+    ("Mistral 7B v0.3", &["mistral_v03"], Shown("[TOOL_CALLS] [{\"name\": ")),
+    ("Mistral Nemo", &["mistral_nemo"], Shown("[TOOL_CALLS][{\"name\": ")),
+    ("Mistral Small", &["mistral_small"], Shown("[TOOL_CALLS]get_weather[CALL_ID]")),
+    ("Ministral 3", &["ministral3"], Shown("[TOOL_CALLS]get_weather[ARGS]")),
+    ("Gemma 2, 3, 3n", &["gemma2", "gemma3", "gemma3n"], Never),
+    ("Gemma 4", &["gemma4"], Shown("<|tool_call>call:get_weather{")),
+    ("Phi 3, 3.5, 4", &["phi3", "phi35", "phi4"], Never),
+    ("Phi 4 mini", &["phi4_mini"], Told("<|tool_call|>")),
+    ("Qwen 2, 2.5, 3", &["qwen2", "qwen3"], Shown("<tool_call>\n{\"name\": ")),
+    ("DeepSeek V2", &["deepseek_v2"], Never),
+    ("DeepSeek V3, R1", &["deepseek_v3"], Told("<｜tool▁call▁begin｜>")),
+    ("DeepSeek V3.1", &["deepseek_v31"], Shown("<｜tool▁call▁begin｜>get_weather")),
+    ("Command R, R+", &["command_r", "command_r_plus"], Never),
+    ("Command R7B", &["command_r7b"], Told("<|START_ACTION|>")),
+    ("Falcon 7B, 40B, 2", &["falcon"], Never),
+    ("Falcon 3", &["falcon3"], Shown("<tool_call>\n[\n")),
+    ("gpt-oss", &["gpt_oss"], Shown(" to=functions.get_weather")),
+    ("SmolLM 3", &["smollm3"], Never),
+    ("Granite 3.3", &["granite33"], Told("<|tool_call|>")),
+    ("Granite 4", &["granite40"], Shown("<tool_call>\n{\"name\": ")),
+    ("OLMo 2", &["olmo2"], Never),
+    ("StableLM 2", &["stablelm2"], Never),
+    ("ChatML, of the others", &["chatml"], Never),
+];
+
+#[test]
+fn golden_calls_by_family() {
+    let Some(folder) = battery() else { return };
+    let cases = crate::json(&folder.join("cases.json"));
+    let names = fs::read_dir(&folder).expect("templates").filter_map(|it| {
+        let path = it.expect("a file").path();
+        let is_one = path.extension().is_some_and(|it| it == "jinja");
+        is_one.then(|| path.file_stem().expect("a name").to_string_lossy().into_owned())
+    });
+    let mut wrong = vec![];
+    for name in names {
+        let row = CALLS.iter().find(|it| it.1.contains(&&*name));
+        let (family, _, expected) = row.unwrap_or_else(|| panic!("{name} needs a row in CALLS"));
+        let source = read(&folder.join(format!("{name}.jinja")));
+        let template = compiled(&source, texts(&cases)).expect("it compiles");
+        let format = ToolFormat::of(&template, vocabulary(&name).as_ref());
+        let said = said(&template, &cases).map(|it| it.0);
+        let fits = match (expected, &format, said.as_deref()) {
+            (Never, None, None) => true,
+            (Shown(mark), Some(format), Some(said)) => {
+                let parts = format.read(said, &[]);
+                said.contains(mark) && parts.iter().any(|it| matches!(it, Part::Call(_)))
+            }
+            (Told(mark), Some(format), None) => format.names(mark),
+            _ => false,
+        };
+        if !fits {
+            let marks = format.map(|it| format!("{it:?}"));
+            wrong.push(format!("{family}, {name}: {expected:?}, found {said:?} by {marks:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (family, templates, _) in CALLS {
+        let is_there = |it: &&str| folder.join(format!("{it}.jinja")).exists();
+        assert!(templates.iter().all(is_there), "{family}: {templates:?}");
+    }
+}
+
+/// The vocabulary of a family that has the template's name, if there is one.
+fn vocabulary(name: &str) -> Option<Tokenizer> {
+    let folder = golden()?.join("families").join(name);
+    let file = folder.is_dir().then(|| ModelFile::open(&folder, &[]).expect("a golden family"))?;
+    Some(Tokenizer::load(&file).expect("its tokenizer"))
+}
+
 /// Cut anywhere, the text is kept, and nothing is made up.
 #[track_caller]
 fn check_broken(name: &str, format: &ToolFormat, said: &str) {

@@ -38,12 +38,12 @@ fn a_pull_and_what_comes_after_it() {
         format      Q4_K_M, by default; there are also F16 4.9 KiB
         size        786.2 KiB in 2 files
         licence     Apache-2.0
-        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.5 MiB
+        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.5 MiB; fits
          30%  256.0 KiB of 786.2 KiB
          60%  512.0 KiB of 786.2 KiB
          90%  768.0 KiB of 786.2 KiB
         100%  786.2 KiB of 786.2 KiB
-        `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
+        `org/model:Q4_K_M` is here; `ingle run org/model` chats with it, offline
     "#]],
     );
     stage.check(
@@ -52,7 +52,7 @@ fn a_pull_and_what_comes_after_it() {
         exit 0
         -- stderr
         `org/model:Q4_K_M` is what the hub has now: nothing to fetch
-        `org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline
+        `org/model:Q4_K_M` is here; `ingle run org/model` chats with it, offline
     "#]],
     );
 }
@@ -239,6 +239,16 @@ fn what_is_refused() {
         error: `[HUB]` has no repository `org/none`
 
         hint: look for the name in the hub's search
+    "#]],
+    );
+    stage.check(
+        &["pull", NAME, "--revision", "v9"],
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `[HUB]` has no revision `v9` of `org/model`
+
+        hint: look at the repository's branches and tags
     "#]],
     );
     stage.check(
@@ -440,36 +450,6 @@ fn what_is_fetched_and_what_may_not_be_is_noted() {
         assert_eq!(entry["sha256"], digest.as_str());
     }
     assert_eq!(entries[2]["policy"]["rule"], "no parrots");
-}
-
-#[test]
-fn a_model_of_the_hub_is_shown_like_a_file() {
-    let stage = Stage::new();
-    stage.place.file("m-Q4_K_M.gguf", parrot::file());
-    let here = stage.run(&["show", "m-Q4_K_M.gguf"]);
-    let there = stage.run(&["show", NAME]);
-    let path = "[HUB]/org/model/m-Q4_K_M.gguf";
-    assert_eq!(there.replace(path, "m-Q4_K_M.gguf"), here);
-    assert!(files_below(&stage.place.path().join("ingle-home")).is_empty());
-    let offline = stage.run(&["show", NAME, "--offline"]);
-    assert!(offline.contains("`--offline` forbids to open a connection"), "{offline}");
-}
-
-/// Nothing is measured: what it takes is told all the same.
-#[test]
-fn a_model_of_the_hub_is_judged_by_its_header_else_by_the_catalogue() {
-    let stage = Stage::new();
-    let fit = |args: &[&str]| stage.run(&[&["fit", "--no-measure"][..], args].concat());
-    let told = fit(&[NAME]);
-    assert!(told.starts_with("exit 0\n-- stdout\nmodel      org/model, "), "{told}");
-    assert!(told.contains("\nfits       yes, as F32 with 8,192 tokens of context\n"), "{told}");
-    let kept = files_below(&stage.place.path().join("ingle-home"));
-    assert!(kept.iter().all(|it| it.ends_with("speed.json")), "{kept:?}");
-    let offline = fit(&[NAME, "--offline"]);
-    assert!(offline.contains("error: `--offline` forbids to open a connection"), "{offline}");
-    let known = fit(&["bartowski/Llama-3.2-3B-Instruct-GGUF", "--offline"]);
-    assert!(known.starts_with("exit 0\n-- stdout\nmodel      llama3.2:3b, 3.21 B"), "{known}");
-    assert!(known.contains("; this is by the catalogue\n"), "{known}");
 }
 
 /// `kill -9` while bytes come; then the same command again.

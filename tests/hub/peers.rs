@@ -251,5 +251,16 @@ fn offline_no_server_is_asked() {
     let (_, told) = bench(&served, &[&BOTH[..], &["--offline"]].concat(), "");
     assert!(told.starts_with("exit 1\n"), "{told}");
     assert!(told.contains("`--offline` forbids to open a connection"), "{told}");
+    let hint = "\nhint: leave it out, or measure a model here: `ingle bench MODEL`\n";
+    assert!(told.ends_with(hint), "{told}");
     assert!(served.seen().is_empty());
+}
+
+#[test]
+fn what_is_no_address_of_a_server_is_refused() {
+    let told = Stage::new().run(&["bench", "--url", "foo"]);
+    let expected = "error: `--url` is `foo`, expected an address such as `http://127.0.0.1:8080`\n";
+    assert!(told.starts_with("exit 2\n") && told.contains(expected), "{told}");
+    let told = Stage::new().run(&["bench", "--url", "http://127.0.0.1:9", "--write", "a.gguf"]);
+    assert!(told.contains("error: `--write` writes the weights of `--shape`\n"), "{told}");
 }

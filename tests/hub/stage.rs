@@ -62,6 +62,15 @@ impl Stage {
         told.lines().map(steady).collect()
     }
 
+    /// What it prints as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, args: &[&str]) -> serde_json::Value {
+        let told = self.run(args);
+        let json = told.split("-- stdout\n").nth(1).unwrap_or_default();
+        let json = json.split("-- stderr\n").next().unwrap_or_default();
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {told}"))
+    }
+
     #[track_caller]
     pub(crate) fn check(&self, args: &[&str], expected: Expect) {
         expected.assert_eq(&self.run(args));

@@ -13,10 +13,11 @@ struct Shared {
 }
 
 fn shared() -> Shared {
-    shared_with(&parrot::file())
+    shared_with(&parrot::file(), &[])
 }
 
-fn shared_with(model: &[u8]) -> Shared {
+/// With these layers, too.
+fn shared_with(model: &[u8], more: &[(&str, &str)]) -> Shared {
     let place = Place::new();
     let layer = |kind: &str, bytes: &[u8]| {
         let digest = Sha256Hex::of(bytes);
@@ -27,7 +28,9 @@ fn shared_with(model: &[u8]) -> Shared {
     };
     let (blob, weights) = layer("model", model);
     let (_, template) = layer("template", b"{{ .Prompt }}");
-    let manifest = serde_json::json!({"layers": [weights, template]}).to_string();
+    let more = more.iter().map(|(kind, text)| layer(kind, text.as_bytes()).1);
+    let layers: Vec<_> = [weights, template].into_iter().chain(more).collect();
+    let manifest = serde_json::json!({ "layers": layers }).to_string();
     place.file("ollama/manifests/registry.ollama.ai/library/parrot/latest", manifest);
     place.file("ollama/manifests/registry.ollama.ai/library/empty/1b", r#"{"layers": []}"#);
     Shared { place, blob }
@@ -99,6 +102,30 @@ fn a_model_of_ollama_is_used_in_place() {
     assert!(shared.blob.is_file());
 }
 
+/// They change what it answers there, and not here.
+#[test]
+fn parameters_and_a_system_prompt_of_ollama_are_told_of() {
+    let more = [("params", r#"{"temperature":0.3}"#), ("system", "You are a pirate.")];
+    let shared = shared_with(&parrot::file(), &more);
+    assert!(shared.run(&["adopt", "--all"]).starts_with("exit 0"));
+    let told = shared.run(&["run", "parrot", "--no-save", "hi"]);
+    let warning = "warning: Ollama's parameters and system prompt of `parrot:latest` are not used: \
+                   `ingle show parrot:latest` shows them, flags such as `--temp` and `--system` set \
+                   others\n";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    let json = shared.run(&["run", "parrot", "--no-save", "--json", "hi"]);
+    assert!(json.contains("\"Ollama's parameters and system prompt of `parrot:latest`"), "{json}");
+    assert!(!shared.run(&["tokenize", "parrot", "hi"]).contains("Ollama"));
+    let told = shared.run(&["show", "parrot"]);
+    for text in [
+        "Ollama's parameters, which Ingle does not use:\n{\"temperature\":0.3}\n",
+        "Ollama's system prompt, which Ingle does not use:\nYou are a pirate.\n",
+    ] {
+        assert!(told.contains(text), "{told}");
+    }
+    assert!(!self::shared().run(&["run", "parrot", "--no-save", "hi"]).contains("Ollama's"));
+}
+
 #[test]
 fn what_its_owner_removed_is_told() {
     let shared = shared();
@@ -128,11 +155,12 @@ fn what_the_policy_denies_is_not_adopted() {
 /// What its program does not say of a model, the model's own file may.
 #[test]
 fn a_lineage_in_the_header_is_denied_before_it_is_adopted() {
-    let shared = shared_with(&parrot::with(|it| {
+    let model = parrot::with(|it| {
         it.set("general.base_model.count", Value::U32(1));
         let url = "https://huggingface.co/barred/base".to_owned();
         it.set("general.base_model.0.repo_url", Value::String(url));
-    }));
+    });
+    let shared = shared_with(&model, &[]);
     let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
                   action = \"deny\"\nat = [\"import\"]\nlineage = [\"barred/*\"]\n";
     shared.place.file("ingle-home/policy.toml", policy);

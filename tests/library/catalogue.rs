@@ -3,7 +3,7 @@
 use super::*;
 
 /// What the user adds to the catalogue: a name for the model of [`place`].
-const OWN: &str = "\
+pub(super) const OWN: &str = "\
 family = \"Parrots\"
 
 [creator]

@@ -207,7 +207,7 @@ fn a_model_is_removed_after_a_question() {
         -- stderr
         error: `nobody` is not on this machine
 
-        hint: `ingle pull nobody` fetches it; the library has `polly`
+        hint: `ingle list --all` names what can be had; the library has `polly`
     "#]],
     );
     assert!(library(&place).find(&name("polly")).unwrap().is_some());
@@ -262,6 +262,48 @@ fn a_copy_is_a_second_name() {
     assert!(told.contains("`someone/parrots:F32` is removed"), "{told}");
     let told = place.run(&["run", "polly", "--no-save", "hi"]);
     assert!(told.contains("Hello there, friend!"), "{told}");
+}
+
+/// `ingle run` would take such a name for another model.
+#[test]
+fn a_copy_takes_no_name_of_another_model() {
+    let place = place();
+    place.file("parrot.gguf", parrot::file());
+    for from in ["someone/parrots", "parrot.gguf"] {
+        check(
+            &place,
+            &["cp", from, "llama3.2:3b"],
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `llama3.2:3b` is a name of the catalogue
+
+                hint: give it another name
+            "#]],
+        );
+        check(
+            &place,
+            &["cp", from, "ember"],
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `ember` is the name of the model that is built in
+
+                hint: give it another name
+            "#]],
+        );
+    }
+    for name in ["llama3.2", "LLAMA3.2:3B", "llama3.2:3b-q4_k_m", "llama3.2:latest"] {
+        let told = place.run(&["cp", "parrot.gguf", name]);
+        assert!(told.contains(&format!("`{name}` is a name of the catalogue")), "{told}");
+    }
+    let told = place.run(&["export", "parrot.gguf", "--name", "llama3.2:3b", "-o", "p.ingle"]);
+    assert!(told.contains("`llama3.2:3b` is a name of the catalogue"), "{told}");
+    assert_eq!(library(&place).entries().unwrap().len(), 1);
+    assert!(place.run(&["cp", "parrot.gguf", "llama3.2:mine"]).starts_with("exit 0"));
+    place.file("ingle-home/catalogue.toml", catalogue::OWN);
+    let told = place.run(&["cp", "parrot.gguf", "parrots:2b"]);
+    assert!(told.contains("`parrots:2b` is a name of the catalogue"), "{told}");
 }
 
 #[test]

@@ -61,6 +61,76 @@ fn what_is_shown_of_a_model_of_the_library() {
     assert_eq!(told["library"]["verified"], serde_json::Value::Null);
 }
 
+/// Neither a model of the library, nor one that could be fetched into it.
+#[test]
+fn what_a_name_means_instead_is_told() {
+    let place = place();
+    let file = place.file("parrot.gguf", parrot::file()).display().to_string();
+    for verb in ["rm", "verify", "pull"] {
+        check(
+            &place,
+            &[verb, "ember"],
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `ember` is built into every `ingle`
+
+                hint: there is nothing to fetch, to verify or to remove
+            "#]],
+        );
+    }
+    for verb in ["rm", "pull"] {
+        check(
+            &place,
+            &[verb, &file],
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `[DIR]/parrot.gguf` is a file
+
+                hint: `ingle cp FILE NAME` takes it in, `ingle run FILE` uses it where it lies
+            "#]],
+        );
+    }
+    assert!(place.run(&["rm", "parrot.gguf"]).contains("error: `parrot.gguf` is a file\n"));
+    let told = place.run(&["rm", "./someone"]);
+    assert!(told.contains("error: there is no file `./someone`\n"), "{told}");
+    place.file("sub/p.ingle", "");
+    place.file("parts.ingle.001", "");
+    for verb in ["pull", "show", "verify", "rm"] {
+        check(
+            &place,
+            &[verb, "./sub/p.ingle"],
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `./sub/p.ingle` is a bundle
+
+                hint: `ingle import ./sub/p.ingle` takes it in
+            "#]],
+        );
+        let told = place.run(&[verb, "parts.ingle.001"]);
+        assert!(told.contains("error: `parts.ingle.001` is a bundle\n"), "{verb}\n{told}");
+    }
+    let told = place.run(&["run", "./sub/p.ingle", "hi"]);
+    assert!(told.contains("error: `./sub/p.ingle` is a bundle\n"), "{told}");
+    for verb in ["show", "rm", "verify"] {
+        check(
+            &place,
+            &[verb, "nosuch"],
+            expect![[r#"
+                exit 1
+                -- stderr
+                error: `nosuch` is not on this machine
+
+                hint: `ingle list --all` names what can be had; the library has `someone/parrots:F32`
+            "#]],
+        );
+    }
+    let told = place.run(&["cp", "nosuch", "polly"]);
+    assert!(told.contains("`ingle list --all` names what can be had"), "{told}");
+}
+
 #[test]
 fn names_that_mean_nothing_here() {
     let place = place();

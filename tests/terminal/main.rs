@@ -12,6 +12,7 @@ mod fit;
 mod pull;
 mod sandbox;
 mod screen;
+mod widths;
 
 use std::fs;
 
@@ -322,7 +323,7 @@ fn a_history_that_cannot_be_used_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_cut_while_it_is_in_use_is_an_error() {
+fn t18_a_file_that_is_cut_while_it_is_in_use_is_an_error() {
     let place = place();
     let mut terminal = chat(&place, &["--no-save"]);
     let file = fs::OpenOptions::new().write(true).open(place.path().join("parrot.gguf")).unwrap();

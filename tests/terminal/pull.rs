@@ -9,8 +9,7 @@ use crate::{
 };
 
 const NAME: &str = "org/model";
-const HERE: &str =
-    "`org/model:Q4_K_M` is here; `ingle run org/model:Q4_K_M` chats with it, offline";
+const HERE: &str = "`org/model:Q4_K_M` is here; `ingle run org/model` chats with it, offline";
 const QUESTION: &str = "(it is not shown, and not kept), or press Enter:";
 
 /// A hub, and a person who asks it.

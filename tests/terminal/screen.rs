@@ -33,7 +33,20 @@ struct Shared {
 
 struct Seen {
     parser: vt100::Parser,
+    /// All that came, as it came.
+    bytes: Vec<u8>,
     ended: bool,
+}
+
+/// What a program printed on a terminal until it ended.
+pub(crate) struct Printed {
+    pub(crate) exit_code: u32,
+    /// Its lines; one that was wider than the terminal goes on in the next.
+    pub(crate) lines: Vec<String>,
+    /// Those that were wider.
+    pub(crate) too_wide: Vec<String>,
+    /// As it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Terminal {
@@ -56,6 +69,21 @@ impl Terminal {
         command.arg(ingle());
         command.args(args);
         Self::with(command, (60, 120), place, environment)
+    }
+
+    /// What it prints on a terminal of so many columns; what it says beside that is not looked at.
+    pub(crate) fn printed(
+        place: &Place,
+        args: &[&str],
+        environment: &[(&str, &str)],
+        columns: u16,
+    ) -> Printed {
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", "exec \"$@\" 2>/dev/null", "sh"]);
+        command.arg(ingle());
+        command.args(args);
+        // So many rows that none is lost.
+        Self::with(command, (500, columns), place, environment).finish()
     }
 
     /// Starts it where a process that dies leaves as much of its memory as this system lets it.
@@ -100,7 +128,7 @@ impl Terminal {
         }
         let child = pair.slave.spawn_command(command).unwrap();
         let parser = vt100::Parser::new(nonzero(rows), nonzero(columns), 200);
-        let seen = Seen { parser, ended: false };
+        let seen = Seen { parser, bytes: Vec::new(), ended: false };
         let shared = Arc::new(Shared { parser: Mutex::new(seen), changed: Condvar::new() });
         let mut output = pair.master.try_clone_reader().unwrap();
         let reader = Arc::clone(&shared);
@@ -110,6 +138,7 @@ impl Terminal {
                 let n = output.read(&mut bytes).unwrap_or(0);
                 let mut seen = reader.parser.lock().unwrap();
                 seen.parser.process(&bytes[..n]);
+                seen.bytes.extend(&bytes[..n]);
                 seen.ended = n == 0;
                 reader.changed.notify_all();
                 if n == 0 {
@@ -243,7 +272,13 @@ impl Terminal {
 
     /// Waits until the program ends.
     #[track_caller]
-    pub(crate) fn exit_code(mut self) -> u32 {
+    pub(crate) fn exit_code(self) -> u32 {
+        self.finish().exit_code
+    }
+
+    /// Waits until the program ends; all that it printed.
+    #[track_caller]
+    fn finish(mut self) -> Printed {
         let end = Instant::now() + DEADLINE;
         let mut seen = self.shared.parser.lock().unwrap();
         while !seen.ended {
@@ -251,8 +286,14 @@ impl Terminal {
             assert!(!left.is_zero(), "it does not end:\n{}", text(&seen.parser));
             seen = self.shared.changed.wait_timeout(seen, left).unwrap().0;
         }
+        let lines: Vec<String> = text(&seen.parser).lines().map(str::to_owned).collect();
+        let is_wrapped = |row: &usize| seen.parser.screen().row_wrapped(*row as u16);
+        let wrapped = (0..lines.len()).filter(is_wrapped);
+        let too_wide = wrapped.map(|it| lines[it].clone()).collect();
+        let bytes = seen.bytes.clone();
         drop(seen);
-        self.child.wait().unwrap().exit_code()
+        let exit_code = self.child.wait().unwrap().exit_code();
+        Printed { exit_code, lines, too_wide, bytes }
     }
 
     fn style(&self, part: &str, is: impl Fn(&vt100::Cell) -> bool) -> bool {

@@ -146,6 +146,7 @@ pub(crate) mod tests {
                 step: 0.5,
             },
             power: None,
+            others_percent: None,
         }
     }
 

@@ -9,15 +9,20 @@ use loader::{Access, ModelFile, Override};
 use serde_json::json;
 use store::{
     Home,
+    adopt::{Foreign, foreign},
+    bundle::first_part,
+    catalogue,
     disk::Disk,
     library::{Entry, Error, Fault, Flaw, Found, Library, Look, Origin, Resolved},
-    reference::Reference,
+    name::Name,
+    reference::{Reference, Wanted},
     signing::{self, PublicKey},
 };
 
 use crate::{
     failure::Failure,
-    model::distance,
+    model::{self, distance},
+    settings::Site,
     terminal::{Interrupts, tell},
 };
 
@@ -47,7 +52,10 @@ pub(crate) fn now() -> String {
 ///
 /// If there is none, or it is not said which of several; if the library cannot be read.
 pub(crate) fn entry(library: &Library, name: &str) -> anyhow::Result<Entry> {
-    let reference: Reference = name.parse()?;
+    let reference = match name.parse::<Reference>() {
+        Ok(reference) => reference,
+        Err(error) => return Err(other(name).map_or_else(|| error.into(), Into::into)),
+    };
     match library.resolve(&reference)? {
         Resolved::Model(entry) => Ok(entry),
         Resolved::Several(all) => {
@@ -55,16 +63,94 @@ pub(crate) fn entry(library: &Library, name: &str) -> anyhow::Result<Entry> {
             let failure = Failure::usage(format!("`{name}` is {} models", names.len()));
             Err(failure.hint(format!("name one of {}", names.join(", "))).into())
         }
-        Resolved::Absent => Err(absent(library, name).into()),
+        Resolved::Absent => {
+            Err(other(name).unwrap_or_else(|| absent(library, name, &reference)).into())
+        }
     }
 }
 
+/// What `name` means that is no model of the library, nor one that could be fetched.
+pub(crate) fn other(name: &str) -> Option<Failure> {
+    if model::built_in(name).is_some() {
+        let failure = Failure::usage(format!("`{name}` is built into every `ingle`"));
+        return Some(failure.hint("there is nothing to fetch, to verify or to remove"));
+    }
+    if let Some(bundle) = bundle(name) {
+        return Some(bundle);
+    }
+    let path = Path::new(name);
+    let (kind, placeholder) = match (path.is_file(), name.starts_with(['.', '/'])) {
+        (true, _) => ("file", "FILE"),
+        (false, true) if path.is_dir() => ("folder", "FOLDER"),
+        (false, true) => return Some(model::absent(name, path)),
+        (false, false) => return None,
+    };
+    let failure = Failure::usage(format!("`{name}` is a {kind}"));
+    Some(failure.hint(format!(
+        "`ingle cp {placeholder} NAME` takes it in, `ingle run {placeholder}` uses it where it lies"
+    )))
+}
+
+/// What to do with a bundle, if a file of this name is called as bundles and their parts are.
+pub(crate) fn bundle(name: &str) -> Option<Failure> {
+    is_bundle(name).then(|| {
+        let failure = Failure::usage(format!("`{name}` is a bundle"));
+        failure.hint(format!("`ingle import {name}` takes it in"))
+    })
+}
+
+/// Whether a bundle, or a part of one, lies at this path, by its name.
+pub(crate) fn is_bundle(name: &str) -> bool {
+    let whole = match name.rsplit_once('.') {
+        Some((whole, n)) if n.len() == 3 && n.bytes().all(|it| it.is_ascii_digit()) => whole,
+        _ => name,
+    };
+    whole.to_ascii_lowercase().ends_with(".ingle") && first_part(Path::new(name)).is_file()
+}
+
+/// An error if `ingle run` takes the name of a model that is to come here for another one.
+pub(crate) fn refuse_name(name: &Name) -> Result<(), Failure> {
+    let called = name.to_string();
+    let message = match called.parse::<Reference>().map(|it| it.wanted) {
+        _ if model::built_in(&called).is_some() => {
+            format!("`{called}` is the name of the model that is built in")
+        }
+        Ok(Wanted::Called(it)) if catalogue::listed(&it).is_some() => {
+            format!("`{called}` is a name of the catalogue")
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(message).hint("give it another name"))
+}
+
+/// The shortest of `words` and the name of a model that means this model of the library, and nothing
+/// that lies here.
+pub(crate) fn short(library: &Library, entry: &Entry, words: &[&str]) -> String {
+    let means = |word: &&&str| {
+        let resolved = word.parse::<Reference>().ok().and_then(|it| library.resolve(&it).ok());
+        let is_it = matches!(resolved, Some(Resolved::Model(it)) if it.name() == entry.name());
+        is_it && !Path::new(word).exists()
+    };
+    let full = entry.name().to_string();
+    let short = words.iter().filter(means).map(|it| (*it).to_owned());
+    short.chain([full.clone()]).min_by_key(String::len).unwrap_or(full)
+}
+
 /// Why a model that is not there is not found, and what is near.
-fn absent(library: &Library, name: &str) -> Failure {
+fn absent(library: &Library, name: &str, reference: &Reference) -> Failure {
     let failure = Failure::new(format!("`{name}` is not on this machine"));
-    let pull = match cfg!(feature = "hub") {
-        true => format!("`ingle pull {name}` fetches it"),
-        false => "`ingle import FILE.ingle` takes it in from a machine with a network".to_owned(),
+    // Reads the user's own catalogue, too; settings that cannot be read are told where they count.
+    let _ = Site::find();
+    let can_be_had = match &reference.wanted {
+        Wanted::Repository(_) => true,
+        Wanted::Called(called) => catalogue::listed(called).is_some(),
+    };
+    let pull = match (cfg!(feature = "hub"), can_be_had) {
+        (true, true) => format!("`ingle pull {name}` fetches it"),
+        (true, false) => "`ingle list --all` names what can be had".to_owned(),
+        (false, _) => {
+            "`ingle import FILE.ingle` takes it in from a machine with a network".to_owned()
+        }
     };
     // What cannot be read has been told, or is told by `list`.
     let entries = library.entries().unwrap_or_default().into_iter().filter_map(Found::model);
@@ -146,6 +232,23 @@ pub(crate) fn keep_signature(library: &Library, entry: &Entry, key: &PublicKey, 
              at each load: {error:#}"
         ));
     }
+}
+
+/// What another program gives the model beside its weights that changes its answers there and not here,
+/// if there is such.
+pub(crate) fn unused(entry: &Entry) -> Option<String> {
+    let Foreign { parameters, system, .. } = foreign(entry)?;
+    let parts = [("parameters", parameters), ("system prompt", system)];
+    let there = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.trim().is_empty());
+    let parts: Vec<_> = parts.iter().filter(|it| there(&it.1)).map(|it| it.0).collect();
+    let name = entry.name();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "Ollama's {} of `{name}` are not used: `ingle show {name}` shows them, flags such as \
+             `--temp` and `--system` set others",
+            parts.join(" and ")
+        )
+    })
 }
 
 /// Says so where nothing here runs a model of this architecture, which just came.

@@ -31,7 +31,7 @@ pub(crate) use graphics::Graphics;
 pub(crate) use memory::Memory;
 pub(crate) use peak::Peak;
 pub(crate) use power::{Power, Source};
-pub(crate) use system::System;
+pub(crate) use system::{System, host};
 pub(crate) use watch::{Note, Watch};
 
 /// All of it.
@@ -40,6 +40,8 @@ pub(crate) struct Machine {
     pub(crate) system: System,
     pub(crate) processor: Processor,
     pub(crate) memory: Memory,
+    /// How many threads were at work or waited for it in the last minute.
+    pub(crate) load: Option<f64>,
     pub(crate) power: Power,
     pub(crate) graphics: Vec<Graphics>,
 }
@@ -67,6 +69,7 @@ impl Machine {
             system: System::at(root),
             processor: Processor::at(root),
             memory: Memory::at(root),
+            load: load::average(root),
             power: Power::at(root),
             graphics: graphics::all(root),
         }

@@ -196,6 +196,9 @@ pub(crate) enum Place {
 pub(crate) fn find(name: &str) -> anyhow::Result<Place> {
     let path = Path::new(name);
     if is_path(name)? {
+        if let Some(bundle) = library::bundle(name) {
+            return Err(bundle.into());
+        }
         let library = library::library()?;
         return Ok(match library.at_path(path)? {
             Some(entry) => Place::Library(library, Box::new(entry)),
@@ -320,7 +323,8 @@ pub(crate) fn address(name: &str) -> Failure {
     Failure::new(message).hint(hint)
 }
 
-fn absent(name: &str, path: &Path) -> Failure {
+/// Why there is no file of this name, and what is near.
+pub(crate) fn absent(name: &str, path: &Path) -> Failure {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
     let failure = Failure::new(format!("there is no file `{name}`"));

@@ -249,6 +249,9 @@ impl fmt::Display for Level {
             Part::Partly(why) => format!("{name} partly confined ({why})"),
             Part::Open(why) => format!("{name} open ({why})"),
         };
+        if self.files == self.calls {
+            return write!(f, "sandbox: {}", part("files, sockets and programs", &self.files));
+        }
         let (files, calls) =
             (part("files", &self.files), part("sockets and programs", &self.calls));
         write!(f, "sandbox: {files}, {calls}")
@@ -294,6 +297,8 @@ mod tests {
         let half = Level { files: open("no Landlock"), ..full };
         assert_eq!(half.open().as_deref(), Some("no Landlock"));
         assert_eq!(Level::off().open().as_deref(), Some("`--sandbox off`"));
+        let told = "sandbox: files, sockets and programs open (`--sandbox off`)";
+        assert_eq!(Level::off().to_string(), told);
     }
 
     #[cfg(target_os = "linux")]

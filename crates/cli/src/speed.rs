@@ -18,6 +18,9 @@ use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
 use steps::Rig;
 
+/// Others that take more percent of the processors' time make a machine busy.
+const QUIET: f64 = 5.0;
+
 /// What was measured here, of one way to use the processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Speed {
@@ -38,6 +41,9 @@ pub(crate) struct Speed {
     pub(crate) rest: Rest,
     /// What that took, where something tells.
     pub(crate) power: Option<Watts>,
+    /// What other processes took of the processors' time meanwhile, where whoever measured looked.
+    #[serde(default)]
+    pub(crate) others_percent: Option<f64>,
 }
 
 /// What computing takes.
@@ -130,13 +136,20 @@ impl Speed {
             rates.insert(name.to_owned(), rig.rates(*format)?);
         }
         let power = rig.power();
-        let (at, oldest) = (now(), None);
-        Ok(Self { processor, device, at, oldest, bandwidth, formats: rates, rest, power })
+        let (at, formats) = (now(), rates);
+        let (oldest, others_percent) = (None, None);
+        Ok(Self { processor, device, at, oldest, bandwidth, formats, rest, power, others_percent })
     }
 
     /// When the first of it was measured.
     pub(crate) fn oldest(&self) -> &str {
         self.oldest.as_deref().unwrap_or(&self.at)
+    }
+
+    /// Why not to rely on it.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let others = self.others_percent.filter(|&it| it > QUIET)?;
+        Some(format!("others took {others:.0}% of the processors then: measure again"))
     }
 
     /// What [`measure`](Self::measure) is going to tell of.

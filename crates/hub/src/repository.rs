@@ -14,7 +14,8 @@ use serde_json::Value;
 use store::name::RepoId;
 
 use crate::{
-    Card, Endpoint, Error, Expected, RemoteFile, Revision, Snapshot, Watch, client::Client, licence,
+    Card, Endpoint, Error, Expected, RemoteFile, Revision, Snapshot, Url, Watch, client::Client,
+    licence,
 };
 
 /// Pages of a thousand names or fewer: far above any repository of a model.
@@ -67,7 +68,7 @@ pub(crate) fn look(
     watch: &dyn Watch,
 ) -> Result<Snapshot, Error> {
     let base = ["api", "models", repository.organisation(), repository.name()];
-    let url = endpoint.at(base.into_iter().chain(["revision", revision.as_str()]));
+    let url = address(endpoint, repository, revision);
     let absent = format!("revision `{revision}` of `{repository}`");
     let (info, _): (Info, _) =
         client.json(endpoint, &url, (repository, "description of a repository", &absent), watch)?;
@@ -100,6 +101,12 @@ pub(crate) fn look(
 
 fn too_long(endpoint: &Endpoint, what: &'static str, most: u64, unit: &'static str) -> Error {
     Error::TooLong { host: endpoint.url().authority(), what, most, unit }
+}
+
+/// Where `endpoint` describes the repository.
+fn address(endpoint: &Endpoint, repository: &RepoId, revision: &Revision) -> Url {
+    let base = ["api", "models", repository.organisation(), repository.name()];
+    endpoint.at(base.into_iter().chain(["revision", revision.as_str()]))
 }
 
 impl Snapshot {
@@ -174,6 +181,20 @@ mod tests {
             ["", "<https://a/?cursor=a b>; rel=\"next\"", "<https://a/?cursor=x>; rel=\"prev\""]
         {
             assert_eq!(cursor(none), None, "{none}");
+        }
+    }
+
+    /// `Repo::api_url` and `Repo::url_revision` of `hf-hub` 0.5, which it compiles with its transport
+    /// alone: `{endpoint}/api/models/{id}/revision/{revision}`, where `%2F` is in the place of `/`.
+    #[test]
+    fn a_description_is_where_hf_hub_looks_for_it() {
+        for (revision, id) in [("main", "gpt2/gpt2"), ("refs/pr/1", "org/a.b-c_d"), ("v1.0", "a/b")]
+        {
+            let theirs = revision.replace('/', "%2F");
+            let theirs = format!("https://huggingface.co/api/models/{id}/revision/{theirs}");
+            let (repository, revision) = (id.parse().unwrap(), revision.parse().unwrap());
+            let ours = address(&Endpoint::usual(), &repository, &revision);
+            assert_eq!(ours.to_string(), theirs);
         }
     }
 

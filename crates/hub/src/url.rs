@@ -136,13 +136,36 @@ impl Endpoint {
     ///
     /// If there is none, or one of them is no address of a hub.
     pub fn list(name: &str, text: &str) -> Result<Vec<Self>, Error> {
+        Self::all(name, text, "an address such as `https://huggingface.co`")
+    }
+
+    /// That of a server that is no hub; `name` is the flag that says so.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or there are several.
+    pub fn of_server(name: &str, text: &str) -> Result<Self, Error> {
+        const EXPECTED: &str = "an address such as `http://127.0.0.1:8080`";
+        let mut all = Self::all(name, text, EXPECTED)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(one), true) => Ok(one),
+            _ => Err(Error::Setting {
+                name: name.to_owned(),
+                found: text.to_owned(),
+                expected: "one address",
+            }),
+        }
+    }
+
+    /// All of the addresses in `text`, by commas, one at least; else `expected` was expected.
+    fn all(name: &str, text: &str, expected: &'static str) -> Result<Vec<Self>, Error> {
         let refused = |found: &str| {
             // Whatever stands before an `@` may be a password, and a password may have commas.
             let (found, expected) = match text.rsplit_once('@') {
                 Some((_, rest)) => {
                     (rest, "an address without user and password, which are not taken")
                 }
-                None => (found, "an address such as `https://huggingface.co`"),
+                None => (found, expected),
             };
             Error::Setting { name: name.to_owned(), found: found.to_owned(), expected }
         };
@@ -258,6 +281,19 @@ mod tests {
             let error = Endpoint::list("--mirror", text).unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_server_that_is_no_hub_has_one_address_of_its_own() {
+        let refused = |text| Endpoint::of_server("--url", text).unwrap_err().to_string();
+        let expected = "expected an address such as `http://127.0.0.1:8080`";
+        assert_eq!(refused("foo"), format!("`--url` is `foo`, {expected}"));
+        let two = "http://a:1,http://b:2";
+        assert_eq!(refused(two), format!("`--url` is `{two}`, expected one address"));
+        let one = Endpoint::of_server("--url", "http://127.0.0.1:8080/v1").unwrap();
+        assert_eq!(one.to_string(), "http://127.0.0.1:8080/v1");
+        let error = refused("http://me:secret@h, http://b");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

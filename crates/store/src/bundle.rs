@@ -47,7 +47,7 @@ pub use content::Packed;
 pub use error::Error;
 pub use flaw::{BadContent, Flaw};
 pub use layout::Program;
-pub use pack::{Export, Written, export};
+pub use pack::{Export, Written, export, in_place};
 pub use parts::first_part;
 pub use read::{Bundle, Carried};
 pub use unpack::{Brought, How, Imported, Incoming};

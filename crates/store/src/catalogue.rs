@@ -94,6 +94,7 @@ pub fn facts_now(manifest: &Manifest) -> Facts {
         catalogue: known.catalogue,
         creator: known.creator,
         country: known.country,
+        country_claim: known.country_claim,
         licence: known.licence.or(kept.licence),
         lineage: if known.lineage.is_empty() { kept.lineage } else { known.lineage },
         ..kept

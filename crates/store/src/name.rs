@@ -63,10 +63,16 @@ pub enum NameFlaw {
     },
     /// A part is no file name on every system.
     #[error(
-        "the part `{}` is not 1 to {MAX} of a-z A-Z 0-9 - _ and inner dots, or is a device of Windows",
+        "the part `{}` is not 1 to {MAX} of a-z A-Z 0-9 - _ and inner dots",
         part.escape_debug()
     )]
     Part {
+        /// The part.
+        part: String,
+    },
+    /// A part would be a file on every system but Windows.
+    #[error("the part `{part}` is a device of Windows")]
+    Device {
         /// The part.
         part: String,
     },
@@ -145,13 +151,15 @@ impl FromStr for Part {
 
     fn from_str(part: &str) -> Result<Self, NameFlaw> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let fits = (1..=MAX).contains(&part.len())
+        let is_plain = (1..=MAX).contains(&part.len())
             && part.chars().all(plain)
             && !part.starts_with(['.', '-'])
-            && part.parse::<SafeRelPath>().is_ok_and(|it: SafeRelPath| it.as_str() == part);
-        match fits {
-            true => Ok(Self(part.to_owned())),
-            false => Err(NameFlaw::Part { part: shortened(part) }),
+            && !part.ends_with('.');
+        let is_path = part.parse::<SafeRelPath>().is_ok_and(|it: SafeRelPath| it.as_str() == part);
+        match (is_plain, is_path) {
+            (true, true) => Ok(Self(part.to_owned())),
+            (true, false) => Err(NameFlaw::Device { part: part.to_owned() }),
+            (false, _) => Err(NameFlaw::Part { part: shortened(part) }),
         }
     }
 }
@@ -291,6 +299,18 @@ mod tests {
             check(bad, None);
         }
         check(&"a".repeat(MAX + 1), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_part_is_told() {
+        for (part, expected) in [
+            ("a b", "the part `a b` is not 1 to 96 of a-z A-Z 0-9 - _ and inner dots"),
+            ("a.", "the part `a.` is not 1 to 96 of a-z A-Z 0-9 - _ and inner dots"),
+            ("con", "the part `con` is a device of Windows"),
+            ("NUL.gguf", "the part `NUL.gguf` is a device of Windows"),
+        ] {
+            assert_eq!(Part::from_str(part).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ use text::Text;
 const VERSION: u32 = 1;
 
 /// The hub that needs no policy's trust.
-const HUB: &str = "https://huggingface.co";
+pub(crate) const HUB: &str = "https://huggingface.co";
 
 /// The name of what decides where no rule does.
 pub const DEFAULT: &str = "default";

@@ -105,11 +105,12 @@ impl Shared {
                     Some(file) => self.resolve(file, seen),
                 }
             }
+            ["tree", _] | ["resolve", _, _, ..] => absent("RevisionNotFound"),
             _ => absent("RepoNotFound"),
         }
     }
 
-    /// As many lines of the tree as fit a page; the link names the hub as it calls itself.
+    /// As many lines of the tree as fit a page, and an address of the rest.
     fn page(&self, repository: &Repository, path: &str, query: &str) -> Answer {
         let begin = query.split('&').find_map(|it| it.strip_prefix("cursor="));
         let begin: usize = begin.and_then(|it| it.parse().ok()).unwrap_or(0);
@@ -119,8 +120,8 @@ impl Shared {
         if end == tree.len() {
             return page;
         }
-        let link = format!("<https://hub.example{path}?recursive=true&cursor={end}>; rel=\"next\"");
-        page.with("link", &link)
+        let hub = lock(&self.hub);
+        page.with("link", &format!("<{hub}{path}?recursive=true&cursor={end}>; rel=\"next\""))
     }
 
     fn resolve(&self, file: &File, seen: &Seen) -> Answer {

@@ -83,6 +83,8 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     /// What happens to requests whose path holds the text, and how often.
     troubles: Mutex<Vec<(String, usize, Trouble)>>,
+    /// Its own address, and that of its store.
+    hub: Mutex<String>,
     store: Mutex<String>,
 }
 
@@ -120,6 +122,7 @@ impl Fake {
             address
         };
         let (hub, store) = (listen("hub"), listen("store"));
+        hub.clone_into(&mut lock(&shared.hub));
         store.clone_into(&mut lock(&shared.store));
         Self { hub, store, shared, _runtime: runtime }
     }

@@ -14,29 +14,35 @@ use crate::shape::Wanted;
 /// such a model forbids.
 const NAMED: [&str; 2] = ["word", "model"];
 
+/// Without network code no server is measured: help is silent about what is said of one.
+const HIDDEN: bool = !cfg!(feature = "hub");
+
 /// What is measured, where it is no model of this machine.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Instead {
-    /// Measure random weights of a model's shape: a well-known name or the path of a `config.json`,
-    /// and a mix of formats, e.g. `llama-3.2-3b:q4_k_m`
+    /// Measure random weights of a model's shape: a well-known name, one of the catalogue or the path
+    /// of a `config.json`, and a mix of formats, e.g. `llama-3.2-3b:q4_k_m`
     #[arg(long, value_name = "NAME:QUANT")]
     #[arg(conflicts_with_all = ["word", "model", "quant", "lora", "no_mmap"])]
     pub(crate) shape: Option<Wanted>,
     /// Measure a server that speaks OpenAI's protocol, e.g. `http://127.0.0.1:8080`; INGLE_API_KEY
     /// is its key, if it asks for one
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", hide = HIDDEN)]
     #[arg(conflicts_with_all = ["shape", "word", "model", "ctx_size", "threads", "device"])]
     #[arg(conflicts_with_all = ["precision", "override_kv", "quant", "lora", "no_mmap", "sandbox"])]
     #[arg(conflicts_with = "steady")]
     pub(crate) url: Option<String>,
     /// What the server calls the model [default: its first]
     #[arg(long, value_name = "NAME", requires = "url", conflicts_with_all = NAMED)]
+    #[arg(hide = HIDDEN)]
     pub(crate) api_model: Option<String>,
     /// Trust the certificates in this PEM file, too
     #[arg(long, value_name = "FILE", requires = "url", conflicts_with_all = NAMED)]
+    #[arg(hide = HIDDEN)]
     pub(crate) ca_file: Option<PathBuf>,
     /// Open no connection
     #[arg(long, requires = "url", conflicts_with_all = NAMED)]
+    #[arg(hide = HIDDEN)]
     pub(crate) offline: bool,
 }
 
@@ -45,7 +51,7 @@ pub(crate) struct Instead {
 pub(crate) struct Written {
     /// Also write the weights of `--shape` as a GGUF file, with a vocabulary, so that other programs
     /// can measure the same; `-p 0 -n 0` measures nothing
-    #[arg(long, value_name = "FILE", requires = "shape", conflicts_with_all = NAMED)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
     /// Also draw speed over context depth and over threads, of which there are several with `-d` and
     /// `-t`
@@ -98,7 +104,7 @@ impl Args for Counts {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use crate::args::{Bench, Cli, Command};
 
@@ -124,6 +130,28 @@ mod tests {
     }
 
     #[test]
+    fn help_names_what_this_build_can_do() {
+        let mut command = Cli::command();
+        let bench = command.find_subcommand_mut("bench").expect("a verb");
+        let help = bench.render_help().to_string();
+        for flag in ["--url", "--api-model", "--ca-file", "--offline"] {
+            assert_eq!(help.contains(flag), cfg!(feature = "hub"), "{flag}\n{help}");
+        }
+        assert!(help.contains("--shape"), "{help}");
+    }
+
+    #[test]
+    fn numbers_below_none_are_named() {
+        for flag in ["-p", "-n", "-d", "-b", "-r"] {
+            let error = bench(&["x", flag, "-1"]).expect_err("it makes no sense").to_string();
+            assert!(
+                error.contains("expected a whole number from ") && error.contains("found `-1`"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn one_thing_is_measured() {
         assert!(bench(&["--shape", "phi-4:q4_0", "--write", "a.gguf", "--plot", "a.svg"]).is_ok());
         assert!(bench(&["--url", "http://127.0.0.1:1", "--api-model", "a"]).is_ok());
@@ -134,7 +162,6 @@ mod tests {
             &["--shape", "phi-4:q4_0", "--url", "http://127.0.0.1:1"],
             &["x", "--url", "http://127.0.0.1:1"],
             &["--url", "http://127.0.0.1:1", "-t", "2"],
-            &["x", "--write", "a.gguf"],
             &["x", "--api-model", "a"],
             &["x", "--offline"],
             &["x", "-b", "0"],

@@ -16,8 +16,9 @@ use super::{Hub, Json, Model, number};
 #[command(after_help = "\
 What a model takes is exact: the bytes of each tensor, of the cache and of the memory that steps
 work in. With a `~` it is estimated from the number of weights, where nothing more is known of its
-shape. It fits if all of that is free now. `slow` is less than 7 tokens a second, about as fast as
-people read; `part` fits with a shorter context only.
+shape; then `yes?` leaves a tenth of them for the rest. It fits if all of that is free now. `slow`
+is less than 7 tokens a second, about as fast as people read; `part` fits with a shorter context
+only.
 
 How fast it will be follows from a measurement of this machine's memory and kernels. Costs are those
 of electricity for a million tokens that are written: tell the `--watts` of the whole machine;

@@ -255,23 +255,23 @@ pub(crate) struct Bench {
     pub(crate) instead: Instead,
     /// Tokens of a prompt; several by commas; 0 leaves the test out
     #[arg(short = 'p', long, value_name = "N", value_delimiter = ',', default_value = "512")]
-    #[arg(value_parser = number::whole)]
+    #[arg(value_parser = number::whole, allow_negative_numbers = true)]
     pub(crate) n_prompt: Vec<usize>,
     /// Tokens to generate; several by commas; 0 leaves the test out
     #[arg(short = 'n', long, value_name = "N", value_delimiter = ',', default_value = "128")]
-    #[arg(value_parser = number::whole)]
+    #[arg(value_parser = number::whole, allow_negative_numbers = true)]
     pub(crate) n_gen: Vec<usize>,
     /// Tokens already in the context; several by commas
     #[arg(short = 'd', long, value_name = "N", value_delimiter = ',', default_value = "0")]
-    #[arg(value_parser = number::whole)]
+    #[arg(value_parser = number::whole, allow_negative_numbers = true)]
     pub(crate) n_depth: Vec<usize>,
     /// Tokens of a prompt that one step computes
     #[arg(short = 'b', long, value_name = "N", default_value = "512", conflicts_with = "url")]
-    #[arg(value_parser = number::count)]
+    #[arg(value_parser = number::count, allow_negative_numbers = true)]
     pub(crate) n_batch: NonZeroUsize,
     /// Times that each test is measured, after one to warm up
     #[arg(short = 'r', long, value_name = "N", default_value = "5")]
-    #[arg(value_parser = number::count)]
+    #[arg(value_parser = number::count, allow_negative_numbers = true)]
     pub(crate) repetitions: NonZeroUsize,
     /// Then generate for so long without pause (`60s`, `2m`), and print what is left of the speed
     #[arg(long, value_name = "TIME", value_parser = number::duration)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use store::{digest::Sha256Hex, policy::At};
 
-use super::{Json, Model, text};
+use super::{Hub, Json, Model, text};
 use crate::sandbox::Mode;
 
 #[derive(Debug, Args)]
@@ -47,14 +47,21 @@ pub(crate) enum PolicyVerb {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Of a model that is not on this machine, the header is read from the hub; of those of a bundle, what
+it says of them.")]
 pub(crate) struct CheckPolicy {
     #[command(flatten)]
     pub(crate) model: Model,
-    /// What is to be done with it: `fetch`, `import`, `load` or `serve`
-    #[arg(long, value_name = "WHAT", default_value = "load", value_parser = time)]
-    pub(crate) at: At,
+    /// What is to be done with it: `fetch`, `import`, `load` or `serve` [default: load; with a model of
+    /// the hub, fetch; with a bundle, import]
+    #[arg(long, value_name = "WHAT", value_parser = time)]
+    pub(crate) at: Option<At>,
     #[command(flatten)]
     pub(crate) json: Json,
+    /// How a model that is not on this machine is looked at.
+    #[command(flatten, next_help_heading = "Hub")]
+    pub(crate) hub: Hub,
 }
 
 #[derive(Debug, Args)]

@@ -16,9 +16,10 @@ use crate::{
     args::{Lookup, Sampling, Settings},
     device,
     failure::Failure,
-    memory,
+    library, memory,
     model::{self, Opened},
     sandbox::{Level, Plan},
+    terminal::tell,
     utf8,
 };
 
@@ -62,7 +63,12 @@ impl Session {
     /// had.
     pub(crate) fn load(name: &str, settings: Settings, plan: Plan) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let Opened { mut file, said: warnings, admitted } = model::open_for(name, &settings.load)?;
+        let Opened { mut file, said: mut warnings, admitted } =
+            model::open_for(name, &settings.load)?;
+        if let Some(unused) = model::kept(name)?.as_ref().and_then(library::unused) {
+            tell(format_args!("warning: {unused}"));
+            warnings.push(unused);
+        }
         let template = settings.chat.chat_template.as_ref();
         let template = template.filter(|_| settings.chat.raw != Some(true));
         if let Some(path) = template {

@@ -1,15 +1,19 @@
 //! `ingle bench`: tokens a second of prompts (`pp512`) and of generation (`tg128`).
 //!
 //! `measure` runs a test, `session` all of them, with what the machine does meanwhile
-//! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names, `under`
-//! what stands below, `plot` draws them. `identity` says which results are comparable, and `compare`
-//! compares them; `foretold` holds them beside what `ingle fit` said. `synthetic` makes weights of a
-//! shape in the place of a model, `server` measures one that is reached by HTTP.
+//! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names
+//! (`markdown` for people), `under` what stands below, `plot` draws them. `identity` says which results
+//! are comparable, and `compare` compares them; `foretold` holds them beside what `ingle fit` said.
+//! `synthetic` makes weights of a shape in the place of a model, `server` measures one that is reached
+//! by HTTP.
 
 mod compare;
-mod conditions;
+pub(super) mod conditions;
+#[cfg(test)]
+mod fixture;
 mod foretold;
 mod identity;
+mod markdown;
 mod measure;
 mod plot;
 mod roofline;
@@ -19,6 +23,11 @@ mod synthetic;
 mod table;
 mod under;
 
+use std::{
+    fs,
+    io::{self, IsTerminal},
+};
+
 use engine::Info;
 use loader::ModelFile;
 
@@ -27,12 +36,12 @@ use crate::{
     device,
     failure::Failure,
     model,
-    numbers::grouped,
+    numbers::{grouped, size},
     output,
     sandbox::{Mode, Plan},
     settings::Site,
     shape::Wanted,
-    terminal::{Interrupts, tell},
+    terminal::{self, Interrupts, tell},
 };
 use foretold::Foretold;
 use measure::{Rig, Test};
@@ -51,6 +60,7 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
 
 fn measured(args: Bench) -> anyhow::Result<()> {
     let site = Site::find()?;
+    can_write(&args)?;
     let tests = tests(&args)?;
     let form = form(&args)?;
     let plot = Plot::asked(&args)?;
@@ -72,6 +82,9 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     confine(asked, opened.as_ref(), &args.written)?;
     if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
         draft.write(path)?;
+        let bytes =
+            fs::metadata(path).map(|it| format!(", {}", size(it.len()))).unwrap_or_default();
+        tell(format_args!("note: wrote `{}`{bytes}", path.display()));
     }
     if tests.is_empty() {
         return Ok(());
@@ -140,12 +153,15 @@ impl Measurement<'_> {
                 let mut row = session.row(&mut rig, &subject, test)?;
                 row.foretold = foretold.of(&info, test, self.n_batch);
                 if self.form == Form::Jsonl {
+                    // Of the run so far: the line is for whoever reads along.
+                    session.complete(&mut row);
                     super::print(&row.line())?;
                 }
                 rows.push(row);
             }
         }
         session.bar.finish_and_clear();
+        rows.iter_mut().for_each(|it| session.complete(it));
         Ok(rows)
     }
 
@@ -163,6 +179,20 @@ impl Measurement<'_> {
             None => subject,
         })
     }
+}
+
+/// Whether there are weights that `--write` could write.
+fn can_write(args: &Bench) -> anyhow::Result<()> {
+    if args.written.write.is_none() || args.instead.shape.is_some() {
+        return Ok(());
+    }
+    let message = "`--write` writes the weights of `--shape`";
+    let named = args.model.model.as_ref().or(args.model.word.as_ref());
+    let message = match named {
+        Some(name) => format!("{message}; `{name}` is a model already"),
+        None => message.to_owned(),
+    };
+    Err(Failure::usage(message).hint("`--shape llama-3.2-3b:q4_k_m`, in its place").into())
 }
 
 /// Tokens of context that all tests need.
@@ -215,7 +245,8 @@ fn print(
     session: Option<&Session>,
     plot: Option<Plot>,
 ) -> anyhow::Result<()> {
-    super::print(&table::text(rows, form))?;
+    let width = io::stdout().is_terminal().then(terminal::width).flatten();
+    super::print(&table::text(rows, form, width))?;
     if let Some(session) = session {
         if form == Form::Md {
             super::print(&under::text(rows, session))?;

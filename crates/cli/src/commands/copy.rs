@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     library,
     model::{self, Place},
+    settings::Site,
     terminal::tell,
 };
 
@@ -28,6 +29,9 @@ pub(crate) fn run(args: Copy) -> anyhow::Result<()> {
         let failure = Failure::usage(format!("`{model}` is built into every `ingle`"));
         return Err(failure.hint("there is no file to copy").into());
     }
+    // Reads the user's own catalogue, too.
+    Site::find()?;
+    library::refuse_name(&name)?;
     if let Some(note) = model::both(&model) {
         tell(format_args!("note: {note}"));
     }

@@ -28,23 +28,32 @@ use crate::{
     failure::Failure,
     library,
     numbers::size,
+    settings::Site,
     terminal::{Interrupts, tell},
 };
 
 /// Writes the bundle.
 pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     let Export { models, output, split, with_binary, name, bom, yes, json, signature } = args;
+    // Reads the user's own catalogue, too.
+    Site::find()?;
     refuse(&models, output.as_deref(), name.as_ref(), bom)?;
+    let existing = if yes { Existing::Replace } else { Existing::Keep };
+    let there = output.as_deref().and_then(|it| match bom {
+        true => it.exists().then(|| it.to_owned()),
+        false => bundle::in_place(it),
+    });
+    if let (Some(path), Existing::Keep) = (there, existing) {
+        return Err(bundle::Error::There { path }.into());
+    }
     let signer = sign::signer(&signature)?;
     let library = library::library()?;
-    let packed = models.iter().map(|it| pack(it, name.clone(), &library));
-    let mut packed = packed.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut packed = all(&models, name.as_ref(), &library)?;
     if let Some(signer) = &signer {
         packed.iter_mut().for_each(|it| it.sign(signer));
     }
     let notes = notes(&packed);
     notes.iter().for_each(|it| tell(format_args!("warning: {it}")));
-    let existing = if yes { Existing::Replace } else { Existing::Keep };
     let output = match (bom, output) {
         (true, output) => return give_bom(&packed, output.as_deref(), existing, (json, &notes)),
         (false, output) => output.expect("the command line requires it"),
@@ -97,6 +106,9 @@ fn refuse(
         let failure = Failure::usage(format!("`{flag}` is for one model, found {}", models.len()));
         return Err(failure.hint("give them one after the other").into());
     }
+    if let Some(name) = name {
+        library::refuse_name(name)?;
+    }
     let Some(output) = output else { return Ok(()) };
     let folder = output.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|it| !it.is_dir()) {
@@ -109,6 +121,23 @@ fn refuse(
         return Err(Failure::usage(message).hint(hint).into());
     }
     Ok(())
+}
+
+/// Each model once, however often it is named.
+fn all(words: &[String], name: Option<&Name>, library: &Library) -> anyhow::Result<Vec<Packed>> {
+    let mut all: Vec<Packed> = Vec::new();
+    for word in words {
+        let model = pack(word, name.cloned(), library)?;
+        match all.iter().find(|it| it.name == model.name) {
+            None => all.push(model),
+            Some(twin) if twin.files().eq(model.files()) => {}
+            Some(_) => {
+                let failure = Failure::usage(format!("two models are called `{}`", model.name));
+                return Err(failure.hint("pack one of them alone, `--name` renames it").into());
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn pack(word: &str, name: Option<Name>, library: &Library) -> anyhow::Result<Packed> {

@@ -2,13 +2,15 @@
 //! is fetched.
 //!
 //! `subject` finds what is asked about and its header, `known` the shapes of the catalogue's models;
-//! `sizes` says what a header takes here, `pace` how fast it will be, `verdict` what follows from both;
-//! `table` and `screen` show it.
+//! `sizes` says what a header takes here, `found` as what it fits, `pace` how fast it will be, `verdict`
+//! what follows from both; `table` with its `legend` and `screen` show it.
 
 mod costs;
 #[cfg(test)]
 mod fixture;
+mod found;
 mod known;
+mod legend;
 mod pace;
 mod screen;
 pub(crate) mod sizes;
@@ -23,20 +25,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kernels::{Format, cpu::Config};
 use serde_json::{Value, json};
 
+use super::bench::conditions;
 use crate::{
     args::{Fit, Load},
     device,
     failure::Failure,
     forecast::{Kept, ago},
-    machine::Meter,
+    machine::{Meter, Watch},
     memory, model,
     settings::Site,
     speed::{Effort, Speed},
     terminal::{self, tell},
 };
 use costs::Costs;
+use found::Terms;
 use table::Colours;
-use verdict::{Candidate, Terms, Verdict};
+use verdict::{Candidate, Verdict};
 
 /// Columns where there is no terminal.
 const WIDTH: usize = 80;
@@ -61,7 +65,7 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
         true => vec![subject::named(&model::alone(args.model, None)?, &args.hub)?],
         false => subject::catalogue(),
     };
-    let candidates: Vec<_> = subjects.into_iter().map(|it| Candidate::of(it, &terms)).collect();
+    let candidates = Candidate::all(subjects, &terms);
     let mut kept = Kept::read(&site.home);
     if let Some(why) = &kept.broken {
         tell(format_args!("warning: what was measured before cannot be read: {why}"));
@@ -89,7 +93,7 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     table::sort(&mut verdicts);
     match args.json.on {
         true => super::print_json(&as_json(&verdicts, speed.as_ref())?)?,
-        false => show(&verdicts, speed.as_ref())?,
+        false => show(&verdicts, speed.as_ref(), &terms)?,
     }
     sound(&verdicts)
 }
@@ -108,7 +112,8 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
         Some(speed) => {
             let some = speed.oldest.as_ref().map(|it| format!(", some of it {}", ago(it)));
             let some = some.unwrap_or_default();
-            tell(format_args!("note: measured {} ({}){some}", ago(&speed.at), speed.at));
+            let doubt = speed.doubt().map(|it| format!("; {it}")).unwrap_or_default();
+            tell(format_args!("note: measured {} ({}){some}{doubt}", ago(&speed.at), speed.at));
         }
         None => tell(format_args!(
             "note: nothing was measured yet with {device}, so that no speed is foretold; without \
@@ -118,7 +123,7 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
     Ok(speed)
 }
 
-/// Measures now, with a bar that says what.
+/// Measures now, with a bar that says what; says what makes the figures doubtful.
 fn measure(config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
     let style = ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {msg}");
     let bar = ProgressBar::new(Speed::figures(formats) as u64)
@@ -127,9 +132,16 @@ fn measure(config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
         bar.set_message(what.to_owned());
         bar.inc(1);
     };
+    let machine = Watch::here();
+    let before = machine.note();
     let speed = Speed::measure(config, formats, Effort::usual(), &watch);
     bar.finish_and_clear();
-    speed.context("cannot measure how fast this machine is")
+    let speed = speed.context("cannot measure how fast this machine is")?;
+    let after = machine.note();
+    for warning in conditions::warnings(&before, &after) {
+        tell(format_args!("warning: {warning}"));
+    }
+    Ok(Speed { others_percent: conditions::others_percent(&before, &after), ..speed })
 }
 
 /// Keeps what was measured and what it was measured for; a home that cannot be written is no failure.
@@ -147,11 +159,12 @@ fn as_json(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<Value>
 }
 
 /// One model as a screen, several as a table.
-fn show(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<()> {
+fn show(verdicts: &[Verdict], speed: Option<&Speed>, terms: &Terms) -> anyhow::Result<()> {
     let width = terminal::width().unwrap_or(WIDTH);
     let colours = if terminal::is_styled() { Colours::On } else { Colours::Off };
     let [one] = verdicts else {
-        return print_styled(&table::table(verdicts, width, colours));
+        let legend = legend::legend(verdicts, speed, terms, width);
+        return print_styled(&format!("{}\n{legend}", table::table(verdicts, width, colours)));
     };
     print_styled(&screen::screen(one, speed, width, colours))
 }

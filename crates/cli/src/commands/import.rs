@@ -7,7 +7,7 @@ use serde_json::json;
 use store::{
     audit::Event,
     bundle::{self, Brought, Bundle, Carried, Existing, How, Imported, Incoming, Program, Vouched},
-    library::Library,
+    library::{Entry, Library},
     policy::{At, Subject},
     signing::{self, Trust},
 };
@@ -40,7 +40,7 @@ pub(crate) fn run(args: Import) -> anyhow::Result<()> {
         let bundle = Bundle::open(&path)?;
         // The program first: if it was changed, nothing of the bundle is to be believed.
         let program = bundle.program()?;
-        let mut models = Vec::new();
+        let (mut models, mut entries) = (Vec::new(), Vec::new());
         for model in bundle.models() {
             let (imported, architecture) = one(&bundle, model, &library, &how)?;
             if !json.on {
@@ -48,9 +48,11 @@ pub(crate) fn run(args: Import) -> anyhow::Result<()> {
             }
             architecture.iter().for_each(|it| library::warn_of_architecture(it));
             models.push(as_json(model, &imported));
+            let (Imported::New { entry, .. } | Imported::There { entry, .. }) = imported;
+            entries.push(entry);
         }
         if !json.on {
-            next(&path, bundle.models(), program);
+            next(&path, &library, &entries, program);
         }
         told.push(json!({
             "bundle": text(&path), "index": bundle.index(), "models": models,
@@ -159,13 +161,17 @@ fn as_json(model: &Carried, imported: &Imported) -> serde_json::Value {
     })
 }
 
-fn next(path: &Path, models: &[Carried], program: Option<&Program>) {
+fn next(path: &Path, library: &Library, entries: &[Entry], program: Option<&Program>) {
     if let Some(program) = program {
         let (name, platform) = (path.display(), &program.platform);
         tell(format_args!("note: `{name}` also has the program for {platform}, which stays there"));
     }
-    match models {
+    match entries {
         [] => tell(format_args!("note: no model is in `{}`", path.display())),
-        [first, ..] => tell(format_args!("note: `ingle run {}` runs it", first.name)),
+        [first, ..] => {
+            let called = first.called_in_catalogue();
+            let name = library::short(library, first, called.as_slice());
+            tell(format_args!("note: `ingle run {name}` runs it"));
+        }
     }
 }

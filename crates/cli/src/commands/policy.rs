@@ -4,13 +4,18 @@ use std::path::Path;
 
 use loader::Access;
 use serde_json::{Value, json};
-use store::policy::{Outcome, Policy, Signed, Subject, Verdict, examples, sign};
+use store::{
+    bundle::Bundle,
+    policy::{At, Outcome, Policy, Signed, Subject, Verdict, examples, sign},
+};
 
+#[cfg(feature = "hub")]
+use super::show::remote;
 use crate::{
     admission,
     args::{self, CheckPolicy, PolicyVerb, SignPolicy},
     failure::Failure,
-    model,
+    library, model,
     settings::Site,
     terminal::harmless,
 };
@@ -107,35 +112,72 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     let site = Site::find()?;
     let policy = Policy::in_force(&site.home)?;
     let name = model::alone(args.model, site.model.as_deref())?;
-    let model::Read { file, entry, .. } =
-        model::open_corrected(&name, &[], Access::Map, model::Use::Header)?;
-    let mut subject = admission::subject(&name, &file, entry.as_ref())?;
-    let Some(policy) = policy else {
-        return match args.json.on {
-            true => super::print_json(&json!({"model": subject, "policy": null, "allowed": true})),
-            false => super::print(&format!("allowed: no policy is in force for `{name}`\n")),
-        };
+    let looked = match library::is_bundle(&name) {
+        true => in_bundle(&name)?,
+        false => looked_at(&name, &args.hub, policy.as_ref())?,
     };
-    if policy.asks_for_digests() && !file.mappings.is_empty() {
+    let at = args.at.unwrap_or(looked.usual);
+    let (mut pages, mut told, mut refused) = (Vec::new(), Vec::new(), None);
+    for subject in &looked.subjects {
+        let Some(policy) = &policy else {
+            pages.push(format!("allowed: no policy is in force for `{}`\n", subject.name));
+            told.push(json!({"model": subject, "policy": null, "allowed": true}));
+            continue;
+        };
+        let subject = policy.counted(subject);
+        let outcomes = policy.explain(&subject, at);
+        let verdict = policy.judge(&subject, at);
+        let (allowed, rule) = match &verdict {
+            Verdict::Allowed { rule } => (true, rule),
+            Verdict::Denied { rule, .. } => (false, rule),
+        };
+        pages.push(explained(&subject, &outcomes, allowed, rule));
+        told.push(json!({
+            "model": subject, "known_source": subject.has_known_source(),
+            "policy": shown(policy.path()), "at": at, "allowed": allowed, "rule": rule,
+            "rules": outcomes,
+        }));
+        refused = refused.or_else(|| policy.permit(&subject, at).err());
+    }
+    match (args.json.on, told.as_slice()) {
+        (true, [one]) => super::print_json(one)?,
+        (true, all) => super::print_json(&json!({ "models": all }))?,
+        (false, _) => super::print(&harmless(&pages.join("\n")))?,
+    }
+    refused.map_or(Ok(()), |it| Err(it.into()))
+}
+
+/// What is asked about.
+struct Looked {
+    subjects: Vec<Subject>,
+    /// What is usually to be done with such models next.
+    usual: At,
+}
+
+/// The models of a bundle, as it says that they are. What their own files say is looked into when they
+/// are imported.
+fn in_bundle(path: &str) -> anyhow::Result<Looked> {
+    let (bundle, now) = (Bundle::open(Path::new(path))?, library::now());
+    let subject = |it| admission::of_manifest(&bundle.manifest(it, &now));
+    let subjects = bundle.models().iter().map(subject).collect::<anyhow::Result<_>>()?;
+    Ok(Looked { subjects, usual: At::Import })
+}
+
+/// A model of this machine; one that is not here, by its header at the hub.
+#[cfg_attr(not(feature = "hub"), expect(unused_variables, reason = "there is no hub to ask"))]
+fn looked_at(name: &str, hub: &args::Hub, policy: Option<&Policy>) -> anyhow::Result<Looked> {
+    #[cfg(feature = "hub")]
+    if let Some(reference) = remote::meant(name)? {
+        let subjects = vec![remote::Remote::open(&reference, hub, &[])?.subject()?];
+        return Ok(Looked { subjects, usual: At::Fetch });
+    }
+    let model::Read { file, entry, .. } =
+        model::open_corrected(name, &[], Access::Map, model::Use::Header)?;
+    let mut subject = admission::subject(name, &file, entry.as_ref())?;
+    if policy.is_some_and(Policy::asks_for_digests) && !file.mappings.is_empty() {
         subject = subject.with_weights(admission::digests(&file)?);
     }
-    let subject = policy.counted(&subject);
-    let outcomes = policy.explain(&subject, args.at);
-    let verdict = policy.judge(&subject, args.at);
-    let (allowed, rule) = match &verdict {
-        Verdict::Allowed { rule } => (true, rule),
-        Verdict::Denied { rule, .. } => (false, rule),
-    };
-    match args.json.on {
-        true => super::print_json(&json!({
-            "model": subject, "known_source": subject.has_known_source(),
-            "policy": shown(policy.path()), "at": args.at, "allowed": allowed, "rule": rule,
-            "rules": outcomes,
-        }))?,
-        false => super::print(&harmless(&explained(&subject, &outcomes, allowed, rule)))?,
-    }
-    policy.permit(&subject, args.at)?;
-    Ok(())
+    Ok(Looked { subjects: vec![subject], usual: At::Load })
 }
 
 fn explained(subject: &Subject, outcomes: &[Outcome], allowed: bool, rule: &str) -> String {

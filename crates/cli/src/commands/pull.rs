@@ -9,7 +9,7 @@ mod fetch;
 #[cfg(feature = "hub")]
 mod fit;
 #[cfg(feature = "hub")]
-mod known;
+pub(crate) mod known;
 #[cfg(feature = "hub")]
 mod plan;
 #[cfg(feature = "hub")]

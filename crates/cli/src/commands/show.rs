@@ -3,26 +3,22 @@
 
 mod facts;
 mod kept;
+mod known;
 #[cfg(feature = "hub")]
 pub(crate) mod remote;
 
 use loader::{Access, ModelFile, Override};
-use store::{
-    Correction,
-    catalogue::{self, Listed},
-    library::Entry,
-    signing::signers,
-};
+use store::Correction;
 
 use crate::{
     args::{Json, Show},
-    library, listed,
     model::{self, Use},
     numbers::{count, grouped, size},
     settings::Site,
     terminal::harmless,
 };
 use facts::{Facts, Share};
+use known::Known;
 
 /// Prints it.
 pub(crate) fn run(args: Show) -> anyhow::Result<()> {
@@ -32,15 +28,13 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     #[cfg(feature = "hub")]
     if let Some(reference) = remote::meant(&name)? {
         let remote = remote::Remote::open(&reference, &args.hub, &overrides)?;
-        let known = (None, catalogue::by_repository(&remote.repository));
+        let known = remote.known()?;
         return print(&remote.file, &overrides, remote.corrections, (known, args.json));
     }
     let model::Read { file, corrections, .. } =
         model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
-    let kept = model::kept(&name)?;
-    let called = kept.as_ref().and_then(Entry::called_in_catalogue);
-    let listed = called.and_then(catalogue::listed);
-    print(&file, &overrides, corrections, ((kept, listed), args.json))
+    let known = model::kept(&name)?.as_ref().map(kept::known).transpose()?;
+    print(&file, &overrides, corrections, (known.unwrap_or_default(), args.json))
 }
 
 /// Prints what there is to say of it.
@@ -48,29 +42,19 @@ fn print(
     file: &ModelFile,
     overrides: &[Override],
     corrections: Vec<Correction>,
-    ((kept, listed), json): ((Option<Entry>, Option<Listed>), Json),
+    (known, json): (Known, Json),
 ) -> anyhow::Result<()> {
     let said = model::tell_warnings(file)?;
     let facts = Facts::of(file, overrides, corrections)?;
     if json.on {
         let mut told = serde_json::to_value(&facts)?;
         told["warnings"] = said.into();
-        if let Some(entry) = &kept {
-            told["library"] = library::json(entry);
-            told["library"]["signed_by"] = serde_json::json!(signers(entry));
-        }
-        if let Some(listed) = &listed {
-            told["catalogue"] = serde_json::to_value(listed)?;
+        for (name, value) in known.json {
+            told[name] = value;
         }
         return super::print_json(&told);
     }
-    let listed = listed.as_ref().map(listed::rows).unwrap_or_default();
-    let kept = match &kept {
-        Some(entry) => kept::page(entry, &listed),
-        None if listed.is_empty() => String::new(),
-        None => format!("\n{}", kept::rows(&listed)),
-    };
-    super::print(&harmless(&(page(&facts) + &kept)))
+    super::print(&harmless(&(page(&facts) + &known.page)))
 }
 
 /// For people.

@@ -81,7 +81,17 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
         files.len(),
         "signer"
     );
-    super::print(&page)
+    super::print(&page)?;
+    let trusted = match signer.chain {
+        Some(_) => "--certificate-chain CA.pem",
+        None => "--key KEY.pub",
+    };
+    let place = match &named {
+        Named::Path(path) if output == Extent::of(path).signature() => String::new(),
+        _ => format!(" --signature {}", output.display()),
+    };
+    tell(format_args!("note: `ingle verify {model}{place} {trusted}` checks it"));
+    Ok(())
 }
 
 /// Whether the model that `word` names is as somebody trusted signed it; who that is. The library
@@ -104,6 +114,10 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
         }
         Named::Entry(entry) => (entry.files().to_owned(), entry.files().join(signing::FILE)),
     };
+    if checking.signature.is_none() && !usual.exists() {
+        let failure = Failure::new(format!("`{word}` has no signature here"));
+        return Err(failure.hint("`--signature FILE` names one").into());
+    }
     let place = checking.signature.as_deref().unwrap_or(&usual);
     let signature = read(place)?;
     // Before hours of hashing.
@@ -253,8 +267,16 @@ fn parsed<T>(path: &Path, parse: fn(&str) -> Result<T, signing::Error>) -> anyho
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|it| it.take(signing::MAX_BYTES).read_to_end(&mut bytes));
-    read.with_context(|| format!("cannot read `{}`", path.display()))?;
-    Ok(bytes)
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) => {
+            let failure = Failure::new(format!("cannot read `{}`", path.display()));
+            Err(anyhow::Error::from(error).context(match path.exists() {
+                true => failure,
+                false => failure.hint("look at its name and its folder, then say it again"),
+            }))
+        }
+    }
 }
 
 /// The file gets its name when it is complete.

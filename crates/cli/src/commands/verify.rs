@@ -152,6 +152,9 @@ fn as_json(entry: &Entry, faults: &[Fault]) -> Value {
 /// A file that is in no library.
 fn file(path: &Path, expected: Option<Sha256Hex>, is_json: bool) -> anyhow::Result<()> {
     let Some(expected) = expected else {
+        if let Some(bundle) = path.to_str().and_then(library::bundle) {
+            return Err(bundle.into());
+        }
         let failure = Failure::usage(format!("nothing says what `{}` should be", path.display()));
         return Err(failure.hint("give its digest with `--sha256 HEX`").into());
     };

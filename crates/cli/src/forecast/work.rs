@@ -148,7 +148,8 @@ impl Count {
             | Op::Basic(Basic::Outputs(_) | Basic::Add(..) | Basic::Scale(..) | Basic::Mix(..))
             | Op::Basic(Basic::PlaceScale(..) | Basic::Weigh(..) | Basic::Rescale(..))
             | Op::Basic(Basic::Sparsify(..) | Basic::Part(..) | Basic::Join(..))
-            | Op::Basic(Basic::Softcap(..) | Basic::Route(..) | Basic::ExpertSum(..))
+            | Op::Basic(Basic::Softcap(..) | Basic::Route(..) | Basic::ExpertScale(..))
+            | Op::Basic(Basic::ExpertSum(..))
             | Op::Fused(Fused::AddNorm(..)) => self.numbers += all(out),
         }
     }

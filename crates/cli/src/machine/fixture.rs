@@ -22,6 +22,7 @@ pub(crate) const LAPTOP: Files<'static> = &[
          SwapTotal:       2097148 kB\nSwapFree:         997148 kB\n\
          HugePages_Total:       0\nHugepagesize:       2048 kB\n",
     ),
+    ("proc/loadavg", "0.52 0.61 0.70 2/1203 4711\n"),
     ("proc/self/status", "Name:\tingle\nCpus_allowed_list:\t0-7\n"),
     ("proc/self/cgroup", "0::/user.slice/user-1000.slice\n"),
     ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
@@ -101,6 +102,7 @@ pub(crate) const BOARD: Files<'static> = &[
     ),
     ("proc/device-tree/model", "Radxa ROCK 5B\0"),
     ("proc/meminfo", "MemTotal: 8131072 kB\nMemAvailable: 7000000 kB\n"),
+    ("proc/loadavg", "4.13 4.02 3.10 5/160 99\n"),
     ("proc/self/status", "Cpus_allowed_list:\t0-3\n"),
     ("sys/devices/system/cpu/online", "0-3\n"),
     ("sys/devices/system/cpu/cpu0/cpu_capacity", "530\n"),

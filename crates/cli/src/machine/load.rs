@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::held::Held;
+use super::{held::Held, text};
 
 /// In so many ticks, half a second, there is enough to tell.
 const ENOUGH: u64 = 50;
@@ -27,6 +27,13 @@ pub(crate) struct Load {
     own: u64,
     /// How many hardware threads count.
     processors: u64,
+}
+
+/// How many threads were at work or waited for it, as a mean of about the last minute.
+pub(super) fn average(root: &Path) -> Option<f64> {
+    let text = text(&root.join("proc/loadavg"))?;
+    let average: f64 = text.split_whitespace().next()?.parse().ok()?;
+    (average.is_finite() && average >= 0.0).then_some(average)
 }
 
 impl Counters {
@@ -111,6 +118,15 @@ mod tests {
         assert_eq!(Counters::at(lay(&[("proc/stat", all)]).path()).read(), None);
         for nonsense in ["", "cpu  1 2 3\ncpu0 1 2 3\n", "cpu  a b c d\ncpu0\n", "cpu  1 2 3 4\n"] {
             assert_eq!(of_machine(nonsense), None, "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn the_average_is_that_of_a_minute() {
+        let of = |text: &str| average(lay(&[("proc/loadavg", text)]).path());
+        assert_eq!(of("4.13 2.50 1.00 5/1234 99\n"), Some(4.13));
+        for nonsense in ["", "x 1 2", "-1 0 0", "inf 0 0", "NaN"] {
+            assert_eq!(of(nonsense), None, "{nonsense:?}");
         }
     }
 

@@ -15,7 +15,17 @@ pub(crate) struct System {
     pub(crate) kernel: Option<String>,
 }
 
+/// What this machine is called among others.
+pub(crate) fn host() -> Option<String> {
+    text(Path::new("/proc/sys/kernel/hostname"))
+}
+
 impl System {
+    /// That of this machine.
+    pub(crate) fn here() -> Self {
+        Self::at(Path::new("/"))
+    }
+
     pub(super) fn at(root: &Path) -> Self {
         let release = ["etc/os-release", "usr/lib/os-release"];
         let release = release.iter().find_map(|it| text(&root.join(it))).unwrap_or_default();

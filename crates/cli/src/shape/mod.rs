@@ -1,15 +1,18 @@
 //! The shape of a model: which tensors it has, of what sizes and in which formats, without their
 //! numbers. Known by name (`llama-3.2-3b`) or from a `config.json`; no weights are needed.
 //!
-//! `published` and `larger` have the configurations of the names, `tensors` says which tensors follow
+//! `published`, `larger` and `further` have the configurations of the names, `names` what else they are
+//! called; `tensors` says which tensors follow
 //! from a configuration. Which of them gets which format is for the quantiser's recipe to say, so that
 //! a shape as `Q4_K_M` is, tensor by tensor, what `ingle quantize` would write.
 
+mod further;
 mod larger;
+mod names;
 mod published;
 mod tensors;
 
-use std::{fs::File, io::Read, path::Path, str::FromStr};
+use std::{fs::File, io::Read, path::Path};
 
 use anyhow::Context;
 use engine::arch::{self, Config};
@@ -18,8 +21,10 @@ use loader::{
     quantise::{Measured, Mix, Recipe},
     safetensors::outline,
 };
+use store::catalogue;
 
 use crate::failure::Failure;
+use further::FURTHER;
 use larger::LARGER;
 use published::PUBLISHED;
 
@@ -81,11 +86,12 @@ impl Shape {
         Self::of(&name, file)
     }
 
-    /// The shape of a name, or of the `config.json` at a path, or in the folder there.
+    /// The shape of a name, ours or the catalogue's, or of the `config.json` at a path, or in the folder
+    /// there.
     ///
     /// # Errors
     ///
-    /// If there is neither.
+    /// If there is none of these.
     pub(crate) fn find(word: &str) -> anyhow::Result<Self> {
         if let Some(shape) = Self::named(word) {
             return Ok(shape);
@@ -94,11 +100,7 @@ impl Shape {
         match (path.is_dir(), path.is_file()) {
             (true, _) => Self::from_config(&path.join("config.json")),
             (false, true) => Self::from_config(path),
-            (false, false) => {
-                let names = Self::names().collect::<Vec<_>>().join(", ");
-                let failure = Failure::new(format!("no shape is called `{word}`"));
-                Err(failure.hint(format!("there are {names}; or name a `config.json`")).into())
-            }
+            (false, false) => Self::of_catalogue(word).ok_or_else(|| absent(word).into()),
         }
     }
 
@@ -176,7 +178,7 @@ impl Planned {
 
 /// Names and configurations.
 fn published() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    PUBLISHED.iter().chain(LARGER)
+    PUBLISHED.iter().chain(LARGER).chain(FURTHER)
 }
 
 /// The text of a `config.json`, or as much of a longer file as makes it none.
@@ -186,15 +188,19 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl FromStr for Wanted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.rsplit_once(':') {
-            Some((shape, mix)) if !shape.is_empty() => {
-                Ok(Self { shape: shape.to_owned(), mix: mix.parse()? })
-            }
-            _ => Err(format!("expected NAME:QUANT, such as `llama-3.2-3b:q4_k_m`, found `{text}`")),
+/// Why a word is no shape, and what is near.
+fn absent(word: &str) -> Failure {
+    let failure = Failure::new(match catalogue::listed(word) {
+        Some(_) => format!("the shape of `{word}` is not known here"),
+        None => format!("no shape is called `{word}`"),
+    });
+    match names::near(word) {
+        none if none.is_empty() => {
+            failure.hint("name one such as `llama-3.2-3b`, or a `config.json`")
+        }
+        near => {
+            let near: Vec<_> = near.iter().map(|it| format!("`{it}`")).collect();
+            failure.hint(format!("near are {}; or name a `config.json`", near.join(", ")))
         }
     }
 }
@@ -222,16 +228,23 @@ mod tests {
     #[test]
     fn as_many_weights_as_are_published() {
         for (name, published) in [
+            ("aya-expanse-8b", 8_028_033_024),
+            ("command-r-plus-104b", 103_810_674_688),
             ("gemma-2-2b", 2_614_341_888),
             ("gemma-3-1b", 999_885_952),
+            ("gpt-oss-20b", 20_914_757_184),
             ("llama-3.1-8b", 8_030_261_248),
             ("llama-3.2-1b", 1_235_814_400),
             ("llama-3.2-3b", 3_212_749_824),
             ("llama-3.3-70b", 70_553_706_496),
+            ("ministral-3-3b", 3_429_006_336),
             ("mistral-7b", 7_248_023_552),
             ("mixtral-8x7b", 46_702_792_704),
+            ("olmo-2-32b", 32_234_279_936),
             ("phi-3-mini", 3_821_079_552),
             ("phi-4", 14_659_507_200),
+            ("phi-4-mini", 3_836_021_760),
+            ("qwen2-57b-a14b", 57_408_658_944),
             ("qwen2.5-0.5b", 494_032_768),
             ("qwen2.5-7b", 7_615_616_512),
             ("qwen3-4b", 4_022_468_096),
@@ -262,16 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_is_wanted_as_a_mix() {
-        let wanted = |shape: &str, mix| Ok(Wanted { shape: shape.to_owned(), mix });
-        assert_eq!("phi-4:q4_0".parse(), wanted("phi-4", Mix::Q4_0));
-        assert_eq!("c:/x/config.json:Q8_0".parse(), wanted("c:/x/config.json", Mix::Q8_0));
-        for bad in ["phi-4", ":q4_0", "phi-4:q9", ""] {
-            assert!(bad.parse::<Wanted>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn a_configuration_is_read_from_its_folder() {
         let dir = tempfile::tempdir().unwrap();
         let config = PUBLISHED.iter().find(|it| it.0 == "smollm2-135m").unwrap().1;
@@ -287,11 +290,11 @@ mod tests {
 
     #[test]
     fn architectures_without_a_table_are_named() {
-        let config = br#"{"architectures": ["Olmo2ForCausalLM"], "vocab_size": 99,
+        let config = br#"{"architectures": ["StableLmForCausalLM"], "vocab_size": 99,
             "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
-            "num_attention_heads": 2}"#;
+            "num_attention_heads": 2, "num_key_value_heads": 2}"#;
         let file = outline("config.json", config).unwrap();
         let error = Shape::of("config.json", file).unwrap_err();
-        assert_eq!(error.to_string(), "which tensors a `olmo2` has is not known here");
+        assert_eq!(error.to_string(), "which tensors a `stablelm` has is not known here");
     }
 }

@@ -19,30 +19,78 @@ struct Kind {
     is_fused: bool,
     /// Queries, keys and values have biases.
     has_biases: bool,
-    /// Query and key heads have norms.
-    has_head_norms: bool,
-    /// There are norms behind both parts of a block, too.
-    has_post_norms: bool,
+    /// Of what is between the layers' parts.
+    norms: &'static [&'static str],
+    head_norms: HeadNorms,
+    extra: Extra,
 }
+
+/// What norms of queries and keys there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HeadNorms {
+    Never,
+    /// One for all heads.
+    Shared,
+    /// One for all heads together, as wide as they are.
+    Whole,
+    /// For each head one of its own, where the configuration says so.
+    Stated,
+}
+
+/// What only one architecture has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extra {
+    Nothing,
+    /// Biases of router and experts, and a number of each head that takes part in attention.
+    BiasesAndSinks,
+    /// An expert that all rows go to, and how much each row takes of it.
+    SharedExpert,
+}
+
+const NORMS: &[&str] = &["attn_norm", "ffn_norm"];
+
+/// There are norms behind both parts of a block, too.
+const MORE_NORMS: &[&str] = &["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
 
 const PLAIN: Kind = Kind {
     name: "llama",
     is_fused: false,
     has_biases: false,
-    has_head_norms: false,
-    has_post_norms: false,
+    norms: NORMS,
+    head_norms: HeadNorms::Never,
+    extra: Extra::Nothing,
 };
 
+/// Attention and the feed-forward block stand side by side, behind one norm.
+const COHERE: Kind = Kind { norms: &["attn_norm"], head_norms: HeadNorms::Stated, ..PLAIN };
+
 const KINDS: &[Kind] = &[
+    Kind { name: "cohere2", ..COHERE },
+    Kind { name: "command-r", ..COHERE },
     Kind { name: "gemma", ..PLAIN },
-    Kind { name: "gemma2", has_post_norms: true, ..PLAIN },
-    Kind { name: "gemma3", has_head_norms: true, has_post_norms: true, ..PLAIN },
+    Kind { name: "gemma2", norms: MORE_NORMS, ..PLAIN },
+    Kind { name: "gemma3", norms: MORE_NORMS, head_norms: HeadNorms::Shared, ..PLAIN },
+    Kind {
+        name: "gpt-oss",
+        norms: &["attn_norm", "post_attention_norm"],
+        extra: Extra::BiasesAndSinks,
+        ..PLAIN
+    },
     Kind { name: "granite", ..PLAIN },
+    Kind { name: "granitemoe", ..PLAIN },
     PLAIN,
+    Kind { name: "mistral3", ..PLAIN },
+    Kind {
+        name: "olmo2",
+        norms: &["post_attention_norm", "post_ffw_norm"],
+        head_norms: HeadNorms::Whole,
+        ..PLAIN
+    },
     Kind { name: "phi3", is_fused: true, ..PLAIN },
     Kind { name: "qwen2", has_biases: true, ..PLAIN },
-    Kind { name: "qwen3", has_head_norms: true, ..PLAIN },
-    Kind { name: "qwen3moe", has_head_norms: true, ..PLAIN },
+    Kind { name: "qwen2moe", has_biases: true, extra: Extra::SharedExpert, ..PLAIN },
+    Kind { name: "qwen3", head_norms: HeadNorms::Shared, ..PLAIN },
+    Kind { name: "qwen3moe", head_norms: HeadNorms::Shared, ..PLAIN },
     Kind { name: "smollm3", ..PLAIN },
 ];
 
@@ -74,8 +122,10 @@ pub(super) fn all(
         all.insert("output.weight".to_owned(), blank(&table));
     }
     let mut block = attention(config, kind);
-    block.extend(norms(config, kind));
-    block.extend(feed_forward(config, kind, experts(file, config)?));
+    block.extend(norms(file, config, kind));
+    let experts = experts(file, config)?;
+    block.extend(feed_forward(config, kind, experts));
+    block.extend(extra(file, config, kind, experts)?);
     let biases: Vec<_> = block.iter().filter_map(|it| bias(it, file, kind)).collect();
     block.extend(biases);
     for layer in 0..config.n_layers {
@@ -107,14 +157,18 @@ fn attention(config: &Config, kind: &Kind) -> Vec<Part> {
     }
 }
 
-fn norms(config: &Config, kind: &Kind) -> Vec<Part> {
-    let norm = |name: &str, len: usize| (format!("{name}.weight"), vec![len]);
-    let mut all = vec![norm("attn_norm", config.dim), norm("ffn_norm", config.dim)];
-    if kind.has_head_norms {
-        all.extend(["attn_q_norm", "attn_k_norm"].map(|it| norm(it, config.head_dim)));
-    }
-    if kind.has_post_norms {
-        all.extend(["post_attention_norm", "post_ffw_norm"].map(|it| norm(it, config.dim)));
+fn norms(file: &ModelFile, config: &Config, kind: &Kind) -> Vec<Part> {
+    let Config { dim, n_heads, n_kv_heads, head_dim, .. } = *config;
+    let norm = |name: &str, shape: &[usize]| (format!("{name}.weight"), shape.to_vec());
+    let mut all: Vec<_> = kind.norms.iter().map(|it| norm(it, &[dim])).collect();
+    for (name, heads) in [("attn_q_norm", n_heads), ("attn_k_norm", n_kv_heads)] {
+        let is_stated = file.tensors.contains_key(&format!("blk.0.{name}.weight"));
+        match kind.head_norms {
+            HeadNorms::Shared => all.push(norm(name, &[head_dim])),
+            HeadNorms::Whole => all.push(norm(name, &[heads * head_dim])),
+            HeadNorms::Stated if is_stated => all.push(norm(name, &[heads, head_dim])),
+            HeadNorms::Stated | HeadNorms::Never => {}
+        }
     }
     all
 }
@@ -144,6 +198,37 @@ fn feed_forward(config: &Config, kind: &Kind, experts: Option<[usize; 2]>) -> Ve
             matrix("ffn_down", dim, hidden),
         ],
     }
+}
+
+/// What only this architecture has.
+fn extra(
+    file: &ModelFile,
+    config: &Config,
+    kind: &Kind,
+    experts: Option<[usize; 2]>,
+) -> anyhow::Result<Vec<Part>> {
+    let dim = config.dim;
+    let bias = |name: &str, shape: &[usize]| (format!("{name}.bias"), shape.to_vec());
+    Ok(match (kind.extra, experts) {
+        (Extra::BiasesAndSinks, Some([n, hidden])) => vec![
+            ("attn_sinks.weight".to_owned(), vec![config.n_heads]),
+            bias("ffn_gate_inp", &[n]),
+            bias("ffn_gate_exps", &[n, hidden]),
+            bias("ffn_up_exps", &[n, hidden]),
+            bias("ffn_down_exps", &[n, dim]),
+        ],
+        (Extra::SharedExpert, Some(_)) => {
+            let key = format!("{}.expert_shared_feed_forward_length", kind.name);
+            let hidden = file.metadata.usize_in(&key, 1..=1 << 24)?.unwrap_or(config.hidden);
+            vec![
+                matrix("ffn_gate_inp_shexp", 1, dim),
+                matrix("ffn_gate_shexp", hidden, dim),
+                matrix("ffn_up_shexp", hidden, dim),
+                matrix("ffn_down_shexp", dim, hidden),
+            ]
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// The bias of a matrix, where the architecture has one, or the configuration says so.

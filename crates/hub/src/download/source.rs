@@ -30,14 +30,18 @@ pub(crate) fn open(
     request: &Request<'_>,
     watch: &dyn Watch,
 ) -> Result<Answer, Error> {
-    let Snapshot { repository, commit, .. } = request.snapshot;
-    let commit = commit.to_string();
-    let base = [repository.organisation(), repository.name(), "resolve", &commit];
-    let url = endpoint.at(base.into_iter().chain(request.file.path.as_str().split('/')));
-    request.send(client, endpoint, &url, watch)
+    request.send(client, endpoint, &request.address(endpoint), watch)
 }
 
 impl Request<'_> {
+    /// Where `endpoint` has the file.
+    fn address(&self, endpoint: &Endpoint) -> Url {
+        let Snapshot { repository, commit, .. } = self.snapshot;
+        let commit = commit.to_string();
+        let base = [repository.organisation(), repository.name(), "resolve", &commit];
+        endpoint.at(base.into_iter().chain(self.file.path.as_str().split('/')))
+    }
+
     /// Asks for them at `url`, where `endpoint` says that the file is.
     ///
     /// # Errors
@@ -122,6 +126,40 @@ impl Request<'_> {
                 expected,
             }),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Card, Revision};
+
+    /// `ApiRepo::url` of `hf-hub` 0.5, which it compiles with its transport alone:
+    /// `{endpoint}/{id}/resolve/{revision}/{path}`. It leaves a path as it is; what is no part of an
+    /// address is encoded here.
+    #[test]
+    fn a_file_is_where_hf_hub_looks_for_it() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let snapshot = Snapshot {
+            repository: "org/model".parse().unwrap(),
+            revision: Revision::default(),
+            commit: commit.parse().unwrap(),
+            endpoint: Endpoint::usual(),
+            files: Vec::new(),
+            refused: Vec::new(),
+            card: Card::default(),
+        };
+        for (path, theirs) in [
+            ("model.safetensors", "model.safetensors"),
+            ("onnx/model_q4.onnx", "onnx/model_q4.onnx"),
+            ("a folder/m#1.gguf", "a%20folder/m%231.gguf"),
+        ] {
+            let digest = Expected::Sha256(Sha256Hex::of(b""));
+            let file = RemoteFile { path: path.parse().unwrap(), size: 1, digest };
+            let request = Request { snapshot: &snapshot, file: &file, begin: 0, end: 1 };
+            let ours = request.address(&Endpoint::usual()).to_string();
+            assert_eq!(ours, format!("https://huggingface.co/org/model/resolve/{commit}/{theirs}"));
         }
     }
 }

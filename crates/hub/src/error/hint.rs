@@ -48,6 +48,9 @@ impl Error {
             Self::Token { .. } => {
                 "get a token in the settings of your account at the hub, and set HF_TOKEN to it"
             }
+            Self::Absent { what, .. } if what.starts_with("revision ") => {
+                "look at the repository's branches and tags"
+            }
             Self::Absent { .. } => "look for the name in the hub's search",
             Self::NoParts { .. } => "name another mirror: `--mirror URL`",
             Self::Digest { .. } => {

@@ -105,6 +105,7 @@ fn what_the_catalogue_says_of_a_repository_is_kept() {
     let adopted = place.adopt(&format!("{repository}:Q4_K_M")).unwrap();
     let facts = &adopted.manifest.facts;
     assert_eq!(facts.country, listed.country);
+    assert_eq!(facts.country_claim, listed.country_claim);
     assert_eq!(facts.licence.as_ref(), Some(&listed.licence));
     assert_eq!(facts.format.as_deref(), Some("Q4_K_M"));
     let subject = crate::policy::Subject::of_manifest(&adopted.manifest);

@@ -287,6 +287,7 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
         PowerCut,
     }
     let all = [How::Full, How::Dead, How::PowerCut].into_iter();
+    let mut faults = 0;
     for (begun, how) in all.flat_map(|how| [(0, how), (5, how)]) {
         for nth in 0.. {
             let dir = tempfile::tempdir().unwrap();
@@ -305,6 +306,7 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
                 break;
             }
             assert!(done.is_err(), "change {nth}");
+            faults += 1;
             if how == How::PowerCut {
                 disk.power_cut().unwrap();
             }
@@ -313,6 +315,15 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
             let entries = begun + 1..=begun + 2;
             assert!(entries.contains(&checked.entries), "change {nth}: {checked:?}");
         }
+    }
+    say(&format!("faults in an audit log: {faults}"));
+}
+
+/// Figures for the README of the tests.
+fn say(what: &str) {
+    #[expect(clippy::print_stdout, reason = "the numbers are written down in tests/README.md")]
+    {
+        println!("{what}");
     }
 }
 
@@ -335,13 +346,33 @@ fn what_a_dying_writer_began_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (path, _) = five(dir.path());
     let whole = fs::read_to_string(&path).unwrap();
-    fs::write(&path, format!("{whole}{{\"nth\":6")).unwrap();
-    let torn = verify(dir.path(), None).unwrap_err();
-    assert!(matches!(torn, Error::Broken { line: 6, flaw: Flaw::Torn, .. }), "{torn}");
-    log(dir.path()).append(entry(NOW)).unwrap();
-    assert_eq!(verify(dir.path(), None).unwrap().entries, 7);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.lines().nth(5).unwrap().contains("\"event\":{\"torn\":{\"bytes\":8}}"), "{text}");
+    let other = tempfile::tempdir().unwrap();
+    let sixth = some(other.path(), 6).1.pop().unwrap();
+    let mut torn = 0;
+    for n in (1..sixth.len()).step_by(7).chain([sixth.len()]) {
+        let dir = copy(dir.path());
+        let path = dir.path().join(path.file_name().unwrap());
+        fs::write(&path, format!("{whole}{}", &sixth[..n])).unwrap();
+        let error = verify(dir.path(), None).unwrap_err();
+        assert!(matches!(error, Error::Broken { line: 6, flaw: Flaw::Torn, .. }), "{n}: {error}");
+        log(dir.path()).append(entry(NOW)).unwrap();
+        assert_eq!(verify(dir.path(), None).unwrap().entries, 7);
+        let text = fs::read_to_string(&path).unwrap();
+        let told = format!("\"event\":{{\"torn\":{{\"bytes\":{n}}}}}");
+        assert!(text.lines().nth(5).unwrap().contains(&told), "{n}: {text}");
+        torn += 1;
+    }
+    say(&format!("places at which a line of an audit log was torn: {torn}"));
+}
+
+/// Another folder with the same files.
+fn copy(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! The bill of materials of a model: CycloneDX 1.6, the form for models (ML-BOM).
 //!
 //! It says what the catalogue and the manifest say, and nothing that they do not know. There is no
-//! field for the country of who made a model; it goes to their address, and a property says that it
-//! is a claim.
+//! field for the country of who made a model; it goes to their address, and a property says whose
+//! claim it is. The digest of a model is the one that policies and the audit log know it by: of its
+//! weights.
 
 use serde_json::{Map, Value, json};
 
 use super::{Packed, content::portable};
-use crate::library::{Facts, Origin, StoredFile};
+use crate::{
+    library::{Facts, Origin, StoredFile},
+    policy::{HUB, Subject},
+};
 
 /// The list of `model`, as JSON that a person can read; the same bytes every time.
 pub fn bom(model: &Packed) -> Vec<u8> {
@@ -29,8 +33,7 @@ pub fn bom(model: &Packed) -> Vec<u8> {
 }
 
 fn component(model: &Packed) -> Value {
-    let Facts { creator, country, licence, lineage, architecture, format, catalogue, .. } =
-        &model.facts;
+    let Facts { creator, country, licence, lineage, architecture, .. } = &model.facts;
     let mut all = Map::new();
     let mut put = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
     put("type", "machine-learning-model".into());
@@ -52,31 +55,45 @@ fn component(model: &Packed) -> Value {
         let ancestors: Vec<_> = lineage.iter().map(ancestor).collect();
         put("pedigree", json!({"ancestors": ancestors}));
     }
-    if let Origin::Hub { endpoint, repository, commit, .. } = portable(&model.origin) {
-        let url = format!("{}/{repository}", endpoint.trim_end_matches('/'));
-        let comment = format!("commit {commit}");
-        put(
-            "externalReferences",
-            json!([{"type": "distribution", "url": url, "comment": comment}]),
-        );
+    if let Some(digest) = Subject::of_manifest(&model.manifest("")).digest() {
+        put("hashes", json!([{"alg": "SHA-256", "content": digest}]));
+    }
+    if let Some(source) = source(&model.origin) {
+        put("externalReferences", json!([source]));
     }
     if let Some(architecture) = architecture {
         put("modelCard", json!({"modelParameters": {"modelArchitecture": architecture}}));
     }
-    let claimed = country.as_ref().map(|_| "as claimed, see the catalogue".to_owned());
+    let properties = properties(&model.facts);
+    if !properties.is_empty() {
+        put("properties", properties.into());
+    }
+    all.into()
+}
+
+/// Where it was fetched from. What a mirror calls a commit need not be it.
+fn source(origin: &Origin) -> Option<Value> {
+    let Origin::Hub { endpoint, repository, commit, .. } = portable(origin) else { return None };
+    let endpoint = endpoint.trim_end_matches('/');
+    let whose = if endpoint == HUB { "" } else { ", as this mirror claims" };
+    let (url, comment) = (format!("{endpoint}/{repository}"), format!("commit {commit}{whose}"));
+    Some(json!({"type": "distribution", "url": url, "comment": comment}))
+}
+
+fn properties(facts: &Facts) -> Vec<Value> {
+    let claimed = facts.country.as_ref().map(|_| match &facts.country_claim {
+        Some(by) => format!("as claimed by {by}"),
+        None => "as claimed, by whom is not known".to_owned(),
+    });
     let known = [
-        ("ingle:catalogue", catalogue.clone()),
-        ("ingle:weight-format", format.clone()),
+        ("ingle:catalogue", facts.catalogue.clone()),
+        ("ingle:weight-format", facts.format.clone()),
         ("ingle:country", claimed),
     ];
     let property = |(name, value): (&str, Option<String>)| {
         value.map(|value| json!({"name": name, "value": value}))
     };
-    let properties: Vec<_> = known.into_iter().filter_map(property).collect();
-    if !properties.is_empty() {
-        put("properties", properties.into());
-    }
-    all.into()
+    known.into_iter().filter_map(property).collect()
 }
 
 /// The choice of a licence. What a file of the model calls its licence need not be an SPDX expression,

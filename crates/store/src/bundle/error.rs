@@ -1,6 +1,9 @@
 //! Why a bundle cannot be written, or is not taken.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{BadContent, Flaw};
 use crate::{
@@ -36,7 +39,7 @@ pub enum Error {
     #[error(transparent)]
     Library(Box<library::Error>),
     /// Not the tar that a bundle is.
-    #[error("`{}` is no bundle, or was damaged: at byte {at}, {why}", path.display())]
+    #[error("`{}` is no bundle, or was damaged: {}", path.display(), flawed(*at, why))]
     Damaged {
         /// The bundle.
         path: PathBuf,
@@ -67,6 +70,14 @@ pub enum Error {
     NoFirstPart {
         /// Where it should be.
         path: PathBuf,
+    },
+    /// A later part of a split bundle is not there.
+    #[error("`{}` is not whole: part `{}` is missing beside it", path.display(), called(missing))]
+    NoPart {
+        /// The bundle.
+        path: PathBuf,
+        /// Where the part should be.
+        missing: PathBuf,
     },
     /// So small pieces that their numbers do not fit.
     #[error("{bytes} bytes in parts of {split} are {parts} parts, at most {limit} are possible")]
@@ -150,6 +161,17 @@ pub enum Error {
         /// The name.
         name: Name,
     },
+    /// The same model has this name, with other files beside its weights.
+    #[error(
+        "`{name}` is in the library with the same weights and other papers ({})",
+        quoted(papers)
+    )]
+    OtherPapers {
+        /// The name.
+        name: Name,
+        /// The files that differ, or that one of them does not have.
+        papers: Vec<String>,
+    },
     /// Another program keeps the files of the model of this name.
     #[error("`{name}` is in the library already, adopted from {program}")]
     Kept {
@@ -193,11 +215,14 @@ impl Error {
             Self::Library(error) => return error.hint(),
             Self::Signature { source, .. } => return source.hint(),
             Self::Io { source, .. } => of_library(source.kind())?,
+            Self::NoPart { .. } => {
+                "all parts of a split bundle must lie side by side, each copied to its end"
+            }
             Self::Write { source, .. } => of_volume(source.kind())?,
             Self::There { .. } => "`-y` replaces it",
             Self::TooSmall { .. } => "free some room there, or write it to a larger disk",
             Self::Room { .. } => "free some room, or set INGLE_HOME to a folder on another disk",
-            Self::Taken { .. } => {
+            Self::Taken { .. } | Self::OtherPapers { .. } => {
                 "`-y` replaces it; `ingle cp` keeps the old one under another name"
             }
             Self::Kept { program, .. } => {
@@ -207,6 +232,9 @@ impl Error {
             }
             Self::Damaged { why: Flaw::Truncated { .. }, .. } => {
                 "it was not copied to its end; of a split bundle, all parts must lie side by side"
+            }
+            Self::Damaged { path, .. } if is_model(path) => {
+                "it is a model already: `ingle cp FILE NAME` takes it in"
             }
             Self::Damaged { .. } => {
                 "copy it again from where it was made; `ingle export` makes bundles"
@@ -258,10 +286,49 @@ impl Error {
     }
 }
 
+/// What is wrong, and where; what ends too early does so at its end.
+fn flawed(at: u64, why: &Flaw) -> String {
+    match why {
+        Flaw::Truncated { expected } => {
+            format!("it ends at byte {}; {} more should follow", grouped(at), grouped(*expected))
+        }
+        why => format!("at byte {}, {why}", grouped(at)),
+    }
+}
+
+/// `12345678` as `12,345,678`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The name of a file without its folder.
+fn called(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether it is called as model files are.
+fn is_model(path: &Path) -> bool {
+    let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
+    ["gguf", "safetensors"].iter().any(|it| extension.eq_ignore_ascii_case(it))
+}
+
 /// What to do where the system refuses to take a model in for this reason.
 fn of_library(kind: io::ErrorKind) -> Option<&'static str> {
-    use io::ErrorKind::{FileTooLarge, StorageFull};
+    use io::ErrorKind::{FileTooLarge, NotFound, StorageFull};
     match kind {
+        NotFound => Some("look at its name and its folder, then say it again"),
         StorageFull => Some("free some room there, then say it again; an import goes on from here"),
         FileTooLarge => Some("that disk takes no file so large: a library needs another disk"),
         _ => None,
@@ -313,6 +380,17 @@ mod tests {
         check(&content(why), "copy it again");
         let size = Error::Size { path: "m.gguf".into(), found: 1, expected: 2 };
         check(&size, "wait until nobody writes to it");
+    }
+
+    #[test]
+    fn where_a_bundle_ends_too_early_is_told() {
+        let why = Flaw::Truncated { expected: 153_121_216 };
+        let error = Error::Damaged { path: "b.ingle".into(), at: 100_000_000, why };
+        let told = "`b.ingle` is no bundle, or was damaged: it ends at byte 100,000,000; \
+                    153,121,216 more should follow";
+        assert_eq!(error.to_string(), told);
+        let model = Error::Damaged { path: "m.GGUF".into(), at: 0, why: Flaw::Checksum };
+        check(&model, "`ingle cp FILE NAME` takes it in");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
     layout::{self, Descriptor, Index, Manifest, Program},
     stream::{self, CopyError},
     tar::{self, EntryName},
-    volume::Volume,
+    volume::{self, Volume},
     vouched::known,
 };
 use crate::{digest::Sha256Hex, disk::Disk, library};
@@ -90,6 +90,11 @@ pub fn export(
             Err(if stopped { library::Error::Stopped.into() } else { error })
         }
     }
+}
+
+/// What is in the place of a bundle that is to be written to `target`: that file, or its first part.
+pub fn in_place(target: &Path) -> Option<PathBuf> {
+    volume::there(target).next()
 }
 
 fn of_program(path: &Path, platform: &str) -> Result<(Program, PathBuf), Error> {

@@ -17,6 +17,8 @@ pub(super) const MAX_PARTS: u64 = 999;
 pub(super) struct Parts {
     all: Vec<Part>,
     size: u64,
+    /// Whether there may be others that follow.
+    is_split: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Parts {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let first = first_part(path);
         let numbered = first != *path || path.extension().is_some_and(|it| it == "001");
-        let mut parts = Self { all: Vec::new(), size: 0 };
+        let mut parts = Self { all: Vec::new(), size: 0, is_split: numbered };
         if numbered && !first.exists() {
             return Err(Error::NoFirstPart { path: first });
         }
@@ -65,6 +67,14 @@ impl Parts {
         self.all.push(Part { path, begin: self.size, size: found.len() });
         self.size += found.len();
         Ok(())
+    }
+
+    /// The part that should follow, of a bundle that ends too early: all parts but the last are of the
+    /// same size, so a shorter one was not copied to its end.
+    pub(super) fn missing(&self) -> Option<PathBuf> {
+        let (first, last) = (self.all.first()?, self.all.last()?);
+        let is_full = self.is_split && first.size == last.size;
+        is_full.then(|| first.path.with_extension(format!("{:03}", self.all.len() + 1)))
     }
 
     /// Bytes of all of it.
@@ -164,6 +174,11 @@ mod tests {
             section.read_to_string(&mut text).unwrap();
             assert_eq!(text, "fg");
         }
+        assert_eq!(Parts::open(&target).unwrap().missing(), None, "the last is longer");
+        fs::write(part(&target, 3), "def").unwrap();
+        assert_eq!(Parts::open(&target).unwrap().missing(), Some(part(&target, 4)));
+        fs::remove_file(part(&target, 2)).unwrap();
+        assert_eq!(Parts::open(&target).unwrap().missing(), Some(part(&target, 2)));
         fs::remove_file(part(&target, 1)).unwrap();
         let error = Parts::open(&part(&target, 3)).unwrap_err();
         assert!(matches!(error, Error::NoFirstPart { .. }), "{error}");

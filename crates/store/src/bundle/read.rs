@@ -247,6 +247,14 @@ impl Bundle {
         Ok(bytes)
     }
 
+    /// All of a file of a model, which was looked at to be small; not yet compared with its digest.
+    pub(super) fn bytes(&self, file: &StoredFile) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let mut content = self.content(EntryName::Blob(file.sha256))?;
+        content.read_to_end(&mut bytes).map_err(Error::io("read", &self.path))?;
+        Ok(bytes)
+    }
+
     fn size_is(&self, name: EntryName, expected: u64) -> Result<(), Error> {
         match self.content(name)?.left() {
             found if found == expected => Ok(()),

@@ -21,7 +21,7 @@ pub(super) struct Place {
 /// What is where in the tar.
 pub(super) fn entries(path: &Path, parts: &Parts) -> Result<BTreeMap<EntryName, Place>, Error> {
     let mut all = BTreeMap::new();
-    let mut rest = Tar { path, rest: parts.section(0, parts.size()) };
+    let mut rest = Tar { path, parts, rest: parts.section(0, parts.size()) };
     while let Some((at, name, size)) = rest.next_header()? {
         let begin = rest.rest.at();
         if all.len() == MAX_ENTRIES {
@@ -40,6 +40,7 @@ pub(super) fn entries(path: &Path, parts: &Parts) -> Result<BTreeMap<EntryName, 
 /// What is left of a tar.
 struct Tar<'a> {
     path: &'a Path,
+    parts: &'a Parts,
     rest: Section<'a>,
 }
 
@@ -96,7 +97,10 @@ impl Tar<'_> {
     fn needs(&self, n: u64) -> Result<(), Error> {
         match n.checked_sub(self.rest.left()) {
             None | Some(0) => Ok(()),
-            Some(expected) => Err(self.damaged(self.rest.at(), Flaw::Truncated { expected })),
+            Some(expected) => Err(match self.parts.missing() {
+                Some(missing) => Error::NoPart { path: self.path.to_owned(), missing },
+                None => self.damaged(self.parts.size(), Flaw::Truncated { expected }),
+            }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Bundles that come back as they were, and what is made of hostile ones (T19).
 
+mod bill;
 mod faults;
 mod hostile;
 mod round_trip;
@@ -71,6 +72,14 @@ fn packing(models: Vec<Packed>) -> Export<'static> {
 
 fn pack(target: &Path, models: Vec<Packed>) -> Written {
     export(&Disk::default(), target, packing(models), &mut on).unwrap()
+}
+
+/// Figures for the README of the tests.
+fn say(what: &str) {
+    #[expect(clippy::print_stdout, reason = "the numbers are written down in tests/README.md")]
+    {
+        println!("{what}");
+    }
 }
 
 fn on(_: u64) -> ControlFlow<()> {

@@ -25,6 +25,7 @@ use crate::{
         Entry, Flaw, Found, Library, Links, Manifest, Origin, Staging, StoredFile, VERSION,
         plain_file,
     },
+    policy::holds_weights,
     signing::{self, Trust},
 };
 
@@ -109,8 +110,8 @@ impl Bundle {
         each: &mut dyn FnMut(u64),
     ) -> Result<Brought, Error> {
         let manifest = self.manifest(model, how.arrived);
-        if how.trust.is_some() {
-            self.check_signature(model)?;
+        if let Some(trust) = how.trust {
+            self.check_signature(model, trust)?;
         }
         let staging = loop {
             let seen = library.occupant(&model.name)?;
@@ -145,17 +146,19 @@ impl Bundle {
         Ok(Brought::New(Incoming { staging, manifest, signer }))
     }
 
-    /// Whether there is a signature, and so small that it can be read into memory.
-    fn check_signature(&self, model: &Carried) -> Result<(), Error> {
+    /// Whether there is a signature of somebody trusted, before anything is said or copied of the model;
+    /// what it is over is compared when its bytes are here.
+    fn check_signature(&self, model: &Carried, trust: &Trust) -> Result<(), Error> {
+        let name = || model.name.clone();
         let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
-        match file.map(|it| it.size) {
-            None => Err(Error::NotSigned { name: model.name.clone() }),
-            Some(found) if found > signing::MAX_BYTES => {
-                let limit = signing::MAX_BYTES;
-                Err(self.bad(signing::FILE, BadContent::TooLarge { found, limit }))
-            }
-            Some(_) => Ok(()),
+        let Some(file) = file else { return Err(Error::NotSigned { name: name() }) };
+        if file.size > signing::MAX_BYTES {
+            let (found, limit) = (file.size, signing::MAX_BYTES);
+            return Err(self.bad(signing::FILE, BadContent::TooLarge { found, limit }));
         }
+        let bytes = self.bytes(file)?;
+        let refused = |source| Error::Signature { name: name(), source: Box::new(source) };
+        signing::open(&bytes, trust).map(drop).map_err(refused)
     }
 
     fn bring_file(
@@ -327,7 +330,30 @@ fn taken(found: Found, model: &Carried) -> Error {
             Origin::Adopted { program, .. } if entry.manifest.root.is_some() => {
                 Error::Kept { name, program }
             }
-            _ => Error::Taken { name },
+            _ => match other_papers(&entry, model) {
+                Some(papers) => Error::OtherPapers { name, papers },
+                None => Error::Taken { name },
+            },
         },
     }
+}
+
+/// The files in which the two differ, where the weights are the same.
+fn other_papers(entry: &Entry, model: &Carried) -> Option<Vec<String>> {
+    let main = model.main.as_ref().map(|it| Path::new(it.0.as_str()));
+    let (there, new) = (&entry.manifest.files, &model.files);
+    let lacks = |all: &[StoredFile], it: &StoredFile| !all.contains(it);
+    let differing = there.iter().filter(|it| lacks(new, it));
+    let differing = differing.chain(new.iter().filter(|it| lacks(there, it)));
+    let mut papers = Vec::new();
+    for file in differing {
+        let path = file.path.0.as_str();
+        if holds_weights(Path::new(path), main) {
+            return None;
+        }
+        papers.push(path.to_owned());
+    }
+    papers.sort();
+    papers.dedup();
+    Some(papers)
 }

@@ -194,7 +194,7 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
 }
 
 /// The bundle at `target` as it was before, split or not.
-fn there(target: &Path) -> impl Iterator<Item = PathBuf> {
+pub(super) fn there(target: &Path) -> impl Iterator<Item = PathBuf> {
     let parts = (1..=MAX_PARTS).map(|it| part(target, it)).take_while(|it| it.exists());
     let whole = target.symlink_metadata().is_ok().then(|| target.to_owned());
     let parts: Vec<_> = whole.into_iter().chain(parts).collect();

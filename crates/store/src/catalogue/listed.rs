@@ -70,6 +70,7 @@ impl Listed {
             catalogue: Some(self.name.clone()),
             creator: Some(self.creator.clone()),
             country: self.country.clone(),
+            country_claim: self.country_claim.clone(),
             licence: Some(self.licence.clone()),
             lineage: self.lineage.clone(),
             architecture: Some(self.architecture.clone()),

@@ -86,6 +86,24 @@ fn every_model_can_be_got_and_run() {
     }
 }
 
+/// What is left out is counted where people look for it.
+#[test]
+fn what_is_not_known_is_told_in_the_readme() {
+    let all = Catalogue::built_in().all();
+    let count = |lacks: fn(&Listed) -> bool| all.iter().filter(|it| lacks(it)).count();
+    let told = format!(
+        "Of {} models, {} have no note on how they are talked to, {} no lineage, {} no context, {} no",
+        all.len(),
+        count(|it| it.template.is_none()),
+        count(|it| it.lineage.is_empty()),
+        count(|it| it.context.is_none()),
+        count(|it| it.parameters.is_none()),
+    );
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    assert!(readme.split_whitespace().collect::<Vec<_>>().join(" ").contains(&told), "{told}");
+}
+
 #[test]
 fn every_model_says_whose_it_is_and_where_that_is_written_down() {
     let mut licences = BTreeMap::new();

@@ -109,6 +109,9 @@ pub struct Facts {
     /// The country of its creator, two letters (ISO 3166-1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// Who claims that, and where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country_claim: Option<String>,
     /// An SPDX expression, or `LicenseRef-…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,

@@ -38,6 +38,12 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A folder in the place of a policy.
+    #[error("`{}` is a folder, expected the policy file", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Not the TOML that it should be.
     #[error("policy `{}`, line {line}: {reason}", path.display())]
     Toml {
@@ -172,11 +178,15 @@ impl Error {
                             "{whom}; `ingle policy check {model} --at serve` explains each rule"
                         )
                     }
-                    // It is not here yet, so that nothing can look into it.
-                    At::Fetch | At::Import => {
-                        format!("{whom}; `ingle policy show` lists the rules")
+                    At::Fetch => {
+                        format!("{whom}; `ingle policy check {model}` explains each rule")
                     }
+                    // It may come from anywhere.
+                    At::Import => format!("{whom}; `ingle policy show` lists the rules"),
                 })
+            }
+            Self::Folder { path } => {
+                Some(format!("name the file, such as `{}`", path.join("policy.toml").display()))
             }
             Self::Toml { .. } | Self::Rule { .. } | Self::Value { .. } => {
                 Some("`ingle policy example` prints one that is right".to_owned())
@@ -192,7 +202,9 @@ impl Error {
                     .to_owned(),
             ),
             Self::Io { action: "write", source, .. } => of_system(source).map(str::to_owned),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => None,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("look at its name and its folder, then say it again".to_owned())
+            }
             Self::Io { .. } => Some(
                 "whoever runs `ingle` must be able to read it, or nothing is allowed: ask who keeps \
                  this machine's policy"

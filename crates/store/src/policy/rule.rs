@@ -115,8 +115,8 @@ impl Rule {
         self.findings(subject, at).iter().all(|it| it.fits)
     }
 
-    /// The keys that it is about.
-    pub(super) fn signers(&self) -> &[Sha256Hex] {
+    /// The keys that it is about, by their fingerprints.
+    pub fn signers(&self) -> &[Sha256Hex] {
         self.signer.as_deref().unwrap_or_default()
     }
 

@@ -63,6 +63,9 @@ impl PublicKey {
 ///
 /// If the policy is none, the key is none of P-256, or the system refuses.
 pub fn sign(path: &Path, key: &Path) -> Result<(PathBuf, PublicKey), Error> {
+    if path.is_dir() {
+        return Err(Error::Folder { path: path.to_owned() });
+    }
     let bytes = place::read(path)?.ok_or_else(|| missing(path))?;
     // Nobody should vouch for what nobody can read.
     let no_text = |_| Error::Toml {

@@ -2,10 +2,10 @@
 
 mod place;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::*;
-use crate::{library::Facts, name::RepoId};
+use crate::{catalogue, library::Facts, name::RepoId};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -324,11 +324,14 @@ fn the_first_rule_that_applies_decides_and_the_rest_are_explained() {
     let error = policy.permit(&other, At::Fetch).unwrap_err();
     let told = "this site's policy does not allow to fetch `model`: rule `origin` (so it is)";
     assert_eq!(error.to_string(), told);
-    // It is not here: nothing could be checked.
+    for at in [At::Fetch, At::Load] {
+        let error = policy.permit(&other, at).unwrap_err();
+        let hint = "ask ask@x; `ingle policy check model` explains each rule";
+        assert_eq!(error.hint().unwrap(), hint);
+    }
+    // It may come from anywhere.
+    let error = policy.permit(&other, At::Import).unwrap_err();
     assert_eq!(error.hint().unwrap(), "ask ask@x; `ingle policy show` lists the rules");
-    let error = policy.permit(&other, At::Load).unwrap_err();
-    let hint = "ask ask@x; `ingle policy check model` explains each rule";
-    assert_eq!(error.hint().unwrap(), hint);
 
     let explained = policy.explain(&model(), At::Serve);
     let told: Vec<_> =
@@ -388,11 +391,39 @@ fn the_examples_are_policies_with_the_rules_that_they_tell_of() {
     assert!(matches!(origin.judge(&barred, At::Load), Verdict::Denied { .. }));
     assert!(matches!(origin.judge(&model(), At::Load), Verdict::Allowed { .. }));
     let licence = read("licence");
-    let research = "LicenseRef-lab-research-1".to_owned();
-    let barred = Subject { licence: Some(research), ..model() };
-    assert!(matches!(licence.judge(&barred, At::Fetch), Verdict::Denied { .. }));
     assert!(matches!(licence.judge(&model(), At::Fetch), Verdict::Allowed { .. }));
     assert_eq!(examples::ALL.len(), 2);
+}
+
+/// The terms of every licence of the catalogue say whether commercial use is free.
+#[test]
+fn the_example_of_licences_bars_what_the_catalogue_says_is_not_for_commercial_use() {
+    let text = examples::named("licence").unwrap();
+    let policy = Policy::read(Path::new("licence"), text).unwrap();
+    let (mut barred, mut known) = (BTreeSet::new(), BTreeSet::new());
+    for listed in catalogue::Catalogue::built_in().all() {
+        let subject = Subject { licence: Some(listed.licence.clone()), ..model() };
+        let is_barred = matches!(policy.judge(&subject, At::Fetch), Verdict::Denied { .. });
+        let is_free = listed.terms.is_empty()
+            || listed.terms.iter().any(|it| it.starts_with("commercial use is free"));
+        assert_eq!(is_barred, !is_free, "{}: {}", listed.name, listed.licence);
+        known.extend(listed.licence.split(' '));
+        if is_barred {
+            barred.insert(listed.licence.as_str());
+        }
+    }
+    let expected = [
+        "CC-BY-NC-4.0",
+        "LicenseRef-MNPL-0.1",
+        "LicenseRef-MRL-0.1",
+        "LicenseRef-Qwen-Research",
+        "LicenseRef-StableLM-2",
+    ];
+    assert_eq!(barred, BTreeSet::from(expected));
+    let words = text.split('"').filter(|it| it.starts_with("LicenseRef-") && !it.contains('*'));
+    for word in words {
+        assert!(known.contains(word), "no model of the catalogue has the licence `{word}`");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! `ingle bench compare`: whether one result is faster than another, or whether that is noise.
 //!
-//! `result` reads them, `noise` is the rule.
+//! `result` reads them, `noise` is the rule, `doubts` says what was doubtful when they were measured.
 
+mod doubts;
 mod noise;
 mod result;
 
@@ -23,6 +24,8 @@ use result::Measured;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Pair {
     test: String,
+    /// Those of the first result; a warning says where the second had others.
+    n_threads: Option<u64>,
     /// Medians of tokens a second.
     before_ts: f64,
     after_ts: f64,
@@ -42,6 +45,9 @@ enum Verdict {
     /// So few repetitions cannot tell.
     Few,
 }
+
+/// What is said of a result beside others: its test, and with how many threads where they differ.
+type Name = fn(&Measured) -> String;
 
 /// What comes of comparing.
 #[derive(Debug, Default)]
@@ -93,25 +99,43 @@ fn compare(before: &[Measured], after: &[Measured], names: [&Path; 2]) -> Compar
             *partner = left.iter().position(|b| fits(a, b)).map(|at| left.remove(at));
         }
     }
+    let name = name_of([before, after]);
     let mut found = Compared::default();
     for (a, partner) in before.iter().zip(partners) {
         match partner {
             Some(b) => {
-                found.warn_of(a, b);
+                found.warn_of(name, a, b);
                 found.pairs.push(Pair::of(a, b));
             }
-            None => found.warn(format!("{} is in `{}` alone", a.test(), names[0].display())),
+            None => found.warn(format!("{} is in `{}` alone", name(a), names[0].display())),
         }
     }
     for b in left {
-        found.warn(format!("{} is in `{}` alone", b.test(), names[1].display()));
+        found.warn(format!("{} is in `{}` alone", name(b), names[1].display()));
     }
-    for (all, name) in [(before, names[0]), (after, names[1])] {
-        for warning in all.iter().flat_map(Measured::warnings) {
-            found.warn(format!("when `{}` was measured, {warning}", name.display()));
+    for (all, file) in [(before, names[0]), (after, names[1])] {
+        for doubt in doubts::of(all) {
+            found.warn(format!("when `{}` was measured, {doubt}", file.display()));
         }
     }
     found
+}
+
+/// A test alone is name enough where all results of a file have as many threads.
+fn name_of(files: [&[Measured]; 2]) -> Name {
+    let several = |all: &[Measured]| all.iter().any(|it| it.n_threads != all[0].n_threads);
+    match files.into_iter().any(several) {
+        true => |it| with_threads(it.test(), it.n_threads),
+        false => Measured::test,
+    }
+}
+
+fn with_threads(test: String, n: Option<u64>) -> String {
+    match n {
+        None => test,
+        Some(1) => format!("{test}, 1 thread"),
+        Some(n) => format!("{test}, {n} threads"),
+    }
 }
 
 fn tests(all: &[Measured]) -> String {
@@ -126,8 +150,8 @@ impl Compared {
         }
     }
 
-    fn warn_of(&mut self, a: &Measured, b: &Measured) {
-        let (test, differences) = (a.test(), a.differences(b));
+    fn warn_of(&mut self, name: Name, a: &Measured, b: &Measured) {
+        let (test, differences) = (name(a), a.differences(b));
         match (&a.fingerprint, &b.fingerprint) {
             (Some(a), Some(b)) if a == b => {}
             (Some(_), Some(_)) if differences.is_empty() => {
@@ -159,7 +183,8 @@ impl Pair {
         } else {
             Verdict::Slower
         };
-        Self { test: before.test(), before_ts, after_ts, ratio: after_ts / before_ts, p, verdict }
+        let (test, n_threads) = (before.test(), before.n_threads);
+        Self { test, n_threads, before_ts, after_ts, ratio: after_ts / before_ts, p, verdict }
     }
 
     fn told(&self) -> String {
@@ -178,11 +203,17 @@ impl Pair {
 
 fn page(pairs: &[Pair], names: [&Path; 2]) -> String {
     let mut page = format!("A  {}\nB  {}\n\n", names[0].display(), names[1].display());
-    let width = pairs.iter().map(|it| it.test.len()).max().unwrap_or(0).max(4);
+    let several = pairs.iter().any(|it| it.n_threads != pairs[0].n_threads);
+    let tests = pairs.iter().map(|it| match several {
+        true => with_threads(it.test.clone(), it.n_threads),
+        false => it.test.clone(),
+    });
+    let tests: Vec<String> = tests.collect();
+    let width = tests.iter().map(String::len).max().unwrap_or(0).max(4);
     page += &format!("{:<width$}  {:>10}  {:>10}  {:>6}\n", "test", "A t/s", "B t/s", "B / A");
-    for it in pairs {
+    for (test, it) in tests.iter().zip(pairs) {
         let speeds = format!("{:>10.2}  {:>10.2}  {:>6.3}", it.before_ts, it.after_ts, it.ratio);
-        page += &format!("{:<width$}  {speeds}  {}\n", it.test, it.told());
+        page += &format!("{test:<width$}  {speeds}  {}\n", it.told());
     }
     page
 }
@@ -210,7 +241,7 @@ mod tests {
         compare(&before, &after, [Path::new("a"), Path::new("b")])
     }
 
-    const MARK: &str = r#""fingerprint": "1""#;
+    const MARK: &str = r#""fingerprint": "1", "warnings": []"#;
 
     #[test]
     fn a_difference_is_told_from_noise() {
@@ -230,7 +261,8 @@ mod tests {
     #[test]
     fn what_has_one_fingerprint_belongs_together() {
         let of = |test, fingerprint: &str, speed: f64| {
-            let more = format!("\"fingerprint\": \"{fingerprint}\", \"n_threads\": 2");
+            let more =
+                format!("\"fingerprint\": \"{fingerprint}\", \"n_threads\": 2, \"warnings\": []");
             printed(test, &[speed; 5], &more)
         };
         let before = [of("pp8", "1", 1.0), of("pp8", "2", 2.0), of("tg4", "3", 3.0)];
@@ -257,6 +289,15 @@ mod tests {
             compared(&[of("1", 2, 2.0), of("2", 4, 4.0)], &[of("3", 4, 5.0), of("4", 2, 3.0)]);
         let pairs: Vec<_> = found.pairs.iter().map(|it| (it.before_ts, it.after_ts)).collect();
         assert_eq!(pairs, [(2.0, 3.0), (4.0, 5.0)]);
+        let page = page(&found.pairs, [Path::new("a.json"), Path::new("b.json")]);
+        assert!(
+            page.contains("\npp8, 2 threads  ") && page.contains("\npp8, 4 threads  "),
+            "{page}"
+        );
+        let json = serde_json::to_value(&found.pairs).expect("JSON");
+        assert_eq!((&json[0]["test"], &json[0]["n_threads"]), (&"pp8".into(), &2.into()));
+        let alike = "pp8, 4 threads: the fingerprints differ, and nothing tells in what";
+        assert!(found.warnings.iter().any(|it| it == alike), "{:?}", found.warnings);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Conditions {
             celsius_after: after.celsius,
             throttled_cores: throttled.map(|it| it.0),
             throttled_package: throttled.map(|it| it.1),
-            others_percent: others(before, after).map(|it| 100.0 * it),
+            others_percent: others_percent(before, after),
             stolen_percent: stolen(before, after).map(|it| 100.0 * it),
         }
     }
@@ -101,6 +101,29 @@ impl Conditions {
         .into_iter()
         .filter_map(|(name, told)| Some((name, told?)))
         .collect()
+    }
+
+    /// What the system does not say.
+    pub(super) fn untold(&self) -> Vec<&'static str> {
+        let [power, governor, clock, heat] = [
+            self.power_source.or(self.power_source_after).is_some(),
+            self.governor.is_some() || self.governor_after.is_some(),
+            self.mhz.or(self.mhz_after).is_some(),
+            self.celsius.or(self.celsius_after).is_some() || self.throttled_cores.is_some(),
+        ];
+        let all = [("power", power), ("governor", governor), ("clock", clock), ("heat", heat)];
+        all.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
+    }
+
+    /// Whether others' share of the processors' time is known.
+    pub(super) fn tells_load(&self) -> bool {
+        self.others_percent.is_some()
+    }
+
+    /// The same, but for how busy the machine was, which is as in `whole`.
+    pub(super) fn with_load_of(self, whole: &Self) -> Self {
+        let Self { others_percent, stolen_percent, .. } = *whole;
+        Self { others_percent, stolen_percent, ..self }
     }
 
     fn power(&self) -> Option<String> {
@@ -144,9 +167,27 @@ impl Conditions {
 }
 
 /// What makes figures that were measured between these two doubtful, each with what to do.
-pub(super) fn warnings(before: &Note, after: &Note) -> Vec<String> {
-    let mut all = Vec::new();
+pub(in crate::commands) fn warnings(before: &Note, after: &Note) -> Vec<String> {
+    let mut all = of_load(before, after);
     let it = Conditions::between(before, after);
+    let throttled = it.throttled_cores.unwrap_or(0).max(it.throttled_package.unwrap_or(0));
+    if throttled > 0 {
+        all.push(format!(
+            "the processor was too hot and slowed down {}: let it cool and measure again, or see \
+             with `ingle bench --steady 60s` what it keeps up",
+            times(throttled)
+        ));
+    }
+    if it.power_source != it.power_source_after {
+        all.push("the power came from elsewhere in the end: measure again".to_owned());
+    }
+    doctor::of_power(&after.power, &mut |_, what, todo| all.push(format!("{what}: {todo}")));
+    all
+}
+
+/// Those of how busy the machine was.
+pub(super) fn of_load(before: &Note, after: &Note) -> Vec<String> {
+    let mut all = Vec::new();
     let processors = after.load.map_or(0, |it| it.processors()) as f64;
     let busy = |&it: &f64| it > QUIET || it * processors > QUIET_CORE;
     if let Some(others) = others(before, after).filter(busy) {
@@ -164,19 +205,12 @@ pub(super) fn warnings(before: &Note, after: &Note) -> Vec<String> {
             100.0 * stolen
         ));
     }
-    let throttled = it.throttled_cores.unwrap_or(0).max(it.throttled_package.unwrap_or(0));
-    if throttled > 0 {
-        all.push(format!(
-            "the processor was too hot and slowed down {}: let it cool and measure again, or see \
-             with `--steady 60s` what it keeps up",
-            times(throttled)
-        ));
-    }
-    if it.power_source != it.power_source_after {
-        all.push("the power came from elsewhere in the end: measure again".to_owned());
-    }
-    doctor::of_power(&after.power, &mut |_, what, todo| all.push(format!("{what}: {todo}")));
     all
+}
+
+/// What other processes took of the processors' time between these two, in percent.
+pub(in crate::commands) fn others_percent(before: &Note, after: &Note) -> Option<f64> {
+    others(before, after).map(|it| 100.0 * it)
 }
 
 /// What part of the processors' time other processes took.
@@ -263,12 +297,15 @@ mod tests {
         .assert_eq(&told(&changed));
         expect_test::expect![[r#"
             other processes took 30% of the processors' time, as much as 0.6 of them: end them, and measure again
-            the processor was too hot and slowed down 12 times: let it cool and measure again, or see with `--steady 60s` what it keeps up
+            the processor was too hot and slowed down 12 times: let it cool and measure again, or see with `ingle bench --steady 60s` what it keeps up
             it runs on battery, where most machines are slower: plug it in
             the processor is to save power (its preference is `power`): `powerprofilesctl set performance`"#]]
         .assert_eq(&warnings(&changed.0, &changed.1).join("\n"));
+        let untold = |(before, after): &(Note, Note)| Conditions::between(before, after).untold();
+        assert_eq!(untold(&changed), [""; 0]);
         let nothing = (Note::default(), Note::default());
         assert_eq!(told(&nothing), "");
+        assert_eq!(untold(&nothing), ["power", "governor", "clock", "heat"]);
         assert!(warnings(&nothing.0, &nothing.1).is_empty());
     }
 

@@ -4,7 +4,10 @@ use engine::Info;
 use serde::Serialize;
 use store::Home;
 
-use super::{measure::Test, table::Row};
+use super::{
+    measure::Test,
+    table::{self, Row},
+};
 use crate::{
     forecast::{CHUNK, Kept, ago, predicted},
     speed::Speed,
@@ -53,9 +56,9 @@ impl Foretold {
 
 /// Says of each test what was foretold, if it was.
 pub(super) fn tell(rows: &[Row]) {
-    for row in rows {
+    for (label, row) in table::labels(rows).iter().zip(rows) {
         if let Told { foretold_ts: Some(foretold), foretold_at: Some(at) } = &row.foretold {
-            terminal::tell(line(&row.label, *foretold, row.speed(), &ago(at)));
+            terminal::tell(line(label, *foretold, row.speed(), &ago(at)));
         }
     }
 }

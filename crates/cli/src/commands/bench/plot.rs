@@ -67,6 +67,8 @@ const RIGHT: f64 = 18.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 50.0;
 const HEADING: f64 = 44.0;
+/// Half of the line that ends a whisker.
+const CAP: f64 = 4.0;
 
 /// Of lines, in the order of their tests: told apart by people who see few colours, and on either
 /// ground.
@@ -187,15 +189,28 @@ impl Panel {
         several.then_some(Self { axis, is_prompt, beside, lines })
     }
 
+    /// The places that are marked on the axis, from its begin to its end: round depths from none on,
+    /// or the numbers of threads that there are.
+    fn across(&self) -> Vec<f64> {
+        let mut all: Vec<f64> =
+            self.lines.iter().flat_map(|it| &it.points).map(|it| it.0).collect();
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        match self.axis {
+            Axis::Depth => Ticks::to(all.last().copied().unwrap_or(0.0), 1.0).values().collect(),
+            Axis::Threads => all,
+        }
+    }
+
     /// Draws itself into the rectangle whose left upper corner is at `x`, `y`.
     fn draw(&self, svg: &mut String, x: f64, y: f64) {
         let all = || self.lines.iter().flat_map(|it| &it.points);
-        let right = all().map(|it| it.0).fold(0.0, f64::max);
         let high = all().map(|it| it.1 + it.2).fold(0.0, f64::max);
-        let (across, up) = (Ticks::to(right, 1.0), Ticks::to(high, 1e-3));
+        let (across, up) = (self.across(), Ticks::to(high, 1e-3));
         let (x0, x1) = (x + LEFT, x + WIDTH - RIGHT);
         let (y0, y1) = (y + HEIGHT - BOTTOM, y + TOP);
-        let at_x = |value: f64| x0 + (x1 - x0) * value / across.end;
+        let (begin, end) = (across[0], across[across.len() - 1]);
+        let at_x = |value: f64| x0 + (x1 - x0) * (value - begin) / (end - begin);
         let at_y = |value: f64| y0 + (y1 - y0) * value / up.end;
         let what = if self.is_prompt { "Prompts" } else { "Generation" };
         let name = match self.axis {
@@ -208,10 +223,10 @@ impl Panel {
             put(svg, format_args!("<path class=\"g\" d=\"M{x0:.1} {at:.1}H{x1:.1}\"/>"));
             text(svg, "", "end", (x0 - 6.0, at + 4.0), &up.label(value));
         }
-        for value in across.values() {
+        for &value in &across {
             let at = at_x(value);
             put(svg, format_args!("<path class=\"a\" d=\"M{at:.1} {y0:.1}v5\"/>"));
-            text(svg, "", "middle", (at, y0 + 20.0), &across.label(value));
+            text(svg, "", "middle", (at, y0 + 20.0), &grouped(value.round() as u64));
         }
         put(svg, format_args!("<path class=\"a\" d=\"M{x0:.1} {y0:.1}H{x1:.1}\"/>"));
         text(svg, "", "middle", (f64::midpoint(x0, x1), y0 + 40.0), name);
@@ -247,7 +262,10 @@ impl Line {
         for &(x, y, spread) in &self.points {
             let (low, high) = (at_y((y - spread).max(0.0)), at_y(y + spread));
             let (x, y) = (at_x(x), at_y(y));
-            put(svg, format_args!("<path class=\"w\" d=\"M{x:.1} {low:.1}V{high:.1}\"/>"));
+            let (left, wide) = (x - CAP, 2.0 * CAP);
+            let whisker = format!("M{left:.1} {low:.1}h{wide}M{x:.1} {low:.1}V{high:.1}");
+            let path = format!("{whisker}M{left:.1} {high:.1}h{wide}");
+            put(svg, format_args!("<path class=\"w\" d=\"{path}\"/>"));
             put(svg, format_args!("<circle class=\"p\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>"));
         }
         put(svg, format_args!("</g>"));
@@ -299,9 +317,10 @@ fn drawn(title: &str, points: &[Point]) -> String {
         &mut svg,
         format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\">"
+             width=\"{width}\" height=\"{height}\" role=\"img\">"
         ),
     );
+    put(&mut svg, format_args!("<title>Tokens a second: {}</title>", escaped(title)));
     put(&mut svg, format_args!("{STYLE}"));
     text(&mut svg, "h", "start", (16.0, 28.0), title);
     for (row, panels) in rows.iter().enumerate() {
@@ -320,8 +339,7 @@ fn put(svg: &mut String, line: std::fmt::Arguments<'_>) {
 
 /// `what`, which may be anything, at a place.
 fn text(svg: &mut String, class: &str, anchor: &str, (x, y): (f64, f64), what: &str) {
-    let what = what.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let what: String = what.chars().filter(|it| !it.is_control()).collect();
+    let what = escaped(what);
     let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
     put(
         svg,
@@ -329,6 +347,12 @@ fn text(svg: &mut String, class: &str, anchor: &str, (x, y): (f64, f64), what: &
             "<text{class} text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{what}</text>"
         ),
     );
+}
+
+/// `what` as it stands in a picture.
+fn escaped(what: &str) -> String {
+    let what = what.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    what.chars().filter(|it| !it.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -375,6 +399,9 @@ mod tests {
         };
         assert_eq!(over(Axis::Depth), (1, ", 2 threads".into(), vec![(0.0, 90.0), (4096.0, 70.0)]));
         assert_eq!(over(Axis::Threads), (1, String::new(), vec![(1.0, 50.0), (2.0, 90.0)]));
+        let across = |axis| Panel::of(axis, true, &all).expect("there are several").across();
+        assert_eq!(across(Axis::Threads), [1.0, 2.0]);
+        assert_eq!(across(Axis::Depth), [0.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0]);
         assert!(Panel::of(Axis::Depth, false, &all).is_none());
         assert!(Panel::of(Axis::Depth, true, &[]).is_none());
     }
@@ -385,7 +412,8 @@ mod tests {
         let svg = drawn("a <b> & c", &all);
         assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"), "{svg}");
         for part in [
-            "a &lt;b&gt; &amp; c",
+            ">a &lt;b&gt; &amp; c</text>",
+            "<title>Tokens a second: a &lt;b&gt; &amp; c</title>",
             ">Generation, 2 threads<",
             ">tokens a second<",
             ">tokens already in the context<",
@@ -396,6 +424,9 @@ mod tests {
             assert!(svg.contains(part), "{part}: {svg}");
         }
         assert!(!svg.contains("NaN") && !svg.contains("Prompts"), "{svg}");
+        // 9 ± 0.45 of 10, at the left end: a line with one across at each end of it.
+        let whisker = "<path class=\"w\" d=\"M70.0 131.0h8M74.0 131.0V111.8M70.0 111.8h8\"/>";
+        assert!(svg.contains(whisker), "{svg}");
         let open = svg.matches("<g").count();
         assert_eq!(open, svg.matches("</g>").count());
     }

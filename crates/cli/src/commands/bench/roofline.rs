@@ -23,6 +23,14 @@ const LOGITS: &str = "output.weight";
 /// What names of matrices have in them where there is one for each expert.
 pub(super) const EXPERTS: &str = "_exps.";
 
+/// Bytes of weights that a token reads, and from where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Memory(u64),
+    /// All of the model lies there: how fast memory is does not matter.
+    Cache(u64),
+}
+
 /// What memory gave, and which part of that a test of generation took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Roofline {
@@ -34,6 +42,7 @@ pub(super) struct Roofline {
     bandwidth_threads: Option<usize>,
     /// Bytes of weights that a token reads; nothing where that is not known.
     weight_bytes_per_token: Option<u64>,
+    /// Nothing where they lie in a cache, too.
     roofline_percent: Option<f64>,
 }
 
@@ -67,22 +76,42 @@ pub(super) fn bandwidth(threads: usize) -> Option<f64> {
     Some(speed::bandwidth(threads, TIME)).filter(|it| it.is_finite() && *it > 0.0)
 }
 
+impl Read {
+    /// Of `a_token` bytes, where all weights are `all` bytes and the processor's last caches have
+    /// `cache`.
+    pub(super) fn of(a_token: u64, all: u64, cache: Option<u64>) -> Self {
+        match cache.is_some_and(|it| all <= it) {
+            true => Self::Cache(a_token),
+            false => Self::Memory(a_token),
+        }
+    }
+
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Memory(it) | Self::Cache(it) => it,
+        }
+    }
+}
+
 impl Roofline {
     /// Of a test that made so many tokens a second, between two measurements of the bandwidth.
     pub(super) fn of(
         [before, after]: [Option<f64>; 2],
         threads: usize,
-        bytes_a_token: Option<u64>,
+        read: Option<Read>,
         per_second: f64,
     ) -> Self {
         let most = before.into_iter().chain(after).max_by(f64::total_cmp);
-        let percent = |bytes: u64| Some(100.0 * bytes as f64 * per_second / most?);
+        let percent = |read: Read| match read {
+            Read::Memory(bytes) => Some(100.0 * bytes as f64 * per_second / most?),
+            Read::Cache(_) => None,
+        };
         Self {
             bandwidth: before,
             bandwidth_after: after,
             bandwidth_threads: most.map(|_| threads),
-            weight_bytes_per_token: bytes_a_token.filter(|_| most.is_some()),
-            roofline_percent: bytes_a_token.and_then(percent),
+            weight_bytes_per_token: read.map(Read::bytes).filter(|_| most.is_some()),
+            roofline_percent: read.and_then(percent),
         }
     }
 
@@ -98,15 +127,18 @@ impl Roofline {
         if (before - after).abs() > DIFFERENT * most {
             memory += &format!(" ({} before, {} after)", gigabytes(before), gigabytes(after));
         }
-        let (Some(bytes), Some(percent)) = (self.weight_bytes_per_token, self.roofline_percent)
-        else {
+        let Some(bytes) = self.weight_bytes_per_token else {
             return Some(format!(
                 "{memory}; how many of its experts' weights a token reads, the model does not say"
             ));
         };
+        let weights = size(bytes);
+        let Some(percent) = self.roofline_percent else {
+            let cached = "they lie in the processor's cache";
+            return Some(format!("{weights} of weights a token: {cached}"));
+        };
         let more =
             if percent > 100.0 { ": more than memory gave when that was measured" } else { "" };
-        let weights = size(bytes);
         Some(format!("{weights} of weights a token, {percent:.0}% of the {memory}{more}"))
     }
 }
@@ -117,7 +149,7 @@ mod tests {
 
     #[track_caller]
     fn check(bandwidths: [Option<f64>; 2], bytes: Option<u64>, expected: Option<&str>) {
-        let told = Roofline::of(bandwidths, 2, bytes, 20.0).told();
+        let told = Roofline::of(bandwidths, 2, bytes.map(Read::Memory), 20.0).told();
         assert_eq!(told.as_deref(), expected);
     }
 
@@ -137,8 +169,21 @@ mod tests {
         let more = "512.0 MiB of weights a token, 107% of the 10.0 GB/s that 2 threads read: more \
                     than memory gave when that was measured";
         check([Some(1e10), Some(1e10)], bytes, Some(more));
-        let one = Roofline::of([high, high], 1, bytes, 20.0).told();
+        let one = Roofline::of([high, high], 1, bytes.map(Read::Memory), 20.0).told();
         assert_eq!(one, Some(format!("{share} 20.0 GB/s that 1 thread reads")));
+    }
+
+    #[test]
+    fn weights_in_the_cache_have_no_share_of_what_memory_gives() {
+        let (a_token, all) = (5 << 20, 6 << 20);
+        assert_eq!(Read::of(a_token, all, None), Read::Memory(a_token));
+        assert_eq!(Read::of(a_token, all, Some(all - 1)), Read::Memory(a_token));
+        let read = Read::of(a_token, all, Some(all));
+        let roofline = Roofline::of([Some(1.8e9); 2], 2, Some(read), 2000.0);
+        assert_eq!(roofline.roofline_percent, None);
+        assert_eq!(roofline.weight_bytes_per_token, Some(a_token));
+        let told = "5.0 MiB of weights a token: they lie in the processor's cache";
+        assert_eq!(roofline.told().as_deref(), Some(told));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Measures one test after another, and beside each what the machine did meanwhile.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,17 +12,19 @@ use serde::Serialize;
 use super::{
     conditions::{self, Conditions},
     measure::{Rig, Sample, Test},
-    roofline::{self, Roofline},
+    roofline::{self, Read, Roofline},
     synthetic::Scale,
     table::{Row, Subject, mean, median},
 };
-use crate::machine::{Meter, Note, Peak, Watch};
+use crate::machine::{Meter, Note, Peak, Watch, last_level};
 
 /// What tells what the machine does; to be opened before this process gives up files.
 pub(super) struct Instruments {
     watch: Watch,
     pub(super) meter: Meter,
     peak: Peak,
+    /// Bytes of the processor's last caches, where the system tells.
+    cache: Option<u64>,
 }
 
 /// A benchmark that goes on.
@@ -49,7 +54,7 @@ pub(super) struct Beside {
     pub(super) energy: Energy,
     #[serde(flatten)]
     pub(super) steady: Steady,
-    /// Nothing where nobody watched.
+    /// Nothing where nobody watched, or too shortly to tell whether the machine was busy.
     pub(super) warnings: Option<Vec<String>>,
 }
 
@@ -76,7 +81,8 @@ pub(super) struct Steady {
 
 impl Instruments {
     pub(super) fn open() -> Self {
-        Self { watch: Watch::here(), meter: Meter::here(), peak: Peak::here() }
+        let cache = last_level(Path::new("/"));
+        Self { watch: Watch::here(), meter: Meter::here(), peak: Peak::here(), cache }
     }
 }
 
@@ -119,8 +125,9 @@ impl Session {
         let roofline = match test {
             Test::Prompt { .. } => Roofline::default(),
             Test::Generate { .. } => {
-                let (threads, bytes) = (subject.n_threads, self.bytes_a_token);
-                Roofline::of(bandwidths, threads, bytes, mean(&speeds))
+                let cache = self.instruments.cache;
+                let read = self.bytes_a_token.map(|it| Read::of(it, subject.model_size, cache));
+                Roofline::of(bandwidths, subject.n_threads, read, mean(&speeds))
             }
         };
         let beside = Beside {
@@ -135,6 +142,14 @@ impl Session {
         self.notes = Some((first, after));
         let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
         Ok(Row::new(subject, test, &samples, time, beside))
+    }
+
+    /// Takes from the run so far how busy the machine was, where the test of `row` was too short to
+    /// tell.
+    pub(super) fn complete(&self, row: &mut Row) {
+        if let Some((before, after)) = &self.notes {
+            row.beside.complete(before, after);
+        }
     }
 
     /// What memory gives, where the test makes tokens. What that takes is no memory of the model.
@@ -165,6 +180,21 @@ impl Session {
     }
 }
 
+impl Beside {
+    /// Takes from a run, between these two, how busy the machine was, where the test was too short to
+    /// tell. Where the run was, too, nothing says that it was quiet.
+    pub(super) fn complete(&mut self, before: &Note, after: &Note) {
+        if self.conditions.tells_load() {
+            return;
+        }
+        let whole = Conditions::between(before, after);
+        self.conditions = std::mem::take(&mut self.conditions).with_load_of(&whole);
+        let busy = conditions::of_load(before, after);
+        let all = self.warnings.take().map(|it| [busy, it].concat());
+        self.warnings = all.filter(|it| whole.tells_load() || !it.is_empty());
+    }
+}
+
 impl Energy {
     fn of(samples: &[Sample], meter: &Meter) -> Self {
         let joules: Option<f64> = samples.iter().map(|it| it.joules).sum();
@@ -189,7 +219,45 @@ impl Steady {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::machine::fixture::lay;
+
+    /// A machine of two processors, and then the same after so much time, a part of it with others.
+    fn notes(ticks: u64, others: u64) -> (Note, Note) {
+        let stat = |busy: u64, idle: u64| {
+            format!("cpu  {busy} 0 0 {idle} 0 0 0 0\ncpu0 1 0 0 1\ncpu1 1 0 0 1\n")
+        };
+        let own = "1 (ingle) R 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 0\n";
+        let begin = stat(0, 0);
+        let root = lay(&[("proc/stat", begin.as_str()), ("proc/self/stat", own)]);
+        let watch = Watch::at(root.path());
+        let before = watch.note();
+        fs::write(root.path().join("proc/stat"), stat(others, ticks - others)).unwrap();
+        (before, watch.note())
+    }
+
+    #[test]
+    fn a_test_that_is_too_short_to_tell_is_with_load_of_the_whole_run() {
+        let of = |(before, after): &(Note, Note)| Beside {
+            conditions: Conditions::between(before, after),
+            warnings: Some(conditions::warnings(before, after)),
+            ..Beside::default()
+        };
+        let told = |test: &(Note, Note), run: &(Note, Note)| {
+            let mut beside = of(test);
+            beside.complete(&run.0, &run.1);
+            let json = serde_json::to_value(&beside).unwrap();
+            (json["others_percent"].as_f64(), beside.warnings.map(|it| it.len()))
+        };
+        let (short, busy, quiet) = (notes(10, 9), notes(1000, 620), notes(1000, 0));
+        assert_eq!(told(&short, &busy), (Some(62.0), Some(1)));
+        assert_eq!(told(&short, &quiet), (Some(0.0), Some(0)));
+        assert_eq!(told(&busy, &quiet), (Some(62.0), Some(1)));
+        // Nobody knows.
+        assert_eq!(told(&short, &short), (None, None));
+    }
 
     #[test]
     fn what_is_steady_is_the_last_half() {

@@ -1,4 +1,5 @@
-//! Results of a benchmark as md, csv, json and jsonl, with llama-bench's field names.
+//! Results of a benchmark as csv, json and jsonl, with llama-bench's field names; `markdown` has the
+//! table.
 
 use std::env::consts::ARCH;
 
@@ -9,19 +10,13 @@ use serde_json::{Map, Value};
 
 use super::{
     foretold::Told,
-    identity,
+    identity, markdown,
     measure::{Sample, Test},
     plot::Point,
     session::Beside,
     synthetic::Made,
 };
-use crate::{
-    args::Form,
-    commands::version::commit,
-    numbers::{count, size},
-    quantisation,
-    speed::Speed,
-};
+use crate::{args::Form, commands::version::commit, numbers::count, quantisation, speed::Speed};
 
 /// What is benched, with what.
 #[derive(Clone, Debug, Serialize)]
@@ -29,11 +24,11 @@ pub(super) struct Subject {
     build_commit: &'static str,
     build_version: &'static str,
     pub(super) cpu_info: String,
-    backends: String,
+    pub(super) backends: String,
     model_filename: String,
-    model_type: String,
-    model_size: u64,
-    model_n_params: u64,
+    pub(super) model_type: String,
+    pub(super) model_size: u64,
+    pub(super) model_n_params: u64,
     pub(super) n_threads: usize,
     /// What the kernels are written for, and their precision.
     pub(super) kernels: String,
@@ -80,8 +75,8 @@ pub(super) struct Row {
     test_time: String,
     avg_ns: u64,
     stddev_ns: u64,
-    avg_ts: f64,
-    stddev_ts: f64,
+    pub(super) avg_ts: f64,
+    pub(super) stddev_ts: f64,
     median_ts: f64,
     #[serde(flatten)]
     pub(super) foretold: Told,
@@ -121,19 +116,31 @@ impl Subject {
     #[cfg(feature = "hub")]
     pub(super) fn of_server(host: &str, model: &str) -> Self {
         Self {
-            build_commit: commit(),
-            build_version: crate::commands::version::VERSION,
-            cpu_info: String::new(),
             backends: "url".to_owned(),
             model_filename: host.to_owned(),
             model_type: model.to_owned(),
+            model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
+            ..Self::unknown(Weights::Served)
+        }
+    }
+
+    /// Anything, of which nothing is known but how its weights lie.
+    #[cfg(any(test, feature = "hub"))]
+    pub(super) fn unknown(weights: Weights) -> Self {
+        Self {
+            build_commit: commit(),
+            build_version: crate::commands::version::VERSION,
+            cpu_info: String::new(),
+            backends: String::new(),
+            model_filename: String::new(),
+            model_type: String::new(),
             model_size: 0,
             model_n_params: 0,
             n_threads: 0,
             kernels: String::new(),
             n_batch: 0,
-            weights: Weights::Served,
-            model_facts: identity::fingerprint(&[("server", host), ("model", model)]),
+            weights,
+            model_facts: String::new(),
             made: None,
         }
     }
@@ -238,53 +245,27 @@ impl Row {
     }
 }
 
-/// All rows; for jsonl nothing, its lines were printed as they came.
-pub(super) fn text(rows: &[Row], form: Form) -> String {
+/// What each row is called beside the others: its test, and how many threads ran it where not all had
+/// as many.
+pub(super) fn labels(rows: &[Row]) -> Vec<String> {
+    let one = markdown::threads(rows).is_some();
+    let label = |row: &Row| match row.subject.n_threads {
+        _ if one => row.label.clone(),
+        1 => format!("{}, 1 thread", row.label),
+        n => format!("{}, {n} threads", row.label),
+    };
+    rows.iter().map(label).collect()
+}
+
+/// All rows, a table in lines of at most `width` columns; for jsonl nothing, its lines were printed as
+/// they came.
+pub(super) fn text(rows: &[Row], form: Form, width: Option<usize>) -> String {
     match form {
-        Form::Md => markdown(rows),
+        Form::Md => markdown::text(rows, width),
         Form::Csv => csv(rows),
         Form::Json => format!("{:#}\n", serde_json::to_value(rows).unwrap_or(Value::Null)),
         Form::Jsonl => String::new(),
     }
-}
-
-fn markdown(rows: &[Row]) -> String {
-    let head = ["model", "size", "params", "backend", "threads", "test", "t/s"].map(str::to_owned);
-    let mut cells = vec![head];
-    for row in rows {
-        let it = &row.subject;
-        cells.push([
-            it.model_type.clone(),
-            known(it.model_size, size),
-            known(it.model_n_params, count),
-            it.backends.clone(),
-            known(it.n_threads as u64, |it| it.to_string()),
-            row.label.clone(),
-            format!("{:.2} ± {:.2}", row.avg_ts, row.stddev_ts),
-        ]);
-    }
-    let width = |column: usize| cells.iter().map(|it| it[column].chars().count()).max();
-    let widths: Vec<usize> = (0..7).map(|it| width(it).unwrap_or(0)).collect();
-    let line = |cells: &[String; 7]| {
-        let padded = cells.iter().zip(&widths).enumerate().map(|(i, (text, &width))| match i {
-            0 | 3 => format!(" {text:<width$} |"),
-            _ => format!(" {text:>width$} |"),
-        });
-        format!("|{}\n", padded.collect::<String>())
-    };
-    let rule = widths.iter().enumerate().map(|(i, &width)| match i {
-        0 | 3 => format!(" {} |", "-".repeat(width)),
-        _ => format!(" {}: |", "-".repeat(width.saturating_sub(1))),
-    });
-    let rule = format!("|{}\n", rule.collect::<String>());
-    let mut lines = cells.iter().map(line);
-    let head = lines.next().unwrap_or_default();
-    head + &rule + &lines.collect::<String>()
-}
-
-/// Nothing where nothing is known.
-fn known(n: u64, written: fn(u64) -> String) -> String {
-    if n == 0 { String::new() } else { written(n) }
 }
 
 fn csv(rows: &[Row]) -> String {

@@ -1,6 +1,11 @@
 //! What stands under the table: the machine, what it did meanwhile, what was measured beside speed.
 
-use super::{conditions::Conditions, session::Session, table::Row};
+use super::{
+    conditions::Conditions,
+    markdown,
+    session::Session,
+    table::{self, Row},
+};
 use crate::{
     commands::doctor,
     numbers::{size, three_digits},
@@ -14,12 +19,11 @@ const WIDTH: usize = 80;
 pub(super) fn text(rows: &[Row], session: &Session) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
     if let Some(row) = rows.first() {
-        let it = &row.subject;
-        lines.push(("processor", format!("{}; kernels {}", it.cpu_info, it.kernels)));
+        lines.push(("processor", processor(row, markdown::threads(rows))));
     }
-    if let Some((before, after)) = &session.notes {
-        lines.extend(Conditions::between(before, after).told());
-    }
+    let conditions =
+        session.notes.as_ref().map(|(before, after)| Conditions::between(before, after));
+    lines.extend(conditions.iter().flat_map(Conditions::told));
     if let Some(bytes) = rows.iter().filter_map(|it| it.beside.peak_memory).max() {
         // That of a scaled model is of the layers that are there.
         let made = rows.first().and_then(|it| it.subject.made);
@@ -28,11 +32,28 @@ pub(super) fn text(rows: &[Row], session: &Session) -> String {
     }
     lines.extend(of_each("bandwidth", rows, |it| it.beside.roofline.told()));
     lines.extend(of_each("energy", rows, energy));
+    let mut untold = conditions.as_ref().map(Conditions::untold).unwrap_or_default();
     if rows.iter().all(|it| it.beside.energy.joules_per_token.is_none()) {
-        lines.extend(session.instruments.meter.remedy().map(|it| ("energy", it.to_owned())));
+        match session.instruments.meter.remedy() {
+            Some(remedy) => lines.push(("energy", remedy.to_owned())),
+            None => untold.push("energy"),
+        }
     }
     lines.extend(of_each("steady", rows, steady));
+    if !untold.is_empty() {
+        lines.push(("not told", format!("{}: this system does not say", untold.join(", "))));
+    }
     page(&lines, terminal::width().unwrap_or(WIDTH))
+}
+
+/// What computed, with so many threads, unless the table says with how many.
+fn processor(row: &Row, threads: Option<usize>) -> String {
+    let it = &row.subject;
+    let threads = threads.map_or_else(String::new, |n| match n {
+        1 => ", 1 thread".to_owned(),
+        n => format!(", {n} threads"),
+    });
+    format!("{}; kernels {}{threads}", it.cpu_info, it.kernels)
 }
 
 /// A line for each test of which there is something to tell; the name is in the first.
@@ -41,7 +62,9 @@ fn of_each<'a>(
     rows: &[Row],
     told: impl Fn(&Row) -> Option<String>,
 ) -> Vec<(&'a str, String)> {
-    let all = rows.iter().filter_map(|row| Some(format!("{}: {}", row.label, told(row)?)));
+    let labels = table::labels(rows);
+    let all = labels.iter().zip(rows);
+    let all = all.filter_map(|(label, row)| Some(format!("{label}: {}", told(row)?)));
     all.enumerate().map(|(i, line)| (if i == 0 { name } else { "" }, line)).collect()
 }
 
@@ -69,7 +92,27 @@ fn page(lines: &[(&str, String)], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{fixture::row, measure::Test},
+        *,
+    };
+
+    #[test]
+    fn threads_tell_lines_of_one_test_apart() {
+        let test = Test::Generate { n: 4, depth: 0 };
+        let told = |rows: &[Row]| of_each("steady", rows, |it| Some(it.speed().to_string()));
+        let lines = |all: &[(&'static str, &str)]| {
+            all.iter().map(|it| (it.0, it.1.to_owned())).collect::<Vec<_>>()
+        };
+        let alike = [row(test, 2), row(test, 2)];
+        assert_eq!(told(&alike), lines(&[("steady", "tg4: 400.5"), ("", "tg4: 400.5")]));
+        let several = [row(test, 1), row(test, 2)];
+        let expected = [("steady", "tg4, 1 thread: 400.5"), ("", "tg4, 2 threads: 400.5")];
+        assert_eq!(told(&several), lines(&expected));
+        let told = |rows: &[Row]| processor(&rows[0], markdown::threads(rows));
+        assert_eq!(told(&alike), "a processor; kernels avx2, fast, 2 threads");
+        assert_eq!(told(&several), "a processor; kernels avx2, fast");
+    }
 
     #[test]
     fn lines_are_in_two_columns() {

@@ -141,6 +141,15 @@ fn of_processor(report: &Report, warn: Warn<'_>) {
         let what = format!("a control group gives the time of {quota:.1} of {cores} cores");
         warn("processor", what, "raise `docker run --cpus`, or CPUQuota= of the service");
     }
+    if let Some(load) = report.machine.load.filter(|&it| it >= cores as f64) {
+        let s = if cores == 1 { "" } else { "s" };
+        let what = format!("{load:.1} threads wanted {cores} core{s} in the last minute");
+        warn(
+            "load",
+            what,
+            "end what you do not need: answers are slower, and so is what is measured",
+        );
+    }
 }
 
 /// What of the machine's power makes it slower than it could be.
@@ -170,8 +179,11 @@ pub(crate) fn of_power(power: &Power, warn: Warn<'_>) {
     }
     if power.boost == Some(false) {
         let what = "frequencies above the nominal one are switched off";
-        let todo = "write 0 to /sys/devices/system/cpu/intel_pstate/no_turbo, or 1 to \
-                    /sys/devices/system/cpu/cpufreq/boost";
+        // `intel_cpufreq` is the same driver, where a governor decides.
+        let todo = match driver.starts_with("intel_pstate") || driver == "intel_cpufreq" {
+            true => "as root, write 0 to /sys/devices/system/cpu/intel_pstate/no_turbo",
+            false => "as root, write 1 to /sys/devices/system/cpu/cpufreq/boost",
+        };
         warn("power", what.to_owned(), todo);
     }
 }

@@ -3,14 +3,21 @@
 //! What can be tried is tried: another process enters the sandbox and then does what it must not.
 
 use std::{
-    env::consts::{ARCH, OS},
+    collections::BTreeSet,
+    env::{
+        self,
+        consts::{ARCH, OS},
+    },
+    ops::ControlFlow,
     path::PathBuf,
 };
 
 use serde_json::{Value, json};
 use store::{
     audit,
-    policy::{Places, Policy},
+    digest::Sha256Hex,
+    library::digest_of,
+    policy::{Places, Policy, Rule},
 };
 
 use crate::{
@@ -18,6 +25,8 @@ use crate::{
     args::Json,
     commands::{policy, print, print_json, version},
     failure::Failure,
+    library,
+    machine::{System, host},
     sandbox::{Mode, sockets, trial},
     settings::Site,
     terminal::harmless,
@@ -35,6 +44,13 @@ pub(super) const HAS_NETWORK_CODE: bool = cfg!(feature = "hub");
 
 /// What was found.
 struct Findings {
+    /// When, as RFC 3339 in UTC.
+    made: String,
+    /// What the machine is called, where the system says.
+    host: Option<String>,
+    kernel: Option<String>,
+    /// Of the file that this process was started from.
+    program: anyhow::Result<Sha256Hex>,
     /// The sandbox where no flag says otherwise.
     mode: Mode,
     /// What it lets every chat read, besides.
@@ -77,6 +93,10 @@ impl Findings {
             mode => mode,
         };
         Self {
+            made: library::now(),
+            host: host(),
+            kernel: System::here().kernel,
+            program: program(),
             mode,
             allow_read: site.confine.allow_read.clone(),
             trial: trial::report(),
@@ -90,6 +110,7 @@ impl Findings {
     /// What a security officer should not overlook.
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
+        faults.extend(self.program.as_ref().err().map(|it| format!("the program: {it:#}")));
         if self.mode == Mode::Off {
             faults.push("the settings switch the sandbox off".to_owned());
         }
@@ -123,7 +144,13 @@ impl Findings {
     fn as_json(&self) -> Value {
         let features = FEATURES.iter().filter(|it| it.1).map(|it| it.0).collect::<Vec<_>>();
         json!({
+            "made": self.made,
+            "machine": {"host": self.host, "kernel": self.kernel},
             "version": version::VERSION, "commit": version::commit(), "arch": ARCH, "os": OS,
+            "program": match &self.program {
+                Ok(sha256) => json!({"sha256": sha256}),
+                Err(error) => json!({"error": format!("{error:#}")}),
+            },
             "build": {"features": features, "network_code": HAS_NETWORK_CODE},
             "sandbox": self.sandbox_json(),
             "sockets": {"open": self.sockets},
@@ -131,6 +158,7 @@ impl Findings {
                 Ok(policy) => policy.as_ref().map_or(Value::Null, policy::as_json),
                 Err(error) => json!({"error": error.to_string()}),
             },
+            "signers": self.signers(),
             "policy_key_pinned": self.pinned,
             "audit": match &self.audit {
                 Ok(None) => Value::Null,
@@ -165,6 +193,7 @@ impl Findings {
         let network = if HAS_NETWORK_CODE { "linked" } else { "none" };
         let mut page =
             format!("ingle {} ({}) on {ARCH}-{OS}\n", version::VERSION, version::commit());
+        page += &self.head();
         page += &format!("\nbuild\n  features         {features}\n  network code     {network}\n");
         let folders: Vec<_> = self.allow_read.iter().map(|it| it.display().to_string()).collect();
         let folders = if folders.is_empty() { "none".to_owned() } else { folders.join(", ") };
@@ -180,11 +209,28 @@ impl Findings {
         page
     }
 
+    fn head(&self) -> String {
+        let told = |it: &Option<String>| it.as_deref().unwrap_or("not known").to_owned();
+        let (host, kernel) = (told(&self.host), told(&self.kernel));
+        let program = match &self.program {
+            Ok(sha256) => sha256.to_string(),
+            Err(error) => format!("not known: {error:#}"),
+        };
+        format!(
+            "\nreport\n  made             {}\n  machine          {host}\n  kernel           {kernel}\n  \
+             program sha256   {program}\n",
+            self.made
+        )
+    }
+
     fn policy_page(&self) -> String {
         let pinned = if self.pinned { "yes" } else { "no" };
         let told = match &self.policy {
-            Err(error) => format!("  {error}\n"),
-            Ok(None) => "  in force         none: every model is allowed\n".to_owned(),
+            Err(error) => return format!("  {error}\n  key pinned       {pinned}\n"),
+            Ok(None) => {
+                "  in force         none: every model is allowed\n  signature        none\n"
+                    .to_owned()
+            }
             Ok(Some(it)) => format!(
                 "  in force         {}\n  sha256           {}\n  signature        {}\n  rules            \
                  {}, otherwise {}\n",
@@ -195,7 +241,18 @@ impl Findings {
                 it.default_action()
             ),
         };
-        format!("{told}  key pinned       {pinned}\n")
+        let signers = match self.signers().as_slice() {
+            [] => "none: no rule asks for one".to_owned(),
+            all => all.join(", "),
+        };
+        format!("{told}  signers          {signers}\n  key pinned       {pinned}\n")
+    }
+
+    /// The keys that rules of the policy name, by their fingerprints.
+    fn signers(&self) -> Vec<String> {
+        let Ok(Some(policy)) = &self.policy else { return Vec::new() };
+        let all: BTreeSet<_> = policy.rules().iter().flat_map(Rule::signers).collect();
+        all.into_iter().map(ToString::to_string).collect()
     }
 
     fn audit_page(&self) -> String {
@@ -217,6 +274,16 @@ impl Findings {
             }
         }
     }
+}
+
+/// The digest of the file that this process was started from.
+///
+/// # Errors
+///
+/// If that is not known or cannot be read.
+fn program() -> anyhow::Result<Sha256Hex> {
+    let (sha256, _) = digest_of(&env::current_exe()?, &|_| ControlFlow::Continue(()))?;
+    Ok(sha256)
 }
 
 /// The audit log, if there is to be one or there is one.

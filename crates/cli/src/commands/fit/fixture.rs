@@ -2,8 +2,9 @@
 
 use super::{
     costs::Costs,
+    found::Shorter,
     pace::{Bound, Foretold},
-    verdict::{Fits, Shorter, Verdict},
+    verdict::{Fits, Verdict},
 };
 use crate::forecast::Seconds;
 
@@ -23,6 +24,7 @@ pub(super) fn good() -> Verdict {
         quant: "Q8_0".to_owned(),
         exact: true,
         context: Some(8192),
+        model_context: Some(131_072),
         weights: Some(weights),
         cache: Some(cache),
         scratch: Some(scratch),
@@ -80,6 +82,7 @@ pub(super) fn none() -> Verdict {
         quant: "Q2_K".to_owned(),
         exact: false,
         context: None,
+        model_context: None,
         weights: Some(40 * GIB),
         cache: None,
         scratch: None,

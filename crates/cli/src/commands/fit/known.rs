@@ -11,33 +11,33 @@ use store::catalogue::Listed;
 
 use crate::shape::Shape;
 
-/// All well-known shapes, by architecture and number of weights.
-pub(super) struct Shapes(HashMap<(String, u64), Shape>);
+/// All well-known shapes, by architecture and number of weights. What agrees in both was made for
+/// contexts of different lengths.
+pub(super) struct Shapes(HashMap<(String, u64), Vec<Shape>>);
 
 impl Shapes {
     pub(super) fn all() -> Self {
-        let shapes = Shape::names().filter_map(Shape::named);
-        Self(
-            shapes
-                .map(|it| ((it.file().architecture().to_owned(), weights(it.file())), it))
-                .collect(),
-        )
+        let mut all = HashMap::<_, Vec<Shape>>::new();
+        for shape in Shape::names().filter_map(Shape::named) {
+            let key = (shape.file().architecture().to_owned(), weights(shape.file()));
+            all.entry(key).or_default().push(shape);
+        }
+        Self(all)
     }
 
     /// The header of a model of the catalogue, if its shape is known.
     pub(super) fn of(&self, listed: &Listed) -> Option<ModelFile> {
-        let shape = self.0.get(&(listed.architecture.clone(), listed.parameters?))?;
-        let Config { spans, context, .. } = shape.config();
-        let mut file = shape.file().clone();
-        if let Some(own) = listed.context {
+        let shapes = self.0.get(&(listed.architecture.clone(), listed.parameters?))?;
+        let Some(own) = listed.context else { return Some(shapes.first()?.file().clone()) };
+        let is_it = |it: &&Shape| {
+            let Config { spans, context, .. } = it.config();
             // Windows go with a short context: a model with a longer one may have none.
-            let sees_all = spans.iter().all(|it| *it == Span::Full);
-            if !sees_all && own as usize > *context {
-                return None;
-            }
-            let key = format!("{}.context_length", listed.architecture);
-            file.metadata.insert(key, Value::U32(own));
-        }
+            own as usize <= *context || spans.iter().all(|it| *it == Span::Full)
+        };
+        let near = |it: &&Shape| it.config().context.abs_diff(own as usize);
+        let mut file = shapes.iter().filter(is_it).min_by_key(near)?.file().clone();
+        let key = format!("{}.context_length", listed.architecture);
+        file.metadata.insert(key, Value::U32(own));
         Some(file)
     }
 }
@@ -48,10 +48,11 @@ fn weights(file: &ModelFile) -> u64 {
     counted.map(|(_, it)| it.shape.iter().map(|&n| n as u64).product::<u64>()).sum()
 }
 
-/// Bits a weight of a model of usual size as this mix.
+/// Bits a weight of a model of usual size as this mix, which may be one for experts.
 pub(super) fn bits(mix: Mix) -> f64 {
-    static USUAL: OnceLock<Option<Shape>> = OnceLock::new();
-    let usual = USUAL.get_or_init(|| Shape::named("llama-3.1-8b"));
+    static USUAL: OnceLock<[Option<Shape>; 2]> = OnceLock::new();
+    let usual = USUAL.get_or_init(|| ["llama-3.1-8b", "gpt-oss-20b"].map(Shape::named));
+    let usual = &usual[usize::from(mix == Mix::MXFP4_MOE)];
     let of_shape = usual.as_ref().map(|it| it.bytes(mix) as f64 * 8.0 / weights(it.file()) as f64);
     let layout = mix.base().layout();
     of_shape.unwrap_or(layout.block_bytes as f64 * 8.0 / layout.block_len as f64)
@@ -78,32 +79,59 @@ mod tests {
             ("gemma3:1b", "gemma3"),
             ("qwen3:30b", "qwen3moe"),
             ("phi4", "phi3"),
+            ("gpt-oss:20b", "gpt-oss"),
+            ("qwen2:57b-a14b", "qwen2moe"),
+            ("aya-expanse:32b", "command-r"),
+            ("granite4:350m", "granite"),
+            ("olmo-3:7b-think", "olmo2"),
         ] {
             assert_eq!(known(name).as_deref(), Some(architecture), "{name}");
         }
-        // Of another context, and so without the window of the one that is known.
-        assert!(known("phi3:mini-4k").is_some() && known("phi3:mini-128k").is_none());
         assert_eq!(known("llama4:scout"), None);
+    }
+
+    #[test]
+    fn as_many_weights_and_another_context_are_another_shape() {
+        let shapes = Shapes::all();
+        let listed = |name: &str| Catalogue::built_in().listed(name).unwrap().clone();
+        let sees = |listed: &Listed| {
+            let file = shapes.of(listed)?;
+            Some((engine::arch::config(&file).unwrap().spans[0], file.tensors.len()))
+        };
+        let (short, tensors) = sees(&listed("phi3:mini-4k")).unwrap();
+        assert_eq!(short, Span::Window(2047));
+        // Besides, there are two sets of rotary factors.
+        let (long, more) = sees(&listed("phi3:mini-128k")).unwrap();
+        assert!(long != short && more == tensors + 2, "{long:?}, {more} tensors");
+        // Longer than any that is known, and so perhaps without a window.
+        let longer = Listed { context: Some(1 << 20), ..listed("phi3:mini-4k") };
+        assert_eq!(sees(&longer), None);
     }
 
     #[test]
     fn every_shape_is_one_of_the_catalogue() {
         let shapes = Shapes::all();
         let all = Catalogue::built_in().all();
-        for shape in shapes.0.values() {
+        for shape in shapes.0.values().flatten() {
             let (name, file) = (shape.name(), shape.file());
             let (architecture, parameters) = (file.architecture(), Some(weights(file)));
             let is_it =
                 |it: &Listed| it.architecture == architecture && it.parameters == parameters;
             assert!(all.iter().any(is_it), "{name}: {parameters:?} weights");
         }
-        assert_eq!(shapes.0.len(), Shape::names().count(), "two shapes have as many weights");
+        for alike in shapes.0.values() {
+            let mut contexts: Vec<_> = alike.iter().map(|it| it.config().context).collect();
+            contexts.sort_unstable();
+            contexts.dedup();
+            assert_eq!(contexts.len(), alike.len(), "{}: which of them?", alike[0].name());
+        }
     }
 
     #[test]
     fn bits_a_weight_are_those_of_files() {
+        const MOE: (Mix, f64, f64) = (Mix::MXFP4_MOE, 4.5, 4.8);
         for (mix, least, most) in
-            [(Mix::Q8_0, 8.5, 8.6), (Mix::Q4_K_M, 4.7, 5.0), (Mix::Q2_K, 2.9, 3.4)]
+            [(Mix::Q8_0, 8.5, 8.6), (Mix::Q4_K_M, 4.7, 5.0), (Mix::Q2_K, 2.9, 3.4), MOE]
         {
             assert!((least..most).contains(&bits(mix)), "{mix}: {}", bits(mix));
         }

@@ -1,6 +1,7 @@
 //! One verdict as a screen, with its reasons.
 
 use super::{
+    found::WEIGHTS,
     pace::{Bound, Foretold},
     table::{Colours, Style, fits},
     verdict::{Fits, Verdict},
@@ -16,6 +17,9 @@ use crate::{
 /// Longer lines are hard to read, shorter ones have no room for a row's text.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
 
+/// The smallest format that is tried.
+const LEAST: &str = "Q2_K";
+
 /// The whole screen, in lines of at most `width` columns where words allow.
 pub(super) fn screen(
     verdict: &Verdict,
@@ -29,7 +33,7 @@ pub(super) fn screen(
         let begin = screen.len();
         wrap(&mut screen, label, &harmless(&text), width);
         if colours == Colours::On && label == "fits" {
-            let row = Style::of(verdict.fits).paint(screen[begin..].trim_end_matches('\n'));
+            let row = Style::of(verdict).paint(screen[begin..].trim_end_matches('\n'));
             screen.truncate(begin);
             screen += &(row + "\n");
         }
@@ -82,14 +86,54 @@ fn verdict(it: &Verdict) -> String {
     let with = with.unwrap_or_default();
     match it.fits {
         Fits::Yes | Fits::Slow if it.exact => {
-            format!("{}, as {}{with}", fits(it.fits).replace("slow", "yes, but slow"), it.quant)
+            let word = fits(it).replace("slow", "yes, but slow");
+            format!("{word}, as {}{with}{}", it.quant, beyond(it))
         }
-        Fits::Yes | Fits::Slow => {
-            format!("the weights do, as {}; its cache is not known here", it.quant)
-        }
+        Fits::Yes | Fits::Slow => format!(
+            "the weights do, as {}, and leave a tenth for a cache that is not known here",
+            it.quant
+        ),
         Fits::Part => format!("only{with}, as {}", it.quant),
-        Fits::No => format!("no, not as {}{with}", it.quant),
+        Fits::No => format!("no: {}", too_much(it, &with)),
         Fits::Unknown => "it cannot be told".to_owned(),
+    }
+}
+
+/// Of a context that the model was not made for.
+fn beyond(it: &Verdict) -> String {
+    match (it.context, it.model_context) {
+        (Some(context), Some(most)) if context > most => format!(
+            "; the model was made for {}, beyond them it may write nonsense",
+            grouped(most as u64)
+        ),
+        _ => String::new(),
+    }
+}
+
+/// Why it does not fit.
+fn too_much(it: &Verdict, with: &str) -> String {
+    let free = it.free.map_or_else(String::new, |it| format!(", {} are free", size(it)));
+    let others = it.weights.unwrap_or(0).saturating_add(it.scratch.unwrap_or(0));
+    if let (Some(context), Some(most), Some(cache)) = (it.context, it.model_context, it.cache)
+        && context > most
+        && it.free.is_none_or(|free| others <= free)
+    {
+        return format!(
+            "a cache of {} tokens takes {}{free}; the model was made for {}",
+            grouped(context as u64),
+            size(cache),
+            grouped(most as u64)
+        );
+    }
+    let even = if it.quant == LEAST { "even " } else { "" };
+    match (it.total, it.weights) {
+        (Some(total), _) => format!("{even}as {}{with} it takes {}{free}", it.quant, size(total)),
+        (None, Some(weights)) => format!(
+            "{even}as {} its weights and a tenth more for its cache take about {}{free}",
+            it.quant,
+            size((weights as f64 / WEIGHTS) as u64)
+        ),
+        (None, None) => format!("not as {}{with}", it.quant),
     }
 }
 
@@ -177,8 +221,9 @@ fn measured(speed: &Speed) -> String {
             three_digits(it.prefill / 1e9)
         )
     });
+    let doubt = speed.doubt().map(|it| format!("; {it}")).unwrap_or_default();
     format!(
-        "{} on {}, {}: memory {} GB/s; {}",
+        "{} on {}, {}: memory {} GB/s; {}{doubt}",
         ago(&speed.at),
         speed.processor,
         speed.device,
@@ -230,12 +275,70 @@ mod tests {
     fn of_one_that_does_not_fit_there_is_less_to_tell() {
         let expected = expect![[r#"
             model      llama4:scout, 109.00 B weights, llama4, by Meta
-            fits       no, not as Q2_K
+            fits       no: even as Q2_K its weights and a tenth more for its cache take
+                       about 44.0 GiB, 16.0 GiB are free
             memory     about 40.0 GiB of weights, besides cache and scratch; 16.0 GiB are
                        free
             licence    LicenseRef-Llama-4
         "#]];
         check(&fixture::none(), expected);
+    }
+
+    #[track_caller]
+    fn check_fits(verdict: Verdict, expected: &str) {
+        let screen = screen(&verdict, None, 160, Colours::Off);
+        let line = screen.lines().find_map(|it| it.strip_prefix("fits       "));
+        assert_eq!(line, Some(expected), "{screen}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_what_it_takes() {
+        let none = Verdict {
+            fits: Fits::No,
+            quant: "Q2_K".to_owned(),
+            free: Some(8 << 30),
+            ..fixture::good()
+        };
+        let takes = "as Q2_K with 8,192 tokens of context it takes 9.1 GiB, 8.0 GiB are free";
+        check_fits(none.clone(), &format!("no: even {takes}"));
+        let asked = Verdict { quant: "Q8_0".to_owned(), ..none };
+        check_fits(asked, &format!("no: {}", takes.replace("Q2_K", "Q8_0")));
+    }
+
+    #[test]
+    fn a_context_that_the_model_was_not_made_for_is_no_secret() {
+        let beyond = Verdict { model_context: Some(1024), ..fixture::good() };
+        check_fits(
+            beyond.clone(),
+            "yes, as Q8_0 with 8,192 tokens of context; the model was made for 1,024, beyond them it \
+             may write nonsense",
+        );
+        let cache = Some(100 << 40);
+        let none = Verdict { fits: Fits::No, context: Some(999_999_999), cache, ..beyond };
+        check_fits(
+            none,
+            "no: a cache of 999,999,999 tokens takes 100.0 TiB, 16.0 GiB are free; the model was \
+             made for 1,024",
+        );
+        let about = Verdict { exact: false, ..fixture::good() };
+        check_fits(
+            about,
+            "the weights do, as Q8_0, and leave a tenth for a cache that is not known here",
+        );
+    }
+
+    #[test]
+    fn a_measurement_of_a_busy_machine_is_doubted() {
+        let doubtful = |others| {
+            let speed = Speed { others_percent: others, ..crate::forecast::tests::speed() };
+            screen(&fixture::good(), Some(&speed), 160, Colours::Off)
+        };
+        let told = doubtful(Some(62.4));
+        let expected = "; others took 62% of the processors then: measure again";
+        assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(expected), "{told}");
+        for quiet in [None, Some(4.9)] {
+            assert!(!doubtful(quiet).contains("others took"), "{quiet:?}");
+        }
     }
 
     #[test]

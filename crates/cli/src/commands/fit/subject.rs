@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     library,
     model::{self, Use, distance},
+    shape::Shape,
 };
 #[cfg(feature = "hub")]
 use crate::{
@@ -59,6 +60,13 @@ impl Subject {
             listed: Some(listed),
             mix,
         }
+    }
+
+    /// A shape by its own name: that of models of several makers, perhaps.
+    fn shape(shape: Shape) -> Self {
+        let header = Some(Header::Shape(Box::new(shape.file().clone())));
+        let name = shape.name().to_owned();
+        Self { name, listed: None, header, mix: None, licence: None }
     }
 
     fn published(name: String, file: ModelFile, listed: Option<Listed>) -> Self {
@@ -116,7 +124,9 @@ fn absent(name: &str, reference: &Reference, flags: &Hub) -> anyhow::Result<Subj
             catalogue::by_repository(repository)
         }
     };
-    let Some(listed) = listed else { return Err(unknown(name, flags).into()) };
+    let Some(listed) = listed else {
+        return Shape::named(name).map(Subject::shape).ok_or_else(|| unknown(name, flags).into());
+    };
     let mix = reference.quant.as_deref().map(str::parse::<Mix>).transpose();
     let mix = mix.map_err(|it| Failure::usage(it).hint("leave it out, or name one of these"))?;
     Ok(Subject::of(listed, &known::Shapes::all(), mix))
@@ -132,7 +142,7 @@ fn by_header(name: &str, reference: &Reference, flags: &Hub) -> anyhow::Result<O
     }
     match Remote::open(reference, flags, &[]) {
         Ok(remote) => {
-            let listed = catalogue::by_repository(&remote.repository);
+            let listed = catalogue::by_repository(&remote.snapshot.repository);
             Ok(Some(Subject::published(name.to_owned(), remote.file, listed)))
         }
         Err(error) if catalogue::by_repository(repository).is_none() => Err(error),
@@ -158,13 +168,39 @@ fn unknown(name: &str, flags: &Hub) -> Failure {
     for listed in catalogue::all() {
         names.extend(listed.names().map(str::to_owned));
     }
+    let near = near(name, names);
+    let near = (!near.is_empty()).then(|| format!("near are {}", near.join(", ")));
+    let repository = (cfg!(feature = "hub") && !flags.offline)
+        .then(|| "of a repository, `org/repo`, the header is read".to_owned());
+    let list = near.is_none().then(|| "`ingle fit` has all of the catalogue".to_owned());
+    let hints: Vec<_> = [near, list, repository].into_iter().flatten().collect();
+    Failure::new(message).hint(hints.join("; "))
+}
+
+/// The three that are nearest to `name`, of those that half of it would make.
+fn near(name: &str, names: Vec<String>) -> Vec<String> {
     let wanted = name.to_lowercase();
-    names.sort_by_cached_key(|it| (distance(&wanted, &it.to_lowercase()), it.clone()));
-    names.truncate(3);
-    let near: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
-    let repository = match cfg!(feature = "hub") && !flags.offline {
-        true => "; of a repository, `org/repo`, the header is read",
-        false => "",
-    };
-    Failure::new(message).hint(format!("near are {}{repository}", near.join(", ")))
+    let far = |it: &String| distance(&wanted, &it.to_lowercase());
+    let most = wanted.chars().count() / 2;
+    let mut near: Vec<_> = names.into_iter().filter(|it| far(it) <= most).collect();
+    near.sort_by_cached_key(|it| (far(it), it.clone()));
+    near.truncate(3);
+    near.iter().map(|it| format!("`{it}`")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_shares_half_of_the_name() {
+        let names =
+            || ["olmo2", "olmo3", "falcon", "llama3.2:3b", "llama3.2:1b"].map(str::to_owned);
+        let check = |name: &str, expected: &[&str]| {
+            assert_eq!(near(name, names().to_vec()), expected, "{name}");
+        };
+        check("nosuch", &[]);
+        check("OLMO", &["`olmo2`", "`olmo3`"]);
+        check("llama3.2:3bb", &["`llama3.2:3b`", "`llama3.2:1b`"]);
+    }
 }

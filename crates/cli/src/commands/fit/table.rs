@@ -10,11 +10,11 @@ use crate::{
     terminal::harmless,
 };
 
-/// As many columns as all that is told needs.
-const WIDE: usize = 150;
-
-/// As long as names of the catalogue are.
+/// As long as names of the catalogue are; creators need no more.
 const NAME: usize = 24;
+
+/// Between two columns.
+const GAP: &str = "  ";
 
 /// How a row looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +32,20 @@ pub(super) enum Colours {
     Off,
 }
 
-/// A column: its head, what stands in it, and on which side that is.
+/// A column: its head, what stands in it, on which side that is, and its rank where there is no room
+/// for all: the highest gives way first, 0 never does.
 struct Column {
     head: &'static str,
     cell: fn(&Verdict) -> String,
     side: Side,
+    rank: usize,
+}
+
+/// What stands in a column, head first.
+struct Filled {
+    column: Column,
+    cells: Vec<String>,
+    width: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,14 +55,15 @@ enum Side {
 }
 
 /// What fits best first: what writes as fast as people read, then what is slow, what needs a shorter
-/// context, and what does not fit; of these the larger models first, of those that do not fit the
-/// smaller.
+/// context, and what does not fit; of these first those whose speed is known, then the larger models,
+/// of those that do not fit the smaller.
 pub(super) fn sort(verdicts: &mut [Verdict]) {
     verdicts.sort_by(|a, b| {
         let order = a.fits.cmp(&b.fits);
         let by_size = match a.fits {
             Fits::Yes | Fits::Slow | Fits::Part => {
-                Reverse(a.parameters).cmp(&Reverse(b.parameters))
+                let key = |it: &Verdict| (it.speed.is_none(), Reverse(it.parameters));
+                key(a).cmp(&key(b))
             }
             Fits::No | Fits::Unknown => a.parameters.cmp(&b.parameters),
         };
@@ -62,10 +72,10 @@ pub(super) fn sort(verdicts: &mut [Verdict]) {
 }
 
 impl Style {
-    pub(super) fn of(fits: Fits) -> Self {
-        match fits {
-            Fits::Yes => Self::Good,
-            Fits::Slow | Fits::Part => Self::Fair,
+    pub(super) fn of(it: &Verdict) -> Self {
+        match it.fits {
+            Fits::Yes if it.exact => Self::Good,
+            Fits::Yes | Fits::Slow | Fits::Part => Self::Fair,
             Fits::No => Self::Dim,
             Fits::Unknown => Self::Plain,
         }
@@ -84,28 +94,23 @@ impl Style {
 
 /// The table, in lines of at most `width` columns.
 pub(super) fn table(verdicts: &[Verdict], width: usize, colours: Colours) -> String {
-    let columns = columns(width);
-    let cells = |it: &Verdict| columns.iter().map(|column| (column.cell)(it)).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = verdicts.iter().map(cells).collect();
-    let heads: Vec<String> = columns.iter().map(|it| it.head.to_owned()).collect();
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|nth| rows.iter().chain([&heads]).map(|it| it[nth].width()).max().unwrap_or(0))
-        .collect();
-    let line = |cells: &[String]| {
-        let padded = cells.iter().zip(&columns).zip(&widths).map(|((text, column), &width)| {
-            let pad = " ".repeat(width - text.width());
-            match column.side {
+    let columns = room(verdicts, width);
+    let line = |nth: usize| {
+        let padded = columns.iter().map(|it| {
+            let text = &it.cells[nth];
+            let pad = " ".repeat(it.width - text.width());
+            match it.column.side {
                 Side::Left => format!("{text}{pad}"),
                 Side::Right => format!("{pad}{text}"),
             }
         });
-        clipped(padded.collect::<Vec<_>>().join("  ").trim_end(), width)
+        clipped(padded.collect::<Vec<_>>().join(GAP).trim_end(), width)
     };
-    let mut table = line(&heads) + "\n";
-    for (row, verdict) in rows.iter().zip(verdicts) {
-        let text = line(row);
+    let mut table = line(0) + "\n";
+    for (nth, verdict) in verdicts.iter().enumerate() {
+        let text = line(nth + 1);
         table += &match colours {
-            Colours::On => Style::of(verdict.fits).paint(&text),
+            Colours::On => Style::of(verdict).paint(&text),
             Colours::Off => text,
         };
         table.push('\n');
@@ -113,42 +118,56 @@ pub(super) fn table(verdicts: &[Verdict], width: usize, colours: Colours) -> Str
     table
 }
 
-fn columns(width: usize) -> Vec<Column> {
-    let is_wide = width >= WIDE;
-    let mut columns = vec![left("model", name), left("fits", |it| fits(it.fits).to_owned())];
-    if is_wide {
-        columns.push(right("size", |it| it.parameters.map_or_else(unknown, weights)));
-    }
-    columns.extend([left("as", |it| it.quant.clone()), right("memory", memory)]);
-    if is_wide {
-        columns.extend([
-            right("weights", |it| bytes(it.weights)),
-            right("cache", |it| bytes(it.cache)),
-            right("scratch", |it| bytes(it.scratch)),
-            right("context", |it| tokens(it.context)),
-            right("longest", |it| tokens(it.longest_context)),
-        ]);
-    }
-    columns.extend([
-        right("pp512", |it| about(it, it.speed.as_ref().map(|it| it.pp512))),
-        right("tg128", |it| about(it, it.speed.as_ref().map(|it| it.tg128))),
-    ]);
-    if is_wide {
-        columns.extend([left("bound by", bound), right("per million", price)]);
-    }
-    columns.push(left("licence", licence));
-    if is_wide {
-        columns.push(left("creator", creator));
+/// As many columns as there is room for, with what stands in them; those in which nothing stands take
+/// none.
+fn room(verdicts: &[Verdict], width: usize) -> Vec<Filled> {
+    let fill = |column: Column| {
+        let head = std::iter::once(column.head.to_owned());
+        let cells: Vec<_> = head.chain(verdicts.iter().map(column.cell)).collect();
+        let width = cells.iter().map(|it| it.width()).max().unwrap_or(0);
+        Filled { column, cells, width }
+    };
+    let told = |it: &Filled| it.column.rank == 0 || it.cells[1..].iter().any(|it| *it != unknown());
+    let mut columns: Vec<_> = columns().into_iter().map(fill).filter(told).collect();
+    let mut ranks: Vec<_> = columns.iter().map(|it| it.column.rank).collect();
+    ranks.sort_unstable();
+    while let Some(rank) = ranks.pop().filter(|&it| it > 0) {
+        let all: usize = columns.iter().map(|it| it.width + GAP.len()).sum();
+        if all <= width + GAP.len() {
+            break;
+        }
+        columns.retain(|it| it.column.rank < rank);
     }
     columns
 }
 
-fn left(head: &'static str, cell: fn(&Verdict) -> String) -> Column {
-    Column { head, cell, side: Side::Left }
+fn columns() -> [Column; 16] {
+    [
+        left("model", name, 0),
+        left("fits", |it| fits(it).to_owned(), 0),
+        right("size", |it| it.parameters.map_or_else(unknown, weights), 1),
+        left("as", quant, 0),
+        right("memory", memory, 0),
+        right("weights", |it| bytes(it.weights), 6),
+        right("cache", |it| bytes(it.cache), 7),
+        right("scratch", |it| bytes(it.scratch), 8),
+        right("context", |it| tokens(it.context), 2),
+        right("longest", |it| tokens(it.longest_context), 3),
+        right("pp512", |it| about(it, it.speed.as_ref().map(|it| it.pp512)), 0),
+        right("tg128", |it| about(it, it.speed.as_ref().map(|it| it.tg128)), 0),
+        left("bound by", bound, 4),
+        right("per million", price, 5),
+        left("licence", licence, 0),
+        left("creator", creator, 9),
+    ]
 }
 
-fn right(head: &'static str, cell: fn(&Verdict) -> String) -> Column {
-    Column { head, cell, side: Side::Right }
+fn left(head: &'static str, cell: fn(&Verdict) -> String, rank: usize) -> Column {
+    Column { head, cell, side: Side::Left, rank }
+}
+
+fn right(head: &'static str, cell: fn(&Verdict) -> String, rank: usize) -> Column {
+    Column { head, cell, side: Side::Right, rank }
 }
 
 fn unknown() -> String {
@@ -159,15 +178,22 @@ fn name(it: &Verdict) -> String {
     clipped(&flat(&it.name), NAME)
 }
 
-/// A word for it.
-pub(super) fn fits(fits: Fits) -> &'static str {
-    match fits {
-        Fits::Yes => "yes",
-        Fits::Slow => "slow",
-        Fits::Part => "part",
-        Fits::No => "no",
-        Fits::Unknown => "?",
+/// A word for it, with a question mark where that rests on an estimate.
+pub(super) fn fits(it: &Verdict) -> &'static str {
+    match (it.fits, it.exact) {
+        (Fits::Yes, true) => "yes",
+        (Fits::Yes, false) => "yes?",
+        (Fits::Slow, true) => "slow",
+        (Fits::Slow, false) => "slow?",
+        (Fits::Part, _) => "part",
+        (Fits::No, _) => "no",
+        (Fits::Unknown, _) => "?",
     }
+}
+
+/// The weight format; there is one mix alone whose name says of which models it is.
+fn quant(it: &Verdict) -> String {
+    it.quant.trim_end_matches("_MOE").to_owned()
 }
 
 /// A number of weights as in the names of models: `0.5B`, `70B`.
@@ -217,7 +243,7 @@ fn licence(it: &Verdict) -> String {
 }
 
 fn creator(it: &Verdict) -> String {
-    it.creator.as_ref().map_or_else(unknown, |it| flat(it))
+    it.creator.as_ref().map_or_else(unknown, |it| clipped(&flat(it), NAME))
 }
 
 /// What somebody wrote, on one line.
@@ -263,11 +289,11 @@ mod tests {
     #[test]
     fn a_narrow_terminal_has_what_matters_most() {
         let expected = expect![[r#"
-            model         fits  as         memory  pp512  tg128  licence
-            llama3.1:8b   yes   Q8_0      9.1 GiB    205   10.0  Llama-3.1
-            phi4:14b      slow  Q6_K      9.1 GiB    205   4.00  MIT
-            qwen3:32b     part  Q3_K_M   15.5 GiB   51.2   2.50  Apache-2.0
-            llama4:scout  no    Q2_K    ~40.0 GiB      -      -  Llama-4
+            model         fits   size  as         memory  context  pp512  tg128  licence
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB    8,192    205   10.0  Llama-3.1
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB    8,192    205   4.00  MIT
+            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB    2,048   51.2   2.50  Apache-2.0
+            llama4:scout  no     109B  Q2_K    ~40.0 GiB        -      -      -  Llama-4
         "#]];
         check(80, expected);
     }
@@ -310,6 +336,66 @@ mod tests {
         let good = ("llama3.1:8b", fixture::good().parameters);
         let none = ("llama4:scout", fixture::none().parameters);
         assert_eq!(names, [good, ("a", Some(1)), none, ("llama4:scout", Some(1 << 40))]);
+    }
+
+    #[test]
+    fn what_is_known_to_be_fast_comes_before_what_may_be() {
+        let unknown = Verdict {
+            name: "a".to_owned(),
+            parameters: Some(1 << 40),
+            exact: false,
+            speed: None,
+            ..fixture::good()
+        };
+        let mut all = vec![unknown, fixture::good()];
+        sort(&mut all);
+        assert_eq!((fits(&all[0]), fits(&all[1])), ("yes", "yes?"));
+        assert_eq!([&all[0], &all[1]].map(Style::of), [Style::Good, Style::Fair]);
+        // Where nothing was measured, size counts.
+        all.iter_mut().for_each(|it| it.speed = None);
+        sort(&mut all);
+        assert_eq!(all[0].name, "a");
+    }
+
+    /// All of the catalogue, as if it were measured.
+    fn catalogue() -> Vec<Verdict> {
+        let all = store::catalogue::Catalogue::built_in().all();
+        let verdict = |(nth, it): (usize, &store::catalogue::Listed)| Verdict {
+            name: it.name.clone(),
+            licence: Some(it.licence.clone()),
+            creator: Some(it.creator.clone()),
+            parameters: it.parameters,
+            exact: nth % 2 == 0,
+            quant: "MXFP4_MOE".to_owned(),
+            cost: None,
+            ..[fixture::good, fixture::slow][nth % 2]()
+        };
+        all.iter().enumerate().map(verdict).collect()
+    }
+
+    #[test]
+    fn columns_of_the_whole_catalogue_have_room_for_what_they_say() {
+        const ALL: &str = "model fits size as memory weights cache scratch context longest pp512 \
+                           tg128 bound by licence";
+        for (width, heads) in [
+            (80, "model fits as memory pp512 tg128 licence"),
+            (110, "model fits size as memory context longest pp512 tg128 licence"),
+            (150, ALL),
+            (160, ALL),
+        ] {
+            let table = table(&catalogue(), width, Colours::Off);
+            assert!(table.lines().all(|it| it.width() <= width), "{width}\n{table}");
+            let head: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
+            assert_eq!(head.join(" "), heads, "{width}");
+            let cut = table.lines().filter(|it| it.contains('…') && it.contains("Apache"));
+            assert_eq!(cut.count(), 0, "{width}\n{table}");
+            // A narrow terminal has no room for the longest licences.
+            let cut = table.lines().filter(|it| it.ends_with('…')).count();
+            assert!(cut == 0 || (width == 80 && cut < 30), "{width}: {cut}\n{table}");
+        }
+        let widest = table(&catalogue(), 180, Colours::Off);
+        let head: Vec<_> = widest.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(head.join(" "), format!("{ALL} creator"));
     }
 
     #[test]

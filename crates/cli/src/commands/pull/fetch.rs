@@ -28,7 +28,7 @@ use crate::{
 
 /// Fetches it, and says what to type next.
 pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
-    let reference: Reference = args.reference.parse()?;
+    let reference = reference(&args.reference)?;
     let hub = source::open(&args.hub, args.limit_rate)?;
     // Reads the user's own catalogue, too.
     Site::find()?;
@@ -38,9 +38,19 @@ pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
     match args.json.on {
         true => print_json(&json(&entry, fit.as_ref())),
         false => {
-            tell(format_args!("`{name}` is here; `ingle run {name}` chats with it, offline"));
+            let short = library::short(&library, &entry, &[args.reference.as_str()]);
+            tell(format_args!("`{name}` is here; `ingle run {short}` chats with it, offline"));
             Ok(())
         }
+    }
+}
+
+/// What is asked for, unless that is here and no hub has it.
+fn reference(text: &str) -> anyhow::Result<Reference> {
+    let parsed = text.parse::<Reference>();
+    match (parsed, library::other(text)) {
+        (_, Some(other)) => Err(other.into()),
+        (parsed, None) => Ok(parsed?),
     }
 }
 

@@ -54,7 +54,10 @@ impl Fit {
     /// For people: what it takes, and of how much.
     pub(super) fn text(&self) -> Option<String> {
         let info = self.takes.as_ref().ok()?;
-        let free = self.free.map(|it| format!(", {} are free here", size(it)));
+        let free = self.free.map(|it| {
+            let fits = if total(info) > it { "does not fit" } else { "fits" };
+            format!("; {fits}, {} are free here", size(it))
+        });
         Some(format!(
             "{}: weights {}, cache of {} tokens {}, scratch {}{}",
             size(total(info)),

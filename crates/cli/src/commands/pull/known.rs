@@ -27,7 +27,7 @@ pub(super) fn repositories(called: &str, quant: Option<&str>) -> Vec<RepoId> {
 }
 
 /// What is said of the model; where the catalogue says something, that, and not what the hub says.
-pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&str>) -> Facts {
+pub(crate) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&str>) -> Facts {
     let card = &snapshot.card;
     let listed = catalogue::by_repository(&snapshot.repository);
     let known = listed.map(|it| it.facts()).unwrap_or_default();
@@ -43,18 +43,14 @@ pub(super) fn facts(snapshot: &Snapshot, choice: &Choice, architecture: Option<&
     }
 }
 
-/// Whether this site allows to fetch it, by all that is known of it and by what its `header` says,
-/// where that can be read; to be told once that is done.
-///
-/// # Errors
-///
-/// If a rule forbids it, or that could not be noted.
-pub(super) fn allowed(
+/// What the policy looks at: all that is known of it, and what its `header` says, where that can be
+/// read.
+pub(crate) fn subject(
     name: &Name,
     (snapshot, choice): (&Snapshot, &Choice),
     facts: &Facts,
     header: Option<&ModelFile>,
-) -> Result<Pending> {
+) -> Subject {
     let container = match choice.kind {
         Kind::Gguf => "gguf",
         Kind::Safetensors => "safetensors",
@@ -68,9 +64,22 @@ pub(super) fn allowed(
     let (hub, repository) = (snapshot.endpoint.to_string(), &snapshot.repository);
     let subject = Subject::of_repository(name.to_string(), hub, repository, facts);
     let subject = subject.in_format(container).with_weights(weights);
-    let subject = match header {
+    match header {
         Some(header) => subject.opened(header),
         None => subject,
-    };
-    admission::before(&subject, At::Fetch)
+    }
+}
+
+/// Whether this site allows to fetch it; to be told once that is done.
+///
+/// # Errors
+///
+/// If a rule forbids it, or that could not be noted.
+pub(super) fn allowed(
+    name: &Name,
+    from: (&Snapshot, &Choice),
+    facts: &Facts,
+    header: Option<&ModelFile>,
+) -> Result<Pending> {
+    admission::before(&subject(name, from, facts, header), At::Fetch)
 }

@@ -3,20 +3,23 @@
 use std::path::Path;
 
 use anyhow::Context;
-use hub::Revision;
+use hub::{Choice, Expected, RemoteFile, Revision, Snapshot};
 use loader::{Access, ModelFile, Override};
+use serde_json::{Value, json};
 use store::{
-    Correction,
-    library::Resolved,
-    name::RepoId,
+    Correction, catalogue,
+    library::{Facts, Resolved},
+    name::Name,
+    policy::Subject,
     reference::{Reference, Wanted},
 };
 use tempfile::TempDir;
 
+use super::known::{Known, files, row, rows};
 use crate::{
     args,
-    commands::pull::{progress::Progress, source},
-    library,
+    commands::pull::{known, progress::Progress, source},
+    library, listed,
     model::{self, Read, Use},
 };
 
@@ -24,12 +27,13 @@ use crate::{
 pub(crate) struct Remote {
     pub(crate) file: ModelFile,
     pub(crate) corrections: Vec<Correction>,
-    pub(crate) repository: RepoId,
+    pub(crate) snapshot: Snapshot,
+    choice: Choice,
     _folder: TempDir,
 }
 
-/// The repository that `name` means, if the library has no model of it and it cannot be meant for a
-/// path: a path that is misspelt stays on this machine.
+/// The repository or the name of the catalogue that `name` means, if the library has no model of it and
+/// it cannot be meant for a path: a path that is misspelt stays on this machine.
 ///
 /// # Errors
 ///
@@ -40,7 +44,11 @@ pub(crate) fn meant(name: &str) -> anyhow::Result<Option<Reference>> {
         || Path::new(name).exists()
         || above.is_some_and(Path::exists);
     let Ok(reference) = name.parse::<Reference>() else { return Ok(None) };
-    if is_path || !matches!(reference.wanted, Wanted::Repository(_)) {
+    let is_known = match &reference.wanted {
+        Wanted::Repository(_) => true,
+        Wanted::Called(called) => catalogue::listed(called).is_some(),
+    };
+    if is_path || !is_known || model::built_in(name).is_some() {
         return Ok(None);
     }
     let is_here = !matches!(library::library()?.resolve(&reference)?, Resolved::Absent);
@@ -75,7 +83,68 @@ impl Remote {
             model::open_corrected(path, overrides, Access::Map, Use::Header)?;
         let shown = choice.main.as_ref().map_or_else(String::new, |it| format!("/{it}"));
         file.path = format!("{}/{}{shown}", snapshot.endpoint, snapshot.repository).into();
-        let repository = snapshot.repository;
-        Ok(Self { file, corrections, repository, _folder: folder })
+        Ok(Self { file, corrections, snapshot, choice, _folder: folder })
+    }
+
+    /// What the policy looks at, by what the catalogue, the hub and the header say.
+    ///
+    /// # Errors
+    ///
+    /// If its variant can be no name here.
+    pub(crate) fn subject(&self) -> anyhow::Result<Subject> {
+        let name = Name::new(&self.snapshot.repository, &self.choice.variant)?;
+        let from = (&self.snapshot, &self.choice);
+        Ok(known::subject(&name, from, &self.facts(), Some(&self.file)))
+    }
+
+    /// Where it is, what the catalogue or the hub says of it, and its files.
+    ///
+    /// # Errors
+    ///
+    /// If the catalogue's words are no JSON.
+    pub(super) fn known(&self) -> anyhow::Result<Known> {
+        let Snapshot { repository, revision, commit, endpoint, .. } = &self.snapshot;
+        let (facts, listed) = (self.facts(), catalogue::by_repository(repository));
+        let mut json = vec![("hub", self.json(&facts))];
+        if let Some(listed) = &listed {
+            json.push(("catalogue", serde_json::to_value(listed)?));
+        }
+        let listed = listed.as_ref().map(listed::rows).unwrap_or_default();
+        let mut page = String::from("\n");
+        page += &row("from", &format!("{endpoint}/{repository}"));
+        page += &row("commit", &format!("{commit} ({revision})"));
+        facts.catalogue.iter().for_each(|it| page += &row("catalogue", it));
+        let files = files(self.choice.files.iter().map(|it| {
+            let digest = match it.digest {
+                Expected::Sha256(it) => it.to_string(),
+                Expected::GitBlob(it) => format!("unknown; git: {it}"),
+            };
+            (digest, it.size, it.path.to_string())
+        }));
+        page += &(rows(&facts, &listed) + &files);
+        Ok(Known { page, json })
+    }
+
+    fn facts(&self) -> Facts {
+        known::facts(&self.snapshot, &self.choice, Some(self.file.architecture()))
+    }
+
+    fn json(&self, facts: &Facts) -> Value {
+        let Snapshot { repository, revision, commit, endpoint, .. } = &self.snapshot;
+        let file = |it: &RemoteFile| {
+            let (sha256, git) = match it.digest {
+                Expected::Sha256(it) => (Some(it.to_string()), None),
+                Expected::GitBlob(it) => (None, Some(it.to_string())),
+            };
+            json!({"path": it.path.to_string(), "size": it.size, "sha256": sha256, "git": git})
+        };
+        json!({
+            "endpoint": endpoint.to_string(),
+            "repository": repository,
+            "revision": revision.to_string(),
+            "commit": commit.to_string(),
+            "facts": facts,
+            "files": self.choice.files.iter().map(file).collect::<Vec<_>>(),
+        })
     }
 }

@@ -79,6 +79,7 @@ fn an_import_that_fails_or_dies_anywhere_leaves_nothing_or_all_and_goes_on() {
         },
     );
     assert!(faults > 20, "only {faults} faults were tried");
+    say(&format!("faults in an import: {faults}"));
 }
 
 #[test]
@@ -102,6 +103,7 @@ fn a_file_that_is_taken_in_is_there_whole_or_not_at_all_and_goes_on() {
         library.remove(&name).unwrap();
     });
     assert!(faults > 20, "only {faults} faults were tried");
+    say(&format!("faults in a file that is taken in: {faults}"));
 }
 
 #[test]
@@ -172,6 +174,7 @@ fn an_export_that_fails_or_dies_anywhere_leaves_the_old_bundle_or_the_new() {
         },
     );
     assert!(faults > 20, "only {faults} faults were tried");
+    say(&format!("faults in an export: {faults}"));
 }
 
 #[test]
@@ -245,6 +248,7 @@ fn a_byte_that_is_changed_anywhere_is_noticed() {
         assert!(error.is_err(), "byte {at}");
         assert_eq!(library.find(&entry.manifest.name).unwrap(), None, "byte {at}");
     }
+    say(&format!("bytes of a bundle that were changed: {}", good.len().div_ceil(7)));
 }
 
 #[test]
@@ -254,10 +258,13 @@ fn a_bundle_that_is_cut_anywhere_is_noticed() {
     let bundle = dir.path().join("b.ingle");
     pack(&bundle, vec![Packed::of(&entry)]);
     let good = fs::read(&bundle).unwrap();
+    let mut cuts = 0;
     for len in (0..good.len()).step_by(97).chain([good.len() - 1, good.len() - 512]) {
+        cuts += 1;
         fs::write(&bundle, &good[..len]).unwrap();
         let error = Bundle::open(&bundle).unwrap_err();
         let truncated = matches!(&error, Error::Damaged { why: Flaw::Truncated { .. }, .. });
         assert!(truncated, "{len} bytes: {error}");
     }
+    say(&format!("lengths that a bundle was cut to: {cuts}"));
 }

@@ -1,10 +1,20 @@
 //! T19: bundles that somebody made who means harm. Each gives its own error and writes nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use super::{
     layout::{Descriptor, Index, Known},
     tar::{BLOCK, EntryName},
     *,
 };
+
+/// Bundles that were refused, by all tests here together.
+static REFUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts one that was refused.
+fn refused() {
+    say(&format!("hostile bundles refused: {}", 1 + REFUSED.fetch_add(1, SeqCst)));
+}
 
 /// A good bundle, without its end.
 fn good(dir: &Path) -> Vec<u8> {
@@ -27,7 +37,7 @@ fn with(more: &[u8]) -> Error {
 #[track_caller]
 fn check(more: &[u8], expected: impl FnOnce(&Flaw) -> bool) {
     match with(more) {
-        Error::Damaged { why, .. } if expected(&why) => {}
+        Error::Damaged { why, .. } if expected(&why) => refused(),
         other => panic!("{other}"),
     }
 }
@@ -160,11 +170,13 @@ fn t19_what_is_no_tar_is_refused() {
         fs::write(&path, bytes).unwrap();
         let error = Bundle::open(&path).unwrap_err();
         assert!(matches!(error, Error::Damaged { at: 0, why: Flaw::Checksum, .. }), "{error}");
+        refused();
     }
     for bytes in [&b""[..], b"x"] {
         fs::write(&path, bytes).unwrap();
         let error = Bundle::open(&path).unwrap_err();
         assert!(matches!(error, Error::Damaged { why: Flaw::Truncated { .. }, .. }), "{error}");
+        refused();
     }
     assert!(matches!(Bundle::open(dir.path()), Err(Error::Io { .. })));
 }
@@ -204,7 +216,10 @@ impl Crafted {
         fs::write(&path, self.bytes(change)).unwrap();
         match Bundle::open(&path) {
             Ok(_) => Ok(()),
-            Err(Error::Content { why, .. }) => Err(why),
+            Err(Error::Content { why, .. }) => {
+                refused();
+                Err(why)
+            }
             Err(other) => panic!("{other}"),
         }
     }
@@ -298,7 +313,7 @@ fn t20_code_in_a_bundle_is_refused() {
 
 /// A manifest that says more than can be read would take the place of a good one.
 #[test]
-fn t19_a_bundle_of_a_bundle_of_a_bundle_is_as_one() {
+fn a_bundle_of_a_bundle_of_a_bundle_is_as_one() {
     // As the program has it: tests get less.
     let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(import_nested);
     thread.unwrap().join().unwrap();

@@ -12,28 +12,29 @@ use crate::failure::Failure;
 /// The result of a test.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(super) struct Measured {
-    n_prompt: u64,
-    n_gen: u64,
+    pub(super) n_prompt: u64,
+    pub(super) n_gen: u64,
     #[serde(default)]
-    n_depth: u64,
+    pub(super) n_depth: u64,
     /// Tokens a second of each repetition.
     pub(super) samples_ts: Vec<f64>,
     pub(super) fingerprint: Option<String>,
     /// What the fingerprint is of.
-    model_facts: Option<String>,
-    model_type: Option<String>,
-    n_threads: Option<u64>,
-    kernels: Option<String>,
-    n_batch: Option<u64>,
-    weights: Option<String>,
-    cpu_info: Option<String>,
+    pub(super) model_facts: Option<String>,
+    pub(super) model_type: Option<String>,
+    pub(super) n_threads: Option<u64>,
+    pub(super) kernels: Option<String>,
+    pub(super) n_batch: Option<u64>,
+    pub(super) weights: Option<String>,
+    pub(super) cpu_info: Option<String>,
     /// What can change without another fingerprint.
-    power_source_after: Option<String>,
-    governor_after: Option<String>,
-    preference_after: Option<String>,
-    profile_after: Option<String>,
-    boost_after: Option<bool>,
-    warnings: Option<Vec<String>>,
+    pub(super) power_source_after: Option<String>,
+    pub(super) governor_after: Option<String>,
+    pub(super) preference_after: Option<String>,
+    pub(super) profile_after: Option<String>,
+    pub(super) boost_after: Option<bool>,
+    /// Nothing where nobody could tell.
+    pub(super) warnings: Option<Vec<String>>,
 }
 
 /// Reads the results in a file.
@@ -142,11 +143,6 @@ impl Measured {
             differ("boost", &boost(self), &boost(other)),
         ];
         all.into_iter().flatten().collect()
-    }
-
-    /// What was doubtful when it was measured.
-    pub(super) fn warnings(&self) -> &[String] {
-        self.warnings.as_deref().unwrap_or_default()
     }
 }
 

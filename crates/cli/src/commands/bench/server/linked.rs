@@ -94,12 +94,13 @@ fn is_refusal(error: &Error) -> bool {
 impl Line {
     /// Prepares it; connects to nobody yet.
     fn open(instead: &Instead) -> anyhow::Result<Self> {
-        let online = Online::ask(instead.offline.then_some("--offline"), &variable)?;
+        let online = Online::ask(instead.offline.then_some("--offline"), &variable);
+        let online = online.map_err(|it| {
+            Failure::new(it.to_string())
+                .hint("leave it out, or measure a model here: `ingle bench MODEL`")
+        })?;
         let url = instead.url.as_deref().unwrap_or_default();
-        let endpoints = Endpoint::list("--url", url)?;
-        let [endpoint] = endpoints.as_slice() else {
-            return Err(Failure::usage("`--url` takes one address").into());
-        };
+        let endpoint = Endpoint::of_server("--url", url)?;
         let host = endpoint.url().authority();
         let watch = endpoint.url().is_loopback().then(Watch::here);
         let key = variable(KEY).filter(|it| !it.trim().is_empty());
@@ -108,7 +109,7 @@ impl Line {
             Token::new(it).ok_or_else(|| Failure::usage(message))
         });
         let settings = Settings {
-            endpoints,
+            endpoints: vec![endpoint],
             token: token.transpose()?,
             proxies: Proxies::find(&variable),
             ca_file: instead.ca_file.clone(),

@@ -46,6 +46,35 @@ fn a_governor_is_blamed_where_it_is_what_slows() {
 }
 
 #[test]
+fn frequencies_are_let_go_where_their_driver_does_it() {
+    let todo = |driver: &str| {
+        let power =
+            Power { driver: Some(driver.to_owned()), boost: Some(false), ..Power::default() };
+        let mut told = Vec::new();
+        of_power(&power, &mut |_, _, todo| told.push(todo.to_owned()));
+        told.join("; ")
+    };
+    let intel = "as root, write 0 to /sys/devices/system/cpu/intel_pstate/no_turbo";
+    let others = "as root, write 1 to /sys/devices/system/cpu/cpufreq/boost";
+    for (driver, expected) in [
+        ("intel_pstate", intel),
+        ("intel_cpufreq", intel),
+        ("cpufreq-dt", others),
+        ("acpi-cpufreq", others),
+        ("amd-pstate-epp", others),
+    ] {
+        assert_eq!(todo(driver), expected, "{driver}");
+    }
+}
+
+#[test]
+fn a_machine_with_much_to_do_is_told() {
+    let loaded = |load: f64| move |it: &mut Report| it.machine.load = Some(load);
+    check(loaded(5.9), &[]);
+    check(loaded(6.0), &["load: 6.0 threads wanted 6 cores in the last minute"]);
+}
+
+#[test]
 fn what_is_set_is_told_where_it_makes_a_difference() {
     let set = |name, value: &str| vec![Set { name, value: value.to_owned() }];
     check(|it| it.set = set("INGLE_ISA", "avx2"), &[]);

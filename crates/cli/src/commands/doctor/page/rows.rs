@@ -18,7 +18,7 @@ type Row = (&'static str, String);
 
 /// All of them, in the order of the screen.
 pub(super) fn rows(report: &Report) -> Vec<Row> {
-    let Machine { processor, memory, power, graphics, .. } = &report.machine;
+    let Machine { processor, memory, load, power, graphics, .. } = &report.machine;
     let mut rows = vec![
         ("ingle", build(report)),
         ("system", system(report)),
@@ -29,6 +29,7 @@ pub(super) fn rows(report: &Report) -> Vec<Row> {
     rows.extend([
         ("memory", memory_text(memory)),
         ("limits", limits(&report.machine)),
+        ("load", load.map_or_else(unknown, |it| format!("{it:.1} threads in the last minute"))),
         ("power", power_text(power)),
         ("graphics", graphics_text(graphics)),
         ("library", report.library.as_ref().map_or_else(unknown, library)),
@@ -203,10 +204,12 @@ fn network(network: &Network) -> String {
         return "no network code is linked".to_owned();
     }
     let hubs = network.hubs.join(", ");
+    let token = if network.token { " with a token" } else { "" };
     let hub = match network.offline {
         Some(by) => format!("offline, because of {by}"),
-        None if network.token => format!("for `pull` and `show`, {hubs} with a token"),
-        None => format!("for `pull` and `show`, {hubs}"),
+        None => format!(
+            "`pull`, `show` and `fit org/repo` ask {hubs}{token}; `bench --url` asks what it names"
+        ),
     };
     let proxies = network.proxies.iter().map(|(name, value)| Some(format!("{name}={value}")));
     let certificates = network.certificates.as_ref().map(|it| format!("certificates {it}"));

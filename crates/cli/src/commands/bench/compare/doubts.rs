@@ -1,0 +1,82 @@
+//! What was doubtful when the results of a file were measured, each kind of doubt once.
+//!
+//! Tests of one run are told the same again and again, in other figures: the worst stands for all.
+
+use super::result::Measured;
+
+/// The doubts of one file, in the order in which they come up.
+pub(super) fn of(all: &[Measured]) -> Vec<String> {
+    let mut worst: Vec<&str> = Vec::new();
+    for doubt in all.iter().flat_map(|it| it.warnings.iter().flatten()) {
+        match worst.iter_mut().find(|it| kind(it) == kind(doubt)) {
+            Some(one) if figure(doubt) > figure(one) => *one = doubt,
+            Some(_) => {}
+            None => worst.push(doubt),
+        }
+    }
+    let mut doubts: Vec<String> = worst.into_iter().map(str::to_owned).collect();
+    // Other programs' results have no fingerprint, and never tell.
+    if all.iter().any(|it| it.fingerprint.is_some() && it.warnings.is_none()) {
+        doubts.push("nothing told how busy the machine was".to_owned());
+    }
+    doubts
+}
+
+/// The text without its figures.
+fn kind(doubt: &str) -> String {
+    let counted = doubt.replace(ONCE, TIMES);
+    counted.chars().filter(|it| !(it.is_ascii_digit() || *it == '.' || *it == ',')).collect()
+}
+
+/// A count of one, and what other counts begin with.
+const ONCE: &str = " once:";
+const TIMES: &str = " 1 times:";
+
+/// The first figure.
+fn figure(doubt: &str) -> f64 {
+    let counted = doubt.replace(ONCE, TIMES);
+    let begin = counted.trim_start_matches(|it: char| !it.is_ascii_digit());
+    let end = begin.find(|it: char| !(it.is_ascii_digit() || it == '.' || it == ','));
+    begin[..end.unwrap_or(begin.len())].replace(',', "").parse().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(warnings: Option<&[String]>) -> Measured {
+        Measured {
+            fingerprint: Some("1".to_owned()),
+            warnings: warnings.map(<[String]>::to_vec),
+            ..Measured::default()
+        }
+    }
+
+    #[test]
+    fn of_each_kind_the_worst_is_told_once() {
+        let busy = |percent: u32, processors: f64| {
+            format!(
+                "other processes took {percent}% of the processors' time, as much as \
+                 {processors:.1} of them: end them, and measure again"
+            )
+        };
+        let hot = |times: &str| format!("the processor was too hot and slowed down {times}: wait");
+        let battery =
+            || "it runs on battery, where most machines are slower: plug it in".to_owned();
+        let tests = [
+            [busy(9, 0.2), hot("12 times"), battery()],
+            [busy(62, 1.2), hot("1,234 times"), battery()],
+            [busy(31, 0.6), hot("once"), battery()],
+        ];
+        let all: Vec<_> = tests.iter().map(|it| measured(Some(it))).collect();
+        assert_eq!(of(&all), [busy(62, 1.2), hot("1,234 times"), battery()]);
+        assert!(of(&[measured(Some(&[]))]).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_nobody_watched_is_not_taken_for_quiet() {
+        assert_eq!(of(&[measured(None)]), ["nothing told how busy the machine was"]);
+        let foreign = Measured { fingerprint: None, ..measured(None) };
+        assert!(of(&[foreign]).is_empty());
+    }
+}

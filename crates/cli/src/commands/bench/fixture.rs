@@ -1,0 +1,33 @@
+//! Results that nobody measured, for tests.
+
+use std::time::Duration;
+
+use super::{
+    measure::{Sample, Test},
+    session::Beside,
+    table::{Row, Subject, Weights},
+};
+
+/// Of a test with so many threads: 400 and then 401 tokens a second.
+pub(super) fn row(test: Test, threads: usize) -> Row {
+    let sample = |per_second: f64| Sample {
+        time: Duration::from_secs(1),
+        tokens: 512,
+        per_second,
+        joules: None,
+    };
+    let time = "2026-11-30T09:00:00Z".to_owned();
+    Row::new(&subject(threads), test, &[sample(400.0), sample(401.0)], time, Beside::default())
+}
+
+/// A model of 463 MiB on a processor.
+fn subject(threads: usize) -> Subject {
+    let mut it = Subject::unknown(Weights::Mapped);
+    it.model_type = "qwen2 630.17 M Q4_K_M".to_owned();
+    (it.model_size, it.model_n_params) = (485_500_000, 630_170_000);
+    it.backends = format!("cpu (avx2, fast, {threads} threads)");
+    it.cpu_info = "a processor".to_owned();
+    it.kernels = "avx2, fast".to_owned();
+    it.n_threads = threads;
+    it
+}

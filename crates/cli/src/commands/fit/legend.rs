@@ -1,0 +1,129 @@
+//! What stands below the table: what it was judged by, and what its marks mean.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{
+    found::{CONTEXT, Terms},
+    verdict::{Fits, READING, Verdict},
+};
+use crate::{
+    forecast::ago,
+    numbers::{grouped, size, three_digits},
+    speed::Speed,
+};
+
+/// Between two parts.
+const GAP: &str = "; ";
+
+/// It, in lines of at most `width` columns where its parts allow.
+pub(super) fn legend(
+    verdicts: &[Verdict],
+    speed: Option<&Speed>,
+    terms: &Terms,
+    width: usize,
+) -> String {
+    let mut lines = String::new();
+    let mut column = 0;
+    let parts: Vec<_> = [judged_by(verdicts, terms), measured(speed), marks(verdicts)].concat();
+    for (nth, part) in parts.iter().enumerate() {
+        let last = nth + 1 == parts.len();
+        let part = if last { part.clone() } else { format!("{part}{}", GAP.trim_end()) };
+        let fits = column + 1 + part.width() <= width;
+        match column {
+            0 => {}
+            _ if fits => {
+                lines.push(' ');
+                column += 1;
+            }
+            _ => {
+                lines.push('\n');
+                column = 0;
+            }
+        }
+        column += part.width();
+        lines += &part;
+    }
+    lines + "\n"
+}
+
+fn judged_by(verdicts: &[Verdict], terms: &Terms) -> Vec<String> {
+    let free = terms.free.map(|it| format!("{} free", size(it)));
+    let context = match terms.context {
+        Some(context) => format!("{} tokens of context", grouped(context as u64)),
+        None => format!("{} tokens of context or what it was made for", grouped(CONTEXT as u64)),
+    };
+    let is_beyond = |it: &&Verdict| it.context.zip(it.model_context).is_some_and(|it| it.0 > it.1);
+    let beyond = match verdicts.iter().filter(is_beyond).count() {
+        0 => None,
+        1 => Some("one was made for less".to_owned()),
+        n => Some(format!("{n} were made for less")),
+    };
+    free.into_iter().chain([context]).chain(beyond).collect()
+}
+
+fn measured(speed: Option<&Speed>) -> Vec<String> {
+    let Some(speed) = speed else { return Vec::new() };
+    let memory = three_digits(speed.bandwidth / 1e9);
+    let measured = format!("memory {memory} GB/s, measured {}", ago(&speed.at));
+    [Some(measured), speed.doubt()].into_iter().flatten().collect()
+}
+
+/// Of those marks that there are.
+fn marks(verdicts: &[Verdict]) -> Vec<String> {
+    let is_there = |is_it: fn(&Verdict) -> bool| verdicts.iter().any(is_it);
+    let marks = [
+        (is_there(|it| !it.exact), "~ and ?: estimated".to_owned()),
+        (is_there(|it| it.fits == Fits::Slow), format!("slow: less than {READING} t/s")),
+        (is_there(|it| it.fits == Fits::Part), "part: with a shorter context".to_owned()),
+    ];
+    marks.into_iter().filter(|it| it.0).map(|it| it.1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use kernels::cpu::Config;
+
+    use super::*;
+    use crate::commands::fit::fixture;
+
+    #[track_caller]
+    fn check(verdicts: &[Verdict], speed: Option<&Speed>, context: Option<usize>, told: Expect) {
+        let terms = Terms { config: Config::detect(), context, mix: None, free: Some(16 << 30) };
+        let legend = legend(verdicts, speed, &terms, 80);
+        assert!(legend.lines().all(|it| it.width() <= 80), "{legend}");
+        told.assert_eq(&legend);
+    }
+
+    #[test]
+    fn it_says_what_was_judged_by_and_what_marks_mean() {
+        let all = [fixture::good(), fixture::slow(), fixture::part(), fixture::none()];
+        let at = "2999-01-01T00:00:00Z".to_owned();
+        let base = crate::forecast::tests::speed();
+        let speed = Speed { at, bandwidth: 22.2e9, others_percent: Some(62.0), ..base };
+        let expected = expect![[r#"
+            16.0 GiB free; 8,192 tokens of context or what it was made for;
+            memory 22.2 GB/s, measured just now;
+            others took 62% of the processors then: measure again; ~ and ?: estimated;
+            slow: less than 7 t/s; part: with a shorter context
+        "#]];
+        check(&all, Some(&speed), None, expected);
+        let expected = expect![[r#"
+            16.0 GiB free; 8,192 tokens of context
+        "#]];
+        check(&all[..1], None, Some(8192), expected);
+    }
+
+    #[test]
+    fn what_was_made_for_less_is_counted() {
+        let short = Verdict { model_context: Some(4096), ..fixture::good() };
+        let expected = expect![[r#"
+            16.0 GiB free; 8,192 tokens of context; one was made for less
+        "#]];
+        check(&[short.clone(), fixture::good()], None, Some(8192), expected);
+        let expected = expect![[r#"
+            16.0 GiB free; 8,192 tokens of context; 2 were made for less
+        "#]];
+        check(&[short.clone(), short], None, Some(8192), expected);
+    }
+}
