@@ -1,18 +1,7 @@
 //! How numbers are written for people: digits in threes, sizes in binary units, as many digits as
 //! count.
 
-/// `12345678` as `12,345,678`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub(crate) use loader::grouped;
 
 /// Bytes as `468.6 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -58,8 +47,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(32_768), "32,768");
         assert_eq!(size(1023), "1023 B");
         assert_eq!(size(491_400_064), "468.6 MiB");
         assert_eq!(count(494_032_768), "494.03 M");

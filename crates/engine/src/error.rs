@@ -2,6 +2,8 @@
 //!
 //! A message says what is so; what to do about it is in `hint`.
 
+use loader::grouped;
+
 use crate::{arch, sample, tokenizer};
 
 /// Why a model could not be built from its file.
@@ -86,7 +88,7 @@ pub enum LoadError {
     /// The cache of the context that was asked for does not fit.
     #[error(
         "a context of {} tokens needs {} bytes of cache, {} are free",
-        grouped(*.context as u128), grouped(*.needed), grouped((*.free).into())
+        grouped(*.context as u128), grouped(*.needed), grouped(*.free)
     )]
     CacheTooLarge {
         /// Tokens.
@@ -210,13 +212,6 @@ pub enum Error {
     /// The model file changed while it was in use.
     #[error("the model file cannot be read any more: {0}")]
     File(String),
-}
-
-/// A count as people read it: `4,921,344`.
-fn grouped(n: u128) -> String {
-    let digits = n.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 fn layer_text(layer: Option<usize>) -> String {

@@ -175,16 +175,10 @@ impl Error {
 }
 
 /// `12345678` as `12,345,678`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+pub fn grouped(n: impl Into<u128>) -> String {
+    let digits = n.into().to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 #[cfg(test)]
@@ -193,7 +187,7 @@ mod tests {
 
     #[test]
     fn digits_are_grouped_by_three() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (4_921_344_000, "4,921,344,000")];
+        let cases = [(0_u64, "0"), (999, "999"), (1000, "1,000"), (4_921_344_000, "4,921,344,000")];
         for (n, text) in cases {
             assert_eq!(grouped(n), text);
         }

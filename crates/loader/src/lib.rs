@@ -23,7 +23,7 @@ mod vocabulary;
 
 pub use adapter::LowRank;
 pub use bytes::Bytes;
-pub use error::Error;
+pub use error::{Error, grouped};
 pub use file::{Container, FileTensor, ModelFile, QkOrder};
 pub use format::{Format, Layout};
 pub use mapping::{Access, Mapping};

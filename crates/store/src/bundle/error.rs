@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use loader::grouped;
+
 use super::{BadContent, Flaw};
 use crate::{
     digest::Sha256Hex,
@@ -294,19 +296,6 @@ fn flawed(at: u64, why: &Flaw) -> String {
         }
         why => format!("at byte {}, {why}", grouped(at)),
     }
-}
-
-/// `12345678` as `12,345,678`.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// The name of a file without its folder.
