@@ -5,6 +5,7 @@
 mod attacks;
 mod bad_input;
 mod bench;
+mod caches;
 mod chat;
 mod check;
 mod commands;

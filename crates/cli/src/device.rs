@@ -14,7 +14,7 @@ use kernels::{
 use loader::{ModelFile, Override};
 
 use crate::{
-    args::{Device, Load},
+    args::{CacheType, Device, Load},
     failure::Failure,
     settings::variable,
     terminal::tell,
@@ -82,7 +82,7 @@ pub(crate) fn tell_of_crowd(asked: Option<NonZeroUsize>) -> Option<String> {
     Some(warning)
 }
 
-/// An engine for this model, on the device that `load` asks for.
+/// An engine for this model, on the device and with the type of cache that `load` asks for.
 ///
 /// # Errors
 ///
@@ -93,7 +93,9 @@ pub(crate) fn engine(
     load: &Load,
     options: &Options,
 ) -> anyhow::Result<Engine> {
-    Engine::load(file, backend(load)?, options).map_err(|error| refused(name, load, error))
+    let cache_format = load.cache_type.map(CacheType::format);
+    let options = Options { cache_format, ..options.clone() };
+    Engine::load(file, backend(load)?, &options).map_err(|error| refused(name, load, error))
 }
 
 /// Why the model of this name cannot be loaded. Where what the file says was overridden, that may

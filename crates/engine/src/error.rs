@@ -2,6 +2,7 @@
 //!
 //! A message says what is so; what to do about it is in `hint`.
 
+use kernels::CacheFormat;
 use loader::grouped;
 
 use crate::{arch, sample, tokenizer};
@@ -98,6 +99,19 @@ pub enum LoadError {
         /// Bytes.
         free: u64,
     },
+    /// The heads of a layer are not whole blocks of the format that keys and values should have.
+    #[error(
+        "layer {layer} keeps heads of {found} numbers; a cache of `{format}` rounds {} together",
+        .format.block_len()
+    )]
+    CacheFormat {
+        /// The format.
+        format: CacheFormat,
+        /// The first such layer.
+        layer: usize,
+        /// Columns of a head of keys or values, or of a latent with the key that turns.
+        found: usize,
+    },
     /// An option that makes no engine.
     #[error("option `{name}` is {found}, expected at least 1")]
     Option {
@@ -137,6 +151,9 @@ impl LoadError {
                 Some("`ingle merge` writes a model with the adapter in it".to_owned())
             }
             Self::CacheTooLarge { .. } => Some("a smaller `--ctx-size` needs less".to_owned()),
+            Self::CacheFormat { .. } => {
+                Some("`--cache-type f16` and `bf16` hold heads of any size".to_owned())
+            }
             Self::MissingTensor { .. } | Self::Shape { .. } | Self::UnusedTensors { .. } => {
                 Some("the file is damaged, or of another architecture than it says".to_owned())
             }

@@ -75,6 +75,8 @@ pub struct Info {
     pub parameters: u64,
     /// Their bytes in the file.
     pub weight_bytes: u64,
+    /// How keys and values are stored, where that is not as the backend prefers.
+    pub cache_format: Option<CacheFormat>,
     /// Bytes of the cache, states included, when all of it is used.
     pub cache_bytes: u64,
     /// Bytes that a step works in.
@@ -102,6 +104,7 @@ impl Info {
             max_seqs: options.max_seqs,
             parameters: model.parameters,
             weight_bytes: model.weight_bytes,
+            cache_format: sizes.cache_format,
             cache_bytes: sizes.cache_bytes,
             scratch_bytes,
         }
@@ -113,6 +116,8 @@ pub(crate) struct Sizes {
     pub(crate) context: usize,
     pub(crate) layout: Layout,
     pub(crate) max: Shape,
+    /// As in [`Info`].
+    pub(crate) cache_format: Option<CacheFormat>,
     pub(crate) cache_bytes: u64,
 }
 
@@ -126,6 +131,7 @@ impl Options {
         at_least_one("ctx_size", self.ctx_size.unwrap_or(1))?;
         at_least_one("max_seqs", self.max_seqs)?;
         at_least_one("chunk", self.chunk)?;
+        config.check_cache(format)?;
         let context = self.context(config, format);
         let layout = self.layout(config, format, context);
         let needed = cache_bytes(&layout);
@@ -134,7 +140,8 @@ impl Options {
             return Err(LoadError::CacheTooLarge { context, needed, free });
         }
         let max = self.max(context);
-        Ok(Sizes { context, layout, max, cache_bytes: needed as u64 })
+        let cache_format = Some(format).filter(|it| *it != preferred);
+        Ok(Sizes { context, layout, max, cache_format, cache_bytes: needed as u64 })
     }
 
     fn context(&self, config: &Config, format: CacheFormat) -> usize {
@@ -177,11 +184,10 @@ impl Options {
 }
 
 fn cache_bytes(layout: &Layout) -> u128 {
-    let bytes = match layout.format {
-        CacheFormat::F32 => 4,
-        CacheFormat::F16 => 2,
-    };
-    layout.numbers().saturating_mul(bytes).saturating_add(layout.slot_bytes())
+    // Rows are whole blocks, or `Config::check_cache` had refused them.
+    let blocks = layout.numbers().div_ceil(layout.format.block_len() as u128);
+    let bytes = layout.format.format().layout().block_bytes as u128;
+    blocks.saturating_mul(bytes).saturating_add(layout.slot_bytes())
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {

@@ -57,11 +57,8 @@ impl Outline {
         Ok(options.sizes(&self.config, self.cache)?.cache_bytes)
     }
 
-    /// Bytes that the cache stores a number in.
-    pub fn number_bytes(&self) -> usize {
-        match self.options.cache_format.unwrap_or(self.cache) {
-            CacheFormat::F32 => 4,
-            CacheFormat::F16 => 2,
-        }
+    /// How its cache stores keys and values.
+    pub fn cache_format(&self) -> CacheFormat {
+        self.options.cache_format.unwrap_or(self.cache)
     }
 }

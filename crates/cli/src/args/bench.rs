@@ -30,7 +30,7 @@ pub(crate) struct Instead {
     #[arg(long, value_name = "URL", hide = HIDDEN)]
     #[arg(conflicts_with_all = ["shape", "word", "model", "ctx_size", "threads", "device"])]
     #[arg(conflicts_with_all = ["precision", "override_kv", "quant", "lora", "no_mmap", "sandbox"])]
-    #[arg(conflicts_with = "steady")]
+    #[arg(conflicts_with_all = ["cache_type", "steady"])]
     pub(crate) url: Option<String>,
     /// What the server calls the model [default: its first]
     #[arg(long, value_name = "NAME", requires = "url", conflicts_with_all = NAMED)]
@@ -162,6 +162,7 @@ mod tests {
             &["--shape", "phi-4:q4_0", "--url", "http://127.0.0.1:1"],
             &["x", "--url", "http://127.0.0.1:1"],
             &["--url", "http://127.0.0.1:1", "-t", "2"],
+            &["--url", "http://127.0.0.1:1", "--cache-type", "q8_0"],
             &["x", "--api-model", "a"],
             &["x", "--offline"],
             &["x", "-b", "0"],

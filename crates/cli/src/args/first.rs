@@ -15,20 +15,41 @@ use crate::{failure::Failure, model};
 /// Verbs that people know from elsewhere, or that are planned.
 const LATER: &[&str] = &["serve"];
 
-/// The words with llama.cpp's `-sys` as `--system` and `help VERB` as `VERB --help`.
+/// How the cache keeps keys and values.
+const CACHE_TYPE: &str = "--cache-type";
+
+/// The words with llama.cpp's `-sys` as `--system`, its `-ctk` and `-ctv` as `--cache-type`, and `help
+/// VERB` as `VERB --help`.
 pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut flags = true;
     let spelled = args.map(|arg| {
         flags &= arg != "--";
-        if flags && arg == "-sys" { "--system".into() } else { arg }
+        match arg.to_str() {
+            Some("-sys") if flags => "--system".into(),
+            Some("-ctk" | "-ctv") if flags => CACHE_TYPE.into(),
+            _ => arg,
+        }
     });
     let mut args: Vec<OsString> = spelled.collect();
+    forget_the_same(&mut args);
     if args.get(1).is_some_and(|it| it == "help") {
         args.remove(1);
         args.truncate(2);
         args.push("--help".into());
     }
     args
+}
+
+/// Takes away a `--cache-type` with the same value as one before it: people who give keys a type give
+/// values one, too, and here both have the same.
+fn forget_the_same(args: &mut Vec<OsString>) {
+    let end = args.iter().position(|it| it == "--").unwrap_or(args.len());
+    let mut flags = (0..end).filter(|&i| args[i] == CACHE_TYPE);
+    if let (Some(keys), Some(values)) = (flags.next(), flags.next())
+        && args.get(keys + 1) == args.get(values + 1)
+    {
+        args.drain(values..values + 2);
+    }
 }
 
 /// Why the first word is no verb, where that is known.
@@ -73,6 +94,12 @@ mod tests {
         check("ingle help run", "ingle run --help");
         check("ingle run m -sys hi", "ingle run m --system hi");
         check("ingle run m -- -sys help", "ingle run m -- -sys help");
+        check("ingle run m -ctk q8_0", "ingle run m --cache-type q8_0");
+        check("ingle run m -ctk q8_0 -ctv q8_0 hi", "ingle run m --cache-type q8_0 hi");
+        let both = "ingle run m --cache-type q8_0 --cache-type f16";
+        check("ingle run m -ctk q8_0 -ctv f16", both);
+        check("ingle run m -ctk -ctv", "ingle run m --cache-type --cache-type");
+        check("ingle run m -- -ctk q8_0", "ingle run m -- -ctk q8_0");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use kernels::cpu::Precision;
 use loader::quantise::Mix;
 
-use super::{Hub, Json, Model, number};
+use super::{CacheType, Hub, Json, Model, number};
 
 #[derive(Debug, Args)]
 #[command(mut_arg("word", |it| it.help(
@@ -38,6 +38,10 @@ pub(crate) struct Fit {
     /// INGLE_PRECISION, else fast]
     #[arg(long, value_name = "PRECISION")]
     pub(crate) precision: Option<Precision>,
+    /// How the cache keeps keys and values: fewer bits hold a longer context, less exactly [default:
+    /// f16, or f32 where the precision is exact]
+    #[arg(long, value_name = "TYPE", value_enum)]
+    pub(crate) cache_type: Option<CacheType>,
     /// As this weight format alone, e.g. `q4_k_m` [default: the largest from Q8_0 to Q2_K that
     /// fits; of a file, its own]
     #[arg(long, value_name = "TYPE")]

@@ -2,8 +2,8 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
-use clap::Args;
-use kernels::cpu::Precision;
+use clap::{Args, ValueEnum};
+use kernels::{CacheFormat, cpu::Precision};
 use loader::{Access, quantise::Mix};
 use serde::Deserialize;
 
@@ -34,6 +34,11 @@ pub(crate) struct Load {
     #[arg(long, value_name = "PRECISION")]
     #[serde(deserialize_with = "text::one")]
     pub(crate) precision: Option<Precision>,
+    /// How the cache keeps keys and values: fewer bits hold a longer context, less exactly [default:
+    /// f16, or f32 where the precision is exact]
+    #[arg(long, value_name = "TYPE", value_enum)]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) cache_type: Option<CacheType>,
     /// Change a metadata value, e.g. `llama.rope.freq_base=f32:10000`
     #[arg(long, value_name = "KEY=TYPE:VALUE")]
     #[serde(deserialize_with = "text::many")]
@@ -62,6 +67,44 @@ pub(crate) enum Device {
     Cpu,
     /// Plain loops in f64.
     Reference,
+}
+
+/// How a cache keeps keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CacheType {
+    F32,
+    F16,
+    Bf16,
+    #[value(name = "q8_0")]
+    Q8,
+    #[value(name = "q4_0")]
+    Q4,
+}
+
+impl CacheType {
+    /// As the engine calls it.
+    pub(crate) fn format(self) -> CacheFormat {
+        match self {
+            Self::F32 => CacheFormat::F32,
+            Self::F16 => CacheFormat::F16,
+            Self::Bf16 => CacheFormat::BF16,
+            Self::Q8 => CacheFormat::Q8_0,
+            Self::Q4 => CacheFormat::Q4_0,
+        }
+    }
+}
+
+impl FromStr for CacheType {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = Self::value_variants();
+        let found = all.iter().copied().find(|it| it.format().name() == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|it| format!("`{}`", it.format())).collect();
+            format!("no cache type is called `{name}`, there are {}", names.join(", "))
+        })
+    }
 }
 
 /// An adapter, and what it is multiplied with.
@@ -140,6 +183,7 @@ impl Load {
             threads: self.threads.or(file.threads),
             device: self.device.or(file.device),
             precision: self.precision.or(file.precision),
+            cache_type: self.cache_type.or(file.cache_type),
             // The file's come first, so that a flag for the same key wins.
             override_kv: [file.override_kv, self.override_kv].concat(),
             quant: self.quant.or(file.quant),
@@ -161,6 +205,21 @@ mod tests {
         assert_eq!("c:/x/a:-2".parse(), lora("c:/x/a", -2.0));
         assert_eq!("c:/x/a".parse(), lora("c:/x/a", 1.0));
         assert!(":1".parse::<Lora>().is_err() && "a:nan".parse::<Lora>().is_err());
+    }
+
+    #[test]
+    fn cache_types_are_called_as_the_engine_calls_them() {
+        for it in CacheType::value_variants() {
+            let value = it.to_possible_value().expect("none is hidden");
+            assert_eq!(value.get_name(), it.format().name());
+            assert_eq!(it.format().name().parse(), Ok(*it));
+        }
+        let known = CacheType::value_variants().iter().map(|it| it.format());
+        assert!(known.eq(CacheFormat::ALL));
+        let error = "q5_1".parse::<CacheType>().unwrap_err();
+        let expected =
+            "no cache type is called `q5_1`, there are `f32`, `f16`, `bf16`, `q8_0`, `q4_0`";
+        assert_eq!(error, expected);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) use chat::{Chat, Lookup, Predict, Think};
 pub(crate) use compare::{BenchVerb, Compare};
 pub(crate) use fit::Fit;
 pub(crate) use library::{Adopt, Copy, List, Remove, Verify};
-pub(crate) use load::{Device, Load, Lora};
+pub(crate) use load::{CacheType, Device, Load, Lora};
 pub(crate) use policy::{
     Audit, AuditVerb, CheckPolicy, Confine, Doctor, Policy, PolicyVerb, SignPolicy, VerifyAudit,
 };
@@ -243,9 +243,9 @@ pub(crate) struct Show {
 Under the table (in the other forms, in fields of each result) stands what the machine did
 meanwhile: power, clocks, heat, what other processes took, the most memory; which part of the
 memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
-or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, processor
-and the way that weights lie in memory are: such results compare. A model that is called `compare`
-is given as `./compare`.")]
+or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, cache
+type, processor and the way that weights lie in memory are: such results compare. A model that is
+called `compare` is given as `./compare`.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(crate) verb: Option<BenchVerb>,

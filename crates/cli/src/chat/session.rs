@@ -210,6 +210,7 @@ impl Session {
         let name = info.name.as_deref().unwrap_or(&self.name).replace('\n', " ");
         let (context, of) = (info.context as u64, info.model_context as u64);
         let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
-        format!("{name}, context {}{of} tokens, {}", grouped(context), info.device)
+        let cache = info.cache_format.map(|it| format!(", cache in {it}")).unwrap_or_default();
+        format!("{name}, context {}{of} tokens{cache}, {}", grouped(context), info.device)
     }
 }

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::bench::conditions;
 use crate::{
-    args::{Fit, Load},
+    args::{CacheType, Fit, Load},
     device,
     failure::Failure,
     forecast::{Kept, ago},
@@ -52,13 +52,15 @@ const WIDTH: usize = 80;
 /// If there is no such model, or this machine cannot compute as it is asked to.
 pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let Fit { ctx_size, threads, precision, .. } = args;
-    let load = site.under_load(Load { ctx_size, threads, precision, ..Load::default() })?;
+    let Fit { ctx_size, threads, precision, cache_type, .. } = args;
+    let asked = Load { ctx_size, threads, precision, cache_type, ..Load::default() };
+    let load = site.under_load(asked)?;
     device::tell_of_crowd(load.threads);
     let terms = Terms {
         config: device::config(&load)?,
         context: load.ctx_size.map(Into::into),
         mix: args.quant,
+        cache: load.cache_type.map(CacheType::format),
         free: memory::free(),
     };
     let subjects = match args.model.word.is_some() || args.model.model.is_some() {

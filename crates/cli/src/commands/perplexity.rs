@@ -138,7 +138,9 @@ impl Better {
         ids: &[u32],
         window: usize,
     ) -> anyhow::Result<Self> {
-        let engine = engine(name, file, load, window)?;
+        // The better one is at its best, whatever is asked of the other.
+        let load = Load { cache_type: None, ..load.clone() };
+        let engine = engine(name, file, &load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(
                 "`{name}` has {} tokens, the text has token {id}",

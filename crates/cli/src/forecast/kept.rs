@@ -49,6 +49,9 @@ struct Model {
     architecture: String,
     parameters: u64,
     weight_bytes: u64,
+    /// Where keys and values are not kept as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cache: Option<String>,
 }
 
 impl Model {
@@ -58,6 +61,7 @@ impl Model {
             architecture: info.architecture.clone(),
             parameters: info.parameters,
             weight_bytes: info.weight_bytes,
+            cache: info.cache_format.map(|it| it.to_string()),
         }
     }
 }
@@ -206,6 +210,7 @@ mod tests {
             max_seqs: 1,
             parameters: 100,
             weight_bytes,
+            cache_format: None,
             cache_bytes: 1,
             scratch_bytes: 1,
         }
@@ -239,6 +244,8 @@ mod tests {
         let prompt = of(106).unwrap().prompt(5, 0).unwrap();
         assert!((prompt - 5.0 / (4.0 + 4.0 * 10.0)).abs() < 1e-12, "{prompt}");
         assert!(of(105).is_none());
+        let packed = Info { cache_format: Some(kernels::CacheFormat::Q8_0), ..info(106) };
+        assert!(predicted(&kept, "a processor", &packed).is_none());
         assert!(predicted(&kept, "another", &info(106)).is_none());
     }
 

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use kernels::{Attn, Basic, Format, Fused, Linear, Op, Plan, Rows, Span, Tensor, Weight};
+use kernels::{
+    Attn, Basic, CacheFormat, Format, Fused, Linear, Op, Plan, Rows, Span, Tensor, Weight,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a step does, for each of its rows.
@@ -64,11 +66,11 @@ struct Count {
 }
 
 impl Work {
-    /// Of a plan whose caches store a number in so many bytes.
-    pub(crate) fn of(plan: &Plan, number_bytes: usize) -> Self {
+    /// Of a plan whose caches store keys and values so.
+    pub(crate) fn of(plan: &Plan, cache: CacheFormat) -> Self {
         let mut count = Count::default();
         for step in plan.steps() {
-            count.step(&step.op, &step.out, number_bytes);
+            count.step(&step.op, &step.out, cache);
         }
         let product = |(kind, [weights, bytes]): (Kind, [u64; 2])| {
             let (format, of_outputs, [n, k]) = kind;
@@ -114,7 +116,7 @@ impl Attend {
 }
 
 impl Count {
-    fn step(&mut self, op: &Op, out: &[Tensor], number_bytes: usize) {
+    fn step(&mut self, op: &Op, out: &[Tensor], cache: CacheFormat) {
         match op {
             Op::Basic(Basic::Linear(x, l)) => self.linear(x.rows, l, [1, 1]),
             Op::Basic(Basic::HeadLinear(x, w)) => {
@@ -133,8 +135,8 @@ impl Count {
                 self.acts += all(out);
             }
             Op::Basic(Basic::Attend(q, c, a)) => {
-                let kept = (c.k_cols + c.v_cols) * number_bytes;
-                self.attend(q.cols, a, kept as u64);
+                let rows = [c.k_cols, c.v_cols].map(|cols| cache.row_bytes(cols).unwrap_or(0));
+                self.attend(q.cols, a, (rows[0] + rows[1]) as u64);
             }
             Op::Basic(Basic::Glu(..) | Basic::Act(..)) => self.acts += all(out),
             // Each number of a state decays, grows and is read.
@@ -194,7 +196,7 @@ fn all(out: &[Tensor]) -> u64 {
 #[cfg(test)]
 mod tests {
     use kernels::{
-        Act, Backend, Bytes, CacheFormat, CacheSpec, WeightSpec,
+        Act, Backend, Bytes, CacheSpec, WeightSpec,
         cpu::{Config, Cpu},
     };
 
@@ -250,7 +252,7 @@ mod tests {
             acts: 96,
             steps: 8,
         };
-        let work = Work::of(&plan, 2);
+        let work = Work::of(&plan, CacheFormat::F16);
         assert_eq!(work, expected);
         assert_eq!(work.formats().collect::<Vec<_>>(), [Format::Q4_0, Format::Q8_0]);
     }

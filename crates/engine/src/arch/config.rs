@@ -3,7 +3,7 @@
 //! Every number that becomes a size is bounded here, before anything is sized by it; the tensors'
 //! shapes are then checked against them in `weights`.
 
-use kernels::Span;
+use kernels::{CacheFormat, Span};
 use loader::{ModelFile, Value};
 
 use super::{Architecture, Numbers, Recurrent, RopeSets, Scan};
@@ -139,6 +139,29 @@ impl Config {
             (true, latent) => latent + it.turned,
         };
         self.spans.iter().zip(&self.layers).map(move |(span, layer)| (*span, numbers(layer)))
+    }
+
+    /// Whether a cache of this format can hold what each layer keeps: whole blocks a head, so that no
+    /// head is rounded with another.
+    ///
+    /// # Errors
+    ///
+    /// If a layer has heads that are none.
+    pub(crate) fn check_cache(&self, format: CacheFormat) -> Result<(), LoadError> {
+        let heads = |it: &LayerConfig| match self.latent {
+            0 => [it.head_dim, it.v_dim],
+            // The value is a part of the one key that all heads share.
+            latent => [latent + it.turned; 2],
+        };
+        let layers = self.layers.iter().enumerate();
+        let keeps = layers.filter(|(_, it)| it.has_cache && it.n_kv_heads > 0);
+        for (layer, it) in keeps {
+            let cut = |&cols: &usize| format.row_bytes(cols).is_none();
+            if let Some(found) = heads(it).into_iter().find(cut) {
+                return Err(LoadError::CacheFormat { format, layer, found });
+            }
+        }
+        Ok(())
     }
 
     /// Numbers that a slot of the states of all recurrent layers holds.

@@ -243,6 +243,7 @@ pub(crate) fn load_with(
     layout: &Layout,
 ) -> Result<Loaded, LoadError> {
     let Architecture { load, .. } = find(file)?;
+    config.check_cache(layout.format)?;
     let mut taken = Taken::default();
     let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;

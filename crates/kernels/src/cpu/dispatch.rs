@@ -19,7 +19,7 @@ use super::neon;
 use super::{Isa, Precision, quantise::Q8Block, scalar, wide::Sixteen};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use crate::Format;
+use crate::{CacheFormat, Format};
 
 /// The dot products of one weight format.
 #[derive(Clone, Copy)]
@@ -79,6 +79,11 @@ impl<'a, T> Strided<'a, T> {
     pub(super) fn at(self, t: usize, len: usize) -> &'a [T] {
         &self.items[t * self.stride..][..len]
     }
+
+    /// Those from row `t` on.
+    pub(super) fn from(self, t: usize) -> Self {
+        Self { items: &self.items[t * self.stride..], ..self }
+    }
 }
 
 /// The kernels over rows of activations. Slices given together have one length.
@@ -98,6 +103,8 @@ pub(super) struct Vectors {
     pub(super) weigh_f16: fn(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]),
     /// `y[i] = x[i]`, rounded to nearest, ties to even.
     pub(super) to_f16: fn(x: &[f32], y: &mut [f16]),
+    /// `y = x`, of whole blocks.
+    pub(super) decode: fn(format: CacheFormat, x: &[u8], y: &mut [f32]),
     /// The largest, -∞ if there is none. A NaN may be passed over.
     pub(super) max: fn(x: &[f32]) -> f32,
     /// `x[i] = exp(x[i] - max)`, and their sum.
@@ -459,6 +466,7 @@ static AVX2_FAST: Vectors = Vectors {
     weigh: checked!(|shares, values, y| avx2::vectors::weigh(shares, values, y)),
     weigh_f16: checked!(|shares, values, y| avx2::vectors::weigh_f16(shares, values, y)),
     to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
+    decode: checked!(|format, x, y| avx2::vectors::decode(format, x, y)),
     max: checked!(|x| avx2::vectors::max(x)),
     exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
     silu: checked!(|x| avx2::vectors::silu(x)),

@@ -9,17 +9,23 @@ use std::collections::BTreeSet;
 use half::f16;
 
 use super::{
-    Config, Cpu, Fuse, Isa, Precision, arena::Gaps, quantise::Q8Block, schedule::Work, share::Pages,
+    Config, Cpu, Fuse, Isa, Precision,
+    arena::Gaps,
+    quantise::Q8Block,
+    schedule::Work,
+    share::{Paged, Pages},
 };
 use crate::{
-    Backend, Basic, Batch, Bytes, Cache, CacheSpec, Error, Fused, Info, NONE, Op, Plan, PlanId,
-    See, Shape, State, StateSpec, Tensor, Weight, WeightSpec,
+    Backend, Basic, Batch, Bytes, Cache, CacheFormat, CacheSpec, Error, Fused, Info, NONE, Op,
+    Plan, PlanId, See, Shape, State, StateSpec, Tensor, Weight, WeightSpec,
     conformance::{Bounds, check},
 };
 
 /// A NaN that no kernel makes.
 const CANARY: f32 = f32::from_bits(0x7fc5_eeed);
 const CANARY_F16: f16 = f16::from_bits(0x7e5d);
+/// As a scale, and as a number of 16 bits, a NaN.
+const CANARY_BYTE: u8 = 0xff;
 const CANARY_BLOCK: Q8Block =
     Q8Block { d: CANARY, sum: CANARY, excess: 99, excess_of_halves: [99; 2], qs: [99; 32] };
 
@@ -135,6 +141,10 @@ fn lives(pages: &mut Pages, cols: usize, stored: &BTreeSet<usize>) -> bool {
     match pages {
         Pages::F32(x) => all(x.as_mut(), cols, stored, |x| x.to_bits() == CANARY.to_bits()),
         Pages::F16(x) => all(x.as_mut(), cols, stored, |x| *x == CANARY_F16.to_bits()),
+        Pages::Packed(x, format) => {
+            let row = format.row_bytes(cols).expect("whole blocks");
+            all(x.as_mut(), row, stored, |x| *x == CANARY_BYTE)
+        }
     }
 }
 
@@ -157,6 +167,7 @@ impl Backend for Guarded {
             match pages {
                 Pages::F32(x) => x.as_mut().fill(CANARY),
                 Pages::F16(x) => x.as_mut().fill(CANARY_F16.to_bits()),
+                Pages::Packed(x, _) => x.as_mut().fill(CANARY_BYTE),
             }
         }
         self.stored.push(BTreeSet::new());
@@ -230,6 +241,22 @@ fn bounds(precision: Precision) -> &'static Bounds {
     match precision {
         Precision::Exact => &Bounds::EXACT,
         Precision::Fast => &Bounds::FAST,
+    }
+}
+
+#[test]
+fn a_cache_takes_the_bytes_of_its_rows() {
+    for format in CacheFormat::ALL {
+        let spec = CacheSpec { group: 0, k_cols: 64, v_cols: 32, blocks: 3, block_len: 4, format };
+        let mut paged = Paged::new(&spec).expect("small");
+        let bytes = |pages: &mut Pages| match pages {
+            Pages::F32(x) => 4 * x.as_mut().len(),
+            Pages::F16(x) => 2 * x.as_mut().len(),
+            Pages::Packed(x, _) => x.as_mut().len(),
+        };
+        let taken = bytes(&mut paged.k) + bytes(&mut paged.v);
+        let rows = [64, 32].map(|cols| format.row_bytes(cols).expect("whole blocks"));
+        assert_eq!(taken, 12 * (rows[0] + rows[1]), "{format}");
     }
 }
 

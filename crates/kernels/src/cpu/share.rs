@@ -49,6 +49,8 @@ pub(super) enum Pages {
     F32(Shared<f32>),
     /// The bits of `f16`, which the system hands out zeroed without touching them.
     F16(Shared<u16>),
+    /// The blocks of a format, row after row.
+    Packed(Shared<u8>, CacheFormat),
 }
 
 /// Items that threads use at once.
@@ -89,12 +91,15 @@ pub(super) struct Part<'a, T> {
 pub(super) enum Stored<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
+    Packed(&'a [u8], CacheFormat),
 }
 
 /// Some columns of a cache, to write.
 pub(super) enum StoredPart<'a> {
     F32(Part<'a, f32>),
     F16(Part<'a, u16>),
+    /// Its columns are bytes.
+    Packed(Part<'a, u8>, CacheFormat),
 }
 
 impl Memory {
@@ -153,6 +158,10 @@ impl<'a> Turn<'a> {
             Pages::F32(all) => Stored::F32(unsafe { all.slice(0..all.0.len()) }),
             // SAFETY: as in `numbers`.
             Pages::F16(all) => Stored::F16(unsafe { all.slice(0..all.0.len()) }.reinterpret_cast()),
+            Pages::Packed(all, format) => {
+                // SAFETY: as in `numbers`.
+                Stored::Packed(unsafe { all.slice(0..all.0.len()) }, *format)
+            }
         }
     }
 
@@ -204,6 +213,14 @@ impl Tile<'_> {
         match self.turn.memory.pages(rect.area) {
             Pages::F32(all) => StoredPart::F32(self.part(all, 0, rect)),
             Pages::F16(all) => StoredPart::F16(self.part(all, 0, rect)),
+            Pages::Packed(all, format) => {
+                // Columns are cut between blocks, so that tiles have no byte in common.
+                let bytes = |cols| format.row_bytes(cols).expect("tiles of whole blocks");
+                let (rows, cols) = (self.place.rows.clone(), &self.place.cols);
+                let cols = bytes(cols.start)..bytes(cols.end);
+                let part = Part { items: all, begin: 0, stride: bytes(rect.cols), rows, cols };
+                StoredPart::Packed(part, *format)
+            }
         }
     }
 
@@ -244,11 +261,16 @@ impl Memory {
 
 impl Paged {
     pub(super) fn new(spec: &CacheSpec) -> Result<Self, Error> {
+        spec.check()?;
         let pages = |cols: usize| {
             let len = spec.places().saturating_mul(cols);
             Ok(match spec.format {
                 CacheFormat::F32 => Pages::F32(Shared::zeroed(len)?),
                 CacheFormat::F16 => Pages::F16(Shared::zeroed(len)?),
+                format @ (CacheFormat::BF16 | CacheFormat::Q8_0 | CacheFormat::Q4_0) => {
+                    let row = format.row_bytes(cols).expect("whole blocks, as was checked");
+                    Pages::Packed(Shared::zeroed(spec.places().saturating_mul(row))?, format)
+                }
             })
         };
         Ok(Self { k: pages(spec.k_cols)?, v: pages(spec.v_cols)? })
@@ -259,6 +281,7 @@ impl Paged {
 pub(super) trait Zeroed: Copy {}
 
 impl Zeroed for f32 {}
+impl Zeroed for u8 {}
 impl Zeroed for u16 {}
 impl Zeroed for Q8Block {}
 

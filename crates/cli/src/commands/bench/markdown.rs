@@ -59,7 +59,7 @@ fn columns(rows: &[Row]) -> Vec<Column> {
         alignment,
     };
     vec![
-        column("model", Alignment::Left, &|it| it.subject.model_type.clone()),
+        column("model", Alignment::Left, &|it| it.subject.model()),
         column("size", Alignment::Right, &|it| known(it.subject.model_size, size)),
         column("params", Alignment::Right, &|it| known(it.subject.model_n_params, count)),
         column("backend", Alignment::Left, &|it| backend(&it.subject)),

@@ -4,6 +4,7 @@
 use std::env::consts::ARCH;
 
 use engine::Info;
+use kernels::CacheFormat;
 use loader::ModelFile;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -34,6 +35,8 @@ pub(super) struct Subject {
     pub(super) kernels: String,
     /// Tokens of a prompt that a step computes.
     n_batch: usize,
+    /// How keys and values are kept, where that is not as usual.
+    cache_type: Option<&'static str>,
     weights: Weights,
     /// A digest of what decides how long the model takes.
     model_facts: String,
@@ -106,6 +109,7 @@ impl Subject {
             n_threads: threads,
             kernels,
             n_batch,
+            cache_type: info.cache_format.map(CacheFormat::name),
             weights,
             model_facts: identity::facts(file),
             made: None,
@@ -139,6 +143,7 @@ impl Subject {
             n_threads: 0,
             kernels: String::new(),
             n_batch: 0,
+            cache_type: None,
             weights,
             model_facts: String::new(),
             made: None,
@@ -151,6 +156,12 @@ impl Subject {
         Self { model_type, made: Some(made), ..self }
     }
 
+    /// The model, and how its keys and values are kept, where that is not as usual.
+    pub(super) fn model(&self) -> String {
+        let cache = self.cache_type.map(|it| format!(", cache {it}")).unwrap_or_default();
+        format!("{}{cache}", self.model_type)
+    }
+
     /// What must be equal for two results of `test` to be comparable; nothing of a processor that
     /// nobody names: all of its kind would look the same.
     fn fingerprint(&self, test: &str) -> Option<String> {
@@ -158,7 +169,7 @@ impl Subject {
             return None;
         }
         let [threads, n_batch] = [self.n_threads, self.n_batch].map(|it| it.to_string());
-        Some(identity::fingerprint(&[
+        let mut parts = vec![
             ("model", self.model_facts.as_str()),
             ("test", test),
             ("threads", threads.as_str()),
@@ -166,7 +177,9 @@ impl Subject {
             ("batch", n_batch.as_str()),
             ("weights", self.weights.name()),
             ("cpu", self.cpu_info.as_str()),
-        ]))
+        ];
+        parts.extend(self.cache_type.map(|it| ("cache", it)));
+        Some(identity::fingerprint(&parts))
     }
 }
 
@@ -216,9 +229,9 @@ impl Row {
 
     /// The model, the processor and the day, for a heading.
     pub(super) fn title(&self) -> String {
-        let Subject { model_type, cpu_info, .. } = &self.subject;
+        let (model, cpu_info) = (self.subject.model(), self.subject.cpu_info.as_str());
         let day = self.test_time.split('T').next().unwrap_or_default();
-        let parts = [model_type.as_str(), cpu_info, day].into_iter().filter(|it| !it.is_empty());
+        let parts = [model.as_str(), cpu_info, day].into_iter().filter(|it| !it.is_empty());
         parts.collect::<Vec<_>>().join(" · ")
     }
 
@@ -340,6 +353,7 @@ mod tests {
                 max_seqs: 1,
                 parameters: 100,
                 weight_bytes: 100,
+                cache_format: None,
                 cache_bytes: 1,
                 scratch_bytes: 1,
             };
@@ -354,6 +368,7 @@ mod tests {
         for other in [
             Subject { weights: Weights::Made, ..one.clone() },
             Subject { n_batch: 64, ..one.clone() },
+            Subject { cache_type: Some("q8_0"), ..one.clone() },
             of("another"),
         ] {
             assert_ne!(other.fingerprint("pp8"), one.fingerprint("pp8"));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use engine::{Info, Options, Outline, arch};
-use kernels::cpu::Config;
+use kernels::{CacheFormat, cpu::Config};
 use loader::{ModelFile, quantise::Mix};
 use serde::Serialize;
 
@@ -65,6 +65,8 @@ pub(super) struct Terms {
     pub(super) context: Option<usize>,
     /// The only mix that counts.
     pub(super) mix: Option<Mix>,
+    /// How keys and values are to be kept.
+    pub(super) cache: Option<CacheFormat>,
     pub(super) free: Option<u64>,
 }
 
@@ -230,7 +232,7 @@ impl Found {
             let others = weights.saturating_add(info.scratch_bytes);
             shorter(&mix.to_string(), longest(outline, others, free))
         });
-        let work = Work::of(plan, outline.number_bytes());
+        let work = Work::of(plan, outline.cache_format());
         Self {
             shorter: larger.or_else(|| shorter(&quant, own)),
             longest: own,
@@ -287,7 +289,11 @@ fn outlined(file: &ModelFile, terms: &Terms) -> Result<Outline, String> {
         Some(context) => context,
         None => made_for()?.min(CONTEXT),
     };
-    let options = |context| Options { ctx_size: Some(context), ..Options::default() };
+    let options = |context| Options {
+        ctx_size: Some(context),
+        cache_format: terms.cache,
+        ..Options::default()
+    };
     let error = match outline(file, terms.config, &options(context)) {
         Ok(outline) => return Ok(outline),
         Err(error) => error,
@@ -325,7 +331,7 @@ mod tests {
 
     fn terms(free: u64) -> Terms {
         let config = Config { threads: 2, ..Config::detect() };
-        Terms { config, context: None, mix: None, free: Some(free) }
+        Terms { config, context: None, mix: None, cache: None, free: Some(free) }
     }
 
     /// A model of the catalogue of which only the number of weights is known.
@@ -391,5 +397,22 @@ mod tests {
         // Keys and values of three heads of 64 numbers, in 30 layers, in two bytes each.
         assert!(info.cache_bytes >= 999_999_999 * 30 * 2 * 3 * 64 * 2, "{}", info.cache_bytes);
         assert_eq!(found.longest, Some(8192));
+    }
+
+    #[test]
+    fn a_cache_of_fewer_bits_takes_less() {
+        let subjects = subject::catalogue();
+        let small = subjects.iter().find(|it| it.name == "smollm2:135m").unwrap();
+        let found = |cache| {
+            let terms = Terms { context: Some(8192), cache, ..terms(1 << 40) };
+            Found::of_subject(small, &terms).takes
+        };
+        let of = |cache| match found(cache) {
+            Takes::Exact { info, work } => (info.cache_bytes, work.cache_bytes(8191)),
+            other => panic!("{other:?}"),
+        };
+        let (usual, blocks) = (of(Some(CacheFormat::F16)), of(Some(CacheFormat::Q8_0)));
+        assert_eq!(blocks.0 * 64, usual.0 * 34);
+        assert!((blocks.1 * 64.0 - usual.1 * 34.0).abs() < 1.0, "{blocks:?} {usual:?}");
     }
 }

@@ -52,13 +52,14 @@ fn judged_by(verdicts: &[Verdict], terms: &Terms) -> Vec<String> {
         Some(context) => format!("{} tokens of context", grouped(context as u64)),
         None => format!("{} tokens of context or what it was made for", grouped(CONTEXT as u64)),
     };
+    let cache = terms.cache.map(|it| format!("a cache in {it}"));
     let is_beyond = |it: &&Verdict| it.context.zip(it.model_context).is_some_and(|it| it.0 > it.1);
     let beyond = match verdicts.iter().filter(is_beyond).count() {
         0 => None,
         1 => Some("one was made for less".to_owned()),
         n => Some(format!("{n} were made for less")),
     };
-    free.into_iter().chain([context]).chain(beyond).collect()
+    free.into_iter().chain([context]).chain(cache).chain(beyond).collect()
 }
 
 fn measured(speed: Option<&Speed>) -> Vec<String> {
@@ -89,7 +90,8 @@ mod tests {
 
     #[track_caller]
     fn check(verdicts: &[Verdict], speed: Option<&Speed>, context: Option<usize>, told: Expect) {
-        let terms = Terms { config: Config::detect(), context, mix: None, free: Some(16 << 30) };
+        let (config, free) = (Config::detect(), Some(16 << 30));
+        let terms = Terms { config, context, mix: None, cache: None, free };
         let legend = legend(verdicts, speed, &terms, 80);
         assert!(legend.lines().all(|it| it.width() <= 80), "{legend}");
         told.assert_eq(&legend);

@@ -174,7 +174,7 @@ mod tests {
     /// What is found of a model of the catalogue where so much memory is free.
     fn judged(name: &str, mix: Option<Mix>, free: u64) -> Verdict {
         let config = Config { threads: 1, ..Config::detect() };
-        let terms = Terms { config, context: None, mix, free: Some(free) };
+        let terms = Terms { config, context: None, mix, cache: None, free: Some(free) };
         let subject = subject::catalogue().into_iter().find(|it| it.name == name);
         verdict(subject.expect("it is listed"), &terms)
     }
@@ -230,7 +230,8 @@ mod tests {
         let mut subject = subject::catalogue().remove(0);
         (subject.header, subject.listed) = (None, None);
         let config = Config { threads: 1, ..Config::detect() };
-        let terms = Terms { config, context: None, mix: None, free: Some(1 << 40) };
+        let free = Some(1 << 40);
+        let terms = Terms { config, context: None, mix: None, cache: None, free };
         let unknown = verdict(subject, &terms);
         assert_eq!((unknown.fits, unknown.trouble.is_some()), (Fits::Unknown, true));
     }
@@ -240,7 +241,8 @@ mod tests {
         let config = Config { threads: 1, ..Config::detect() };
         let asked = |context, free| {
             let subject = subject::catalogue().into_iter().find(|it| it.name == SMALL).unwrap();
-            verdict(subject, &Terms { config, context: Some(context), mix: None, free: Some(free) })
+            let (context, free) = (Some(context), Some(free));
+            verdict(subject, &Terms { config, context, mix: None, cache: None, free })
         };
         let beyond = asked(10_000, 1 << 40);
         assert_eq!((beyond.fits, beyond.context), (Fits::Yes, Some(10_000)));

@@ -7,10 +7,13 @@ use core::{arch::x86_64::*, f32};
 
 use half::f16;
 
-use crate::cpu::{
-    dispatch::Strided,
-    scalar::vectors::{GELU, counts},
-    tables::{INVERSE_FACTORIALS, LN_2_LOWER, LN_2_UPPER},
+use crate::{
+    CacheFormat,
+    cpu::{
+        dispatch::Strided,
+        scalar::vectors::{self as portable, GELU, counts},
+        tables::{INVERSE_FACTORIALS, LN_2_LOWER, LN_2_UPPER},
+    },
 };
 
 use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
@@ -129,6 +132,12 @@ pub(in crate::cpu) fn to_f16(x: &[f32], y: &mut [f16]) {
     let mut last = [f16::ZERO; 8];
     store_8_f16(load_8(&padded(x_rest)), &mut last);
     y_rest.copy_from_slice(&last[..y_rest.len()]);
+}
+
+/// The portable loops, compiled for these instructions.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn decode(format: CacheFormat, x: &[u8], y: &mut [f32]) {
+    portable::decode(format, x, y);
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -1,12 +1,15 @@
 //! Portable kernels over rows of activations.
 
 use half::f16;
-use loader::format::f16_to_f32;
+use loader::format::{f16_at, f16_to_f32};
 
 use super::{LANES, add_products};
-use crate::cpu::{
-    dispatch::{Strided, Vectors},
-    quantise::quantise,
+use crate::{
+    CacheFormat,
+    cpu::{
+        dispatch::{Strided, Vectors},
+        quantise::quantise,
+    },
 };
 
 pub(in crate::cpu) static VECTORS: Vectors = Vectors {
@@ -17,6 +20,7 @@ pub(in crate::cpu) static VECTORS: Vectors = Vectors {
     weigh,
     weigh_f16,
     to_f16,
+    decode,
     max,
     exp_sum,
     silu,
@@ -85,6 +89,38 @@ fn axpy_f16(a: f32, x: &[f16], y: &mut [f32]) {
 fn to_f16(x: &[f32], y: &mut [f16]) {
     debug_assert_eq!(x.len(), y.len());
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = f16::from_f32(x));
+}
+
+/// As [`Format::decode_row`](crate::Format::decode_row) does. Inlined, so that each instruction set
+/// that calls it makes its own vectors of these loops.
+#[inline(always)]
+pub(in crate::cpu) fn decode(format: CacheFormat, x: &[u8], y: &mut [f32]) {
+    match format {
+        CacheFormat::Q8_0 => {
+            for (block, y) in x.as_chunks::<34>().0.iter().zip(y.as_chunks_mut::<32>().0) {
+                let d = f16_at(block);
+                for (&q, y) in block[2..].iter().zip(y) {
+                    *y = d * f32::from(q.cast_signed());
+                }
+            }
+        }
+        CacheFormat::Q4_0 => {
+            for (block, y) in x.as_chunks::<18>().0.iter().zip(y.as_chunks_mut::<32>().0) {
+                let d = f16_at(block);
+                let (low, high) = y.split_at_mut(16);
+                for ((&q, low), high) in block[2..].iter().zip(low).zip(high) {
+                    *low = d * (f32::from(q & 0xf) - 8.0);
+                    *high = d * (f32::from(q >> 4) - 8.0);
+                }
+            }
+        }
+        CacheFormat::BF16 => {
+            for (&x, y) in x.as_chunks::<2>().0.iter().zip(y) {
+                *y = f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16);
+            }
+        }
+        CacheFormat::F32 | CacheFormat::F16 => format.format().decode_row(x, y),
+    }
 }
 
 fn widened(x: f16) -> f32 {

@@ -25,6 +25,8 @@ pub(super) struct Measured {
     pub(super) n_threads: Option<u64>,
     pub(super) kernels: Option<String>,
     pub(super) n_batch: Option<u64>,
+    /// Nothing where it is as usual.
+    pub(super) cache_type: Option<String>,
     pub(super) weights: Option<String>,
     pub(super) cpu_info: Option<String>,
     /// What can change without another fingerprint.
@@ -94,11 +96,12 @@ impl Measured {
         self.fingerprint.is_some() && self.fingerprint == other.fingerprint
     }
 
-    /// Whether both are of one test with as many threads and the same kernels.
+    /// Whether both are of one test with as many threads, the same kernels and the same cache.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.is_same_test(other)
             && self.n_threads == other.n_threads
             && self.kernels == other.kernels
+            && self.cache_type == other.cache_type
     }
 
     /// Whether both are of one test, of whatever.
@@ -111,6 +114,7 @@ impl Measured {
         let text = |it: &Option<String>| it.clone().unwrap_or_else(|| "not told".to_owned());
         let differ =
             |name: &str, a: String, b: String| (a != b).then(|| format!("the {name} ({a}, {b})"));
+        let cache = |it: &Self| it.cache_type.clone().unwrap_or_else(|| "as usual".to_owned());
         let number = |it: Option<u64>| text(&it.map(|it| it.to_string()));
         let model = match (&self.model_facts, &other.model_facts) {
             (Some(a), Some(b)) if a != b && self.model_type == other.model_type => {
@@ -122,6 +126,7 @@ impl Measured {
             differ("number of threads", number(self.n_threads), number(other.n_threads)),
             differ("kernels", text(&self.kernels), text(&other.kernels)),
             differ("batch", number(self.n_batch), number(other.n_batch)),
+            differ("type of the cache", cache(self), cache(other)),
             differ("way that weights lie in memory", text(&self.weights), text(&other.weights)),
             differ("processor", text(&self.cpu_info), text(&other.cpu_info)),
         ];
@@ -199,6 +204,7 @@ mod tests {
         let other = Measured {
             model_facts: text("2"),
             n_threads: Some(4),
+            cache_type: text("q8_0"),
             weights: text("made"),
             power_source_after: text("battery"),
             governor_after: text("performance"),
@@ -209,6 +215,7 @@ mod tests {
         let expected = [
             "the tensors or numbers of the model",
             "the number of threads (2, 4)",
+            "the type of the cache (as usual, q8_0)",
             "the way that weights lie in memory (mapped, made)",
         ];
         assert_eq!(one.differences(&other), expected);

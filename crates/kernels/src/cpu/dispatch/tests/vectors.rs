@@ -3,9 +3,12 @@
 use half::f16;
 
 use super::{available, noise};
-use crate::cpu::{
-    Precision,
-    dispatch::{Strided, Vectors, vectors},
+use crate::{
+    CacheFormat,
+    cpu::{
+        Precision,
+        dispatch::{Strided, Vectors, vectors},
+    },
 };
 
 /// Runs `check` with each kernel table and rows of every length up to some vectors.
@@ -119,6 +122,21 @@ fn to_f16_is_that_of_half() {
         let bits = |x: &[f16]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&y), bits(&halves(&x)), "{name}");
     });
+}
+
+#[test]
+fn decode_is_that_of_the_format() {
+    for format in CacheFormat::ALL {
+        check_all(|name, vectors, len| {
+            let x = noise(9, len / format.block_len() * format.block_len());
+            let bytes = format.format().encode(&x);
+            let (mut y, mut expected) = (vec![7.0; x.len()], vec![0.0; x.len()]);
+            (vectors.decode)(format, &bytes, &mut y);
+            format.format().decode_row(&bytes, &mut expected);
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&y), bits(&expected), "{name}: {format}");
+        });
+    }
 }
 
 #[test]
