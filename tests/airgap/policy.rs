@@ -57,6 +57,26 @@ fn a_denied_model_is_not_loaded_by_any_verb() {
 }
 
 #[test]
+fn a_denied_draft_is_not_loaded() {
+    let place = crate::place();
+    let other = parrot::with(|file| {
+        file.set("general.license", loader::Value::String("apache-2.0".to_owned()));
+    });
+    let digest = Sha256Hex::of(&other);
+    place.file("other.gguf", &other);
+    let run = || place.run(&["run", "parrot.gguf", "--no-save", "--draft", "other.gguf", "hi"]);
+    assert!(run().starts_with("exit 0"), "{}", run());
+    let policy = format!(
+        "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"barred\"\naction = \"deny\"\n\
+         sha256 = [\"{digest}\"]\n"
+    );
+    place.file("ingle-home/policy.toml", policy);
+    let told = run();
+    assert!(told.starts_with("exit 1") && told.contains("`other.gguf`: rule `barred`"), "{told}");
+    assert!(place.run(&["run", "parrot.gguf", "--no-save", "hi"]).starts_with("exit 0"));
+}
+
+#[test]
 fn each_rule_is_explained() {
     let place = with_policy(ONLY_KNOWN);
     expect![[r#"

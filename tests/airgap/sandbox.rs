@@ -70,9 +70,12 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
         return;
     }
     let place = crate::place();
+    place.file("far/draft.gguf", ingle_tests::parrot::file());
+    let drafted = ["run", "parrot.gguf", "--draft", "far/draft.gguf", "--sandbox", "required"];
     for args in [
         &["run", "parrot.gguf", "--sandbox", "required", "--verbose", "smile"][..],
         &["run", "ember", "--sandbox", "required", "--verbose", "smile"],
+        &[&drafted[..], &["--verbose", "smile"]].concat(),
     ] {
         let told = place.run(args);
         assert!(told.starts_with("exit 0"), "{told}");
@@ -80,7 +83,7 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
         assert!(told.contains("sockets and programs confined (seccomp)"), "{told}");
     }
     let saved = std::fs::read_dir(place.path().join("ingle-home/chats")).unwrap().count();
-    assert_eq!(saved, 2);
+    assert_eq!(saved, 3);
     let bench = ["bench", "parrot.gguf", "-p", "4", "-n", "2", "-r", "1", "--sandbox", "required"];
     assert!(place.run(&bench).starts_with("exit 0"), "{}", place.run(&bench));
 }

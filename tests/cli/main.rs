@@ -12,6 +12,7 @@ mod commands;
 mod compared;
 mod corrected;
 mod doctor;
+mod drafts;
 mod fit;
 mod folders;
 mod help;

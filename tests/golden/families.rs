@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::{Engine, EventKind, Options, Request, Usage, arch, sample::Sampling};
+use engine::{Engine, EventKind, Options, Request, Usage, sample::Sampling};
 use loader::ModelFile;
 
 use crate::{
@@ -152,7 +152,7 @@ fn check_family(folder: &Path, file: &ModelFile, bound: f32) -> Vec<(Device, f32
         steps.check_given_back(&sequences, &place);
         let batched = &mut engine(&Options { lookup: LOOKUP, ..options(3, 20) });
         check_batched(batched, &expected, &place);
-        check_guesses(batched, file, &expected, &place);
+        check_guesses(batched, &expected, &place);
     }
     all
 }
@@ -204,11 +204,9 @@ fn check_batched(engine: &mut Engine, expected: &Expected, place: &str) {
     }
 }
 
-/// Guesses that turn out wrong change no token. Of a recurrent model nothing is guessed: its state
-/// would have to come back.
-fn check_guesses(engine: &mut Engine, file: &ModelFile, expected: &Expected, place: &str) {
+/// Guesses that turn out wrong change no token; nor where a state has to come back.
+fn check_guesses(engine: &mut Engine, expected: &Expected, place: &str) {
     let other = expected.ids("b.input_ids");
-    let is_recurrent = arch::config(file).expect("it was loaded before").recurrent.is_some();
     let mut wrong = 0;
     for prompt in ["a", "text"] {
         let ids = expected.ids(&format!("{prompt}.input_ids"));
@@ -219,7 +217,7 @@ fn check_guesses(engine: &mut Engine, file: &ModelFile, expected: &Expected, pla
         assert_eq!(ids, want, "{place}: {prompt}: guesses");
         wrong += usage.guessed - usage.guessed_right;
     }
-    assert_eq!(wrong == 0, is_recurrent, "{place}: {wrong} wrong guesses");
+    assert!(wrong > 0, "{place}: nothing was guessed wrongly");
 }
 
 /// These tokens, after parts in which the last of them and what the model says next go on otherwise.

@@ -103,6 +103,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint = hint.or_else(|| of_file(error.downcast_ref::<Box<loader::Error>>()?));
     hint = hint.or_else(|| error.downcast_ref::<engine::LoadError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<engine::Error>()?.hint());
+    hint = hint.or_else(|| Some(error.downcast_ref::<engine::DraftError>()?.hint()));
     hint = hint.or_else(|| error.downcast_ref::<kernels::cpu::ConfigError>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::policy::Error>()?.hint());
     hint = hint.or_else(|| error.downcast_ref::<store::audit::Error>()?.hint());

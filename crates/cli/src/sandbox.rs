@@ -127,6 +127,12 @@ impl Plan {
         Ok(Self { mode, read: Vec::new(), write: admission::log_folder()?.into_iter().collect() })
     }
 
+    /// The same, and the folder of another model that is open.
+    pub(crate) fn reading(mut self, model: &Path) -> Self {
+        self.read.extend(folder_of(model));
+        self
+    }
+
     /// Whether anything can be given up here, and shall be.
     pub(crate) fn confines(&self) -> bool {
         cfg!(target_os = "linux") && self.mode != Mode::Off
@@ -201,6 +207,15 @@ pub(crate) fn enter_if_required(
         plan.enter(Some(model))?;
     }
     Ok(Interrupts::install()?)
+}
+
+/// A model's folder: its other shards lie there, and those of the next model of `/model`.
+fn folder_of(model: &Path) -> Option<PathBuf> {
+    if model.is_dir() {
+        return Some(model.to_owned());
+    }
+    let folder = model.parent()?;
+    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
 }
 
 /// Whether this process gave up files, so that the system refuses what a person asks for.

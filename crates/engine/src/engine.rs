@@ -2,14 +2,16 @@
 //!
 //! [`submit`](Engine::submit) takes a request, [`step`](Engine::step) runs all sequences a little
 //! further, [`cancel`](Engine::cancel) ends one. Threads and clocks are the caller's. What runs in a
-//! step is decided in `scheduler`, how tokens are chosen and ended in `sequence`.
+//! step is decided in `scheduler`, how tokens are chosen and ended in `sequence`, who guesses what
+//! comes next in `lookup` and `draft`.
 
 use kernels::{Backend, Batch};
 use loader::{Mapping, ModelFile};
 
 use crate::{
-    Error, LoadError, Runner, Tokenizer, arch,
+    DraftError, Error, LoadError, Runner, Tokenizer, arch,
     cache::Blocks,
+    draft::Draft,
     options::{Info, Options},
     request::{Event, Request, SeqId, WhenFull},
     sample::Sampler,
@@ -29,6 +31,8 @@ pub struct Engine {
     logits: Vec<f32>,
     /// The most tokens that a step guesses for a sequence.
     lookup: usize,
+    /// A smaller model that guesses, too.
+    draft: Option<Draft>,
     next_id: u64,
 }
 
@@ -78,6 +82,7 @@ impl Engine {
             context: sizes.context,
             max_seqs: options.max_seqs,
             chunk: options.chunk.min(sizes.context),
+            ahead: options.lookup,
             rope_sets: model.config.rope_sets,
         };
         Ok(Self {
@@ -87,10 +92,43 @@ impl Engine {
             mappings: file.mappings.clone(),
             next_id: 0,
             lookup: options.lookup,
+            draft: None,
             tokenizer: None,
             runner,
             info,
         })
+    }
+
+    /// From here on `draft` guesses, for requests that ask for it, what comes next. It reads each of
+    /// their prompts, too; beyond its own context it guesses nothing. Where both engines were loaded
+    /// with a tokenizer, their vocabularies are compared, else how large they are.
+    ///
+    /// # Errors
+    ///
+    /// If the ids of one do not mean what those of the other mean.
+    ///
+    /// # Panics
+    ///
+    /// If it was made for fewer sequences at a time, or for fewer tokens of
+    /// [`Options::lookup`].
+    pub fn draft_with(&mut self, draft: Self) -> Result<(), DraftError> {
+        assert!(
+            draft.info.max_seqs >= self.info.max_seqs,
+            "the draft has room for fewer sequences"
+        );
+        assert!(draft.lookup >= self.lookup, "the draft has room for fewer guesses");
+        self.draft = Some(Draft::new(draft, self)?);
+        Ok(())
+    }
+
+    /// What the draft is and takes, if there is one.
+    pub fn draft(&self) -> Option<&Info> {
+        self.draft.as_ref().map(Draft::info)
+    }
+
+    /// The tokenizer, if the engine was loaded with one.
+    pub(crate) fn known_tokens(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
     }
 
     /// The model's tokenizer.
@@ -134,7 +172,9 @@ impl Engine {
         let sampler = Sampler::new(&request.sampling, self.info.vocab)?;
         let id = SeqId(self.next_id);
         self.next_id += 1;
-        let request = Request { lookup: request.lookup.min(self.lookup), ..request };
+        let most = if self.draft.is_some() { self.lookup } else { 0 };
+        let (lookup, draft) = (request.lookup.min(self.lookup), request.draft.min(most));
+        let request = Request { lookup, draft, ..request };
         self.scheduler.enqueue(Sequence::new(id, request, sampler, pieces));
         Ok(id)
     }
@@ -152,6 +192,7 @@ impl Engine {
     /// lose those of others.
     pub fn step(&mut self) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
+        self.scheduler.begin(self.draft.as_mut(), &mut events);
         self.scheduler.fill(&mut self.batch, &mut events);
         let faults = self.run().map(|()| self.faults());
         self.scheduler.take_back(&mut self.batch);
@@ -160,13 +201,23 @@ impl Engine {
             Err(error) => self.scheduler.fail_batch(&error, &mut events),
         }
         self.scheduler.sweep();
+        self.let_go();
         Ok(events)
     }
 
     /// Ends a sequence and frees its blocks. Gives its last events: none if there is no such
     /// sequence any more.
     pub fn cancel(&mut self, seq: SeqId) -> Vec<Event> {
-        self.scheduler.cancel(seq)
+        let events = self.scheduler.cancel(seq);
+        self.let_go();
+        events
+    }
+
+    /// Lets the draft forget the sequences that have ended.
+    fn let_go(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            draft.keep_only(|seq| self.scheduler.is_live(seq));
+        }
     }
 
     /// Runs the batch; its logits are in `self.logits` then.

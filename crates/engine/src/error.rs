@@ -170,6 +170,70 @@ impl LoadError {
     }
 }
 
+/// Why a model cannot guess for another: their token ids do not mean the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// One has more tokens, padding aside.
+    #[error(
+        "the draft has {} tokens, expected the {} of the model",
+        grouped(*.found as u128), grouped(*.expected as u128)
+    )]
+    Count {
+        /// Tokens of the draft.
+        found: usize,
+        /// Tokens of the model.
+        expected: usize,
+    },
+    /// A token has another text.
+    #[error(
+        "token {id} of the draft is `{}`, expected `{}` as of the model",
+        .found.escape_debug(), .expected.escape_debug()
+    )]
+    Text {
+        /// The token.
+        id: u32,
+        /// Its text in the draft's vocabulary.
+        found: String,
+        /// Its text in the model's.
+        expected: String,
+    },
+    /// A token is structural in one of them alone.
+    #[error(
+        "token {id} (`{}`) of the draft is {found}, expected {expected} as of the model",
+        .text.escape_debug()
+    )]
+    Kind {
+        /// The token.
+        id: u32,
+        /// Its text.
+        text: String,
+        /// What it is to the draft.
+        found: &'static str,
+        /// What it is to the model.
+        expected: &'static str,
+    },
+    /// Tokens with a role are others.
+    #[error("{role} of the draft: {found}, expected {expected} as of the model")]
+    Role {
+        /// Which tokens.
+        role: &'static str,
+        /// Those of the draft.
+        found: String,
+        /// Those of the model.
+        expected: String,
+    },
+}
+
+impl DraftError {
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        "a draft is a smaller model of the same family with the same vocabulary; `ingle run` answers \
+         without `--draft`, too"
+            .to_owned()
+    }
+}
+
 /// Why a request was refused, or why a sequence or a step failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -226,6 +290,10 @@ pub enum Error {
     /// The device could not run the step.
     #[error("the device could not run the step")]
     Device(#[from] kernels::Error),
+    /// The draft could not guess. What it guesses is no part of an answer, but a model that fails is
+    /// not passed over.
+    #[error("the draft model failed")]
+    Draft(#[source] Box<Error>),
     /// The model file changed while it was in use.
     #[error("the model file cannot be read any more: {0}")]
     File(String),
@@ -247,6 +315,7 @@ impl Error {
                 "the weights are damaged, or a kernel is wrong: compare `--device reference`"
                     .to_owned(),
             ),
+            Self::Draft(error) => error.hint(),
             Self::File(_) => Some("the file was changed or cut; load it again".to_owned()),
             _ => None,
         }

@@ -3,6 +3,7 @@
 
 pub mod arch;
 mod cache;
+mod draft;
 mod engine;
 mod error;
 mod layers;
@@ -11,6 +12,7 @@ mod options;
 mod outline;
 pub mod output;
 mod prompt;
+mod reach;
 pub mod reasoning;
 mod request;
 mod runner;
@@ -25,7 +27,7 @@ mod weights;
 
 pub use arch::{Model, Pages};
 pub use engine::Engine;
-pub use error::{Error, LoadError};
+pub use error::{DraftError, Error, LoadError};
 pub use options::{Info, Options};
 pub use outline::Outline;
 pub use prompt::Prompt;

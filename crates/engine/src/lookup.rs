@@ -5,42 +5,31 @@
 //! beside the last token and keeps those that the sampler chooses as well, so that the text is the
 //! one without them, token for token. Saxena: "Prompt lookup decoding", 2023.
 
+use crate::reach::Reach;
+
 /// Tokens that must be alike before a guess.
 const ALIKE: usize = 3;
 
 /// Of more it is not asked how many are alike.
 const ENOUGH: usize = 16;
 
-/// The first guesses: with the last token four rows, which kernels multiply at once.
-const FIRST: usize = 3;
-
-/// Tokens without a guess after misses, at most two to this power.
-const PATIENCE: u32 = 5;
-
-/// How far the tokens of one sequence are guessed.
+/// Guesses at the tokens of one sequence.
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    most: usize,
-    reach: usize,
-    misses: u32,
-    pause: u32,
+    reach: Reach,
 }
 
 impl Lookup {
     /// At most so many tokens at a time.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, reach: FIRST.min(most), misses: 0, pause: 0 }
+        Self { reach: Reach::new(most) }
     }
 
     /// Puts at most `room` tokens that may follow `tokens` into `guesses`.
     pub(crate) fn guess(&mut self, tokens: &[u32], room: usize, guesses: &mut Vec<u32>) {
         guesses.clear();
-        let n = self.reach.min(room);
+        let n = self.reach.take(room);
         if n == 0 {
-            return;
-        }
-        if self.pause > 0 {
-            self.pause -= 1;
             return;
         }
         if let Some(end) = before(tokens) {
@@ -49,23 +38,9 @@ impl Lookup {
         }
     }
 
-    /// Of so many guesses so many were right: more of them come after success, none for a while
-    /// after misses.
+    /// Of so many guesses so many were right.
     pub(crate) fn learn(&mut self, guesses: usize, right: usize) {
-        if guesses == 0 {
-            return;
-        }
-        if right == guesses {
-            self.reach = (2 * self.reach + 1).min(self.most);
-        } else {
-            self.reach = FIRST.min(self.most);
-        }
-        if right == 0 {
-            self.misses = (self.misses + 1).min(PATIENCE);
-            self.pause = 1 << self.misses;
-        } else {
-            self.misses = 0;
-        }
+        self.reach.learn(guesses, right);
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Options {
     pub chunk: usize,
     /// How keys and values are stored. Absent: as the backend prefers.
     pub cache_format: Option<CacheFormat>,
-    /// The most that [`Request::lookup`](crate::Request::lookup) can have.
+    /// The most that [`Request::lookup`](crate::Request::lookup) and
+    /// [`Request::draft`](crate::Request::draft) can have.
     pub lookup: usize,
 }
 

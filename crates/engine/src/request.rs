@@ -25,9 +25,12 @@ pub struct Request {
     /// What happens when the context is full.
     pub when_full: WhenFull,
     /// Tokens that one step may guess and compute ahead, from what was said before; no more than
-    /// [`Options::lookup`](crate::Options::lookup). No text depends on it, and models with
-    /// recurrent layers do without.
+    /// [`Options::lookup`](crate::Options::lookup). No text depends on it.
     pub lookup: usize,
+    /// Tokens that one step may compute ahead as the draft guesses them, where `lookup` finds
+    /// nothing; no more than that option, either, and none without
+    /// [`Engine::draft_with`](crate::Engine::draft_with). No text depends on it.
+    pub draft: usize,
 }
 
 impl Request {
@@ -42,6 +45,7 @@ impl Request {
             shown_ids: vec![],
             when_full: WhenFull::Stop,
             lookup: 0,
+            draft: 0,
         }
     }
 }
@@ -131,8 +135,12 @@ pub struct Usage {
     pub prefilled: usize,
     /// Tokens that were chosen, the one that stopped it included.
     pub generated: usize,
-    /// Tokens that were computed ahead, see [`Request::lookup`].
+    /// Tokens that were computed ahead, see [`Request::lookup`] and [`Request::draft`].
     pub guessed: usize,
     /// How many of them were chosen then.
     pub guessed_right: usize,
+    /// Those of `guessed` that the draft guessed.
+    pub drafted: usize,
+    /// How many of them were chosen then.
+    pub drafted_right: usize,
 }

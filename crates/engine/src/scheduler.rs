@@ -3,7 +3,9 @@
 //! Decoding sequences come first, one row each, in every step; prompts fill up what the budget
 //! leaves, in the order in which they came. So a long prompt never halts an answer. Guesses at the
 //! next tokens of a decoding sequence are rows after its own; what turns out wrong is overwritten
-//! in the cache by what comes in its place.
+//! in the cache by what comes in its place. A state cannot be overwritten in part: there, that after
+//! a sequence's own rows is kept, and what was guessed rightly is computed again in the next step,
+//! beside what follows it.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -13,6 +15,7 @@ use crate::{
     Error,
     arch::RopeSets,
     cache::Blocks,
+    draft::Draft,
     request::{Event, EventKind, Finish, SeqId},
     sequence::{Ended, Phase, Pieces, Sequence},
 };
@@ -36,6 +39,8 @@ pub(crate) struct Limits {
     pub(crate) max_seqs: usize,
     /// Rows of prompts a step.
     pub(crate) chunk: usize,
+    /// Rows of a decoding sequence a step, besides one.
+    pub(crate) ahead: usize,
     /// The sets of rotary frequencies.
     pub(crate) rope_sets: RopeSets,
 }
@@ -47,7 +52,7 @@ impl Limits {
     }
 
     /// How much longer a sequence of `len` tokens may become in one step.
-    fn room(&self, len: usize) -> usize {
+    pub(crate) fn room(&self, len: usize) -> usize {
         let end = match self.rope_sets {
             RopeSets::Two { short } if len <= short => short.min(self.context),
             _ => self.context,
@@ -114,16 +119,35 @@ impl Scheduler {
         }
     }
 
+    /// Lets sequences in, as many as there may be at a time, and guess what follows them. One whose
+    /// draft fails cannot go on.
+    pub(crate) fn begin(&mut self, mut draft: Option<&mut Draft>, events: &mut Vec<Event>) {
+        self.admit();
+        for sequence in &mut self.live {
+            let room = (self.limits.ahead + 1).saturating_sub(sequence.pending().len());
+            let room = room.min(self.limits.room(sequence.tokens.len()));
+            if let Err(error) = sequence.guess(room, draft.as_deref_mut()) {
+                sequence.ended = Some(Ended::Failed);
+                events.push(Event { seq: sequence.id, kind: EventKind::Failed(error) });
+            }
+        }
+        self.sweep();
+    }
+
+    /// Whether this sequence takes part in steps.
+    pub(crate) fn is_live(&self, id: SeqId) -> bool {
+        self.live.iter().any(|it| it.id == id)
+    }
+
     /// Puts the next step's rows into `batch`, with the tables of their sequences.
     pub(crate) fn fill(&mut self, batch: &mut Batch, events: &mut Vec<Event>) {
-        self.admit();
         clear(batch);
         self.slots.clear();
         let mut budget = self.limits.chunk;
         for phase in [Phase::Decode, Phase::Prefill] {
             for i in 0..self.live.len() {
                 if self.live[i].phase == phase {
-                    let rows = if phase == Phase::Decode { 1 } else { budget };
+                    let rows = if phase == Phase::Decode { usize::MAX } else { budget };
                     let rows = rows.min(self.live[i].pending().len());
                     let fits = rows > 0 && self.push(i, rows, batch, events);
                     budget -= if fits && phase == Phase::Prefill { rows } else { 0 };
@@ -163,8 +187,12 @@ impl Scheduler {
             sequence.phase = Phase::Decode;
             self.blocks.publish(&mut sequence.lease, &sequence.tokens);
         }
-        let before = sequence.usage.generated;
+        let (before, own) = (sequence.usage.generated, sequence.cached);
         sequence.choose_all(logits, pieces, say);
+        if self.blocks.has_slots() {
+            // The state that is kept is that after its own rows.
+            sequence.cached = own;
+        }
         self.stats.generated += (sequence.usage.generated - before) as u64;
         self.blocks.trim(&mut sequence.lease, sequence.cached);
         if !has_logits {
@@ -253,16 +281,14 @@ impl Scheduler {
         let slot = Slot { live, rows, outputs: begin..begin };
         let sequence = &mut self.live[live];
         let (len, own) = (sequence.tokens.len(), sequence.cached + rows);
-        if sequence.phase == Phase::Decode && !self.blocks.has_slots() {
-            sequence.guess(self.limits.room(len));
-        }
         // The guesses belong to it only as long as this batch is made.
         sequence.tokens.extend_from_slice(&sequence.guesses);
-        let end = own + sequence.guesses.len();
-        let extended = self.blocks.extend(&mut sequence.lease, end);
+        let ahead = sequence.guesses.len();
+        let (past, end) = (sequence.cached, own + ahead);
+        let extended = self.blocks.extend_ahead(&mut sequence.lease, own, ahead);
         if extended.is_ok() {
-            let tokens = &sequence.tokens[sequence.cached..end];
-            self.blocks.push(batch, &mut sequence.lease, sequence.cached, tokens);
+            let tokens = &sequence.tokens[past..end];
+            self.blocks.push_ahead(batch, &mut sequence.lease, past, tokens, ahead);
         }
         sequence.tokens.truncate(len);
         if let Err(error) = extended {

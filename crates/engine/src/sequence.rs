@@ -2,10 +2,12 @@
 //! shows and ends them.
 
 use crate::{
-    Tokenizer,
+    Error, Tokenizer,
     cache::Lease,
+    draft::Draft,
     lookup::Lookup,
     output::Output,
+    reach::Reach,
     request::{EventKind, Finish, Request, SeqId, Usage, WhenFull},
     sample::Sampler,
 };
@@ -24,6 +26,10 @@ pub(crate) struct Sequence {
     pub(crate) ended: Option<Ended>,
     sampler: Sampler,
     lookup: Lookup,
+    /// How far a draft guesses.
+    drafting: Reach,
+    /// Who guessed `guesses`.
+    guesser: Guesser,
     output: Output,
     max_new: usize,
     stop_ids: Vec<u32>,
@@ -37,6 +43,15 @@ pub(crate) enum Phase {
     Prefill,
     /// Each step computes the last token and chooses the next.
     Decode,
+}
+
+/// Who guesses what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guesser {
+    /// What was said before.
+    Lookup,
+    /// A smaller model.
+    Draft,
 }
 
 /// What becomes of the blocks of a sequence that is over.
@@ -81,11 +96,13 @@ impl Sequence {
             cached: 0,
             phase: Phase::Prefill,
             lease: Lease::default(),
-            guesses: Vec::with_capacity(request.lookup),
+            guesses: Vec::with_capacity(request.lookup.max(request.draft)),
             usage,
             ended: None,
             sampler,
             lookup: Lookup::new(request.lookup),
+            drafting: Reach::new(request.draft),
+            guesser: Guesser::Lookup,
             output: Output::new(request.stops),
             max_new: request.max_new.unwrap_or(usize::MAX),
             stop_ids: request.stop_ids,
@@ -99,11 +116,29 @@ impl Sequence {
         &self.tokens[self.cached..]
     }
 
-    /// Guesses at most `room` of the next tokens.
-    pub(crate) fn guess(&mut self, room: usize) {
+    /// Guesses at most `room` of the next tokens: as the text went on where it was alike, else as
+    /// `draft` does, which reads along.
+    pub(crate) fn guess(&mut self, room: usize, draft: Option<&mut Draft>) -> Result<(), Error> {
+        self.guesses.clear();
         // One is chosen without a guess.
         let wanted = self.max_new.saturating_sub(self.usage.generated + 1);
-        self.lookup.guess(&self.tokens, room.min(wanted), &mut self.guesses);
+        let room = room.min(wanted);
+        if self.phase == Phase::Decode {
+            self.guesser = Guesser::Lookup;
+            self.lookup.guess(&self.tokens, room, &mut self.guesses);
+        }
+        let Some(draft) = draft.filter(|_| wanted > 0 && !self.drafting.is_none()) else {
+            return Ok(());
+        };
+        match self.phase {
+            Phase::Prefill => draft.read(self.id, &self.tokens),
+            Phase::Decode if self.guesses.is_empty() => {
+                self.guesser = Guesser::Draft;
+                let n = self.drafting.take(room);
+                draft.guess(self.id, &self.tokens, n, &mut self.guesses)
+            }
+            Phase::Decode => Ok(()),
+        }
     }
 
     /// Chooses the next token from the first row of `logits`, and from each after it whose guess
@@ -116,6 +151,8 @@ impl Sequence {
     ) {
         let guesses = std::mem::take(&mut self.guesses);
         let mut right = 0;
+        // Counted at once: the answer may end with any row.
+        self.count_guesses(guesses.len(), 0);
         for (i, logits) in logits.enumerate() {
             if i > 0 {
                 let is_right = self.tokens.last() == Some(&guesses[i - 1]);
@@ -124,17 +161,28 @@ impl Sequence {
                 }
                 self.cached += 1;
                 right += 1;
+                self.count_guesses(0, 1);
             }
             self.choose(logits, pieces, say);
             if self.ended.is_some() {
                 break;
             }
         }
-        self.lookup.learn(guesses.len(), right);
-        self.usage.guessed += guesses.len();
-        self.usage.guessed_right += right;
+        match self.guesser {
+            Guesser::Lookup => self.lookup.learn(guesses.len(), right),
+            Guesser::Draft => self.drafting.learn(guesses.len(), right),
+        }
         self.guesses = guesses;
         self.guesses.clear();
+    }
+
+    fn count_guesses(&mut self, made: usize, right: usize) {
+        self.usage.guessed += made;
+        self.usage.guessed_right += right;
+        if self.guesser == Guesser::Draft {
+            self.usage.drafted += made;
+            self.usage.drafted_right += right;
+        }
     }
 
     /// Chooses the next token from `logits`, and says what happened.
@@ -165,7 +213,8 @@ impl Sequence {
         if !rest.is_empty() {
             say(EventKind::Rest(rest));
         }
-        let Usage { prompt, reused, prefilled, generated, guessed, guessed_right } = self.usage;
+        let Usage { prompt, reused, prefilled, generated, guessed, guessed_right, .. } = self.usage;
+        let Usage { drafted, drafted_right, .. } = self.usage;
         tracing::debug!(
             seq = self.id.0,
             prompt,
@@ -174,6 +223,8 @@ impl Sequence {
             generated,
             guessed,
             guessed_right,
+            drafted,
+            drafted_right,
             "sequence ended"
         );
         say(EventKind::Finished(why, self.usage));

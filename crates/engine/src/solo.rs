@@ -5,6 +5,15 @@
 
 use crate::{Engine, Error, cache::Lease, sample, scheduler::clear};
 
+/// Rows of a sequence: these tokens after the `past` that it has, of which the last `ahead` are
+/// guesses.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    pub(crate) past: usize,
+    pub(crate) tokens: &'a [u32],
+    pub(crate) ahead: usize,
+}
+
 /// Which rows' logits are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -91,30 +100,33 @@ impl Engine {
             let is_last = at + chunk.len() == past + tokens.len();
             let wants = |i| wanted == Wanted::All || is_last && i + 1 == chunk.len();
             self.scheduler.blocks.extend(lease, at + chunk.len())?;
-            self.feed_chunk(lease, at, chunk, wants, see)?;
+            let stretch = Stretch { past: at, tokens: chunk, ahead: 0 };
+            self.feed_chunk(lease, stretch, wants, see)?;
             at += chunk.len();
             self.scheduler.blocks.trim(lease, at);
         }
         Ok(())
     }
 
-    fn feed_chunk(
+    /// Computes rows that `lease` has blocks for, at most a chunk, and shows the logits of those that
+    /// are wanted.
+    pub(crate) fn feed_chunk(
         &mut self,
         lease: &mut Lease,
-        at: usize,
-        tokens: &[u32],
+        stretch: Stretch<'_>,
         wants: impl Fn(usize) -> bool,
         see: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Error> {
+        let Stretch { past, tokens, ahead } = stretch;
         clear(&mut self.batch);
-        self.scheduler.blocks.push(&mut self.batch, lease, at, tokens);
+        self.scheduler.blocks.push_ahead(&mut self.batch, lease, past, tokens, ahead);
         self.batch.out.extend((0..tokens.len()).filter(|&i| wants(i)).map(|i| i as u32));
         let (out, vocab) = (&self.batch.out, self.runner.vocab());
         let mut finite = true;
         let ran = self.runner.step(&self.batch, &mut |rows| {
             for (row, &i) in rows.chunks_exact(vocab).zip(out) {
                 finite &= row.iter().all(|it| it.is_finite());
-                see(at + i as usize, row);
+                see(past + i as usize, row);
             }
         });
         let ran = ran.and_then(|()| self.check_intact());

@@ -1,10 +1,12 @@
 //! Tokens computed ahead, where a text seems to repeat an earlier one, change no text.
 
+mod hybrid;
 mod tiny;
 
 use std::slice;
 
 use engine::{Engine, EventKind, Finish, Options, Request, Usage, WhenFull, sample::Sampling};
+use hybrid::hybrid;
 use kernels::{
     Bytes, Format,
     cpu::{Config, Cpu, Precision},
@@ -81,11 +83,11 @@ fn plain(file: &ModelFile, request: &Request) -> Told {
     told
 }
 
-/// Models whose rows see different parts of what was before.
+/// Models whose rows see different parts of what was before, and one with a state.
 fn files() -> Vec<ModelFile> {
     let mut window = tiny("gemma2");
     window.metadata.insert("gemma2.attention.sliding_window", Value::U32(16));
-    vec![tiny("llama"), window, tiny("qwen2moe"), long_rope()]
+    vec![tiny("llama"), window, tiny("qwen2moe"), long_rope(), hybrid()]
 }
 
 fn long_rope() -> ModelFile {

@@ -46,6 +46,14 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[serde(deserialize_with = "text::one")]
     pub(crate) lookup: Option<Lookup>,
+    /// Let this smaller model of the same vocabulary guess ahead, too, named as MODEL is; the text
+    /// stays the same
+    #[arg(long, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) draft: Option<String>,
+    /// Let the draft guess at most so many tokens at a time; 0 lets it guess none [default: 15]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "text::one")]
+    pub(crate) draft_max: Option<Lookup>,
     /// Save neither the chat nor the line history (or set INGLE_SAVE=0)
     #[cfg_attr(
         feature = "airgap",
@@ -184,6 +192,8 @@ impl Chat {
             raw: self.raw.or(other.raw.filter(|_| !template)),
             context_shift: self.context_shift.or(other.context_shift),
             lookup: self.lookup.or(other.lookup),
+            draft: self.draft.or(other.draft),
+            draft_max: self.draft_max.or(other.draft_max),
             no_save: self.no_save.or(other.no_save),
         }
     }
@@ -191,7 +201,25 @@ impl Chat {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Command, FromArgMatches};
+
     use super::*;
+
+    #[test]
+    fn a_draft_has_a_name_and_a_bound() {
+        let read = |args: &[&str]| {
+            let command = Chat::augment_args(Command::new("run").no_binary_name(true));
+            let matches = command.try_get_matches_from(args.iter().copied())?;
+            Chat::from_arg_matches(&matches)
+        };
+        let chat = read(&["--draft", "qwen3:0.6b", "--draft-max", "7"]).expect("sound flags");
+        assert_eq!((chat.draft.as_deref(), chat.draft_max), (Some("qwen3:0.6b"), Some(Lookup(7))));
+        let chat = read(&["--draft-max=0"]).expect("a sound flag").or(chat);
+        assert_eq!((chat.draft.as_deref(), chat.draft_max), (Some("qwen3:0.6b"), Some(Lookup(0))));
+        for bad in [&["--draft", ""][..], &["--draft"], &["--draft-max", "16"]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn no_more_is_looked_ahead_than_there_is_room_for() {

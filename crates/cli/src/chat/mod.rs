@@ -4,6 +4,7 @@
 //! the two ways in: a single answer, and a prompt with the commands of `slash`.
 
 mod compact;
+mod draft;
 mod export;
 mod keeper;
 mod obey;

@@ -245,6 +245,7 @@ impl Session {
         if let Ok(sampling) = self.sampling() {
             warnings.extend(self.settings.sampling.idle(&sampling));
         }
+        warnings.extend(self.idle_draft());
         for warning in warnings {
             if !self.warnings.contains(&warning) {
                 tell(format_args!("warning: {warning}"));

@@ -23,6 +23,12 @@ pub(super) struct Report {
     pub(super) generated_tokens: usize,
     /// Of these, computed ahead.
     pub(super) ahead_tokens: usize,
+    /// Guessed by a draft, where one guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) drafted_tokens: Option<usize>,
+    /// Of these, chosen; they are among those ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accepted_tokens: Option<usize>,
     pub(super) prompt_per_second: Option<f64>,
     pub(super) generated_per_second: Option<f64>,
     pub(super) seconds_to_first_token: Option<f64>,
@@ -47,11 +53,14 @@ impl Stopwatch {
         let first = self.first.map(|it| it - self.started);
         let rest = self.first.map(|it| self.last - it).unwrap_or_default();
         let used = (usage.prompt + usage.generated).min(context);
+        let drafted = Some((usage.drafted, usage.drafted_right)).filter(|it| it.0 > 0);
         Report {
             prompt_tokens: usage.prompt,
             reused_tokens: usage.reused,
             generated_tokens: usage.generated,
             ahead_tokens: usage.guessed_right,
+            drafted_tokens: drafted.map(|it| it.0),
+            accepted_tokens: drafted.map(|it| it.1),
             prompt_per_second: first.and_then(|it| rate(usage.prefilled, it)),
             generated_per_second: rate(usage.generated.saturating_sub(1), rest),
             seconds_to_first_token: first.map(|it| it.as_secs_f64()),
@@ -73,9 +82,14 @@ impl Report {
             0 => String::new(),
             n => format!(" ({} from the cache)", grouped(n as u64)),
         };
-        let ahead = match self.ahead_tokens {
-            0 => String::new(),
-            n => format!(" ({} ahead)", grouped(n as u64)),
+        let n = grouped(self.ahead_tokens as u64);
+        let ahead = match self.drafted_tokens.zip(self.accepted_tokens) {
+            Some((of, right)) => {
+                let [right, of] = [right, of].map(|it| grouped(it as u64));
+                format!(" ({n} ahead, {right} of {of} drafted)")
+            }
+            None if self.ahead_tokens == 0 => String::new(),
+            None => format!(" ({n} ahead)"),
         };
         let speed =
             |it: Option<f64>| it.map(|it| format!(", {it:.1} tokens/s")).unwrap_or_default();

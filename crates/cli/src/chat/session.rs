@@ -8,6 +8,7 @@ use loader::{ModelFile, Value};
 use store::{Message, Role};
 
 use super::{
+    draft::Draft,
     prompt::{Style, own_text},
     report::Report,
 };
@@ -55,7 +56,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads the model of this name; when it is open, this process keeps only what is in `plan`.
+    /// Loads the model of this name, and a draft if the settings name one; when they are open, this
+    /// process keeps only what is in `plan`.
     ///
     /// # Errors
     ///
@@ -65,6 +67,8 @@ impl Session {
         let started = Instant::now();
         let Opened { mut file, said: mut warnings, admitted } =
             model::open_for(name, &settings.load)?;
+        let draft = Draft::open(&settings)?;
+        warnings.extend(draft.iter().flat_map(|it| it.said.iter().cloned()));
         if let Some(unused) = model::kept(name)?.as_ref().and_then(library::unused) {
             tell(format_args!("warning: {unused}"));
             warnings.push(unused);
@@ -75,15 +79,20 @@ impl Session {
             // The tokenizer, too, looks into the template: what it spells is structure.
             file.metadata.insert(TEMPLATE, Value::String(utf8::read_file(path)?));
         }
+        let plan = draft.iter().fold(plan, |plan, it| plan.reading(&it.file.path));
         let level = plan.enter(Some(&file.path))?;
+        let drafts = draft.as_ref().map_or(0, Draft::weight_bytes);
         let options = Options {
             ctx_size: settings.load.ctx_size.map(Into::into),
-            free_memory: memory::free(),
+            free_memory: memory::free().map(|it| it.saturating_sub(drafts)),
             chunk: CHUNK,
             lookup: Lookup::MOST.0,
             ..Options::default()
         };
-        let engine = device::engine(name, &file, &settings.load, &options)?;
+        let mut engine = device::engine(name, &file, &settings.load, &options)?;
+        if let Some(draft) = draft {
+            draft.guess_for(&mut engine, name, &options)?;
+        }
         let style = Style::of(&file, engine.tokenizer(), &settings);
         let style = style.with_context(|| match template {
             Some(path) => format!("cannot use the chat template `{}`", path.display()),
@@ -211,6 +220,8 @@ impl Session {
         let (context, of) = (info.context as u64, info.model_context as u64);
         let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
         let cache = info.cache_format.map(|it| format!(", cache in {it}")).unwrap_or_default();
-        format!("{name}, context {}{of} tokens{cache}, {}", grouped(context), info.device)
+        let draft = self.settings.chat.draft.as_ref().map(|it| format!(", draft `{it}`"));
+        let draft = draft.unwrap_or_default();
+        format!("{name}, context {}{of} tokens{cache}, {}{draft}", grouped(context), info.device)
     }
 }

@@ -81,7 +81,7 @@ impl Talk {
 fn settings() -> Command {
     let flags = Sampling::augment_args(Chat::augment_args(Command::new("/set")));
     // These have commands of their own, or are decided when the chat begins.
-    let fixed = ["raw", "chat_template", "no_save", "system", "think"];
+    let fixed = ["raw", "chat_template", "no_save", "system", "think", "draft"];
     flags.no_binary_name(true).disable_help_flag(true).mut_args(move |it| {
         let hide = fixed.contains(&it.get_id().as_str());
         it.hide(hide)

@@ -157,7 +157,8 @@ impl Session {
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
             shown_ids: self.mark_ids()?,
             when_full: when_full.clone(),
-            lookup: self.lookup(),
+            lookup: self.ahead(chat.lookup),
+            draft: self.ahead(chat.draft_max),
             ..Request::new(tokens, self.sampling()?)
         };
         let seq = self.engine.submit(request)?;
@@ -169,11 +170,12 @@ impl Session {
         left
     }
 
-    /// How many tokens are computed ahead. Where thoughts are counted, none: they end at a token.
-    fn lookup(&self) -> usize {
+    /// How many tokens are computed ahead, where at most so many may be. Where thoughts are counted,
+    /// none: they end at a token.
+    fn ahead(&self, most: Option<Lookup>) -> usize {
         match self.settings.chat.think {
             Some(Think::AtMost(_)) => 0,
-            _ => self.settings.chat.lookup.unwrap_or(Lookup::MOST).0,
+            _ => most.unwrap_or(Lookup::MOST).0,
         }
     }
 
@@ -356,6 +358,8 @@ impl Turn<'_> {
         self.usage.generated += usage.generated;
         self.usage.guessed += usage.guessed;
         self.usage.guessed_right += usage.guessed_right;
+        self.usage.drafted += usage.drafted;
+        self.usage.drafted_right += usage.drafted_right;
         if first {
             self.usage = usage;
         }

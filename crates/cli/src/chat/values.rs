@@ -25,7 +25,8 @@ const VALUES: &[Value] = &[
     value("stop", |it, _| texts(&it.chat.stop), |it| it.chat.stop.clear()),
     value("hide-thinking", |it, _| on(it.chat.hide_thinking), |it| it.chat.hide_thinking = None),
     value("context-shift", |it, _| on(it.chat.context_shift), |it| it.chat.context_shift = None),
-    value("lookup", |it, _| lookup(it.chat.lookup), |it| it.chat.lookup = None),
+    value("lookup", |it, _| ahead(it.chat.lookup), |it| it.chat.lookup = None),
+    value("draft-max", |it, _| ahead(it.chat.draft_max), |it| it.chat.draft_max = None),
     value("temp", |_, s| s.temperature.to_string(), |it| it.sampling.temp = None),
     value("top-k", |_, s| s.top_k.to_string(), |it| it.sampling.top_k = None),
     value("top-p", |_, s| s.top_p.to_string(), |it| it.sampling.top_p = None),
@@ -112,7 +113,7 @@ fn predict(it: Option<Predict>) -> String {
     it.unwrap_or(Predict::NoLimit).to_string()
 }
 
-fn lookup(it: Option<Lookup>) -> String {
+fn ahead(it: Option<Lookup>) -> String {
     it.unwrap_or(Lookup::MOST).to_string()
 }
 

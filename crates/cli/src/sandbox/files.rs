@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-use super::{Part, Plan};
+use super::{Part, Plan, folder_of};
 
 /// The newest version whose rights are asked for here.
 const KNOWN: ABI = ABI::V6;
@@ -72,15 +72,6 @@ fn writing() -> BitFlags<AccessFs> {
         | AccessFs::MakeReg
         | AccessFs::MakeDir
         | AccessFs::RemoveFile
-}
-
-/// The model's folder: its other shards lie there, and those of the next model of `/model`.
-fn folder_of(model: &Path) -> Option<PathBuf> {
-    if model.is_dir() {
-        return Some(model.to_owned());
-    }
-    let folder = model.parent()?;
-    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
 }
 
 /// How many other threads this process has, when those that are about to end have ended.

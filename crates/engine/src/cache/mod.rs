@@ -120,8 +120,19 @@ impl Blocks {
 
     /// Gives `lease` the blocks that `len` places need.
     pub(crate) fn extend(&mut self, lease: &mut Lease, len: usize) -> Result<(), Error> {
-        let n = len.div_ceil(self.block_len);
+        self.extend_ahead(lease, len, 0)
+    }
+
+    /// The same, and those of the places of `ahead` guesses after them, whose states nobody keeps.
+    pub(crate) fn extend_ahead(
+        &mut self,
+        lease: &mut Lease,
+        len: usize,
+        ahead: usize,
+    ) -> Result<(), Error> {
         for (g, blocks) in lease.table.0.iter_mut().enumerate() {
+            let ahead = if self.pools[g].holds == Holds::State { 0 } else { ahead };
+            let n = (len + ahead).div_ceil(self.block_len);
             while blocks.len() < n {
                 if !self.pools[g].needs(blocks.len(), n) {
                     blocks.push(NONE);
@@ -135,10 +146,24 @@ impl Blocks {
         Ok(())
     }
 
-    /// Appends `tokens`, which `lease` has blocks for, after the `past` that it holds. The batch
-    /// has its table until that is taken back.
+    /// Appends `tokens`, none of them a guess.
+    #[cfg(test)]
     pub(crate) fn push(&self, batch: &mut Batch, lease: &mut Lease, past: usize, tokens: &[u32]) {
-        let (first, end) = (batch.tokens.len(), past + tokens.len());
+        self.push_ahead(batch, lease, past, tokens, 0);
+    }
+
+    /// Appends `tokens`, which `lease` has blocks for, after the `past` that it holds. The batch
+    /// has its table until that is taken back. The last `ahead` tokens are guesses: the state after
+    /// them is not kept.
+    pub(crate) fn push_ahead(
+        &self,
+        batch: &mut Batch,
+        lease: &mut Lease,
+        past: usize,
+        tokens: &[u32],
+        ahead: usize,
+    ) {
+        let (first, end) = (batch.tokens.len(), past + tokens.len() - ahead);
         batch.push(past as u32, tokens, std::mem::take(&mut lease.table));
         for (set, &at) in batch.rope_set[first..].iter_mut().zip(&batch.at[first..]) {
             *set = lease.rope_set.max(self.rope_sets.of(at as usize + 1));
@@ -150,6 +175,9 @@ impl Blocks {
         if past > 0 {
             *batch.from.last_mut().expect("it was just pushed") =
                 slots[(past - 1) / self.block_len];
+        }
+        if end == past {
+            return;
         }
         let begun = past / self.block_len;
         for (i, &slot) in slots.iter().enumerate().skip(begun) {

@@ -6,6 +6,7 @@
 //! are replaced here, and the files that replace one say why. Chat templates are in `template`.
 
 mod added;
+mod alike;
 mod bpe;
 mod bytes;
 mod decode;
