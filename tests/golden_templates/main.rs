@@ -4,6 +4,7 @@
 //! tokens; both must be equal to the recorded text, and recorded errors must be errors.
 
 mod reasoning;
+mod recorded;
 mod tools;
 
 use std::{
