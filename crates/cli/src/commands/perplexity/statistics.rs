@@ -50,7 +50,8 @@ impl Distances {
         let mut divergence = 0.0;
         for (&x, &y) in theirs.iter().zip(ours) {
             let [p, q] = [f64::from(x) - a, f64::from(y) - b];
-            divergence += p.exp() * (p - q);
+            // What cannot come adds nothing: 0 ln 0 is 0.
+            divergence += if p.exp() > 0.0 { p.exp() * (p - q) } else { 0.0 };
         }
         let [p, q] = [f64::from(theirs[next as usize]) - a, f64::from(ours[next as usize]) - b];
         self.divergences.push(divergence);
@@ -193,6 +194,73 @@ mod tests {
         assert!((it.mean.0 - expected).abs() < 1e-7, "{}", it.mean.0);
         assert!((it.ratio.0 - 1.5f64.ln()).abs() < 1e-7 && (it.shift.0 + 0.25).abs() < 1e-7);
         assert!((it.theirs.0 - 4.0 / 3.0).abs() < 1e-6);
+    }
+
+    /// After llama.cpp's `kl_divergence`, in numpy with float64, with natural logarithms:
+    ///
+    /// ```text
+    /// lp, lq = [x - log(exp(x).sum(1, keepdims=True)) for x in (THEIRS, OURS)]
+    /// kld = (exp(lp) * (lp - lq)).sum(1);   at(l) = l[range(6), NEXT]
+    /// error(x) = sqrt((mean(x * x) - mean(x) ** 2) / (len(x) - 1))
+    /// perplexity(l) = exp(mean(-at(l))), times error(-at(l)) for its error
+    /// ratio = mean(at(lp) - at(lq));        shift = exp(at(lq)) - exp(at(lp))
+    /// median: of the two in the middle; p99: between the two nearest, numpy.quantile(kld, 0.99)
+    /// same = mean(argmax(lp) == argmax(lq)), sqrt(same * (1 - same) / 5) for its error
+    /// ```
+    #[test]
+    fn figures_are_those_that_numpy_computes() {
+        const THEIRS: [[f32; 4]; 6] = [
+            [1.5, -0.25, 0.75, -2.0],
+            [0.0, 2.0, -1.0, 0.5],
+            [-1.0, -1.5, 3.0, 0.25],
+            [0.5, 0.25, -0.5, 1.0],
+            [2.0, 1.0, 0.0, -1.0],
+            [-0.75, 0.5, 0.25, -3.0],
+        ];
+        const OURS: [[f32; 4]; 6] = [
+            [1.25, 0.0, 1.0, -1.5],
+            [0.25, 1.5, -0.5, 0.75],
+            [-0.5, -1.0, 2.0, 0.5],
+            [1.0, 0.5, -0.25, 0.75],
+            [1.75, 1.25, 0.5, -1.5],
+            [-0.25, 0.0, 0.75, -1.0],
+        ];
+        const NEXT: [u32; 6] = [2, 1, 3, 0, 1, 3];
+        let (mut ours, mut apart) = (Losses::default(), Distances::default());
+        for ((x, y), next) in THEIRS.iter().zip(&OURS).zip(NEXT) {
+            ours.add(y, next);
+            apart.add(x, y, next);
+        }
+        let it = apart.figures();
+        let (perplexity, off) = ours.perplexity();
+        for (what, found, expected) in [
+            ("perplexity", perplexity, 3.818865979354),
+            ("its error", off, 1.036848058750),
+            ("their perplexity", it.theirs.0, 6.755321430330),
+            ("its error", it.theirs.1, 3.844337153942),
+            ("ln ratio", it.ratio.0, -0.570377039839),
+            ("its error", it.ratio.1, 0.298974384343),
+            ("mean", it.mean.0, 0.077154465558),
+            ("its error", it.mean.1, 0.020317455018),
+            ("median", it.median, 0.060246714969),
+            ("p99", it.high, 0.162693811229),
+            ("maximum", it.max, 0.165935643127),
+            ("same", it.same.0, 0.666666666667),
+            ("its error", it.same.1, 0.210818510678),
+            ("shift", it.shift.0, 0.044627513585),
+            ("its error", it.shift.1, 0.045808872939),
+            ("RMS of shifts", it.shift_rms, 0.111731281066),
+        ] {
+            assert!((found - expected).abs() < 1e-9, "{what}: {found}, numpy says {expected}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_come_is_at_no_distance() {
+        let mut apart = Distances::default();
+        let never = f32::NEG_INFINITY;
+        apart.add(&[0.0, 0.0, never], &[0.0, 0.0, never], 0);
+        assert_eq!(apart.figures().max, 0.0);
     }
 
     #[test]
