@@ -70,12 +70,22 @@ impl Factors {
         }
     }
 
+    /// Those of a table as PEFT has them: the other way round, each with columns as rows.
+    fn of_table(&self) -> Self {
+        Self { a: turned(&self.b, RANK), b: turned(&self.a, self.a.len() / RANK) }
+    }
+
     /// For rows of heads of 16 in which neighbours turn together, not halves.
     fn interleaved(&self) -> Self {
         let from = |row: usize| row / 16 * 16 + row % 16 / 2 + row % 2 * 8;
         let rows = (0..self.b.len() / RANK).flat_map(|row| &self.b[from(row) * RANK..][..RANK]);
         Self { a: self.a.clone(), b: rows.copied().collect() }
     }
+}
+
+/// The numbers of a matrix of `cols` columns, column after column.
+fn turned(numbers: &[f32], cols: usize) -> Vec<f32> {
+    (0..cols).flat_map(|c| numbers.iter().skip(c).step_by(cols).copied()).collect()
 }
 
 /// A model, an adapter for it, and the weights that both come to.
@@ -128,8 +138,12 @@ impl Changed {
         let dir = tempfile::tempdir().expect("a folder");
         let mut tensors = Vec::new();
         for (module, it) in &self.factors {
-            for ((which, shape), bytes) in ["A", "B"].iter().zip(it.shapes()).zip(it.bytes()) {
-                let name = format!("base_model.model.{module}.lora_{which}.weight");
+            let (it, ends) = match module.ends_with("embed_tokens") {
+                true => (it.of_table(), ["embedding_A", "embedding_B"]),
+                false => (it.clone(), ["A.weight", "B.weight"]),
+            };
+            for ((end, shape), bytes) in ends.iter().zip(it.shapes()).zip(it.bytes()) {
+                let name = format!("base_model.model.{module}.lora_{end}");
                 tensors.push((name, shape.to_vec(), Dtype::F32, bytes));
             }
         }
@@ -151,6 +165,19 @@ impl Changed {
             }
         }
         change(&mut writer);
+        saved(&writer)
+    }
+
+    /// As llama.cpp's converter writes those of the table: rows to look up, and what multiplies them.
+    pub(crate) fn gguf_of_table(&self) -> tempfile::NamedTempFile {
+        let it = &self.factors["model.embed_tokens"];
+        let up = it.of_table();
+        let ([_, [vocab, _]], [_, [dim, _]]) = (it.shapes(), up.shapes());
+        let mut writer = adapter_of(self.base.architecture());
+        for (which, rows, numbers) in [("a", vocab, &it.b), ("b", dim, &up.b)] {
+            let name = format!("token_embd.weight.lora_{which}");
+            writer.tensor(name, Format::F32, &[rows, RANK], Format::F32.encode(numbers));
+        }
         saved(&writer)
     }
 

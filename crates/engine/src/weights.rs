@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use kernels::{
     Backend, Bytes, Cache, CacheSpec, Format, Linear, LowRank, Norm, NormKind, Scale, Span, State,
-    StateSpec, Weight, WeightSpec,
+    StateSpec, TableRows, Weight, WeightSpec,
 };
 use loader::{FileTensor, ModelFile};
 use nearest::nearest;
@@ -37,6 +37,8 @@ pub(crate) struct Taken {
     names: BTreeSet<String>,
     /// What adapters add to the weights.
     pub(crate) low_rank: Vec<(Weight, LowRank)>,
+    /// What they add to the rows of tables.
+    pub(crate) tables: Vec<(Weight, TableRows)>,
     adapted: BTreeSet<String>,
     /// What weights are multiplied with.
     pub(crate) scales: Vec<(Weight, Scale)>,

@@ -2,7 +2,8 @@
 
 use kernels::{
     Act, Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, GroupScore, Groups, Linear,
-    LowRank, Plan, Router, Scale, Scoring, Shape, Span, Table, Tensor, Weigh, Weight, WeightSpec,
+    LowRank, Plan, Router, Scale, Scoring, Shape, Span, Table, TableRows, Tensor, Weigh, Weight,
+    WeightSpec,
     cpu::{Config, Cpu, Isa},
     reference::Reference,
 };
@@ -190,6 +191,34 @@ fn heads_have_matrices_of_their_own() {
     check(&[&[1.0, 2.0, 3.0, 4.0]], &[3.0, 7.0 * 10.0], |p, b, x| {
         let w = weight(b, [2, 1, 2], &[1.0, 1.0, 10.0, 10.0]);
         p.head_linear(x, w)
+    });
+}
+
+/// The first head's adapter looks at its first number, the second's at its second.
+#[test]
+fn what_is_added_to_heads_has_matrices_of_its_own() {
+    let want = [3.0 + 2.0 * 5.0 * 1.0, 7.0 * 10.0 + 2.0 * 7.0 * 4.0];
+    check(&[&[1.0, 2.0, 3.0, 4.0]], &want, |p, b, x| {
+        let w = weight(b, [2, 1, 2], &[1.0, 1.0, 10.0, 10.0]);
+        let down = weight(b, [2, 1, 2], &[1.0, 0.0, 0.0, 1.0]);
+        let up = weight(b, [2, 1, 1], &[5.0, 7.0]);
+        p.adapt(w, LowRank { a: down, b: up, scale: 2.0 });
+        p.head_linear(x, w)
+    });
+}
+
+/// Row 0 of the table is 1, 2; what is looked up is scaled by 3, with what is added, and the product with
+/// the table, which is 3, 7, stays what it is.
+#[test]
+fn rows_of_tables_are_added_to_and_products_with_them_are_not() {
+    let want = [3.0 * (1.0 + 2.0 * 5.0) + 3.0, 3.0 * (2.0 + 2.0 * 50.0) + 7.0];
+    check(&[&[1.0, 1.0]], &want, |p, b, x| {
+        let table = weight(b, [1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        let (rows, up) = (weight(b, [1, 2, 1], &[5.0, 0.0]), weight(b, [1, 2, 1], &[1.0, 10.0]));
+        p.adapt_table(table, TableRows { rows, up, scale: 2.0 });
+        let row = p.embed(table, 3.0);
+        let product = p.linear(x, &Linear { w: table, bias: None });
+        p.add(row, product)
     });
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn merge(args: Merge) -> anyhow::Result<()> {
     let Merge { input, output, lora, mix, writing } = args;
     let mut opened = open(&input, &writing)?;
     model::adapt(&mut opened, &lora, Access::Map)?;
+    opened.file.check_merge()?;
     write_model(&opened.file, mix, None, &output, &writing)
 }
 

@@ -23,7 +23,7 @@ mod recurrent;
 mod rope_sets;
 mod stablelm;
 
-use kernels::{Backend, CacheFormat, LowRank, Plan, Scale, Tensor, Weight};
+use kernels::{Backend, CacheFormat, LowRank, Plan, Scale, TableRows, Tensor, Weight};
 use loader::ModelFile;
 
 pub(crate) use config::LONG_FACTORS;
@@ -69,6 +69,8 @@ pub struct Loaded {
     pub parameters: u64,
     /// What adapters add to them.
     pub low_rank: Vec<(Weight, LowRank)>,
+    /// What adapters add to the rows of those that are tables.
+    pub tables: Vec<(Weight, TableRows)>,
     /// What they are multiplied with, where the file keeps that beside them.
     pub scales: Vec<(Weight, Scale)>,
 }
@@ -247,8 +249,8 @@ pub(crate) fn load_with(
     let mut taken = Taken::default();
     let model = load(&mut Weights::new(file, backend, layout, &mut taken), &config)?;
     taken.check_all(file)?;
-    let Taken { bytes, parameters, low_rank, scales, .. } = taken;
-    Ok(Loaded { model, config, weight_bytes: bytes, parameters, low_rank, scales })
+    let Taken { bytes, parameters, low_rank, tables, scales, .. } = taken;
+    Ok(Loaded { model, config, weight_bytes: bytes, parameters, low_rank, tables, scales })
 }
 
 fn find(file: &ModelFile) -> Result<&'static Architecture, LoadError> {

@@ -75,10 +75,12 @@ impl Runner {
 }
 
 /// The plan of `model` and what adapters add to it, and its logits.
-pub(crate) fn record(Loaded { model, low_rank, scales, .. }: &Loaded) -> (Plan, Tensor) {
+pub(crate) fn record(loaded: &Loaded) -> (Plan, Tensor) {
+    let Loaded { model, low_rank, tables, scales, .. } = loaded;
     let mut plan = Plan::new();
     scales.iter().for_each(|(w, it)| plan.scale_weight(*w, *it));
     low_rank.iter().for_each(|(w, it)| plan.adapt(*w, *it));
+    tables.iter().for_each(|(w, it)| plan.adapt_table(*w, *it));
     let logits = model.forward(&mut plan);
     plan.port(logits);
     (plan, logits)

@@ -96,6 +96,7 @@ impl Weights<'_> {
         let plain: Vec<Bytes> = (0..n).flat_map(|h| of_head(h, first, second)).collect();
         let spec = WeightSpec { n, rows: second, cols, format };
         let two = self.backend.upload(&spec, &plain)?;
+        self.adapt_heads(name, [one, two])?;
         self.scale(name, tensor, &[one, two])?;
         Ok((one, two))
     }

@@ -66,7 +66,8 @@ impl Plan {
             format!("x has {} columns, {} heads take {} each", x.cols, w.n, w.cols)
         });
         let scaled = self.scaled(x, w);
-        self.basic(Basic::HeadLinear(scaled, w), x.rows, w.n * w.rows)
+        let y = self.basic(Basic::HeadLinear(scaled, w), x.rows, w.n * w.rows);
+        self.adapted(&Linear { w, bias: None }, y, |p, x, l| p.head_linear(x, l.w), x)
     }
 
     fn check_experts(&self, op: &str, x: Tensor, r: Routing, l: &Linear) {

@@ -64,6 +64,16 @@ pub enum Error {
         /// The tensor.
         tensor: String,
     },
+    /// It changes a head that is the embedding table, too.
+    #[error(
+        "it changes the head (`output.weight`) alone, and this model's head is its embedding table"
+    )]
+    HeadIsTable,
+    /// It changes an embedding table that is the head, too, which is to stay as it is.
+    #[error(
+        "it changes the embedding table (`token_embd.weight`) alone, which is this model's head, too"
+    )]
+    TableIsHead,
     /// A kind of fine-tuning that is not there.
     #[error("it has {found}, which is not supported")]
     Unsupported {
@@ -87,7 +97,8 @@ impl Error {
                     "use the model that it was trained on"
                 }
                 Self::Half { .. } => "the file is damaged; copy it again",
-                Self::Unsupported { .. } => {
+                Self::TableIsHead => "run it beside the model: `ingle run MODEL --lora FILE`",
+                Self::Unsupported { .. } | Self::HeadIsTable => {
                     "merge it with the tool that made it, and run the result"
                 }
                 Self::Heads { .. } => "convert it with the tool that converted the model",

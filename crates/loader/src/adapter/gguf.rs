@@ -1,11 +1,12 @@
 //! Adapters in GGUF, as llama.cpp's `convert_lora_to_gguf.py` writes them.
 //!
 //! `general.type` is `adapter`, `adapter.type` is `lora`, `adapter.lora.alpha` is a number; the factors
-//! of `NAME.weight` are `NAME.weight.lora_a` and `NAME.weight.lora_b`.
+//! of `NAME.weight` are `NAME.weight.lora_a` and `NAME.weight.lora_b`; those of the embedding table are the
+//! other way round, since its rows are looked up.
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Adapter, Error, Pair, Source};
+use super::{Adapter, Error, Pair, Source, is_table, transposed};
 use crate::{Access, FileTensor, Mapping, Metadata, ModelFile, gguf};
 
 /// The adapter at `path`, for the architecture of `base`.
@@ -62,13 +63,18 @@ fn pairs(
                 false => Err(Error::Unsupported { found: format!("the tensor `{found}`") }),
             };
         };
-        let Some(b) = tensors.remove(&format!("{name}.lora_b")) else {
+        let Some(other) = tensors.remove(&format!("{name}.lora_b")) else {
             return Err(Error::Half { found });
         };
-        let rank = one.shape.iter().rev().nth(1).copied().unwrap_or(1).max(1);
+        // Of a table, the first has rows to look up, and the second is what multiplies them.
+        let (a, b) = match is_table(name) {
+            true => (transposed(&other), one),
+            false => (one, other),
+        };
+        let rank = a.shape.iter().rev().nth(1).copied().unwrap_or(1).max(1);
         // An alpha of 0 says that nothing is to be divided.
         let scale = if alpha == 0.0 { 1.0 } else { alpha / rank as f64 };
-        pairs.insert(name.to_owned(), Pair { a: one, b, scale: scale as f32 });
+        pairs.insert(name.to_owned(), Pair { a, b, scale: scale as f32 });
     }
     match pairs.is_empty() {
         true => Err(Error::NotAnAdapter { found: "it has no tensors".to_owned() }),

@@ -6,11 +6,13 @@
 //! adds it to the weights. Several add up.
 
 mod error;
+mod forms;
 mod gguf;
 
 use std::{collections::BTreeMap, path::Path};
 
 pub use error::Error;
+pub use forms::{is_table, transposed};
 
 use crate::{
     Access, Bytes, Container, FileTensor, Format, Mapping, Metadata, ModelFile, QkOrder,
@@ -75,8 +77,9 @@ impl ModelFile {
         };
         let mut added = BTreeMap::new();
         for (name, pair) in adapter.pairs {
-            let low_rank = self.fitted(&name, pair, adapter.qk_order).map_err(in_it)?;
-            added.insert(name, LowRank { scale: low_rank.scale * scale, ..low_rank });
+            for (name, low_rank) in self.fitted(&name, pair, adapter.qk_order).map_err(in_it)? {
+                added.insert(name, LowRank { scale: low_rank.scale * scale, ..low_rank });
+            }
         }
         for (name, low_rank) in added {
             self.low_rank.entry(name).or_default().push(low_rank);
@@ -85,27 +88,27 @@ impl ModelFile {
         Ok(adapter.source)
     }
 
-    /// The pair as it belongs to the tensor `name` of this model.
-    fn fitted(&self, name: &str, pair: Pair, order: QkOrder) -> Result<LowRank, Error> {
+    /// The pair as it belongs to the tensor `name` of this model, which has the shape `base`.
+    fn fitted_to(
+        &self,
+        base: &[usize],
+        name: &str,
+        pair: Pair,
+        order: QkOrder,
+    ) -> Result<LowRank, Error> {
         let Pair { a, b, scale } = pair;
-        let Some(base) = self.tensors.get(name) else {
-            return Err(Error::NoTensor { tensor: name.to_owned() });
-        };
-        if name == "token_embd.weight" {
-            return Err(Error::Unsupported { found: "a change of the embedding table".to_owned() });
-        }
         let rank = a.shape.iter().rev().nth(1).copied().unwrap_or(0);
         let expected = |at: usize| {
-            let mut shape = base.shape.clone();
+            let mut shape = base.to_vec();
             let last = shape.len().wrapping_sub(1);
             if let Some(it) = shape.get_mut(last.wrapping_sub(at)) {
                 *it = rank;
             }
             shape
         };
-        let is_whole = (2..=3).contains(&base.shape.len()) && (1..=MAX_RANK).contains(&rank);
+        let is_whole = (2..=3).contains(&base.len()) && (1..=MAX_RANK).contains(&rank);
         if !is_whole || a.shape != expected(1) || b.shape != expected(0) {
-            let (a, b, base) = (a.shape, b.shape, base.shape.clone());
+            let (a, b, base) = (a.shape, b.shape, base.to_vec());
             return Err(Error::Shape { tensor: name.to_owned(), a, b, base });
         }
         for it in [&a, &b] {

@@ -2,7 +2,8 @@
 //!
 //! The factors of a module are `base_model.model.MODULE.lora_A.weight` and `…lora_B.weight`, where the
 //! module is named as in the model's own checkpoint, so the tables of its families say what it is in
-//! GGUF.
+//! GGUF. Those of an embedding table are `…lora_embedding_A`, whose columns are looked up, and
+//! `…lora_embedding_B`.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     Access, Container, FileTensor, Metadata, ModelFile, Value,
-    adapter::{Adapter, Error, Pair, Source},
+    adapter::{Adapter, Error, Pair, Source, transposed},
 };
 
 const CONFIG: &str = "adapter_config.json";
@@ -143,6 +144,14 @@ const ENDS: [(&str, usize); 4] = [
     (".lora_B.default.weight", 1),
 ];
 
+/// The same of tables, whose factors are the other way round, each with columns as rows.
+const ENDS_OF_TABLES: [(&str, usize); 4] = [
+    (".lora_embedding_A", 1),
+    (".lora_embedding_A.default", 1),
+    (".lora_embedding_B", 0),
+    (".lora_embedding_B.default", 0),
+];
+
 /// The factors of each module, by its name in the checkpoint.
 type Modules = BTreeMap<String, [Option<FileTensor>; 2]>;
 
@@ -151,9 +160,16 @@ fn modules(tensors: Vec<(String, Stored)>) -> Result<Modules, Error> {
     for (name, stored) in tensors {
         let unsupported = || Error::Unsupported { found: format!("the tensor `{name}`") };
         let module = name.strip_prefix("base_model.model.").unwrap_or(&name);
-        let found = ENDS.iter().find_map(|(end, i)| Some((module.strip_suffix(end)?, *i)));
+        let end = |ends: &[(&str, usize)]| {
+            ends.iter().find_map(|(end, i)| Some((module.strip_suffix(*end)?, *i)))
+        };
+        let (found, of_table) = match end(&ENDS) {
+            Some(found) => (Some(found), false),
+            None => (end(&ENDS_OF_TABLES), true),
+        };
         let (module, i) = found.ok_or_else(unsupported)?;
         let factor = stored.plain(&name).map_err(|_| unsupported())?;
+        let factor = if of_table { transposed(&factor) } else { factor };
         modules.entry(module.to_owned()).or_default()[i] = Some(factor);
     }
     match modules.is_empty() {

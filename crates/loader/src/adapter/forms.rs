@@ -1,0 +1,136 @@
+//! Adapters of tensors that lie otherwise in a model than in the layer that was trained: tables, whose
+//! rows are looked up, and DeepSeek's `kv_b_proj`, of which two matrices a head are made.
+
+use super::{Error, LowRank, Pair};
+use crate::{Bytes, FileTensor, Format, ModelFile, QkOrder};
+
+/// How the names of tables end: that of tokens, and Gemma's of tokens for each layer.
+const TABLE: &str = "token_embd.weight";
+
+/// What becomes keys and values of all heads, and both of what newer GGUF files have instead.
+const LATENTS: &str = "attn_kv_b.weight";
+const LATENT_PARTS: [&str; 2] = ["attn_k_b.weight", "attn_v_b.weight"];
+
+/// Whether rows of the tensor `name` are looked up.
+pub fn is_table(name: &str) -> bool {
+    name.ends_with(TABLE)
+}
+
+/// The matrix with its columns as rows, in F32; what is no matrix stays as it is.
+pub fn transposed(tensor: &FileTensor) -> FileTensor {
+    let [rows, cols] = tensor.shape[..] else { return tensor.clone() };
+    floats(&[cols, rows], &turned(&tensor.numbers(), cols))
+}
+
+impl LowRank {
+    /// What it adds to the two matrices a head that are made of the rows of its tensor, which are, head
+    /// after head of `n`, `first` of the one and `second` of the other: to the first, which is transposed,
+    /// and to the second.
+    ///
+    /// # Panics
+    ///
+    /// If it is not for a matrix of so many rows.
+    #[must_use]
+    pub fn by_head(&self, n: usize, [first, second]: [usize; 2]) -> [Self; 2] {
+        let (&[rank, _], &[rows, _]) = (&self.a.shape[..], &self.b.shape[..]) else {
+            unreachable!("a matrix has two dimensions, and so have its factors")
+        };
+        assert_eq!(rows, n * (first + second), "rows of a tensor of {n} heads");
+        let (mut ups, mut downs) = (Vec::new(), Vec::new());
+        for head in self.b.numbers().chunks_exact((first + second) * rank) {
+            let (up, down) = head.split_at(first * rank);
+            ups.extend(turned(up, rank));
+            downs.extend_from_slice(down);
+        }
+        let scale = self.scale;
+        // (b a)^T = a^T b^T
+        let one = (floats(&[n, rank, first], &ups), repeated(&transposed(&self.a), n));
+        let two = (repeated(&self.a, n), floats(&[n, second, rank], &downs));
+        [one, two].map(|(a, b)| Self { a, b, scale })
+    }
+}
+
+impl ModelFile {
+    /// What the pair for the tensor `name` adds to tensors of this model: to that one, or to both that
+    /// it has instead.
+    pub(super) fn fitted(
+        &self,
+        name: &str,
+        pair: Pair,
+        order: QkOrder,
+    ) -> Result<Vec<(String, LowRank)>, Error> {
+        if let Some(base) = self.tensors.get(name) {
+            return Ok(vec![(name.to_owned(), self.fitted_to(&base.shape, name, pair, order)?)]);
+        }
+        if name == "output.weight" && self.tensors.contains_key(TABLE) {
+            return Err(Error::HeadIsTable);
+        }
+        let missing = || Error::NoTensor { tensor: name.to_owned() };
+        let block = name.strip_suffix(LATENTS).ok_or_else(missing)?;
+        let [k, v] = LATENT_PARTS.map(|part| format!("{block}{part}"));
+        let shape = |name: &str| self.tensors.get(name).map_or(&[][..], |it| &it.shape[..]);
+        let (&[n, cols, first], &[_, second, _]) = (shape(&k), shape(&v)) else {
+            return Err(missing());
+        };
+        let whole = self.fitted_to(&[n * (first + second), cols], name, pair, order)?;
+        let [keys, values] = whole.by_head(n, [first, second]);
+        Ok(vec![(k, keys), (v, values)])
+    }
+
+    /// Whether what adapters add can be written into the weights, that is, whether each weight that
+    /// they change is used where they change it and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// If the embedding table is changed, which is the head, too.
+    pub fn check_merge(&self) -> Result<(), crate::Error> {
+        let is_changed = self.low_rank.contains_key(TABLE);
+        match is_changed && !self.tensors.contains_key("output.weight") {
+            true => Err(Error::TableIsHead.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The numbers of a matrix of `cols` columns, column after column.
+fn turned(numbers: &[f32], cols: usize) -> Vec<f32> {
+    (0..cols).flat_map(|c| numbers.iter().skip(c).step_by(cols).copied()).collect()
+}
+
+fn floats(shape: &[usize], numbers: &[f32]) -> FileTensor {
+    let parts = vec![Bytes::new(Format::F32.encode(numbers))];
+    FileTensor { format: Format::F32, shape: shape.to_vec(), parts }
+}
+
+/// A stack of `n` times the same matrix, which is there once.
+fn repeated(matrix: &FileTensor, n: usize) -> FileTensor {
+    let shape = [&[n][..], &matrix.shape].concat();
+    let parts = (0..n).flat_map(|_| matrix.parts.iter().cloned()).collect();
+    FileTensor { format: matrix.format, shape, parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_become_rows() {
+        let found = transposed(&floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+        assert_eq!(found.shape, [3, 2]);
+        assert_eq!(found.numbers(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn heads_have_rows_of_both_matrices() {
+        let a = floats(&[1, 2], &[1.0, -1.0]);
+        let b = floats(&[6, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let [one, two] = LowRank { a, b, scale: 0.5 }.by_head(2, [2, 1]);
+        assert_eq!((&one.a.shape[..], &one.b.shape[..]), (&[2, 1, 2][..], &[2, 2, 1][..]));
+        assert_eq!(one.a.numbers(), [1.0, 2.0, 4.0, 5.0]);
+        assert_eq!(one.b.numbers(), [1.0, -1.0, 1.0, -1.0]);
+        assert_eq!((&two.a.shape[..], &two.b.shape[..]), (&[2, 1, 2][..], &[2, 1, 1][..]));
+        assert_eq!(two.a.numbers(), [1.0, -1.0, 1.0, -1.0]);
+        assert_eq!(two.b.numbers(), [3.0, 6.0]);
+        assert_eq!([one.scale, two.scale], [0.5; 2]);
+    }
+}
