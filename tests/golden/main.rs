@@ -1,7 +1,8 @@
 //! Comparisons with what other implementations computed: `families` with transformers on a tiny
 //! model of each kind, whose rows `steps` runs in other ways and of which `falcon_h1` explains one
 //! file, `converted` on the same after `ingle quantize`, `adapters` and `peft` on the same with LoRA,
-//! `trained` on a trained small one and on every weight format, `real` on one that people chat with.
+//! `fp8` on one in 8 bits, `trained` on a trained small one and on every weight format, `real` on one
+//! that people chat with.
 //!
 //! Only the models in `small` are in the repository; `INGLE_GOLDEN` and `INGLE_REAL` name the
 //! folders of the others.
@@ -12,6 +13,7 @@ mod converted;
 mod data;
 mod falcon_h1;
 mod families;
+mod fp8;
 mod peft;
 mod real;
 mod steps;

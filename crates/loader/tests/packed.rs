@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use golden_data::{golden, is_beside};
 use half::{bf16, f16};
-use loader::{FileTensor, Format, ModelFile};
+use loader::{FileTensor, Format, ModelFile, safetensors::SKIPPED_PARTS};
 use safetensors::SafeTensors;
 
 const NAMES: [(&str, &str); 2] = [
@@ -50,6 +50,28 @@ fn fp8_with_scales_of_blocks_of_tensors_and_of_rows() {
     check("fp8_block", Format::BF16);
     check("fp8_tensor", Format::BF16);
     check("fp8_row", Format::BF16);
+}
+
+/// Blocks of 128 by 128, whole and cut, of latents and of experts; neither scales nor the layer that
+/// predicts a further token are left.
+#[test]
+fn fp8_of_deepseek_v3() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packed/fp8_deepseek");
+    let file = ModelFile::open(&folder, &[]).expect("it is sound");
+    let bytes = fs::read(folder.join("expected.safetensors")).expect("it is committed");
+    let expected = SafeTensors::deserialize(&bytes).expect("it is sound");
+    assert_eq!(expected.len(), 6);
+    for (name, truth) in expected.tensors() {
+        let tensor = &file.tensors[&name];
+        let (format, shape) = (tensor.format, tensor.shape.as_slice());
+        assert_eq!((format, shape), (Format::BF16, truth.shape()), "{name}");
+        let found: Vec<u8> = tensor.parts.iter().flat_map(|it| it.iter().copied()).collect();
+        assert!(found == truth.data(), "{name} is other than its dequantiser says");
+    }
+    let odd = |it: &&String| it.contains("scale") || it.starts_with("blk.2.");
+    assert_eq!(file.tensors.keys().find(odd), None);
+    let skipped = file.metadata.strings(SKIPPED_PARTS).expect("texts").expect("it has some");
+    assert_eq!(skipped.iter().collect::<Vec<_>>(), ["multi_token_prediction"]);
 }
 
 #[test]

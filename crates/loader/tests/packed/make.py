@@ -157,3 +157,82 @@ make("gptq_act_order", FOUR | {"quant_method": "gptq", "desc_act": True, "sym": 
 make("gptq_v2", FOUR | {"quant_method": "gptq", "sym": False, "checkpoint_format": "gptq_v2"},
      lambda rng, shape: gptq(rng, shape, False, False, 0))
 make("awq", FOUR | {"quant_method": "awq", "version": "gemm", "zero_point": True}, awq)
+
+
+# DeepSeek V3 as it is published, with more than a block of 128 in the rows of latents and in both
+# directions of experts, and a layer that predicts a further token. All that is multiplied with is FP8,
+# but the router, the head and what is that layer's alone.
+DEEPSEEK = {
+    "architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "hidden_act": "silu",
+    "hidden_size": 16, "intermediate_size": 24, "moe_intermediate_size": 144, "num_hidden_layers": 2,
+    "num_nextn_predict_layers": 1, "first_k_dense_replace": 1, "moe_layer_freq": 1, "vocab_size": 96,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "q_lora_rank": 16, "kv_lora_rank": 16,
+    "qk_nope_head_dim": 64, "qk_rope_head_dim": 8, "v_head_dim": 16, "n_routed_experts": 2,
+    "n_shared_experts": 1, "num_experts_per_tok": 1, "n_group": 1, "topk_group": 1,
+    "topk_method": "noaux_tc", "scoring_func": "sigmoid", "norm_topk_prob": True,
+    "routed_scaling_factor": 2.5, "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "ep_size": 1,
+    "attention_bias": False, "max_position_embeddings": 256, "rope_theta": 10000,
+    "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8",
+                            "weight_block_size": [128, 128]},
+}
+
+
+def deepseek():
+    rng, c = np.random.default_rng(128), DEEPSEEK
+    folder = pathlib.Path(__file__).parent / "fp8_deepseek"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(c, indent=1) + "\n")
+    dim, heads, rope = c["hidden_size"], c["num_attention_heads"], c["qk_rope_head_dim"]
+    nope, v, q_rank, rank = (c[it] for it in ("qk_nope_head_dim", "v_head_dim", "q_lora_rank", "kv_lora_rank"))
+    attention = {
+        "q_a_proj": (q_rank, dim), "q_b_proj": (heads * (nope + rope), q_rank),
+        "kv_a_proj_with_mqa": (rank + rope, dim), "kv_b_proj": (heads * (nope + v), rank),
+        "o_proj": (dim, heads * v),
+    }
+    mlp = lambda inner: {"gate_proj": (inner, dim), "up_proj": (inner, dim), "down_proj": (dim, inner)}
+    scales = lambda rng, rows, cols: blocks(rng, rows, cols, (128, 128))
+    tensors, truths = {}, {}
+
+    def plain(name, *shape, around=0.0):
+        tensors[f"model.{name}.weight"] = "BF16", bf16(rng.normal(around, 0.3, shape))
+
+    def matrices(stem, shapes):
+        for name, shape in shapes.items():
+            packed, truths[f"{stem}.{name}"] = fp8(rng, shape, scales, "weight_scale_inv")
+            tensors.update({f"model.{stem}.{name}.{last}": it for last, it in packed.items()})
+
+    plain("embed_tokens", c["vocab_size"], dim)
+    plain("norm", dim, around=1.0)
+    tensors["lm_head.weight"] = "BF16", bf16(rng.normal(0, 0.3, (c["vocab_size"], dim)))
+    for n in range(3):
+        stem = f"layers.{n}"
+        matrices(f"{stem}.self_attn", attention)
+        norms = {"input_layernorm": dim, "post_attention_layernorm": dim,
+                 "self_attn.q_a_layernorm": q_rank, "self_attn.kv_a_layernorm": rank}
+        for name, width in norms.items():
+            plain(f"{stem}.{name}", width, around=1.0)
+        if n == 0:
+            matrices(f"{stem}.mlp", mlp(c["intermediate_size"]))
+            continue
+        for part in ("experts.0", "experts.1", "shared_experts"):
+            matrices(f"{stem}.mlp.{part}", mlp(c["moe_intermediate_size"]))
+        plain(f"{stem}.mlp.gate", 2, dim)
+        bias = rng.normal(0, 0.1, 2).astype(np.float32)
+        tensors[f"model.{stem}.mlp.gate.e_score_correction_bias"] = "F32", bias
+    for name, shape in {"embed_tokens": (96, dim), "shared_head.head": (96, dim), "eh_proj": (dim, 2 * dim),
+                        "enorm": (dim,), "hnorm": (dim,), "shared_head.norm": (dim,)}.items():
+        plain(f"layers.2.{name}", *shape)
+    stacked = lambda name: np.stack([truths[f"layers.1.mlp.experts.{i}.{name}"] for i in range(2)])
+    expected = {
+        "blk.0.attn_q_b.weight": truths["layers.0.self_attn.q_b_proj"],
+        "blk.0.attn_kv_b.weight": truths["layers.0.self_attn.kv_b_proj"],
+        "blk.1.attn_kv_a_mqa.weight": truths["layers.1.self_attn.kv_a_proj_with_mqa"],
+        "blk.1.ffn_gate_exps.weight": stacked("gate_proj"),
+        "blk.1.ffn_down_exps.weight": stacked("down_proj"),
+        "blk.1.ffn_up_shexp.weight": truths["layers.1.mlp.shared_experts.up_proj"],
+    }
+    write(folder / "model.safetensors", dict(sorted(tensors.items())))
+    write(folder / "expected.safetensors", {name: ("BF16", bf16(it)) for name, it in expected.items()})
+
+
+deepseek()
