@@ -78,7 +78,8 @@ pub struct Info {
     pub weight_bytes: u64,
     /// How keys and values are stored, where that is not as the backend prefers.
     pub cache_format: Option<CacheFormat>,
-    /// Bytes of the cache, states included, when all of it is used.
+    /// Bytes of the cache when all of it is used, with states, and with the rotary frequencies of all
+    /// lengths where these depend on the length of a sequence.
     pub cache_bytes: u64,
     /// Bytes that a step works in.
     pub scratch_bytes: u64,
@@ -169,7 +170,7 @@ impl Options {
         let blocks = |span| blocks_for(span, max, BLOCK_LEN);
         Layout::new(config.caches(), (BLOCK_LEN, format), blocks)
             .with_slots(config.slot_numbers(), slots_for(self.max_seqs))
-            .with_rope_sets(config.rope_sets, context)
+            .with_rope_sets(config, context)
     }
 
     /// The largest batch.
@@ -188,7 +189,8 @@ fn cache_bytes(layout: &Layout) -> u128 {
     // Rows are whole blocks, or `Config::check_cache` had refused them.
     let blocks = layout.numbers().div_ceil(layout.format.block_len() as u128);
     let bytes = layout.format.format().layout().block_bytes as u128;
-    blocks.saturating_mul(bytes).saturating_add(layout.slot_bytes())
+    let kept = blocks.saturating_mul(bytes);
+    kept.saturating_add(layout.slot_bytes()).saturating_add(layout.rope_bytes())
 }
 
 fn at_least_one(name: &'static str, found: usize) -> Result<(), LoadError> {

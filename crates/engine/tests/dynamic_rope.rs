@@ -6,11 +6,11 @@ mod tiny;
 use std::iter;
 
 use engine::{
-    Engine, EventKind, Options, Pages, Request, Runner, Usage, WhenFull, arch, sample,
-    sample::Sampling,
+    Engine, EventKind, LoadError, Options, Outline, Pages, Request, Runner, Usage, WhenFull, arch,
+    sample, sample::Sampling,
 };
 use kernels::{
-    Backend, Batch, CacheFormat, Shape, Table,
+    Backend, Basic, Batch, CacheFormat, Op, Shape, Table,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{ModelFile, Value};
@@ -193,4 +193,42 @@ fn a_shift_goes_back_to_the_base_of_the_length() {
     left.drain(4..4 + (left.len() - 4).div_ceil(2));
     let alone = engine_of(&file()).greedy(&left, 25).expect("finite logits");
     assert_eq!(ids[5..], alone);
+}
+
+/// Bytes of all frequencies that the plan turns by.
+fn frequencies(outline: &Outline) -> u64 {
+    let used = outline.plan.steps().iter().filter_map(|step| match &step.op {
+        Op::Basic(Basic::Rope(_, rope)) => Some(rope.freqs),
+        _ => None,
+    });
+    let mut all: Vec<_> = used.collect();
+    all.dedup();
+    all.iter().map(|it| 4 * it.cols as u64).sum()
+}
+
+/// What is said before is what is there then: a set of 8 frequencies for each length beyond the original.
+#[test]
+fn the_sets_of_all_lengths_are_foretold() {
+    for (context, sets) in [(ORIGINAL, 1), (ORIGINAL + 1, 2), (CONTEXT, 91)] {
+        let options = Options { ctx_size: Some(context), ..Options::default() };
+        let of = |file: &ModelFile| Outline::of(file, cpu(), &options).expect("a complete model");
+        let (dynamic, plain) = (of(&file()), of(&unscaled(10000.0)));
+        assert_eq!(frequencies(&dynamic), sets * 8 * 4, "{context} tokens");
+        let told = dynamic.info.cache_bytes - plain.info.cache_bytes;
+        assert_eq!(told, if sets > 1 { sets * 8 * 4 } else { 0 }, "{context} tokens");
+        let engine = Engine::load_ids_only(&file(), cpu(), &options).expect("a complete model");
+        assert_eq!(dynamic.info, *engine.info(), "{context} tokens");
+    }
+}
+
+#[test]
+fn a_context_whose_sets_do_not_fit_is_refused() {
+    let options =
+        |free_memory| Options { ctx_size: Some(CONTEXT), free_memory, ..Options::default() };
+    let load = |file: &ModelFile, free| Engine::load_ids_only(file, cpu(), &options(free));
+    let needed = load(&file(), None).expect("there is memory").info().cache_bytes;
+    assert!(load(&file(), Some(needed)).is_ok());
+    let error = load(&file(), Some(needed - 1)).err();
+    assert!(matches!(error, Some(LoadError::CacheTooLarge { .. })), "{error:?}");
+    assert!(load(&unscaled(10000.0), Some(needed - 1)).is_ok());
 }

@@ -109,3 +109,10 @@ fn sequences_share_what_turned_by_the_same_set() {
     assert_eq!(answers(&mut engine, &[longer], 4), [(alone(longer), 64)], "of the first's set");
     assert_eq!(answers(&mut engine, &[short], 4), [(alone(short), 32)], "of the second's");
 }
+
+/// Both sets count as what a context takes.
+#[test]
+fn both_sets_are_foretold() {
+    let taken = |file: &ModelFile| engine_of(file).info().cache_bytes;
+    assert_eq!(taken(&file()) - taken(&tiny("llama")), 2 * 8 * 4);
+}

@@ -164,6 +164,12 @@ impl Config {
         Ok(())
     }
 
+    /// Pairs of columns that turn in layers that see everything, whose frequencies are scaled.
+    pub(crate) fn turned_pairs(&self) -> usize {
+        let full = self.spans.iter().position(|it| *it == Span::Full);
+        self.layers[full.unwrap_or(0)].turned / 2
+    }
+
     /// Numbers that a slot of the states of all recurrent layers holds.
     pub(crate) fn slot_numbers(&self) -> usize {
         self.recurrent.as_ref().map_or(0, Scan::slot_numbers)

@@ -233,7 +233,7 @@ pub fn load(
     let config = config(file)?;
     let layout = Layout::new(config.caches(), (block_len, format), |_| blocks)
         .with_slots(config.slot_numbers(), blocks)
-        .with_rope_sets(config.rope_sets, blocks.saturating_mul(block_len));
+        .with_rope_sets(&config, blocks.saturating_mul(block_len));
     load_with(file, backend, config, &layout)
 }
 

@@ -62,6 +62,15 @@ impl RopeSets {
         }
     }
 
+    /// How many sets there are for sequences of up to `longest` tokens.
+    pub(crate) fn count(self, longest: usize) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two { .. } => 2,
+            Self::Each { original } => longest.saturating_sub(original).saturating_add(1),
+        }
+    }
+
     /// The longest sequence whose rows all turn by `set`.
     pub(crate) fn end(self, set: u32) -> usize {
         match self {
@@ -94,6 +103,7 @@ mod tests {
         assert_eq!([7, 8, 9].map(|len| RopeSets::Two { short: 7 }.of(len)), [0, 1, 1]);
         assert_eq!([7, 8, 9].map(|len| RopeSets::Each { original: 7 }.of(len)), [0, 1, 2]);
         assert_eq!([0, 2].map(|set| RopeSets::Each { original: 7 }.end(set)), [7, 9]);
+        assert_eq!([1, 7, 9].map(|len| RopeSets::Each { original: 7 }.count(len)), [1, 1, 3]);
     }
 
     #[test]

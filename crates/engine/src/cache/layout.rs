@@ -5,7 +5,7 @@
 
 use kernels::{CacheFormat, Shape, Span};
 
-use crate::arch::RopeSets;
+use crate::arch::{Config, RopeSets};
 
 /// The caches of a model.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Layout {
     pub(crate) rope_sets: RopeSets,
     /// The longest sequence that there are such frequencies for.
     pub(crate) longest: usize,
+    /// Frequencies of a set.
+    pub(crate) pairs: usize,
 }
 
 /// Layers that look back alike: they share each sequence's table of blocks.
@@ -51,8 +53,16 @@ impl Layout {
                 None => groups.push(Group { span, numbers, blocks: blocks(span) }),
             }
         }
-        let rope_sets = RopeSets::One;
-        Self { groups, block_len, format, slots: 0, slot_numbers: 0, rope_sets, longest: 0 }
+        Self {
+            groups,
+            block_len,
+            format,
+            slots: 0,
+            slot_numbers: 0,
+            rope_sets: RopeSets::One,
+            longest: 0,
+            pairs: 0,
+        }
     }
 
     /// With slots of so many numbers; without any if that is none.
@@ -60,9 +70,17 @@ impl Layout {
         Self { slots: if slot_numbers == 0 { 0 } else { slots }, slot_numbers, ..self }
     }
 
-    /// With these sets of rotary frequencies, for sequences of up to `longest` tokens.
-    pub(crate) fn with_rope_sets(self, rope_sets: RopeSets, longest: usize) -> Self {
-        Self { rope_sets, longest, ..self }
+    /// With the sets of rotary frequencies that a model has, for sequences of up to `longest` tokens.
+    pub(crate) fn with_rope_sets(self, config: &Config, longest: usize) -> Self {
+        Self { rope_sets: config.rope_sets, longest, pairs: config.turned_pairs(), ..self }
+    }
+
+    /// Bytes of all sets, whose frequencies are `f32`; 0 where there is one, which no context changes.
+    pub(crate) fn rope_bytes(&self) -> u128 {
+        match self.rope_sets.count(self.longest) {
+            1 => 0,
+            sets => (sets as u128).saturating_mul(4 * self.pairs as u128),
+        }
     }
 
     /// Bytes of all slots, whose numbers are `f32`.
