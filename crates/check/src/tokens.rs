@@ -59,8 +59,16 @@ pub(crate) fn check(tokenizer: &Tokenizer, see: &mut dyn FnMut(Finding)) {
 }
 
 fn recorded() -> Recorded {
-    let json = include_str!("../fixtures/tokens.json");
-    serde_json::from_str(json).expect("it is part of this program")
+    let [mut all, further] = files();
+    all.vocabularies.extend(further.vocabularies);
+    all
+}
+
+/// Of vocabularies that llama.cpp tests with, and of further ones, for the same texts.
+fn files() -> [Recorded; 2] {
+    let files =
+        [include_str!("../fixtures/tokens.json"), include_str!("../fixtures/tokens_further.json")];
+    files.map(|json| serde_json::from_str(json).expect("it is part of this program"))
 }
 
 fn failed(name: &str, error: &Error) -> Finding {
@@ -166,6 +174,17 @@ mod tests {
     fn texts_come_back() {
         let found = round_trip(&tokenizer("a")).unwrap();
         assert_eq!(found.verdict, Verdict::Ok, "{}", found.detail);
+    }
+
+    #[test]
+    fn vocabularies_are_recorded_once_and_for_the_same_texts() {
+        let [one, other] = files();
+        assert_eq!(one.texts, other.texts);
+        let mut hashes: Vec<_> = recorded().vocabularies.into_iter().map(|it| it.hash).collect();
+        let n = hashes.len();
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), n);
     }
 
     #[test]
