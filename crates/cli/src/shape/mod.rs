@@ -1,14 +1,15 @@
 //! The shape of a model: which tensors it has, of what sizes and in which formats, without their
 //! numbers. Known by name (`llama-3.2-3b`) or from a `config.json`; no weights are needed.
 //!
-//! `published`, `larger` and `further` have the configurations of the names, `names` what else they are
-//! called; `tensors` says which tensors follow
-//! from a configuration. Which of them gets which format is for the quantiser's recipe to say, so that
+//! `published`, `larger`, `further` and `particular` have the configurations of the names, `names` what
+//! else they are called; `tensors` with its `parts` says which tensors follow from a configuration. Which of them gets which format is for the quantiser's recipe to say, so that
 //! a shape as `Q4_K_M` is, tensor by tensor, what `ingle quantize` would write.
 
 mod further;
 mod larger;
 mod names;
+mod particular;
+mod parts;
 mod published;
 mod tensors;
 
@@ -26,6 +27,7 @@ use store::catalogue;
 use crate::failure::Failure;
 use further::FURTHER;
 use larger::LARGER;
+use particular::PARTICULAR;
 use published::PUBLISHED;
 
 /// Longest `config.json` that is read: a thousand times a usual one.
@@ -178,7 +180,7 @@ impl Planned {
 
 /// Names and configurations.
 fn published() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    PUBLISHED.iter().chain(LARGER).chain(FURTHER)
+    PUBLISHED.iter().chain(LARGER).chain(FURTHER).chain(PARTICULAR)
 }
 
 /// The text of a `config.json`, or as much of a longer file as makes it none.
@@ -230,6 +232,10 @@ mod tests {
         for (name, published) in [
             ("aya-expanse-8b", 8_028_033_024),
             ("command-r-plus-104b", 103_810_674_688),
+            ("deepseek-v2-16b", 15_706_484_224),
+            ("deepseek-v2-236b", 235_741_434_880),
+            ("falcon-40b", 41_303_293_952),
+            ("falcon-7b", 6_921_720_704),
             ("gemma-2-2b", 2_614_341_888),
             ("gemma-3-1b", 999_885_952),
             ("gpt-oss-20b", 20_914_757_184),
@@ -290,11 +296,11 @@ mod tests {
 
     #[test]
     fn architectures_without_a_table_are_named() {
-        let config = br#"{"architectures": ["StableLmForCausalLM"], "vocab_size": 99,
+        let config = br#"{"architectures": ["Gemma4ForCausalLM"], "vocab_size": 99,
             "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
             "num_attention_heads": 2, "num_key_value_heads": 2}"#;
         let file = outline("config.json", config).unwrap();
         let error = Shape::of("config.json", file).unwrap_err();
-        assert_eq!(error.to_string(), "which tensors a `stablelm` has is not known here");
+        assert_eq!(error.to_string(), "which tensors a `gemma4` has is not known here");
     }
 }

@@ -108,8 +108,8 @@ mod tests {
             let own = Shape::named(name).unwrap();
             assert_eq!(found.tensors(Mix::Q4_K_M), own.tensors(Mix::Q4_K_M), "{listed}");
         }
-        let error = Shape::find("llama4:scout").unwrap_err();
-        assert_eq!(error.to_string(), "the shape of `llama4:scout` is not known here");
+        let error = Shape::find("gemma3n:e2b").unwrap_err();
+        assert_eq!(error.to_string(), "the shape of `gemma3n:e2b` is not known here");
     }
 
     #[test]

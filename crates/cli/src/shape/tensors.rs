@@ -1,28 +1,58 @@
 //! Which tensors follow from a configuration, and how large they are.
 //!
-//! Architectures that differ in numbers, norms and biases alone; what an architecture has besides is
-//! not guessed.
+//! Architectures that differ in numbers, norms and biases, in how they attend, and in which layers have
+//! experts; what an architecture has besides is not guessed. `parts` has what only few have.
 
 use std::collections::BTreeMap;
 
-use engine::arch::Config;
+use engine::arch::{Config, LayerConfig};
 use kernels::MAX_EXPERTS;
 use loader::{FileTensor, Format, ModelFile};
 
+use super::parts;
 use crate::failure::Failure;
+
+/// More than any published model has.
+const MAX_LAYERS: usize = 1 << 16;
 
 /// What the blocks of an architecture have that others have not.
 struct Kind {
     /// `general.architecture`.
     name: &'static str,
-    /// Queries, keys and values are one matrix; so are gate and up.
-    is_fused: bool,
+    matrices: Matrices,
     /// Queries, keys and values have biases.
     has_biases: bool,
     /// Of what is between the layers' parts.
     norms: &'static [&'static str],
+    /// Of these the configuration says whether they are there.
+    norms_if: &'static [&'static str],
+    /// Norms have biases, too.
+    norm_biases: bool,
     head_norms: HeadNorms,
+    mixer: Mixer,
     extra: Extra,
+}
+
+/// What is one matrix.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Matrices {
+    Apart,
+    /// Queries, keys and values; gate and up.
+    Fused,
+    /// Queries, keys and values; there is no gate.
+    Gateless,
+}
+
+/// How a layer looks at what was before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mixer {
+    Attention,
+    /// Keys and values come from a latent.
+    Latent,
+    /// A Mamba-2 mixer where a layer has no key heads.
+    AttentionOrMamba,
+    /// Attention beside a Mamba-2 mixer.
+    AttentionAndMamba,
 }
 
 /// What norms of queries and keys there are.
@@ -45,6 +75,8 @@ enum Extra {
     BiasesAndSinks,
     /// An expert that all rows go to, and how much each row takes of it.
     SharedExpert,
+    /// Experts that all rows go to and take all of.
+    Shared,
 }
 
 const NORMS: &[&str] = &["attn_norm", "ffn_norm"];
@@ -54,10 +86,13 @@ const MORE_NORMS: &[&str] = &["attn_norm", "ffn_norm", "post_attention_norm", "p
 
 const PLAIN: Kind = Kind {
     name: "llama",
-    is_fused: false,
+    matrices: Matrices::Apart,
     has_biases: false,
     norms: NORMS,
+    norms_if: &[],
+    norm_biases: false,
     head_norms: HeadNorms::Never,
+    mixer: Mixer::Attention,
     extra: Extra::Nothing,
 };
 
@@ -67,6 +102,16 @@ const COHERE: Kind = Kind { norms: &["attn_norm"], head_norms: HeadNorms::Stated
 const KINDS: &[Kind] = &[
     Kind { name: "cohere2", ..COHERE },
     Kind { name: "command-r", ..COHERE },
+    Kind { name: "deepseek2", mixer: Mixer::Latent, extra: Extra::Shared, ..PLAIN },
+    Kind {
+        name: "falcon",
+        matrices: Matrices::Gateless,
+        norms: &["attn_norm"],
+        norms_if: &["attn_norm_2"],
+        norm_biases: true,
+        ..PLAIN
+    },
+    Kind { name: "falcon-h1", mixer: Mixer::AttentionAndMamba, ..PLAIN },
     Kind { name: "gemma", ..PLAIN },
     Kind { name: "gemma2", norms: MORE_NORMS, ..PLAIN },
     Kind { name: "gemma3", norms: MORE_NORMS, head_norms: HeadNorms::Shared, ..PLAIN },
@@ -77,8 +122,10 @@ const KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind { name: "granite", ..PLAIN },
+    Kind { name: "granitehybrid", mixer: Mixer::AttentionOrMamba, extra: Extra::Shared, ..PLAIN },
     Kind { name: "granitemoe", ..PLAIN },
     PLAIN,
+    Kind { name: "llama4", extra: Extra::Shared, ..PLAIN },
     Kind { name: "mistral3", ..PLAIN },
     Kind {
         name: "olmo2",
@@ -86,16 +133,25 @@ const KINDS: &[Kind] = &[
         head_norms: HeadNorms::Whole,
         ..PLAIN
     },
-    Kind { name: "phi3", is_fused: true, ..PLAIN },
+    Kind { name: "phi3", matrices: Matrices::Fused, ..PLAIN },
+    Kind { name: "phimoe", norm_biases: true, ..PLAIN },
     Kind { name: "qwen2", has_biases: true, ..PLAIN },
     Kind { name: "qwen2moe", has_biases: true, extra: Extra::SharedExpert, ..PLAIN },
     Kind { name: "qwen3", head_norms: HeadNorms::Shared, ..PLAIN },
     Kind { name: "qwen3moe", head_norms: HeadNorms::Shared, ..PLAIN },
     Kind { name: "smollm3", ..PLAIN },
+    Kind {
+        name: "stablelm",
+        norms: &["attn_norm"],
+        norms_if: &["ffn_norm"],
+        norm_biases: true,
+        head_norms: HeadNorms::Stated,
+        ..PLAIN
+    },
 ];
 
 /// A name in a block, and a shape.
-type Part = (String, Vec<usize>);
+pub(super) type Part = (String, Vec<usize>);
 
 /// All tensors of the model whose outline is `file` and whose numbers are `config`.
 ///
@@ -121,19 +177,44 @@ pub(super) fn all(
     if file.tensors.contains_key("output.weight") {
         all.insert("output.weight".to_owned(), blank(&table));
     }
-    let mut block = attention(config, kind);
-    block.extend(norms(file, config, kind));
-    let experts = experts(file, config)?;
-    block.extend(feed_forward(config, kind, experts));
-    block.extend(extra(file, config, kind, experts)?);
-    let biases: Vec<_> = block.iter().filter_map(|it| bias(it, file, kind)).collect();
-    block.extend(biases);
-    for layer in 0..config.n_layers {
-        for (name, shape) in &block {
-            all.insert(format!("blk.{layer}.{name}"), blank(shape));
+    if file.tensors.contains_key("output.bias") {
+        all.insert("output.bias".to_owned(), blank(&[config.vocab]));
+    }
+    if kind.norm_biases {
+        all.insert("output_norm.bias".to_owned(), blank(&[config.dim]));
+    }
+    let (experts, has_experts) = (experts(file, config)?, has_experts(file)?);
+    for (number, layer) in config.layers.iter().enumerate() {
+        let experts = experts.filter(|_| has_experts(number));
+        for (name, shape) in block(file, config, layer, (kind, experts))? {
+            all.insert(format!("blk.{number}.{name}"), blank(&shape));
         }
     }
     Ok(all)
+}
+
+/// What a layer has.
+fn block(
+    file: &ModelFile,
+    config: &Config,
+    layer: &LayerConfig,
+    (kind, experts): (&Kind, Option<[usize; 2]>),
+) -> anyhow::Result<Vec<Part>> {
+    let mut block = match kind.mixer {
+        Mixer::Latent => parts::latent(file, config)?,
+        Mixer::AttentionOrMamba if layer.n_kv_heads == 0 => parts::mamba(config, true),
+        Mixer::Attention | Mixer::AttentionOrMamba => attention(config, layer, kind),
+        Mixer::AttentionAndMamba => {
+            let has_norm = file.tensors.contains_key("blk.0.ssm_norm.weight");
+            [attention(config, layer, kind), parts::mamba(config, has_norm)].concat()
+        }
+    };
+    block.extend(norms(file, config, kind));
+    block.extend(feed_forward(config, layer, kind, experts));
+    block.extend(extra(file, config, kind, experts)?);
+    let biases: Vec<_> = block.iter().filter_map(|it| bias(it, file, kind)).collect();
+    block.extend(biases);
+    Ok(block)
 }
 
 /// A tensor without bytes.
@@ -141,17 +222,18 @@ fn blank(shape: &[usize]) -> FileTensor {
     FileTensor { format: Format::F32, shape: shape.to_vec(), parts: Vec::new() }
 }
 
-fn matrix(name: &str, rows: usize, cols: usize) -> Part {
+pub(super) fn matrix(name: &str, rows: usize, cols: usize) -> Part {
     (format!("{name}.weight"), vec![rows, cols])
 }
 
-fn attention(config: &Config, kind: &Kind) -> Vec<Part> {
-    let Config { dim, n_heads, n_kv_heads, head_dim, v_dim, .. } = *config;
+fn attention(config: &Config, layer: &LayerConfig, kind: &Kind) -> Vec<Part> {
+    let Config { dim, n_heads, .. } = *config;
+    let LayerConfig { n_kv_heads, head_dim, v_dim, .. } = *layer;
     let (q, k, v) = (n_heads * head_dim, n_kv_heads * head_dim, n_kv_heads * v_dim);
     let out = matrix("attn_output", dim, n_heads * v_dim);
-    match kind.is_fused {
-        true => vec![matrix("attn_qkv", q + k + v, dim), out],
-        false => {
+    match kind.matrices {
+        Matrices::Fused | Matrices::Gateless => vec![matrix("attn_qkv", q + k + v, dim), out],
+        Matrices::Apart => {
             vec![matrix("attn_q", q, dim), matrix("attn_k", k, dim), matrix("attn_v", v, dim), out]
         }
     }
@@ -160,9 +242,17 @@ fn attention(config: &Config, kind: &Kind) -> Vec<Part> {
 fn norms(file: &ModelFile, config: &Config, kind: &Kind) -> Vec<Part> {
     let Config { dim, n_heads, n_kv_heads, head_dim, .. } = *config;
     let norm = |name: &str, shape: &[usize]| (format!("{name}.weight"), shape.to_vec());
-    let mut all: Vec<_> = kind.norms.iter().map(|it| norm(it, &[dim])).collect();
+    let is_there = |name: &str| file.tensors.contains_key(&format!("blk.0.{name}.weight"));
+    let stated = kind.norms_if.iter().filter(|it| is_there(it));
+    let mut all = Vec::new();
+    for name in kind.norms.iter().chain(stated) {
+        all.push(norm(name, &[dim]));
+        if kind.norm_biases {
+            all.push((format!("{name}.bias"), vec![dim]));
+        }
+    }
     for (name, heads) in [("attn_q_norm", n_heads), ("attn_k_norm", n_kv_heads)] {
-        let is_stated = file.tensors.contains_key(&format!("blk.0.{name}.weight"));
+        let is_stated = is_there(name);
         match kind.head_norms {
             HeadNorms::Shared => all.push(norm(name, &[head_dim])),
             HeadNorms::Whole => all.push(norm(name, &[heads * head_dim])),
@@ -181,18 +271,38 @@ fn experts(file: &ModelFile, config: &Config) -> anyhow::Result<Option<[usize; 2
     Ok((n > 0).then_some([n, hidden.unwrap_or(config.hidden)]))
 }
 
-fn feed_forward(config: &Config, kind: &Kind, experts: Option<[usize; 2]>) -> Vec<Part> {
-    let (dim, hidden) = (config.dim, config.hidden);
+/// Which layers have experts, where there are some.
+fn has_experts(file: &ModelFile) -> anyhow::Result<impl Fn(usize) -> bool + use<>> {
+    let key = |name: &str| format!("{}.{name}", file.architecture());
+    let count = |name: &str| file.metadata.usize_in(&key(name), 0..=MAX_LAYERS);
+    let dense = count("leading_dense_block_count")?.unwrap_or(0);
+    // The last of so many in a row.
+    let every = count("interleave_moe_layer_step")?.unwrap_or(1).max(1);
+    Ok(move |layer: usize| layer >= dense && (layer + 1).is_multiple_of(every))
+}
+
+fn feed_forward(
+    config: &Config,
+    layer: &LayerConfig,
+    kind: &Kind,
+    experts: Option<[usize; 2]>,
+) -> Vec<Part> {
+    let (dim, hidden) = (config.dim, layer.hidden);
     let stack = |name: &str, shape: [usize; 3]| (format!("{name}.weight"), shape.to_vec());
-    match (experts, kind.is_fused) {
+    match (experts, kind.matrices) {
         (Some([n, hidden]), _) => vec![
             matrix("ffn_gate_inp", n, dim),
             stack("ffn_gate_exps", [n, hidden, dim]),
             stack("ffn_up_exps", [n, hidden, dim]),
             stack("ffn_down_exps", [n, dim, hidden]),
         ],
-        (None, true) => vec![matrix("ffn_up", 2 * hidden, dim), matrix("ffn_down", dim, hidden)],
-        (None, false) => vec![
+        (None, Matrices::Fused) => {
+            vec![matrix("ffn_up", 2 * hidden, dim), matrix("ffn_down", dim, hidden)]
+        }
+        (None, Matrices::Gateless) => {
+            vec![matrix("ffn_up", hidden, dim), matrix("ffn_down", dim, hidden)]
+        }
+        (None, Matrices::Apart) => vec![
             matrix("ffn_gate", hidden, dim),
             matrix("ffn_up", hidden, dim),
             matrix("ffn_down", dim, hidden),
@@ -227,6 +337,7 @@ fn extra(
                 matrix("ffn_down_shexp", dim, hidden),
             ]
         }
+        (Extra::Shared, Some(experts)) => parts::shared(file, config, experts)?,
         _ => Vec::new(),
     })
 }

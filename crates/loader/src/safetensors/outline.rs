@@ -36,6 +36,9 @@ pub fn outline(name: &str, config: &[u8]) -> Result<ModelFile, crate::Error> {
     let mut metadata = Metadata::default();
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
     let mut tensors = stated(family, config)?;
+    for name in further(architecture, config)? {
+        tensors.insert(name.to_owned(), blank());
+    }
     View { family, config, metadata: &mut metadata, tensors: &mut tensors }.apply()?;
     for tensor in tensors.values_mut() {
         (tensor.format, tensor.parts) = (Format::F32, Vec::new());
@@ -56,7 +59,7 @@ pub fn outline(name: &str, config: &[u8]) -> Result<ModelFile, crate::Error> {
 fn stated(family: &Family, config: Config<'_>) -> Result<BTreeMap<String, FileTensor>, Error> {
     let (mut all, mut done) = (BTreeMap::new(), Vec::new());
     let mut put = |name: String| {
-        all.insert(name, FileTensor { format: Format::F32, shape: vec![], parts: vec![] });
+        all.insert(name, blank());
     };
     for key in family.keys.iter().copied().flatten() {
         if done.contains(&key.name) {
@@ -73,6 +76,32 @@ fn stated(family: &Family, config: Config<'_>) -> Result<BTreeMap<String, FileTe
         }
     }
     Ok(all)
+}
+
+/// The tensors of which something else than a flag of the table says that they are there: in a folder,
+/// what is there says it.
+fn further(architecture: &str, config: Config<'_>) -> Result<Vec<&'static str>, Error> {
+    let flag = |key: &str, otherwise: bool| Ok::<_, Error>(config.flag(key)?.unwrap_or(otherwise));
+    let names: (bool, &'static [&'static str]) = match architecture {
+        "falcon" => {
+            let norms = config.count("num_ln_in_parallel_attn")?.unwrap_or(2);
+            let is_there = flag("new_decoder_architecture", false)? && norms == 2;
+            (is_there, &["blk.0.attn_norm_2.weight"])
+        }
+        "granitehybrid" => (flag("mamba_conv_bias", true)?, &["blk.0.ssm_conv1d.bias"]),
+        "phimoe" => (flag("lm_head_bias", false)?, &["output.bias"]),
+        "stablelm" => (flag("use_qkv_bias", false)?, &["blk.0.attn_k.bias", "blk.0.attn_v.bias"]),
+        _ => (false, &[]),
+    };
+    let mut all = if names.0 { names.1.to_vec() } else { Vec::new() };
+    if architecture == "stablelm" && !flag("use_parallel_residual", false)? {
+        all.push("blk.0.ffn_norm.weight");
+    }
+    Ok(all)
+}
+
+fn blank() -> FileTensor {
+    FileTensor { format: Format::F32, shape: Vec::new(), parts: Vec::new() }
 }
 
 #[cfg(test)]
@@ -99,6 +128,21 @@ mod tests {
         assert_eq!(names(&plain), "output.weight");
         let biased = llama(r#", "tie_word_embeddings": true, "mlp_bias": true"#).expect("known");
         assert_eq!(names(&biased), "blk.0.ffn_down.bias blk.0.ffn_gate.bias blk.0.ffn_up.bias");
+    }
+
+    #[test]
+    fn what_is_there_may_hang_on_numbers() {
+        let falcon = |more: &str| {
+            let config = format!(
+                r#"{{"architectures": ["FalconForCausalLM"], "vocab_size": 9, "hidden_size": 8,
+                    "num_hidden_layers": 3, "num_attention_heads": 2{more}}}"#
+            );
+            names(&outline("config.json", config.as_bytes()).expect("a known class"))
+        };
+        assert_eq!(falcon(""), "");
+        let grouped = r#", "new_decoder_architecture": true, "num_kv_heads": 1"#;
+        assert_eq!(falcon(grouped), "blk.0.attn_norm_2.weight");
+        assert_eq!(falcon(&format!("{grouped}, \"num_ln_in_parallel_attn\": 1")), "");
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! these weights lie in them and those of a mapped file do not: results of the two do not compare.
 
 mod content;
+#[cfg(test)]
+mod fixture;
 mod vocabulary;
 mod weights;
 
@@ -348,7 +350,13 @@ mod tests {
 
     use kernels::cpu::{Config as Cores, Cpu};
 
-    use super::*;
+    use super::{
+        fixture::{
+            BESIDE, BIASED, CHUNKED, FALCON, GEMMA, HYBRID, LATENT, LLAMA, MIXTURE, PARALLEL, PHI,
+            QWEN, STABLE,
+        },
+        *,
+    };
 
     fn draft(config: &str, mix: Mix) -> Draft {
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -356,28 +364,6 @@ mod tests {
         let shape = dir.path().display().to_string();
         Draft::new(&Wanted { shape, mix }).expect("a shape")
     }
-
-    const LLAMA: &str = r#"{"architectures": ["LlamaForCausalLM"], "vocab_size": 300,
-        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 6,
-        "num_attention_heads": 4, "num_key_value_heads": 2}"#;
-
-    const GEMMA: &str = r#"{"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text",
-        "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 7,
-        "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32, "sliding_window": 16,
-        "sliding_window_pattern": 3}"#;
-
-    const QWEN: &str = r#"{"architectures": ["Qwen2ForCausalLM"], "vocab_size": 300,
-        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": true}"#;
-
-    const MIXTURE: &str = r#"{"architectures": ["Qwen3MoeForCausalLM"], "vocab_size": 300,
-        "hidden_size": 64, "intermediate_size": 96, "moe_intermediate_size": 32,
-        "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "head_dim": 32, "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": true}"#;
-
-    const PHI: &str = r#"{"architectures": ["Phi3ForCausalLM"], "vocab_size": 300,
-        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "num_key_value_heads": 2}"#;
 
     /// The engine takes all tensors that were made and misses none, whatever the room is.
     #[track_caller]
@@ -408,6 +394,14 @@ mod tests {
         check(QWEN, Mix::Q4_0);
         check(MIXTURE, Mix::Q5_K_M);
         check(PHI, Mix::Q4_1);
+        check(LATENT, Mix::Q4_K_M);
+        check(FALCON, Mix::Q8_0);
+        check(STABLE, Mix::Q4_0);
+        check(PARALLEL, Mix::Q4_0);
+        check(CHUNKED, Mix::Q5_K_M);
+        check(BIASED, Mix::Q4_0);
+        check(HYBRID, Mix::Q8_0);
+        check(BESIDE, Mix::Q4_0);
     }
 
     #[test]

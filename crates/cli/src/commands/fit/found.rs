@@ -336,7 +336,7 @@ mod tests {
 
     /// A model of the catalogue of which only the number of weights is known.
     fn without_shape(architecture: &str, parameters: u64) -> Subject {
-        let mut listed = Catalogue::built_in().listed("llama4:scout").unwrap().clone();
+        let mut listed = Catalogue::built_in().listed("gemma3n:e2b").unwrap().clone();
         (listed.architecture, listed.parameters) = (architecture.to_owned(), Some(parameters));
         let (name, licence) = ("a:1b".to_owned(), None);
         Subject { name, listed: Some(listed), header: None, mix: None, licence }
@@ -346,7 +346,7 @@ mod tests {
     fn models_of_one_shape_are_looked_at_once() {
         let subjects = || {
             let is_asked = |it: &Subject| {
-                ["smollm2:135m", "qwen2:0.5b", "qwen2.5:0.5b", "llama4:scout"]
+                ["smollm2:135m", "qwen2:0.5b", "qwen2.5:0.5b", "gemma3n:e2b"]
                     .contains(&it.name.as_str())
             };
             subject::catalogue().into_iter().filter(is_asked).collect::<Vec<_>>()

@@ -84,10 +84,24 @@ mod tests {
             ("aya-expanse:32b", "command-r"),
             ("granite4:350m", "granite"),
             ("olmo-3:7b-think", "olmo2"),
+            ("deepseek-v2:16b", "deepseek2"),
+            ("deepseek-v2.5:236b", "deepseek2"),
+            ("deepseek-r1:671b", "deepseek2"),
+            ("falcon:7b", "falcon"),
+            ("falcon:40b", "falcon"),
+            ("falcon2:11b", "falcon"),
+            ("falcon-h1:0.5b", "falcon-h1"),
+            ("granite4:1b-h", "granitehybrid"),
+            ("granite4:tiny-h", "granitehybrid"),
+            ("llama4:scout", "llama4"),
+            ("llama4:maverick", "llama4"),
+            ("phi3.5-moe:42b", "phimoe"),
+            ("stablelm2:1.6b", "stablelm"),
+            ("stablelm2:12b", "stablelm"),
         ] {
             assert_eq!(known(name).as_deref(), Some(architecture), "{name}");
         }
-        assert_eq!(known("llama4:scout"), None);
+        assert_eq!(known("gemma3n:e2b"), None);
     }
 
     #[test]

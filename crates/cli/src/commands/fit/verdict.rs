@@ -218,14 +218,14 @@ mod tests {
 
     #[test]
     fn what_has_no_known_shape_is_estimated() {
-        let scout = judged("llama4:scout", None, 1 << 40);
-        assert_eq!((scout.fits, scout.exact, scout.quant.as_str()), (Fits::Yes, false, "Q8_0"));
-        assert_eq!((scout.cache, scout.total), (None, None));
-        let weights = scout.weights.unwrap() as f64 * 8.0 / 109e9;
+        let about = judged("gemma3n:e2b", None, 1 << 40);
+        assert_eq!((about.fits, about.exact, about.quant.as_str()), (Fits::Yes, false, "Q8_0"));
+        assert_eq!((about.cache, about.total), (None, None));
+        let weights = about.weights.unwrap() as f64 * 8.0 / 5e9;
         assert!((8.5..8.6).contains(&weights), "{weights} bits a weight");
-        assert_eq!(judged("llama4:scout", None, 1 << 30).fits, Fits::No);
+        assert_eq!(judged("gemma3n:e2b", None, 1 << 30).fits, Fits::No);
         // The weights would fit, and leave no room for a cache.
-        let tight = judged("llama4:scout", Some(Mix::Q8_0), scout.weights.unwrap() + (1 << 30));
+        let tight = judged("gemma3n:e2b", Some(Mix::Q8_0), about.weights.unwrap() + (1 << 28));
         assert_eq!(tight.fits, Fits::No);
         let mut subject = subject::catalogue().remove(0);
         (subject.header, subject.listed) = (None, None);

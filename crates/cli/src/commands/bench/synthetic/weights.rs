@@ -31,6 +31,8 @@ enum Purpose {
     Bias,
     /// They divide rotary frequencies.
     Factors,
+    /// How fast heads of a Mamba-2 mixer forget: below zero, or what they keep would grow.
+    Decay,
 }
 
 /// A row's blocks, and a few more.
@@ -78,7 +80,8 @@ impl Purpose {
         match name {
             _ if name.starts_with("rope_f") => Self::Factors,
             _ if name.ends_with(".bias") => Self::Bias,
-            _ if name.ends_with("norm.weight") => Self::Norm,
+            _ if name.ends_with("norm.weight") || name.ends_with("norm_2.weight") => Self::Norm,
+            _ if name.ends_with(".ssm_a") => Self::Decay,
             _ => Self::Matrix,
         }
     }
@@ -94,6 +97,7 @@ impl Purpose {
             Self::Norm => (0.75, 1.25),
             Self::Bias => (-0.1, 0.1),
             Self::Factors => (1.0, 4.0),
+            Self::Decay => (-2.0, -0.5),
         }
     }
 }
