@@ -1,4 +1,10 @@
-//! Numbers that are any and yet always the same: for what only has to look like no other.
+//! Numbers that are any and yet always the same, unless they are to be others in each process: for what
+//! only has to look like no other.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// After so many numbers nothing is seen of where a generator began.
+const MIXED: usize = 16;
 
 /// A generator of numbers (xorshift64*); nothing that has to be secret comes from it.
 #[derive(Clone, Debug)]
@@ -8,6 +14,18 @@ impl Random {
     /// One that begins where all begin.
     pub(crate) fn new() -> Self {
         Self(1)
+    }
+
+    /// One that begins where no other process began.
+    pub(crate) fn of_now() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanoseconds = now.map_or(0, |it| it.as_nanos() as u64);
+        // Of zeros alone nothing else would come.
+        let mut random = Self((nanoseconds ^ (u64::from(std::process::id()) << 40)).max(1));
+        for _ in 0..MIXED {
+            random.next();
+        }
+        random
     }
 
     /// A number less than `n`.
@@ -43,5 +61,13 @@ mod tests {
         let units: Vec<f32> = (0..1000).map(|_| one.unit()).collect();
         assert!(units.iter().all(|it| (0.0..=1.0).contains(it)));
         assert!((0.4..0.6).contains(&(units.iter().sum::<f32>() / 1000.0)));
+    }
+
+    #[test]
+    fn another_process_may_begin_elsewhere() {
+        let numbers = |mut it: Random| (0..64).map(|_| it.below(32)).collect::<Vec<_>>();
+        let now = numbers(Random::of_now());
+        assert_ne!(now, numbers(Random::new()));
+        assert!(now.iter().collect::<BTreeSet<_>>().len() > 8, "{now:?}");
     }
 }

@@ -16,7 +16,8 @@ pub struct Streamed {
     pub first: Duration,
     /// From the first token to the last.
     pub rest: Duration,
-    /// Pieces of text that came.
+    /// Pieces of text that came; 0 where the one token of the answer has none of its own, such as a part
+    /// of a character.
     pub pieces: u64,
     /// What the server counted, where it says so.
     pub counted: Option<Counted>,
@@ -39,6 +40,8 @@ pub(super) struct Stream {
     begin: Instant,
     first: Option<Instant>,
     last: Instant,
+    /// When it was said that the answer is complete.
+    ended: Option<Instant>,
     pieces: u64,
     counted: Option<Counted>,
 }
@@ -55,6 +58,7 @@ struct Chunk {
 struct Choice {
     text: Option<String>,
     delta: Option<Delta>,
+    finish_reason: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +84,7 @@ struct Details {
 
 impl Stream {
     pub(super) fn new(begin: Instant) -> Self {
-        Self { begin, first: None, last: begin, pieces: 0, counted: None }
+        Self { begin, first: None, last: begin, ended: None, pieces: 0, counted: None }
     }
 
     /// Takes a line that came at this moment. Comments, names of events and the end are no data.
@@ -104,6 +108,9 @@ impl Stream {
             self.last = now;
             self.pieces += 1;
         }
+        if chunk.choices.iter().any(|it| it.finish_reason.is_some()) {
+            self.ended.get_or_insert(now);
+        }
         if let Some(usage) = chunk.usage {
             let cached = usage.prompt_tokens_details.and_then(|it| it.cached_tokens);
             let (prompt, generated) = (usage.prompt_tokens, usage.completion_tokens);
@@ -112,12 +119,13 @@ impl Stream {
         Ok(())
     }
 
-    /// What it took; `None` if no text came.
+    /// What it took; `None` if no text came, unless a token without text was all of the answer.
     pub(super) fn finish(self) -> Option<Streamed> {
-        let first = self.first?;
+        let is_one = self.counted.is_some_and(|it| it.generated == 1);
+        let first = self.first.or(self.ended.filter(|_| is_one))?;
         Some(Streamed {
             first: first - self.begin,
-            rest: self.last - first,
+            rest: self.last.saturating_duration_since(first),
             pieces: self.pieces,
             counted: self.counted,
         })
@@ -174,6 +182,23 @@ mod tests {
         ]);
         let (first, rest) = (Duration::from_secs(2), Duration::from_secs(1));
         assert_eq!(told, Ok(Some(Streamed { first, rest, pieces: 2, counted: None })));
+    }
+
+    /// The first byte of a character of two: llama.cpp's server has no text for it.
+    #[test]
+    fn a_token_without_text_may_be_all_of_an_answer() {
+        let told = |generated: u64| {
+            let usage = format!(
+                "data: {{\"choices\": [], \"usage\": {{\"prompt_tokens\": 9, \
+                 \"completion_tokens\": {generated}}}}}"
+            );
+            let end = "data: {\"choices\": [{\"text\": \"\", \"finish_reason\": \"length\"}]}";
+            streamed(&[end, &usage, "data: [DONE]"])
+        };
+        let counted = Some(Counted { prompt: 9, cached: None, generated: 1 });
+        let (first, rest) = (Duration::from_secs(1), Duration::ZERO);
+        assert_eq!(told(1), Ok(Some(Streamed { first, rest, pieces: 0, counted })));
+        assert_eq!((told(0), told(2)), (Ok(None), Ok(None)));
     }
 
     #[test]

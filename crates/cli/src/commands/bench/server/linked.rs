@@ -49,7 +49,7 @@ struct Line {
     peer: Peer,
     host: String,
     model: String,
-    /// None of its prompts comes twice, or the server's cache would answer it.
+    /// None of its prompts comes twice, not in another run either, or the server's cache would answer it.
     random: Random,
     /// As many words were a token in the last long prompt.
     words_per_token: f64,
@@ -75,12 +75,15 @@ pub(in crate::commands::bench) fn run(
     Interrupts::install()?;
     line.rows(&tests, args.repetitions, form).map_err(|error| {
         let failure = Failure::new(format!("cannot measure `{}`", line.host));
-        let failure = match error.downcast_ref::<Error>().is_some_and(is_refusal) {
-            true => failure.hint(
+        let failure = match error.downcast_ref::<Error>().map(is_refusal) {
+            Some(true) => failure.hint(
                 "is the server up, and has it loaded its model? `--api-model NAME` names one, \
                  INGLE_API_KEY is its key",
             ),
-            false => failure,
+            Some(false) => failure.hint(
+                "that is not how OpenAI's protocol answers; what the server logged may say why",
+            ),
+            None => failure,
         };
         error.context(failure)
     })
@@ -125,7 +128,7 @@ impl Line {
             peer,
             host,
             model,
-            random: Random::new(),
+            random: Random::of_now(),
             words_per_token: 1.0,
             watch,
             told_of_short: false,

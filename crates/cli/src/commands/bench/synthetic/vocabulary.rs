@@ -1,5 +1,9 @@
-//! A vocabulary for a model that was never trained: one token a byte, pairs of letters, and numbered
-//! tokens up to the size that is asked for. Byte-level BPE, which every reader of GGUF knows.
+//! A vocabulary for a model that was never trained: pairs of letters, numbered tokens up to the size that
+//! is asked for, and one token a byte. Byte-level BPE, which every reader of GGUF knows.
+//!
+//! Many rows of random weights are the same, and of tokens that are as likely most programs take one of
+//! the first. Bytes are the last: half of them are no text, and servers stumble over an answer that ends
+//! within a character.
 
 use loader::{Array, Value};
 
@@ -15,9 +19,9 @@ pub(super) fn keys(n: usize) -> Vec<(&'static str, Value)> {
     let letters = || 'a'..='z';
     let pairs = letters().flat_map(|a| letters().map(move |b| [a, b]));
     let pairs: Vec<[char; 2]> = pairs.take(n.saturating_sub(LEAST)).collect();
-    let mut tokens: Vec<String> = alphabet().map(String::from).collect();
-    tokens.extend(pairs.iter().map(|it| it.iter().collect::<String>()));
-    tokens.extend((tokens.len()..n.saturating_sub(1)).map(|id| format!("[{id}]")));
+    let mut tokens: Vec<String> = pairs.iter().map(|it| it.iter().collect()).collect();
+    tokens.extend((tokens.len()..n.saturating_sub(LEAST)).map(|id| format!("[{id}]")));
+    tokens.extend(alphabet().map(String::from));
     let last = tokens.len();
     tokens.push("<|end|>".to_owned());
     let mut kinds = vec![NORMAL; last];
@@ -63,6 +67,7 @@ mod tests {
             let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
             assert_eq!(distinct.len(), n);
             assert_eq!(tokens.get(n - 1).as_deref(), Some("<|end|>"));
+            assert_eq!(tokens.get(n - LEAST).as_deref(), Some("Ā"), "the first byte");
             let Some(Array::String(merges)) = array("tokenizer.ggml.merges") else { panic!("{n}") };
             for merge in merges.iter() {
                 assert!(distinct.contains(&merge.replace(' ', "")), "{merge}");
