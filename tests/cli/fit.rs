@@ -145,6 +145,12 @@ fn what_was_measured_on_a_busy_machine_is_doubted() {
     let (screen, notes) = said.split_once("-- stderr").expect("a note");
     let screen = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(screen.contains(doubt) && notes.contains(doubt), "{said}");
+    // Nor is it where that is held beside what comes true.
+    let args = ["bench", "parrot.gguf", "-p", "8", "-n", "0", "-r", "1"];
+    let bench = place.run(&args);
+    assert!(bench.contains(&format!(" days ago; {doubt}\n")), "{bench}");
+    let rows = told(&place, &[&args[..], &["-o", "json"]].concat());
+    assert_eq!(rows[0]["foretold_doubt"], doubt);
 }
 
 #[test]

@@ -154,6 +154,11 @@ impl Predicted<'_> {
         self.speed.oldest()
     }
 
+    /// Why not to rely on what was measured.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        self.speed.doubt()
+    }
+
     /// Tokens a second of a prompt of `n` after `depth` others.
     pub(crate) fn prompt(&self, n: usize, depth: usize) -> Option<f64> {
         Some(n as f64 / self.work.prompt(self.speed, n, depth)?.all())
@@ -237,7 +242,7 @@ mod tests {
         kept.take_in(speed());
         kept.foretell(&info(106), &work());
         kept.write().unwrap();
-        let kept = Kept::read(&home);
+        let mut kept = Kept::read(&home);
         assert_eq!((kept.file.speeds.as_slice(), &kept.broken), (&[speed()][..], &None));
         let of = |weights| predicted(&kept, "a processor", &info(weights));
         assert_eq!(of(106).unwrap().answer(128, 0), Some(0.25));
@@ -246,6 +251,11 @@ mod tests {
         assert!(of(105).is_none());
         let packed = Info { cache_format: Some(kernels::CacheFormat::Q8_0), ..info(106) };
         assert!(predicted(&kept, "a processor", &packed).is_none());
+        assert_eq!(of(106).unwrap().doubt(), None);
+        kept.take_in(Speed { others_percent: Some(70.4), ..speed() });
+        let busy = predicted(&kept, "a processor", &info(106)).unwrap().doubt();
+        let expected = "others took 70% of the processors then: measure again";
+        assert_eq!(busy.as_deref(), Some(expected));
         assert!(predicted(&kept, "another", &info(106)).is_none());
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Told {
     foretold_ts: Option<f64>,
     /// When that was measured which it goes by.
     foretold_at: Option<String>,
+    /// Why not to rely on that.
+    foretold_doubt: Option<String>,
 }
 
 /// What is known from before.
@@ -50,20 +52,27 @@ impl Foretold {
             Test::Generate { n, depth } => predicted.answer(n, depth),
         };
         let foretold_at = foretold_ts.map(|_| predicted.at().to_owned());
-        Told { foretold_ts, foretold_at }
+        let foretold_doubt = foretold_ts.and_then(|_| predicted.doubt());
+        Told { foretold_ts, foretold_at, foretold_doubt }
     }
 }
 
 /// Says of each test what was foretold, if it was.
 pub(super) fn tell(rows: &[Row]) {
     for (label, row) in table::labels(rows).iter().zip(rows) {
-        if let Told { foretold_ts: Some(foretold), foretold_at: Some(at) } = &row.foretold {
-            terminal::tell(line(label, *foretold, row.speed(), &ago(at)));
+        let Told { foretold_ts, foretold_at, foretold_doubt } = &row.foretold;
+        if let (Some(foretold), Some(at)) = (foretold_ts, foretold_at) {
+            let by = match foretold_doubt {
+                Some(doubt) => format!("{}; {doubt}", ago(at)),
+                None => ago(at),
+            };
+            terminal::tell(line(label, *foretold, row.speed(), &by));
         }
     }
 }
 
-fn line(test: &str, foretold: f64, real: f64, ago: &str) -> String {
+/// `by` says when that was measured which it goes by, and why not to rely on it.
+fn line(test: &str, foretold: f64, real: f64, by: &str) -> String {
     let off = (foretold / real.max(1e-9) - 1.0) * 100.0;
     let beside = match off.abs().round() {
         0.0 => "as was measured".to_owned(),
@@ -72,7 +81,7 @@ fn line(test: &str, foretold: f64, real: f64, ago: &str) -> String {
     };
     format!(
         "note: `ingle fit` foretold {foretold:.2} t/s for {test}, {beside}; it went by what it \
-         measured {ago}"
+         measured {by}"
     )
 }
 
