@@ -20,8 +20,8 @@ fn the_report_says_when_where_and_of_what_it_is() {
     assert_eq!(told["program"]["sha256"], digest);
     assert_eq!(told["signers"], json!([]));
     let page = place.run(&["doctor", "--airgap"]);
-    assert!(page.contains(&format!("\n  program sha256   {digest}\n")), "{page}");
-    assert!(page.contains("\n  signers          none: no rule asks for one\n"), "{page}");
+    assert!(page.contains(&format!("\n  sha256        {digest}\n")), "{page}");
+    assert!(page.contains("\n  signers       none: no rule asks for one\n"), "{page}");
     for (name, file) in [("host", "hostname"), ("kernel", "osrelease")] {
         let expected = fs::read_to_string(format!("/proc/sys/kernel/{file}")).ok();
         let expected = expected.map(|it| it.trim().to_owned());
@@ -35,5 +35,5 @@ fn the_report_says_when_where_and_of_what_it_is() {
     let told = crate::json(&place, &["doctor", "--airgap", "--json"], &[]);
     assert_eq!(told["signers"], json!([key]));
     let page = place.run(&["doctor", "--airgap"]);
-    assert!(page.contains(&format!("\n  signers          {key}\n")), "{page}");
+    assert!(page.contains(&format!("\n  signers       {key}\n")), "{page}");
 }

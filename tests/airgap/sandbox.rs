@@ -57,7 +57,7 @@ fn the_report_is_of_the_level_in_force() {
     assert_eq!(told["sandbox"]["holds"], false);
     assert_eq!(told["faults"][0], "the settings switch the sandbox off");
     let page = place.run(&["doctor", "--airgap"]);
-    assert!(page.starts_with("exit 1") && page.contains("in force         off"), "{page}");
+    assert!(page.starts_with("exit 1") && page.contains("in force      off"), "{page}");
     place.file("ingle-home/settings.toml", "");
     let policy = "version = 1\ndefault = \"allow\"\nrequire-sandbox = true\n";
     place.file("ingle-home/policy.toml", policy);

@@ -181,10 +181,12 @@ impl Terminal {
         text(&self.seen().parser)
     }
 
-    /// Waits until the screen shows `part`.
+    /// Waits until the screen shows `part`, which may be broken by the terminal, or between words by the
+    /// program.
     #[track_caller]
     pub(crate) fn wait_for(&self, part: &str) {
-        self.wait_until(part, |text| text.replace('\n', "").contains(part));
+        let shows = |text: &str, between| text.replace('\n', between).contains(part);
+        self.wait_until(part, |text| shows(text, "") || shows(text, " "));
     }
 
     /// Waits for a line that is exactly `line`.
@@ -240,7 +242,7 @@ impl Terminal {
 
     /// Whether the first place that shows `part` is green.
     pub(crate) fn is_green(&self, part: &str) -> bool {
-        self.style(part, |it| it.fgcolor() == vt100::Color::Idx(2))
+        self.style(part, |it| it.fgcolor() == vt100::Color::Idx(28))
     }
 
     /// The number of the process.

@@ -4,6 +4,7 @@
 //! models, files or templates wrote never reaches a terminal with control characters in it.
 
 mod editor;
+mod folded;
 mod input;
 mod interrupt;
 mod markdown;
@@ -33,10 +34,16 @@ pub(crate) fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| width.0.into())
 }
 
-/// Says `what` on standard error, on lines of its own.
+/// Says `what` on standard error, on lines of its own; on a terminal they break between words.
 pub(crate) fn tell(what: impl fmt::Display) {
+    let text = harmless(&format!("{what}\n"));
+    let size = terminal_size::terminal_size_of(io::stderr());
+    let text = match size {
+        Some((width, _)) => folded::folded(&text, width.0.into()),
+        None => text,
+    };
     // Without standard error there is nobody to tell.
-    let _ = io::stderr().write_all(harmless(&format!("{what}\n")).as_bytes());
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// `text` without the characters that command a terminal.

@@ -196,7 +196,7 @@ impl Pair {
             Verdict::Faster => format!("faster ({p})"),
             Verdict::Slower => format!("slower ({p})"),
             Verdict::Noise => format!("noise ({p})"),
-            Verdict::Few => "too few repetitions to tell: `-r 5`".to_owned(),
+            Verdict::Few => "too few runs: `-r 5`".to_owned(),
         }
     }
 }
@@ -340,7 +340,7 @@ mod tests {
 
             test        A t/s       B t/s   B / A
             pp512      102.00      112.00   1.098  faster (p = 0.008)
-            tg128       11.00       11.00   1.000  too few repetitions to tell: `-r 5`
+            tg128       11.00       11.00   1.000  too few runs: `-r 5`
         "#]]
         .assert_eq(&page);
     }

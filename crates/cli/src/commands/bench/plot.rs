@@ -75,11 +75,11 @@ const CAP: f64 = 4.0;
 const COLOURS: usize = 6;
 
 const STYLE: &str = "<style>\
-    svg{background:#fff}text{fill:#333;font:13px system-ui,sans-serif}.h{font-weight:600}\
+    .b{fill:#fff}text{fill:#333;font:13px system-ui,sans-serif}.h{font-weight:600}\
     .g{stroke:#ddd}.a{stroke:#888}.l{fill:none;stroke-width:2}\
     .c0{color:#0072b2}.c1{color:#d55e00}.c2{color:#009e73}.c3{color:#cc79a7}.c4{color:#b07d00}.c5{color:#6a51a3}\
     .l,.w{stroke:currentColor}.p{fill:currentColor}\
-    @media(prefers-color-scheme:dark){svg{background:#16181d}text{fill:#d7dae0}.g{stroke:#33373f}\
+    @media(prefers-color-scheme:dark){.b{fill:#16181d}text{fill:#d7dae0}.g{stroke:#33373f}\
     .a{stroke:#7d838f}.c0{color:#56b4e9}.c1{color:#ff8c42}.c2{color:#2fc99b}.c3{color:#e6a0c4}\
     .c4{color:#f0c94c}.c5{color:#b5a3e0}}</style>";
 
@@ -322,6 +322,8 @@ fn drawn(title: &str, points: &[Point]) -> String {
     );
     put(&mut svg, format_args!("<title>Tokens a second: {}</title>", escaped(title)));
     put(&mut svg, format_args!("{STYLE}"));
+    // A ground of its own: not all viewers know that of a style.
+    put(&mut svg, format_args!("<rect class=\"b\" width=\"{width}\" height=\"{height}\"/>"));
     text(&mut svg, "h", "start", (16.0, 28.0), title);
     for (row, panels) in rows.iter().enumerate() {
         for (column, panel) in panels.iter().enumerate() {
@@ -420,6 +422,7 @@ mod tests {
             ">tg128<",
             ">4,000<",
             "prefers-color-scheme:dark",
+            "<rect class=\"b\" width=\"480\" height=\"364\"/>",
         ] {
             assert!(svg.contains(part), "{part}: {svg}");
         }

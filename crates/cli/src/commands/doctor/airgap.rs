@@ -194,16 +194,22 @@ impl Findings {
         let mut page =
             format!("ingle {} ({}) on {ARCH}-{OS}\n", version::VERSION, version::commit());
         page += &self.head();
-        page += &format!("\nbuild\n  features         {features}\n  network code     {network}\n");
+        let program = match &self.program {
+            Ok(sha256) => sha256.to_string(),
+            Err(error) => format!("not known: {error:#}"),
+        };
+        page += &format!(
+            "\nbuild\n  sha256        {program}\n  features      {features}\n  network code  {network}\n"
+        );
         let folders: Vec<_> = self.allow_read.iter().map(|it| it.display().to_string()).collect();
         let folders = if folders.is_empty() { "none".to_owned() } else { folders.join(", ") };
-        page += &format!("\nsandbox\n  in force         {}\n", self.mode);
-        page += &format!("  allow-read       {folders}\n");
+        page += &format!("\nsandbox\n  in force      {}\n", self.mode);
+        page += &format!("  allow-read    {folders}\n");
         page += &match &self.trial {
             Ok(report) => tried(report),
             Err(error) => format!("  {error:#}\n"),
         };
-        page += &format!("\nsockets\n  open now         {}\n", count(self.sockets));
+        page += &format!("\nsockets\n  open now      {}\n", count(self.sockets));
         page += &format!("\npolicy\n{}", self.policy_page());
         page += &format!("\naudit log\n{}", self.audit_page());
         page
@@ -212,13 +218,8 @@ impl Findings {
     fn head(&self) -> String {
         let told = |it: &Option<String>| it.as_deref().unwrap_or("not known").to_owned();
         let (host, kernel) = (told(&self.host), told(&self.kernel));
-        let program = match &self.program {
-            Ok(sha256) => sha256.to_string(),
-            Err(error) => format!("not known: {error:#}"),
-        };
         format!(
-            "\nreport\n  made             {}\n  machine          {host}\n  kernel           {kernel}\n  \
-             program sha256   {program}\n",
+            "\nreport\n  made          {}\n  machine       {host}\n  kernel        {kernel}\n",
             self.made
         )
     }
@@ -226,13 +227,12 @@ impl Findings {
     fn policy_page(&self) -> String {
         let pinned = if self.pinned { "yes" } else { "no" };
         let told = match &self.policy {
-            Err(error) => return format!("  {error}\n  key pinned       {pinned}\n"),
+            Err(error) => return format!("  {error}\n  key pinned    {pinned}\n"),
             Ok(None) => {
-                "  in force         none: every model is allowed\n  signature        none\n"
-                    .to_owned()
+                "  in force      none: every model is allowed\n  signature     none\n".to_owned()
             }
             Ok(Some(it)) => format!(
-                "  in force         {}\n  sha256           {}\n  signature        {}\n  rules            \
+                "  in force      {}\n  sha256        {}\n  signature     {}\n  rules         \
                  {}, otherwise {}\n",
                 it.path().display(),
                 it.sha256(),
@@ -243,9 +243,9 @@ impl Findings {
         };
         let signers = match self.signers().as_slice() {
             [] => "none: no rule asks for one".to_owned(),
-            all => all.join(", "),
+            all => all.join("\n                "),
         };
-        format!("{told}  signers          {signers}\n  key pinned       {pinned}\n")
+        format!("{told}  signers       {signers}\n  key pinned    {pinned}\n")
     }
 
     /// The keys that rules of the policy name, by their fingerprints.
@@ -258,19 +258,19 @@ impl Findings {
     fn audit_page(&self) -> String {
         match &self.audit {
             Err(error) => format!("  {error:#}\n"),
-            Ok(None) => "  kept             no\n".to_owned(),
+            Ok(None) => "  kept          no\n".to_owned(),
             Ok(Some(Log { is_on, checked })) => {
                 let kept = if *is_on { "yes" } else { "no, but there is one" };
                 let told = match checked {
                     Ok(it) => {
-                        format!("{} entries, unbroken\n  head             {}", it.entries, it.last)
+                        format!("{} entries, unbroken\n  head          {}", it.entries, it.last)
                     }
                     Err(error) if is_empty(error) => {
                         "empty: nothing was noted, or all of it was removed".to_owned()
                     }
                     Err(error) => error.to_string(),
                 };
-                format!("  kept             {kept}\n  state            {told}\n")
+                format!("  kept          {kept}\n  state         {told}\n")
             }
         }
     }
@@ -304,17 +304,23 @@ pub(super) fn is_empty(error: &audit::Error) -> bool {
 }
 
 fn tried(report: &trial::Report) -> String {
-    let mut page = format!("  {}\n", report.level);
+    let level = report.level.to_string();
+    let mut page = format!("  {}\n", level.strip_prefix("sandbox: ").unwrap_or(&level));
     for it in &report.tries {
         let (mark, told) = match (it.worked == it.expected, it.worked) {
             (true, true) => ("ok", "works".to_owned()),
-            (true, false) => ("ok", format!("refused: {}", it.said)),
+            (true, false) => ("ok", format!("refused: {}", in_words(&it.said))),
             (false, true) => ("NOT", "works".to_owned()),
-            (false, false) => ("NOT", format!("fails: {}", it.said)),
+            (false, false) => ("NOT", format!("fails: {}", in_words(&it.said))),
         };
         page += &format!("  {mark:<4} {:<32} {told}\n", it.what);
     }
     page + &format!("  sockets held after all that: {}\n", count(report.sockets))
+}
+
+/// What the system said, without the number that `--json` has: lines fit into 80 columns then.
+fn in_words(said: &str) -> &str {
+    said.rsplit_once(" (os error ").map_or(said, |it| it.0)
 }
 
 fn count(sockets: Option<usize>) -> String {

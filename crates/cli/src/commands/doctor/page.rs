@@ -12,6 +12,12 @@ const LABEL: usize = 11;
 /// Longer lines are hard to read, shorter ones have no room for a row's text.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
 
+/// What stands behind numbers, and means nothing without them.
+const UNITS: &[&str] = &[
+    "B", "KiB", "MiB", "GiB", "TiB", "K", "M", "GB/s", "GMAC/s", "MHz", "GHz", "°C", "t/s", "W",
+    "J", "kWh", "s", "%",
+];
+
 /// The whole screen, in lines of at most `width` columns where words allow.
 pub(super) fn page(report: &Report, width: usize) -> String {
     let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
@@ -38,7 +44,7 @@ pub(super) fn page(report: &Report, width: usize) -> String {
 pub(crate) fn wrap(page: &mut String, label: &str, text: &str, width: usize) {
     *page += &format!("{label:<LABEL$}");
     let mut column = LABEL;
-    for (n, word) in text.split_whitespace().enumerate() {
+    for (n, word) in words(text).iter().enumerate() {
         let wide = word.width();
         if n > 0 && column + 1 + wide > width {
             *page += &format!("\n{:LABEL$}", "");
@@ -51,6 +57,25 @@ pub(crate) fn wrap(page: &mut String, label: &str, text: &str, width: usize) {
         column += wide;
     }
     page.push('\n');
+}
+
+/// The words of a text, of which a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let is_number = |it: &str| {
+        it.ends_with(|c: char| c.is_ascii_digit())
+            && it.chars().all(|c| c.is_ascii_digit() || ",.(~".contains(c))
+    };
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+        match words.last_mut() {
+            Some(number) if UNITS.contains(&unit) && is_number(number) => {
+                *number += &format!(" {word}");
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -110,5 +135,15 @@ mod tests {
         wrap(&mut page, "library", &format!("a {} b", "x".repeat(40)), 40);
         let text = format!("library    a\n           {}\n           b\n", "x".repeat(40));
         assert_eq!(page, text);
+    }
+
+    #[test]
+    fn units_stay_with_their_numbers() {
+        let check = |text, expected: &[&str]| assert_eq!(words(text), expected);
+        check("16.0 GiB are free", &["16.0 GiB", "are", "free"]);
+        check("9.1 GiB: weights 8.0 GiB;", &["9.1 GiB:", "weights", "8.0 GiB;"]);
+        check("read (30.2 GB/s before)", &["read", "(30.2 GB/s", "before)"]);
+        check("as Q8_0 B", &["as", "Q8_0", "B"]);
+        check("GiB 8 bits", &["GiB", "8", "bits"]);
     }
 }

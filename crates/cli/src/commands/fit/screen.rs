@@ -384,9 +384,9 @@ mod tests {
     #[test]
     fn colours_mark_the_verdict_and_nothing_else() {
         let painted = screen(&fixture::good(), None, 80, Colours::On);
-        let plain = painted.replace("\x1b[32m", "").replace("\x1b[39m", "");
+        let plain = painted.replace("\x1b[38;5;28m", "").replace("\x1b[39m", "");
         assert_eq!(plain, screen(&fixture::good(), None, 80, Colours::Off));
-        assert!(painted.contains("\n\x1b[32mfits       yes, "), "{painted:?}");
+        assert!(painted.contains("\n\x1b[38;5;28mfits       yes, "), "{painted:?}");
         let hostile = Verdict { name: "a\x1b[2Jb".to_owned(), ..fixture::good() };
         assert!(screen(&hostile, None, 80, Colours::On).starts_with("model      a[2Jb, "));
     }
