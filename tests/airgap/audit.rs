@@ -185,6 +185,24 @@ fn an_answer_that_fails_is_noted() {
 }
 
 #[test]
+fn a_draft_is_noted_like_a_model() {
+    let place = crate::place();
+    let other = parrot::with(|file| {
+        file.set("general.name", Value::String("Budgie".to_owned()));
+    });
+    place.file("draft.gguf", &other);
+    let run = ["run", "parrot.gguf", "--no-save", "--draft", "draft.gguf", "hi"];
+    let told = place.run_with(&run, b"", &ON);
+    assert!(told.contains("Hello there, friend!"), "{told}");
+    let (_, text, noted) = lines(&audit(&place));
+    let [model, draft, answered] = noted.as_slice() else { panic!("{text}") };
+    assert_eq!(model["model"], "parrot.gguf");
+    assert_eq!((&draft["event"], &draft["model"]), (&"loaded".into(), &"draft.gguf".into()));
+    assert_eq!(draft["sha256"], Sha256Hex::of(&other).to_string());
+    assert_eq!(answered["model"], "parrot.gguf");
+}
+
+#[test]
 fn an_adapter_is_judged_and_noted_like_a_model() {
     let place = crate::place();
     let bytes = adapter();

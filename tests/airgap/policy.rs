@@ -74,6 +74,11 @@ fn a_denied_draft_is_not_loaded() {
     let told = run();
     assert!(told.starts_with("exit 1") && told.contains("`other.gguf`: rule `barred`"), "{told}");
     assert!(place.run(&["run", "parrot.gguf", "--no-save", "hi"]).starts_with("exit 0"));
+    place.file("ingle-home/settings.toml", "draft = \"other.gguf\"\n");
+    let told = place.run(&["run", "parrot.gguf", "--no-save", "--verbose", "hi"]);
+    assert!(told.starts_with("exit 0") && told.contains("`other.gguf`: rule `barred`"), "{told}");
+    assert!(told.contains("warning: the draft guesses nothing: "), "{told}");
+    assert!(!told.contains(", draft `"), "{told}");
 }
 
 #[test]

@@ -69,9 +69,9 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
     if doctor().is_none() {
         return;
     }
-    let place = crate::place();
-    place.file("far/draft.gguf", ingle_tests::parrot::file());
-    let drafted = ["run", "parrot.gguf", "--draft", "far/draft.gguf", "--sandbox", "required"];
+    let (place, far) = (crate::place(), Place::new());
+    let draft = far.file("draft.gguf", ingle_tests::parrot::file()).display().to_string();
+    let drafted = ["run", "parrot.gguf", "--draft", &draft, "--sandbox", "required"];
     for args in [
         &["run", "parrot.gguf", "--sandbox", "required", "--verbose", "smile"][..],
         &["run", "ember", "--sandbox", "required", "--verbose", "smile"],

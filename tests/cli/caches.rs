@@ -25,7 +25,13 @@ fn what_heads_do_not_fit_and_what_is_no_type_is_refused() {
     let place = place();
     let told = place.run(&[&RUN[..], &["--cache-type", "q8_0", "hi"]].concat());
     assert!(told.starts_with("exit 1\n"), "{told}");
-    for part in ["cannot load `parrot.gguf`", "heads of 8 numbers", "`q8_0`", "hint: ", "`bf16`"] {
+    for part in [
+        "cannot load `parrot.gguf`",
+        "heads of 8 numbers, expected a multiple of 32",
+        "`q8_0`",
+        "hint: ",
+        "`bf16`",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     for flags in [&["--cache-type", "q5_1"][..], &["-ctk", "bf16", "-ctv", "f16"]] {

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 use ingle_tests::parrot;
+use loader::{Array, Bytes, ModelFile, Value};
 
 use crate::{check, place};
 
@@ -12,6 +13,25 @@ fn misspelt() -> Vec<u8> {
     let at = file.windows(word.len()).position(|it| it == word).expect("it says so");
     file[at..at + word.len()].copy_from_slice(other);
     file
+}
+
+/// The parrot whose last token, a side of the dice, is a hole.
+fn shorter() -> Vec<u8> {
+    let key = "tokenizer.ggml.token_type";
+    let whole = ModelFile::from_bytes("parrot", Bytes::new(parrot::file()), &[]).expect("sound");
+    let Some(Value::Array(Array::I32(kinds))) = whole.metadata.get(key) else { panic!("kinds") };
+    let mut kinds = kinds.clone();
+    *kinds.last_mut().expect("it has tokens") = 5;
+    parrot::with(|file| {
+        file.set(key, Value::Array(Array::I32(kinds)));
+    })
+}
+
+/// The parrot whose answers end with another token.
+fn endless() -> Vec<u8> {
+    parrot::with(|file| {
+        file.set("tokenizer.ggml.eos_token_id", Value::U32(0));
+    })
 }
 
 #[test]
@@ -47,6 +67,29 @@ fn the_answer_is_the_same() {
     }
 }
 
+/// What only texts need, and tokens that only one of them has, make no other vocabulary.
+#[test]
+fn a_draft_may_lack_a_token_and_end_elsewhere() {
+    let place = place();
+    place.file("shorter.gguf", shorter());
+    place.file("endless.gguf", endless());
+    let run = |model: &str, more: &[&str]| {
+        let args = ["run", model, "--no-save", "dice", "-n", "16", "--seed", "1", "--json"];
+        let output = place.output(&[&args[..], more].concat(), b"", &[]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect(&told)
+    };
+    for (model, draft) in [
+        ("parrot.gguf", "shorter.gguf"),
+        ("shorter.gguf", "parrot.gguf"),
+        ("parrot.gguf", "endless.gguf"),
+    ] {
+        let (plain, drafted) = (run(model, &[]), run(model, &["--draft", draft]));
+        assert_eq!(drafted["text"], plain["text"], "{draft} for {model}");
+        assert!(drafted["usage"]["drafted_tokens"].as_u64().is_some(), "{drafted:#}");
+    }
+}
+
 #[test]
 fn what_was_guessed_rightly_is_told() {
     let place = place();
@@ -60,7 +103,12 @@ fn what_was_guessed_rightly_is_told() {
     assert_eq!(count("accepted_tokens"), count("ahead_tokens"), "{answer:#}");
     let told = place.run(&[&args[..], &["--verbose"]].concat());
     assert!(told.contains(", draft `parrot.gguf`\n"), "{told}");
-    assert!(told.contains(" drafted)"), "{told}");
+    assert!(told.contains(" drafted tokens were right)"), "{told}");
+    let output = place.output(&[&args[..], &["--json", "-n", "1"]].concat(), b"", &[]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["usage"]["drafted_tokens"], 0, "{answer:#}");
+    let told = place.run(&[&args[..], &["--verbose", "-n", "1"]].concat());
+    assert!(!told.contains("ahead"), "{told}");
 }
 
 #[test]
@@ -79,14 +127,43 @@ fn a_draft_has_the_models_vocabulary() {
             hint: a draft is a smaller model of the same family with the same vocabulary; `ingle run` answers without `--draft`, too
         "#]],
     );
-    let ends = parrot::with(|file| {
-        file.set("tokenizer.ggml.eos_token_id", loader::Value::U32(0));
-    });
-    place.file("ends.gguf", ends);
-    let told = place.run(&["run", "parrot.gguf", "--no-save", "--draft", "ends.gguf", "hi"]);
-    assert!(told.contains("cause: tokens that end an answer of the draft: "), "{told}");
     let told = place.run(&["run", "parrot.gguf", "--no-save", "--draft", "ember", "hi"]);
-    assert!(told.contains(" tokens, expected the 301 of the model\n"), "{told}");
+    let cause =
+        "cause: the draft has 4,096 tokens, expected the 301 of the model, give or take 128\n";
+    assert!(told.starts_with("exit 1") && told.contains(cause), "{told}");
+}
+
+#[test]
+fn without_a_draft_of_the_settings_file_the_model_answers_alone() {
+    let place = place();
+    place.file("ingle-home/settings.toml", "draft = \"parrot.gguf\"\n");
+    let run = |more: &[&str]| {
+        let args = ["run", "ember", "--no-save", "--verbose", "-n", "8"];
+        place.run(&[&args[..], more, &["hi"]].concat())
+    };
+    let told = run(&[]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let warning = "warning: the draft guesses nothing: `parrot.gguf` cannot draft for `ember`: the \
+                   draft has 301 tokens, expected the 4,096 of the model, give or take 128\n";
+    assert!(told.contains(warning) && told.matches("warning: ").count() == 1, "{told}");
+    assert!(!told.contains(", draft `"), "{told}");
+    // Nor does it guess for itself, or where it may guess nothing.
+    let own = place.run(&["run", "parrot.gguf", "--no-save", "--verbose", "hi"]);
+    for told in [own, run(&["--draft-max", "0"])] {
+        let is_silent = !told.contains("warning: ") && !told.contains(", draft `");
+        assert!(told.starts_with("exit 0") && is_silent, "{told}");
+    }
+    // What a flag names is wanted.
+    let told = run(&["--draft", "parrot.gguf"]);
+    assert!(told.starts_with("exit 1"), "{told}");
+    place.file("ingle-home/settings.toml", "draft = \"none.gguf\"\n");
+    let told = run(&[]);
+    let warning = "warning: the draft guesses nothing: there is no file `none.gguf`\n";
+    assert!(told.starts_with("exit 0") && told.contains(warning), "{told}");
+    place.file("ingle-home/settings.toml", "draft = \"\"\n");
+    let told = run(&[]);
+    let refused = "line 1: an empty text, expected at least one character\n";
+    assert!(told.starts_with("exit 1") && told.contains(refused), "{told}");
 }
 
 #[test]
@@ -99,12 +176,16 @@ fn a_draft_that_fails_is_not_passed_over() {
         expect![[r#"
             exit 1
             -- stderr
+            warning: the draft is no smaller than the model: answers take longer
             error: the draft model failed
               cause: embed gave numbers that are not finite
 
-            hint: the weights are damaged, or a kernel is wrong: compare `--device reference`
+            hint: the weights are damaged, or a kernel is wrong: compare `--device reference`; `--draft-max 0` answers without the draft
         "#]],
     );
+    let without = ["--draft", "broken.gguf", "--draft-max", "0"];
+    let told = place.run(&[&["run", "parrot.gguf", "--no-save", "smile"][..], &without].concat());
+    assert_eq!(told, "exit 0\n-- stdout\nLook🙂 yes\n");
     let told = place.run(&["run", "parrot.gguf", "--no-save", "--draft", "none.gguf", "hi"]);
     assert!(told.starts_with("exit 1"), "{told}");
     assert!(told.contains("error: there is no file `none.gguf`\n"), "{told}");
@@ -128,7 +209,10 @@ fn what_a_draft_does_not_do_is_said() {
     let told = place.run(&[&args[..], &["think"]].concat());
     let warning = "warning: the draft guesses nothing while `--think 1` counts tokens\n";
     assert!(told.contains(warning), "{told}");
-    place.file("ingle-home/settings.toml", "draft = \"parrot.gguf\"\ndraft-max = 7\n");
+    place.file("friend.gguf", parrot::file());
+    place.file("ingle-home/settings.toml", "draft = \"friend.gguf\"\ndraft-max = 7\n");
     let told = place.run(&["run", "parrot.gguf", "--no-save", "--verbose", "hi"]);
-    assert!(told.starts_with("exit 0") && told.contains(", draft `parrot.gguf`\n"), "{told}");
+    assert!(told.starts_with("exit 0") && told.contains(", draft `friend.gguf`\n"), "{told}");
+    let warning = "warning: the draft is no smaller than the model: answers take longer\n";
+    assert!(told.contains(warning), "{told}");
 }

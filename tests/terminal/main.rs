@@ -296,6 +296,26 @@ fn commands_change_the_conversation() {
     assert!(exported.contains("## You\n\na page with a smile\n\nwhat is that?\n"), "{exported}");
 }
 
+/// What was named for the first model is no reason not to talk to another.
+#[test]
+fn a_model_that_the_draft_cannot_guess_for_answers_alone() {
+    let place = place();
+    let (word, spelt) = (b"friend", b"fiends");
+    let mut other = parrot::file();
+    let at = other.windows(word.len()).position(|it| it == word).expect("it says so");
+    other[at..at + word.len()].copy_from_slice(spelt);
+    place.file("other.gguf", other);
+    let mut terminal = chat(&place, &["--no-save", "--draft", "parrot.gguf"]);
+    terminal.clear();
+    terminal.say("/model other.gguf");
+    terminal.wait_for("warning: the draft guesses nothing: ");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.say("hi");
+    terminal.wait_for("Hello there, fiends!");
+    terminal.leave();
+}
+
 #[test]
 fn a_conversation_is_printed_without_what_commands_the_terminal() {
     let place = place();

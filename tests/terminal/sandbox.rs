@@ -38,7 +38,7 @@ fn files_are_read_below_the_folder_and_where_that_was_allowed() {
         terminal.clear();
     }
     terminal.say(&format!("/file {secret}"));
-    terminal.wait_for("hint: the sandbox reads the folders of the model, of the library");
+    terminal.wait_for("hint: the sandbox reads the folders of the model and its draft, of");
     terminal.wait_for_prompt();
     terminal.clear();
     terminal.say("what is that?");

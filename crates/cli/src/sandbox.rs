@@ -83,9 +83,9 @@ pub(crate) enum Part {
 static REACHED: OnceLock<Level> = OnceLock::new();
 
 /// What to do where the sandbox is in the way.
-pub(crate) const HINT: &str = "the sandbox reads the folders of the model, of the library, that \
-                               `ingle` was started in, and of `--allow-read DIR`; `--sandbox off` \
-                               does without";
+pub(crate) const HINT: &str = "the sandbox reads the folders of the model and its draft, of the \
+                               library, that `ingle` was started in, and of `--allow-read DIR`; \
+                               `--sandbox off` does without";
 
 impl Plan {
     /// What a conversation keeps: files to read below the working folder, those of the library and
@@ -299,6 +299,13 @@ impl fmt::Display for Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_another_model_is_read() {
+        let plan = Plan::default().reading(Path::new("/far/d.gguf"));
+        assert_eq!(plan.read, [PathBuf::from("/far")]);
+        assert!(plan.write.is_empty(), "{plan:?}");
+    }
 
     #[test]
     fn a_level_says_what_is_open_and_why() {

@@ -54,6 +54,7 @@ impl Site {
         let Other { model, audit, audit_months } = text.part()?;
         let confine: Confine = text.part()?;
         let chat: Chat = text.part()?;
+        let chat = Chat { usual_draft: chat.draft.is_some(), ..chat };
         let (load, sampling): (Load, Sampling) = (text.part()?, text.part()?);
         let file = Settings { chat, sampling, load };
         Ok(Self { home, model, audit, audit_months, confine, file })

@@ -18,12 +18,13 @@ use crate::{
     request::SeqId,
     sample,
     solo::Stretch,
+    tokenizer::n_common,
 };
 
 /// A draft model and what it has read.
 pub(crate) struct Draft {
     engine: Box<Engine>,
-    /// Tokens that the model knows, too.
+    /// The first so many tokens mean the same to both; beyond them one may have some more.
     vocab: usize,
     lines: Vec<Line>,
 }
@@ -42,12 +43,12 @@ impl Draft {
     /// Of `engine`, which guesses for `model`.
     pub(crate) fn new(engine: Engine, model: &Engine) -> Result<Self, DraftError> {
         let (found, expected) = (engine.info().vocab, model.info().vocab);
-        match engine.known_tokens().zip(model.known_tokens()) {
-            Some((ours, theirs)) => ours.check_alike(theirs)?,
-            None if found != expected => return Err(DraftError::Count { found, expected }),
-            None => {}
-        }
-        Ok(Self { engine: Box::new(engine), vocab: found.min(expected), lines: Vec::new() })
+        let vocab = match engine.known_tokens().zip(model.known_tokens()) {
+            // A matrix may have more rows than there are tokens.
+            Some((ours, theirs)) => ours.n_alike(theirs)?.min(found).min(expected),
+            None => n_common(found, expected)?,
+        };
+        Ok(Self { engine: Box::new(engine), vocab, lines: Vec::new() })
     }
 
     /// What the draft is and takes.
@@ -112,10 +113,8 @@ impl Draft {
         let past = self.lines[i].held.len();
         let end = tokens.len().min(past + limits.chunk);
         let new = &tokens[past..end];
-        // One that the model has beyond the draft's vocabulary is padding; but nobody is forbidden to
-        // put it into a prompt.
-        let known = self.engine.info().vocab;
-        if new.is_empty() || new.iter().any(|&it| it as usize >= known) {
+        // What the model alone knows the draft cannot read: from there on it guesses nothing.
+        if new.is_empty() || new.iter().any(|&it| it as usize >= self.vocab) {
             return Ok(None);
         }
         let next = self.compute(i, Stretch { past, tokens: new, ahead: 0 })?;

@@ -100,8 +100,9 @@ impl Engine {
     }
 
     /// From here on `draft` guesses, for requests that ask for it, what comes next. It reads each of
-    /// their prompts, too; beyond its own context it guesses nothing. Where both engines were loaded
-    /// with a tokenizer, their vocabularies are compared, else how large they are.
+    /// their prompts, too; beyond its own context, and after a token that it does not know, it guesses
+    /// nothing. Where both engines were loaded with a tokenizer, the texts of their tokens are
+    /// compared, else how many there are; one may have up to 128 more.
     ///
     /// # Errors
     ///

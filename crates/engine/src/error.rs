@@ -101,7 +101,7 @@ pub enum LoadError {
     },
     /// The heads of a layer are not whole blocks of the format that keys and values should have.
     #[error(
-        "layer {layer} keeps heads of {found} numbers; a cache of `{format}` rounds {} together",
+        "layer {layer} keeps heads of {found} numbers, expected a multiple of {} for a cache of `{format}`",
         .format.block_len()
     )]
     CacheFormat {
@@ -174,10 +174,10 @@ impl LoadError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
-    /// One has more tokens, padding aside.
+    /// One has many more tokens, padding aside.
     #[error(
-        "the draft has {} tokens, expected the {} of the model",
-        grouped(*.found as u128), grouped(*.expected as u128)
+        "the draft has {} tokens, expected the {} of the model, give or take {}",
+        grouped(*.found as u128), grouped(*.expected as u128), tokenizer::MORE
     )]
     Count {
         /// Tokens of the draft.
@@ -196,31 +196,6 @@ pub enum DraftError {
         /// Its text in the draft's vocabulary.
         found: String,
         /// Its text in the model's.
-        expected: String,
-    },
-    /// A token is structural in one of them alone.
-    #[error(
-        "token {id} (`{}`) of the draft is {found}, expected {expected} as of the model",
-        .text.escape_debug()
-    )]
-    Kind {
-        /// The token.
-        id: u32,
-        /// Its text.
-        text: String,
-        /// What it is to the draft.
-        found: &'static str,
-        /// What it is to the model.
-        expected: &'static str,
-    },
-    /// Tokens with a role are others.
-    #[error("{role} of the draft: {found}, expected {expected} as of the model")]
-    Role {
-        /// Which tokens.
-        role: &'static str,
-        /// Those of the draft.
-        found: String,
-        /// Those of the model.
         expected: String,
     },
 }
@@ -315,7 +290,11 @@ impl Error {
                 "the weights are damaged, or a kernel is wrong: compare `--device reference`"
                     .to_owned(),
             ),
-            Self::Draft(error) => error.hint(),
+            Self::Draft(error) => {
+                let without = "`--draft-max 0` answers without the draft";
+                let hint = error.hint().map(|it| format!("{it}; {without}"));
+                Some(hint.unwrap_or_else(|| without.to_owned()))
+            }
             Self::File(_) => Some("the file was changed or cut; load it again".to_owned()),
             _ => None,
         }

@@ -1,11 +1,11 @@
 //! Which sequences run in the next step, and with which rows.
 //!
-//! Decoding sequences come first, one row each, in every step; prompts fill up what the budget
-//! leaves, in the order in which they came. So a long prompt never halts an answer. Guesses at the
-//! next tokens of a decoding sequence are rows after its own; what turns out wrong is overwritten
-//! in the cache by what comes in its place. A state cannot be overwritten in part: there, that after
-//! a sequence's own rows is kept, and what was guessed rightly is computed again in the next step,
-//! beside what follows it.
+//! Decoding sequences come first, in every step; prompts fill up what the budget leaves, in the order
+//! in which they came. So a long prompt never halts an answer. A decoding sequence has one row of its
+//! own, and after it those of the guesses at its next tokens; what turns out wrong is overwritten in
+//! the cache by what comes in its place. A state cannot be overwritten in part: there, that after a
+//! sequence's own rows is kept, and what was guessed rightly is computed again in the next step,
+//! beside what follows it, so that a sequence of a recurrent model may have up to 16 rows of its own.
 
 use std::{collections::VecDeque, ops::Range};
 

@@ -94,8 +94,9 @@ fn heads_that_are_no_whole_blocks_are_refused() {
             continue;
         }
         let error = loaded.expect_err("its heads have 16 columns");
-        let expected =
-            format!("layer 0 keeps heads of 16 numbers; a cache of `{format}` rounds 32 together");
+        let expected = format!(
+            "layer 0 keeps heads of 16 numbers, expected a multiple of 32 for a cache of `{format}`"
+        );
         assert_eq!(error.to_string(), expected);
         assert!(error.hint().is_some_and(|it| it.contains("`bf16`")), "{:?}", error.hint());
     }

@@ -49,7 +49,12 @@ pub(crate) struct Chat {
     /// Let this smaller model of the same vocabulary guess ahead, too, named as MODEL is; the text
     /// stays the same
     #[arg(long, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    #[serde(deserialize_with = "text::filled")]
     pub(crate) draft: Option<String>,
+    /// Whether `draft` is the settings file's: where that cannot guess, the model answers alone.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(crate) usual_draft: bool,
     /// Let the draft guess at most so many tokens at a time; 0 lets it guess none [default: 15]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[serde(deserialize_with = "text::one")]
@@ -182,7 +187,9 @@ impl Chat {
     pub(crate) fn or(self, other: Self) -> Self {
         // A template and none at all exclude each other: what was said here decides.
         let (raw, template) = (self.raw == Some(true), self.chat_template.is_some());
+        let usual_draft = if self.draft.is_some() { self.usual_draft } else { other.usual_draft };
         Self {
+            usual_draft,
             predict: self.predict.or(other.predict),
             system: self.system.or(other.system),
             stop: if self.stop.is_empty() { other.stop } else { self.stop },
@@ -219,6 +226,18 @@ mod tests {
         for bad in [&["--draft", ""][..], &["--draft"], &["--draft-max", "16"]] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_draft_is_usual_where_no_flag_names_one() {
+        let draft = |name: &str| Chat { draft: Some(name.to_owned()), ..Chat::default() };
+        let file = Chat { usual_draft: true, ..draft("small") };
+        let both = |flags: Chat| {
+            let all = flags.or(file.clone());
+            (all.draft, all.usual_draft)
+        };
+        assert_eq!(both(Chat::default()), (Some("small".to_owned()), true));
+        assert_eq!(both(draft("other")), (Some("other".to_owned()), false));
     }
 
     #[test]

@@ -53,10 +53,21 @@ where
 pub(super) fn some<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     match texts.iter().any(String::is_empty) {
-        true => Err(D::Error::custom("an empty text, expected at least one character")),
+        true => Err(D::Error::custom(EMPTY)),
         false => Ok(texts),
     }
 }
+
+/// For `deserialize_with`: a text that is not empty.
+pub(super) fn filled<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.is_empty() {
+        true => Err(D::Error::custom(EMPTY)),
+        false => Ok(Some(text)),
+    }
+}
+
+const EMPTY: &str = "an empty text, expected at least one character";
 
 /// Reads a value.
 type Read<T> = fn(&str) -> Result<T, String>;

@@ -1,18 +1,25 @@
 //! The smaller model that guesses ahead for the one that answers: held to the same policy, opened
 //! before this process gives up its files, and counted where memory is.
+//!
+//! What a flag names is there, or nothing is answered. What the settings file names is for whatever
+//! model it can guess for; the others answer alone, and that is said.
 
 use anyhow::Context;
-use engine::{Engine, Options};
+use engine::{Engine, LoadError, Options, arch};
 use loader::ModelFile;
 
 use super::session::Session;
 use crate::{
-    args::{Load, Settings, Think},
+    args::{Chat, Load, Lookup, Settings, Think},
     device,
     failure::Failure,
     model::{self, Opened},
     numbers::grouped,
+    terminal::tell,
 };
+
+/// How a warning begins that says why a draft is not there.
+const ALONE: &str = "the draft guesses nothing: ";
 
 /// A draft that is open.
 pub(super) struct Draft {
@@ -24,18 +31,23 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Opens the draft that these settings name, if they name one.
+    /// Opens the draft that is to guess for the model of this name, if there is one.
     ///
     /// # Errors
     ///
     /// If it cannot be opened, or this site's policy denies it.
-    pub(super) fn open(settings: &Settings) -> anyhow::Result<Option<Self>> {
-        let Some(name) = settings.chat.draft.clone() else { return Ok(None) };
-        // What changes the model is about the model alone.
-        let (override_kv, lora) = (Vec::new(), Vec::new());
-        let load = Load { override_kv, lora, quant: None, ..settings.load.clone() };
-        let Opened { file, said, .. } = model::open_for(&name, &load)?;
-        Ok(Some(Self { name, load, file, said }))
+    pub(super) fn open(name: &str, settings: &Settings) -> anyhow::Result<Option<Self>> {
+        let Some(draft) = wanted(name, &settings.chat) else { return Ok(None) };
+        // What changes the model, and what its memory should hold, is about the model alone.
+        let load = Load {
+            override_kv: Vec::new(),
+            lora: Vec::new(),
+            quant: None,
+            cache_type: None,
+            ..settings.load.clone()
+        };
+        let Opened { file, said, .. } = model::open_for(draft, &load)?;
+        Ok(Some(Self { name: draft.to_owned(), load, file, said }))
     }
 
     /// Bytes of memory that its weights are still going to take.
@@ -58,46 +70,95 @@ impl Draft {
         name: &str,
         options: &Options,
     ) -> anyhow::Result<()> {
+        let config = arch::config(&self.file);
+        let config = config.map_err(|error| device::refused(&self.name, &self.load, error))?;
         let info = engine.info();
+        let context = info.context.min(config.context);
         let taken = info.cache_bytes + info.scratch_bytes;
-        let options = Options {
-            ctx_size: Some(info.context.min(self.context())),
-            free_memory: options.free_memory.map(|it| it.saturating_sub(taken)),
-            ..options.clone()
+        let free_memory = options.free_memory.map(|it| it.saturating_sub(taken));
+        let load = |context: usize| {
+            let options = Options { ctx_size: Some(context), free_memory, ..options.clone() };
+            device::engine(&self.name, &self.file, &self.load, &options)
         };
-        let draft = device::engine(&self.name, &self.file, &self.load, &options)?;
+        let draft = match load(context) {
+            // Nobody asked for a context that takes as much as the model's did.
+            Err(error) if options.ctx_size.is_none() && is_too_large(&error) => {
+                load(context.div_ceil(4))?
+            }
+            loaded => loaded?,
+        };
         let joined = engine.draft_with(draft);
         joined.with_context(|| Failure::new(format!("`{}` cannot draft for `{name}`", self.name)))
     }
+}
 
-    /// Tokens that it was made for.
-    fn context(&self) -> usize {
-        let key = format!("{}.context_length", self.file.architecture());
-        let known = self.file.metadata.u64(&key).ok().flatten();
-        known.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX).max(1)
+/// What came of a draft. Where that is the settings file's and cannot guess, the model answers alone,
+/// which is told and put to the warnings.
+///
+/// # Errors
+///
+/// If a draft that a flag names cannot guess.
+pub(super) fn or_alone<T>(
+    done: anyhow::Result<T>,
+    chat: &Chat,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Option<T>> {
+    match done {
+        Err(error) if chat.usual_draft => {
+            let warning = format!("{ALONE}{error:#}");
+            tell(format_args!("warning: {warning}"));
+            warnings.push(warning);
+            Ok(None)
+        }
+        done => done.map(Some),
     }
+}
+
+/// The draft that is to guess for the model of this name. The settings file's does not guess for
+/// itself, and none is loaded that may guess nothing.
+fn wanted<'a>(name: &str, chat: &'a Chat) -> Option<&'a str> {
+    let draft = chat.draft.as_deref().filter(|_| chat.draft_max != Some(Lookup(0)))?;
+    (!chat.usual_draft || draft != name).then_some(draft)
+}
+
+fn is_too_large(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LoadError::CacheTooLarge { .. }))
 }
 
 impl Session {
     /// What is asked of a draft and not done.
     pub(super) fn idle_draft(&self) -> Vec<String> {
-        let chat = &self.settings.chat;
         let Some(draft) = self.engine.draft() else {
-            let idle = chat.draft_max.map(|n| {
-                format!("`--draft-max {n}` changes nothing: no `--draft MODEL` is there to guess")
-            });
-            return idle.into_iter().collect();
+            return self.absent_draft().into_iter().collect();
         };
         let mut warnings = Vec::new();
-        if let Some(Think::AtMost(n)) = chat.think {
+        if let Some(Think::AtMost(n)) = self.settings.chat.think {
             warnings.push(format!("the draft guesses nothing while `--think {n}` counts tokens"));
         }
         if draft.context < self.engine.context() {
             let context = grouped(draft.context as u64);
             warnings.push(format!(
-                "the draft was made for {context} tokens: beyond them it guesses nothing"
+                "the draft has room for {context} tokens: beyond them it guesses nothing"
             ));
         }
+        if draft.weight_bytes >= self.engine.info().weight_bytes {
+            let warning = "the draft is no smaller than the model: answers take longer";
+            warnings.push(warning.to_owned());
+        }
         warnings
+    }
+
+    /// The same where none is there.
+    fn absent_draft(&self) -> Option<String> {
+        let chat = &self.settings.chat;
+        let Some(draft) = wanted(&self.name, chat) else {
+            let n = chat.draft_max.filter(|_| chat.draft.is_none())?;
+            return Some(format!(
+                "`--draft-max {n}` changes nothing: no `--draft MODEL` is there to guess"
+            ));
+        };
+        // `/set draft-max` wants one that was not loaded, or it cannot guess, which was said.
+        let is_said = self.warnings.iter().any(|it| it.starts_with(ALONE));
+        (!is_said).then(|| format!("`{draft}` is not loaded: `/model {}` loads it, too", self.name))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::Usage;
+use engine::{Engine, Usage};
 use serde::Serialize;
 
 use crate::numbers::grouped;
@@ -23,7 +23,7 @@ pub(super) struct Report {
     pub(super) generated_tokens: usize,
     /// Of these, computed ahead.
     pub(super) ahead_tokens: usize,
-    /// Guessed by a draft, where one guessed.
+    /// Guessed by a draft, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) drafted_tokens: Option<usize>,
     /// Of these, chosen; they are among those ahead.
@@ -48,12 +48,13 @@ impl Stopwatch {
         self.first.get_or_insert(self.last);
     }
 
-    /// The sum, for an engine of this context.
-    pub(super) fn report(&self, usage: Usage, context: usize) -> Report {
+    /// The sum, for this engine.
+    pub(super) fn report(&self, usage: Usage, engine: &Engine) -> Report {
         let first = self.first.map(|it| it - self.started);
         let rest = self.first.map(|it| self.last - it).unwrap_or_default();
+        let context = engine.context();
         let used = (usage.prompt + usage.generated).min(context);
-        let drafted = Some((usage.drafted, usage.drafted_right)).filter(|it| it.0 > 0);
+        let drafted = engine.draft().map(|_| (usage.drafted, usage.drafted_right));
         Report {
             prompt_tokens: usage.prompt,
             reused_tokens: usage.reused,
@@ -84,12 +85,12 @@ impl Report {
         };
         let n = grouped(self.ahead_tokens as u64);
         let ahead = match self.drafted_tokens.zip(self.accepted_tokens) {
-            Some((of, right)) => {
+            Some((of, right)) if of > 0 => {
                 let [right, of] = [right, of].map(|it| grouped(it as u64));
-                format!(" ({n} ahead, {right} of {of} drafted)")
+                format!(" ({n} ahead; {right} of {of} drafted tokens were right)")
             }
-            None if self.ahead_tokens == 0 => String::new(),
-            None => format!(" ({n} ahead)"),
+            _ if self.ahead_tokens == 0 => String::new(),
+            _ => format!(" ({n} ahead)"),
         };
         let speed =
             |it: Option<f64>| it.map(|it| format!(", {it:.1} tokens/s")).unwrap_or_default();

@@ -8,7 +8,7 @@ use loader::{ModelFile, Value};
 use store::{Message, Role};
 
 use super::{
-    draft::Draft,
+    draft::{Draft, or_alone},
     prompt::{Style, own_text},
     report::Report,
 };
@@ -57,17 +57,19 @@ pub(crate) struct Session {
 
 impl Session {
     /// Loads the model of this name, and a draft if the settings name one; when they are open, this
-    /// process keeps only what is in `plan`.
+    /// process keeps only what is in `plan`. A draft of the settings file that cannot guess is done
+    /// without.
     ///
     /// # Errors
     ///
-    /// If it cannot be loaded, a setting does not fit it, or the sandbox is required and is not to be
-    /// had.
+    /// If they cannot be loaded, a setting does not fit the model, or the sandbox is required and is
+    /// not to be had.
     pub(crate) fn load(name: &str, settings: Settings, plan: Plan) -> anyhow::Result<Self> {
         let started = Instant::now();
         let Opened { mut file, said: mut warnings, admitted } =
             model::open_for(name, &settings.load)?;
-        let draft = Draft::open(&settings)?;
+        let draft = Draft::open(name, &settings);
+        let draft = or_alone(draft, &settings.chat, &mut warnings)?.flatten();
         warnings.extend(draft.iter().flat_map(|it| it.said.iter().cloned()));
         if let Some(unused) = model::kept(name)?.as_ref().and_then(library::unused) {
             tell(format_args!("warning: {unused}"));
@@ -91,7 +93,8 @@ impl Session {
         };
         let mut engine = device::engine(name, &file, &settings.load, &options)?;
         if let Some(draft) = draft {
-            draft.guess_for(&mut engine, name, &options)?;
+            let joined = draft.guess_for(&mut engine, name, &options);
+            or_alone(joined, &settings.chat, &mut warnings)?;
         }
         let style = Style::of(&file, engine.tokenizer(), &settings);
         let style = style.with_context(|| match template {
@@ -126,7 +129,10 @@ impl Session {
     /// As [`load`](Self::load); this session is then as it was.
     pub(super) fn switch(&mut self, name: &str) -> anyhow::Result<()> {
         let (messages, is_chat) = (self.messages.clone(), self.is_chat);
-        *self = Self::load(name, self.settings.clone(), self.plan.clone())?;
+        let mut settings = self.settings.clone();
+        // The draft was named for another model.
+        settings.chat.usual_draft = true;
+        *self = Self::load(name, settings, self.plan.clone())?;
         (self.messages, self.is_chat) = (messages, is_chat);
         // It was told when the first model was open, and is what it was.
         self.warnings.extend(self.plan.warning(self.level));
@@ -220,8 +226,8 @@ impl Session {
         let (context, of) = (info.context as u64, info.model_context as u64);
         let of = if context == of { String::new() } else { format!(" of {}", grouped(of)) };
         let cache = info.cache_format.map(|it| format!(", cache in {it}")).unwrap_or_default();
-        let draft = self.settings.chat.draft.as_ref().map(|it| format!(", draft `{it}`"));
-        let draft = draft.unwrap_or_default();
+        let draft = self.engine.draft().and(self.settings.chat.draft.as_ref());
+        let draft = draft.map(|it| format!(", draft `{it}`")).unwrap_or_default();
         format!("{name}, context {}{of} tokens{cache}, {}{draft}", grouped(context), info.device)
     }
 }

@@ -118,7 +118,7 @@ impl Session {
         let rest = turn.reasoning.finish();
         turn.show(rest.into_iter().collect())?;
         self.warnings.append(&mut turn.notes);
-        let report = turn.watch.report(turn.usage, self.engine.context());
+        let report = turn.watch.report(turn.usage, &self.engine);
         let thought = turn.thought.trim();
         let reasoning = (!thought.is_empty()).then(|| thought.to_owned());
         Ok(Answer { text: text(turn.text, self.is_completion()), reasoning, finish, report })

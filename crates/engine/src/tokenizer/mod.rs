@@ -32,6 +32,7 @@ use std::ops::Range;
 
 use loader::ModelFile;
 
+pub(crate) use alike::{MORE, n_common};
 pub use decode::{Decoder, Specials};
 pub use error::Error;
 pub use export::gguf_keys;
