@@ -281,7 +281,7 @@ macro_rules! packed {
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_avx2 {
     ($format:ident) => {
-        packed!(avx2::formats::$format, |rows, _next, x, room| once(rows, x, room))
+        packed!(avx2::formats::$format, |rows, next, x, room| once(rows, next, x, room))
     };
 }
 

@@ -22,7 +22,7 @@ pub(super) type Once<X> =
     fn(rows: &[&[u8]; ROWS], next: &[&[u8]; ROWS], x: &[X], room: &mut [Line; ROOM]) -> [f32; ROWS];
 
 /// Lines that those take to compute in.
-pub(super) const ROOM: usize = 192;
+pub(super) const ROOM: usize = 512;
 
 /// The dot products of sixteen weight rows. A sum depends on its own two rows alone: each of these
 /// gives bit for bit the same.

@@ -1,21 +1,22 @@
 //! Products straight from the file: sixteen weight rows with one row of activations.
 //!
-//! Two rows at a time, which follow each other in the file, are multiplied over some columns, one in
-//! each half of vectors: memory is read almost in order, as caches foresee it. Then the integer products
-//! of twice eight rows are scaled and added, a row a lane.
+//! Row after row is multiplied over many columns, so that memory is read as one stream. Two stretches of
+//! a row are side by side, one in each half of vectors, and so are the activations: of eight blocks of 32
+//! weights the first four and the last, or two blocks of 256. Then the integer products of eight rows are
+//! scaled and added, a row a lane.
 //!
 //! ```text
-//! of four times 32 weights of eight rows, meanwhile:
-//!   4 vectors   products of four runs of rows 0 and 1, of rows 2 and 3, …
-//!   4 vectors   if runs are of 16: of the other four
-//!   4 vectors   of formats with blocks of 32: scales
-//!   4 vectors   of those with minimums: minimums
+//! of eight rows, meanwhile, a vector each:
+//!   products of eight runs: four of one stretch, four of the other
+//!   if runs are of 16: of those beside them
+//!   of formats with blocks of 32: eight scales
+//!   of those with minimums: eight minimums
 //! ```
 
 use core::arch::x86_64::*;
 
 use super::{
-    Integers, Packed, Scaled, fields::EIGHT, load_16_twice, load_half, prefetch, store_8,
+    Integers, Packed, Scaled, fields::EIGHT, load_16_pair, load_half, prefetch, store_8,
     store_half, turned,
 };
 use crate::cpu::{
@@ -23,9 +24,12 @@ use crate::cpu::{
     wide::{Line, ROOM, ROWS, blocks, nth},
 };
 
-/// Columns of a row that are read before those of another: what they leave in `room` fits, and stays in
-/// the first cache.
-const CHUNK: usize = 2048;
+/// Columns of a row that are read before those of another: so many that memory is read in long
+/// stretches, and that what they leave in `room` stays in a cache.
+const CHUNK: usize = 8192;
+
+/// Lines of `room` that hold activations of a chunk.
+const ACTS: usize = CHUNK / LEN / 2;
 
 /// Rows that lie between what is multiplied and what is asked for.
 const AHEAD: usize = 4;
@@ -42,144 +46,164 @@ impl<
 {
     /// Whether a block has 32 weights.
     const IS_SMALL: bool = Self::OF_BLOCK == 1;
-    /// Lines that four times 32 weights of eight rows take.
-    const LINES_OF_FOUR: usize = match (Self::IS_SMALL, Self::MINS) {
-        (false, _) => 2 * Self::RUNS_OF_32,
-        (true, false) => 4,
-        (true, true) => 6,
+    /// Times 32 weights in a stretch, of which two are side by side.
+    const STRETCH: usize = if Self::IS_SMALL { 4 } else { Self::OF_BLOCK };
+    /// Lines that two stretches of eight rows take.
+    const LINES_OF_TWO: usize = match (Self::IS_SMALL, Self::MINS) {
+        (false, _) => 8 * Self::RUNS_OF_32,
+        (true, false) => 8,
+        (true, true) => 12,
     };
     /// How many times sums of two products are added in 16 bits.
     const LEVELS: usize = if Self::IS_WIDE { 0 } else { Self::DEPTH.ilog2() as usize };
 
-    /// `sum(rows[r][i] * x[i])`, computed in `room`.
+    /// `sum(rows[r][i] * x[i])`, computed in `room`. Meanwhile what comes after is asked for.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(in crate::cpu) fn once(
         &self,
         rows: &[&[u8]; ROWS],
+        next: &[&[u8]; ROWS],
         x: &[Q8Block],
         room: &mut [Line; ROOM],
     ) -> [f32; ROWS] {
         assert!(x.len().is_multiple_of(Self::OF_BLOCK), "whole blocks");
-        let mut eights: [[&[[u8; BYTES]]; EIGHT]; 2] = [[&[]; EIGHT]; 2];
-        for (r, row) in blocks(*rows, x.len() / Self::OF_BLOCK).into_iter().enumerate() {
-            // Of two that follow each other, one in each half.
-            eights[r / EIGHT][r % 2 * 4 + r % EIGHT / 2] = row;
-        }
-        let ahead = AHEAD * rows[0].len();
+        let rows = blocks(*rows, x.len() / Self::OF_BLOCK);
+        let (acts, room) = room.split_at_mut(ACTS);
         let mut sums = [_mm256_setzero_ps(); 2];
         for (c, x) in x.chunks(CHUNK / LEN).enumerate() {
+            Self::side_by_side(x, acts);
             let begin = c * (CHUNK / LEN / Self::OF_BLOCK);
-            let mut here: [[&[[u8; BYTES]]; EIGHT]; 2] = [[&[]; EIGHT]; 2];
-            for (here, row) in here.as_flattened_mut().iter_mut().zip(eights.as_flattened()) {
-                *here = &row[begin..][..x.len() / Self::OF_BLOCK];
-            }
-            let (first, last) = room.split_at_mut(ROOM / 2);
-            for (rows, room) in here.iter().zip([&mut *first, &mut *last]) {
-                for pair in 0..4 {
-                    let (two, room) = ([rows[pair], rows[4 + pair]], (&mut *room, pair));
+            let len = x.len() / Self::OF_BLOCK;
+            // Rows of this chunk, then of the next, then those after.
+            let ahead = |r: usize| match (r + AHEAD).checked_sub(ROWS) {
+                None => rows[r + AHEAD][begin..].as_flattened(),
+                Some(r) => match &rows[r][begin + len..] {
+                    [] => next[r],
+                    rest => rest.as_flattened(),
+                },
+            };
+            for (h, sums) in sums.iter_mut().enumerate() {
+                let first = h * EIGHT;
+                let mut here: [&[[u8; BYTES]]; EIGHT] = [&[]; EIGHT];
+                for (r, here) in here.iter_mut().enumerate() {
+                    *here = &rows[first + r][begin..][..len];
                     match Self::IS_SMALL {
-                        true => self.multiply_small(two, ahead, x, room),
-                        false => self.multiply_large(two, ahead, x, room),
+                        true => self.multiply_small(here, ahead(first + r), acts, (room, r)),
+                        false => self.multiply_large(here, ahead(first + r), acts, (room, r)),
                     }
                 }
+                *sums = match Self::IS_SMALL {
+                    true => Self::add_small(x, room, *sums),
+                    false => self.add_large(here, x, room, *sums),
+                };
             }
-            sums = match Self::IS_SMALL {
-                true => Self::add_small(x, [first, last], sums),
-                false => self.add_large(here, x, [first, last], sums),
-            };
         }
         let mut out = [0.0; ROWS];
         for (out, sums) in out.as_chunks_mut().0.iter_mut().zip(sums) {
-            let in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-            store_8(_mm256_permutevar8x32_ps(sums, in_order), out);
+            store_8(sums, out);
         }
         out
     }
 
-    /// The products of two rows, in blocks of 32 weights, and their scales, to their place in `room`.
+    /// Lays two stretches of activations side by side, and the next two; after the last there are zeros.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn side_by_side(x: &[Q8Block], acts: &mut [Line]) {
+        const NOTHING: &[i8; LEN] = &[0; LEN];
+        for (x, acts) in x.chunks(2 * Self::STRETCH).zip(acts.chunks_exact_mut(Self::STRETCH)) {
+            for (i, acts) in acts.iter_mut().enumerate() {
+                let of = |i: usize| x.get(i).map_or(NOTHING, |x| &x.qs).as_chunks::<16>().0;
+                let (a, b) = (of(i), of(i + Self::STRETCH));
+                store_half(load_16_pair(&a[0], &b[0]), acts, 0);
+                store_half(load_16_pair(&a[1], &b[1]), acts, 1);
+            }
+        }
+    }
+
+    /// The products of vector `r` of eight rows, in blocks of 32 weights, and their scales, to their
+    /// place in `room`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn multiply_small(
         &self,
-        [a, b]: [&[[u8; BYTES]]; 2],
-        ahead: usize,
-        x: &[Q8Block],
-        (room, pair): (&mut [Line], usize),
+        row: &[[u8; BYTES]],
+        ahead: &[u8],
+        acts: &[Line],
+        (room, r): (&mut [Line], usize),
     ) {
-        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-        let (x, x_rest) = x.as_chunks::<4>();
-        let (lines, lines_of_rest) = room.split_at_mut(Self::LINES_OF_FOUR * x.len());
-        let lines = lines.chunks_exact_mut(Self::LINES_OF_FOUR);
-        for (((a, b), x), lines) in a.iter().zip(b).zip(x).zip(lines) {
-            self.multiply_four([a, b], x, (lines, pair));
-            for block in [a, b] {
-                prefetch(block.as_flattened(), ahead, 4 * BYTES);
-            }
+        let (eights, rest) = row.as_chunks::<EIGHT>();
+        let mut lines = room.chunks_exact_mut(Self::LINES_OF_TWO);
+        let mut acts = acts.as_chunks::<4>().0.iter();
+        for (i, ((eight, acts), lines)) in eights.iter().zip(&mut acts).zip(&mut lines).enumerate()
+        {
+            self.multiply_eight(eight, acts, (lines, r));
+            prefetch(ahead, EIGHT * BYTES * i, EIGHT * BYTES);
         }
-        if !x_rest.is_empty() {
-            let (mut of_x, mut of_rows) = ([Q8Block::default(); 4], [[[0; BYTES]; 4]; 2]);
-            of_x[..x_rest.len()].copy_from_slice(x_rest);
-            of_rows[0][..a_rest.len()].copy_from_slice(a_rest);
-            of_rows[1][..b_rest.len()].copy_from_slice(b_rest);
-            self.multiply_four(of_rows.each_ref(), &of_x, (lines_of_rest, pair));
+        if let (false, Some(acts), Some(lines)) = (rest.is_empty(), acts.next(), lines.next()) {
+            let mut eight = [[0; BYTES]; EIGHT];
+            eight[..rest.len()].copy_from_slice(rest);
+            self.multiply_eight(&eight, acts, (lines, r));
+            prefetch(ahead, EIGHT * BYTES * eights.len(), BYTES * rest.len());
         }
     }
 
-    /// The same of four blocks.
+    /// The same of eight blocks.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn multiply_four(
+    fn multiply_eight(
         &self,
-        [a, b]: [&[[u8; BYTES]; 4]; 2],
-        x: &[Q8Block; 4],
-        (lines, pair): (&mut [Line], usize),
+        blocks: &[[u8; BYTES]; EIGHT],
+        acts: &[Line; 4],
+        (lines, r): (&mut [Line], usize),
     ) {
-        let [products, _] = Self::of_two(|k| (self.integers)([&a[k], &b[k]], 0), x);
-        let ([a, b, c, d], [e, f, g, h]) = (a, b);
+        let two = |k| (self.integers)([&blocks[k], &blocks[4 + k]], 0);
+        let [products, _] = Self::of_two(two, acts);
+        let [a, b, c, d, e, f, g, h] = blocks;
         let of_blocks = (self.scales)([a, b, c, d, e, f, g, h]);
-        store(products, lines, pair);
-        store(_mm256_castps_si256(of_blocks.scales[0]), lines, 4 + pair);
+        store(products, lines, r);
+        store(_mm256_castps_si256(of_blocks.scales[0]), lines, EIGHT + r);
         if Self::MINS {
-            store(_mm256_castps_si256(of_blocks.mins[0]), lines, 8 + pair);
+            store(_mm256_castps_si256(of_blocks.mins[0]), lines, 2 * EIGHT + r);
         }
     }
 
-    /// The products of two rows, in blocks of 256 weights, to their place in `room`.
+    /// The products of vector `r` of eight rows, in blocks of 256 weights, to their place in `room`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn multiply_large(
         &self,
-        [a, b]: [&[[u8; BYTES]]; 2],
-        ahead: usize,
-        x: &[Q8Block],
-        (room, pair): (&mut [Line], usize),
+        row: &[[u8; BYTES]],
+        ahead: &[u8],
+        acts: &[Line],
+        (room, r): (&mut [Line], usize),
     ) {
-        let x = x.chunks_exact(Self::OF_BLOCK);
-        let lines = room.chunks_exact_mut(2 * Self::LINES_OF_FOUR);
-        for (((a, b), x), lines) in a.iter().zip(b).zip(x).zip(lines) {
-            let lines = lines.chunks_exact_mut(Self::LINES_OF_FOUR);
-            for (q, (x, lines)) in x.as_chunks::<4>().0.iter().zip(lines).enumerate() {
-                let products = Self::of_two(|k| (self.integers)([a, b], 4 * q + k), x);
+        let lines = room.chunks_exact_mut(Self::LINES_OF_TWO);
+        let acts = acts.chunks_exact(Self::STRETCH);
+        for (i, ((two, acts), lines)) in row.chunks(2).zip(acts).zip(lines).enumerate() {
+            // Beside the last of an odd number there is nothing to multiply with.
+            let two = [&two[0], two.last().expect("one or two")];
+            let lines = lines.chunks_exact_mut(4 * Self::RUNS_OF_32);
+            for (q, (acts, lines)) in acts.as_chunks::<4>().0.iter().zip(lines).enumerate() {
+                let products = Self::of_two(|k| (self.integers)(two, 4 * q + k), acts);
                 for (j, products) in products.into_iter().enumerate().take(Self::RUNS_OF_32) {
-                    store(products, lines, 4 * j + pair);
+                    store(products, lines, EIGHT * j + r);
                 }
             }
-            prefetch(a, ahead, BYTES);
-            prefetch(b, ahead, BYTES);
+            prefetch(ahead, 2 * BYTES * i, 2 * BYTES);
         }
     }
 
-    /// Four times 32 weights of two rows, times activations: of each run, or of the first of each 32
-    /// weights and of the last, in each half those of a row.
+    /// Four times 32 weights of two stretches, times activations: of each run, or of the first of each 32
+    /// weights and of the last, in each half those of a stretch.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn of_two(integers: impl Fn(usize) -> [__m256i; 2], x: &[Q8Block; 4]) -> [__m256i; 2] {
+    fn of_two(integers: impl Fn(usize) -> [__m256i; 2], acts: &[Line; 4]) -> [__m256i; 2] {
         let (mut first, mut last) = ([_mm256_setzero_si256(); 4], [_mm256_setzero_si256(); 4]);
         for k in 0..4 {
-            let (w, x) = (integers(k), x[k].qs.as_chunks::<16>().0);
-            first[k] = Self::pairs(w[0], load_16_twice(&x[0]));
-            last[k] = Self::pairs(w[1], load_16_twice(&x[1]));
+            let w = integers(k);
+            first[k] = Self::pairs(w[0], load_half(&acts[k], 0));
+            last[k] = Self::pairs(w[1], load_half(&acts[k], 1));
         }
         if RUN == 16 {
             return [Self::of_four(first, 0), Self::of_four(last, 0)];
@@ -226,66 +250,45 @@ impl<
         }
     }
 
-    /// Adds what `multiply_small` left of twice eight rows.
+    /// Adds what `multiply_small` left of eight rows.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn add_small(x: &[Q8Block], [first, last]: [&[Line]; 2], mut sums: [__m256; 2]) -> [__m256; 2] {
-        let (fours, rest) = x.as_chunks::<4>();
-        let (first, first_of_rest) = first.split_at(Self::LINES_OF_FOUR * fours.len());
-        let (last, last_of_rest) = last.split_at(Self::LINES_OF_FOUR * fours.len());
-        let first = first.chunks_exact(Self::LINES_OF_FOUR);
-        let last = last.chunks_exact(Self::LINES_OF_FOUR);
-        for ((x, first), last) in fours.iter().zip(first).zip(last) {
-            sums = Self::add_four(x, [first, last], sums);
-        }
-        match rest {
-            [] => sums,
-            _ => Self::add_four(rest, [first_of_rest, last_of_rest], sums),
-        }
-    }
-
-    /// The same of up to four blocks.
-    #[inline]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    fn add_four(x: &[Q8Block], [first, last]: [&[Line]; 2], mut sums: [__m256; 2]) -> [__m256; 2] {
-        let products = [four(first, 0), four(last, 0)];
-        let scales = [four(first, 1), four(last, 1)];
-        let mins = if Self::MINS { [four(first, 2), four(last, 2)] } else { scales };
-        for (k, x) in x.iter().enumerate() {
-            for h in 0..2 {
-                let (scale, min) = (scales[h][k], mins[h][k]);
-                let of_run = [_mm256_castsi256_ps(scale), _mm256_castsi256_ps(min)];
-                sums[h] = Self::plus_run(products[h][k], of_run, (x, 0), sums[h]);
+    fn add_small(x: &[Q8Block], room: &[Line], mut sums: __m256) -> __m256 {
+        for (x, lines) in x.chunks(EIGHT).zip(room.chunks_exact(Self::LINES_OF_TWO)) {
+            let (products, scales) = (eight(lines, 0), eight(lines, 1));
+            let mins = if Self::MINS { eight(lines, 2) } else { scales };
+            for (k, x) in x.iter().enumerate() {
+                let of_run = [_mm256_castsi256_ps(scales[k]), _mm256_castsi256_ps(mins[k])];
+                sums = Self::plus_run(products[k], of_run, (x, 0), sums);
             }
         }
         sums
     }
 
-    /// Adds what `multiply_large` left of twice eight rows.
+    /// Adds what `multiply_large` left of eight rows.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn add_large(
         &self,
-        rows: [[&[[u8; BYTES]]; EIGHT]; 2],
+        rows: [&[[u8; BYTES]]; EIGHT],
         x: &[Q8Block],
-        [first, last]: [&[Line]; 2],
-        mut sums: [__m256; 2],
-    ) -> [__m256; 2] {
-        let first = first.chunks_exact(2 * Self::LINES_OF_FOUR);
-        let last = last.chunks_exact(2 * Self::LINES_OF_FOUR);
-        let blocks = x.chunks_exact(Self::OF_BLOCK).zip(first).zip(last);
-        for (b, ((x, first), last)) in blocks.enumerate() {
-            let of_rows = [(self.scales)(nth(&rows[0], b)), (self.scales)(nth(&rows[1], b))];
-            for (q, x) in x.as_chunks::<4>().0.iter().enumerate() {
-                for h in 0..2 {
-                    let lines = &[first, last][h][q * Self::LINES_OF_FOUR..];
-                    let products = [four(lines, 0), four(lines, Self::RUNS_OF_32 - 1)];
-                    for k in 0..4 {
-                        for (j, products) in products.iter().enumerate().take(Self::RUNS_OF_32) {
-                            let run = (4 * q + k) * Self::RUNS_OF_32 + j;
-                            let of_run = [of_rows[h].scales[run], of_rows[h].mins[run]];
-                            sums[h] = Self::plus_run(products[k], of_run, (&x[k], j), sums[h]);
-                        }
+        room: &[Line],
+        mut sums: __m256,
+    ) -> __m256 {
+        let twos = x.chunks(2 * Self::OF_BLOCK).zip(room.chunks_exact(Self::LINES_OF_TWO));
+        for (i, (x, lines)) in twos.enumerate() {
+            let mut products = [[_mm256_setzero_si256(); EIGHT]; 4];
+            for (at, products) in products.iter_mut().enumerate().take(2 * Self::RUNS_OF_32) {
+                *products = eight(lines, at);
+            }
+            for (b, x) in x.chunks_exact(Self::OF_BLOCK).enumerate() {
+                let of_rows = (self.scales)(nth(&rows, 2 * i + b));
+                for (v, x) in x.iter().enumerate() {
+                    for j in 0..Self::RUNS_OF_32 {
+                        let product = products[v / 4 * Self::RUNS_OF_32 + j][4 * b + v % 4];
+                        let run = v * Self::RUNS_OF_32 + j;
+                        let of_run = [of_rows.scales[run], of_rows.mins[run]];
+                        sums = Self::plus_run(product, of_run, (x, j), sums);
                     }
                 }
             }
@@ -324,10 +327,17 @@ fn store(x: __m256i, lines: &mut [Line], i: usize) {
     store_half(x, &mut lines[i / 2], i % 2);
 }
 
-/// Four vectors, field `i` of some lines, with a row a lane.
+/// Field `i` of some lines, a row a lane: eight runs.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn four(lines: &[Line], i: usize) -> [__m256i; 4] {
-    let [a, b] = [&lines[2 * i], &lines[2 * i + 1]];
-    turned([load_half(a, 0), load_half(a, 1), load_half(b, 0), load_half(b, 1)])
+fn eight(lines: &[Line], i: usize) -> [__m256i; EIGHT] {
+    let of = |r: usize| load_half(&lines[4 * i + r / 2], r % 2);
+    let first = turned([of(0), of(1), of(2), of(3)]);
+    let last = turned([of(4), of(5), of(6), of(7)]);
+    let mut runs = [_mm256_setzero_si256(); EIGHT];
+    for k in 0..4 {
+        runs[k] = _mm256_permute2x128_si256::<0x20>(first[k], last[k]);
+        runs[4 + k] = _mm256_permute2x128_si256::<0x31>(first[k], last[k]);
+    }
+    runs
 }

@@ -78,15 +78,18 @@ pub(super) fn words<const BYTES: usize>(blocks: [&[u8; BYTES]; EIGHT], at: usize
 }
 
 /// The f16 at `at` of each block.
+///
+/// They come together in general registers: inserted into a vector one by one they would take the ports
+/// that products need.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 pub(super) fn halves<const BYTES: usize>(blocks: [&[u8; BYTES]; EIGHT], at: usize) -> __m256 {
-    let mut bits = [0; EIGHT];
-    for (bits, block) in bits.iter_mut().zip(blocks) {
-        *bits = i16::from_le_bytes([block[at], block[at + 1]]);
-    }
-    let [a, b, c, d, e, f, g, h] = bits;
-    _mm256_cvtph_ps(_mm_setr_epi16(a, b, c, d, e, f, g, h))
+    let four = |blocks: &[&[u8; BYTES]]| {
+        let bits = |block: &[u8; BYTES]| u64::from(u16::from_le_bytes([block[at], block[at + 1]]));
+        blocks.iter().rev().fold(0, |all, block| all << 16 | bits(block)).cast_signed()
+    };
+    let (first, last) = blocks.split_at(4);
+    _mm256_cvtph_ps(_mm_set_epi64x(four(last), four(first)))
 }
 
 /// The f16 in the low half of each word.

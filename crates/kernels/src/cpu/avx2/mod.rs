@@ -223,12 +223,12 @@ pub(super) fn load_16<const N: usize>(block: &[u8; N], at: usize) -> __m128i {
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
-/// Loads 16 signed bytes to both halves.
+/// Loads 16 signed bytes to each half.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load_16_twice(x: &[i8; 16]) -> __m256i {
-    // SAFETY: `x` is valid for reads of 16 bytes and `loadu` has no alignment requirement.
-    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(x.as_ptr().cast()) })
+fn load_16_pair(low: &[i8; 16], high: &[i8; 16]) -> __m256i {
+    // SAFETY: both are valid for reads of 16 bytes and `loadu` has no alignment requirement.
+    unsafe { _mm256_loadu2_m128i(high.as_ptr().cast(), low.as_ptr().cast()) }
 }
 
 #[inline]
