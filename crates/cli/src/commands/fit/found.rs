@@ -230,7 +230,9 @@ impl Found {
         };
         let larger = above.into_iter().find_map(|(mix, weights)| {
             let others = weights.saturating_add(info.scratch_bytes);
-            shorter(&mix.to_string(), longest(outline, others, free))
+            // It does not fit with the whole context; its steps may just work in more than these.
+            let most = info.context.saturating_sub(1);
+            shorter(&mix.to_string(), longest(outline, others, free).map(|it| it.min(most)))
         });
         let work = Work::of(plan, outline.cache_format());
         Self {
