@@ -75,7 +75,7 @@ struct Order {
     #[arg(long)]
     quiz: bool,
     /// How many conversations end soon after their last answer began, in percent
-    #[arg(long, default_value_t = 85)]
+    #[arg(long, default_value_t = 80)]
     short: u8,
 }
 
@@ -188,7 +188,7 @@ fn encoded(vocabulary: &Vocabulary, conversations: &[Conversation]) -> anyhow::R
 }
 
 /// Tokens of an answer that is never cut: such as sums and letters, which are worked out to the end.
-const SHORT: usize = 32;
+const SHORT: usize = 48;
 
 /// How much of a conversation is left if its last answer is cut soon after it began: what is to be
 /// said is decided there, the rest is recited.

@@ -79,6 +79,9 @@ const SKILLS: &[fn(&mut Rng) -> Turn] = &[
     sums::turn,
     spelling::turn,
     stories::turn,
+    stories::turn,
+    stories::turn,
+    echo::turn,
     echo::turn,
 ];
 
@@ -158,7 +161,7 @@ impl School {
 
     /// One conversation.
     pub fn conversation(&self, rng: &mut Rng, split: Split) -> Conversation {
-        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4]);
+        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6]);
         let system = chance(rng, 6).then(|| word(rng, SYSTEMS).to_owned());
         let mut turns: Vec<Turn> = Vec::new();
         let (mut known, mut thread) = (Known::default(), None);
@@ -196,8 +199,8 @@ impl School {
             }
         }
         match rng.u8(..100) {
-            0..81 => {}
-            81..98 => {
+            0..79 => {}
+            79..98 => {
                 let skill = *pick(rng, SKILLS);
                 let turn = fitting(split, || (skill(rng), ())).0;
                 // Behind it a story could be taken for what is to be said again.
