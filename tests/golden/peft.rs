@@ -1,6 +1,6 @@
 //! Adapters as PEFT writes them, for each layout of checkpoints: experts by themselves, fused matrices,
-//! rows in an order of their own, latent attention, tables and heads. Modules are named as in the checkpoint; beside the
-//! weights and in them they are what the changed weights are.
+//! rows in an order of their own, latent attention, tables and heads. Modules are named as in the
+//! checkpoint; beside the weights and in them they are what the changed weights are.
 
 use kernels::cpu::{Isa, Precision};
 use loader::{Access, ModelFile, quantise};
@@ -127,7 +127,7 @@ fn golden_adapters_of_heads() {
     assert!(diff <= BOUND, "{diff:e}");
     let tied = ModelFile::open(&dir.join("families/llama32_tied"), &[]).expect("a golden family");
     let text =
-        "it changes the head (`output.weight`) alone, and this model's head is its embedding table";
+        "it changes the head (`output.weight`), and this model's head is its embedding table";
     assert_eq!(refused(&tied, adapter.path()).0, text);
 }
 

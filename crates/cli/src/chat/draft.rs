@@ -4,6 +4,8 @@
 //! What a flag names is there, or nothing is answered. What the settings file names is for whatever
 //! model it can guess for; the others answer alone, and that is said.
 
+use std::path::Path;
+
 use anyhow::Context;
 use engine::{Engine, LoadError, Options, arch};
 use loader::ModelFile;
@@ -50,13 +52,30 @@ impl Draft {
         Ok(Some(Self { name: draft.to_owned(), load, file, said }))
     }
 
+    /// Whether it is that very model, by whatever name.
+    pub(super) fn is(&self, model: &ModelFile) -> bool {
+        // What lies in memory has a name alone.
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        real(&self.file.path) == real(&model.path)
+    }
+
+    /// Itself, if fewer bytes are read for a guess than for a token of the model of this name.
+    ///
+    /// # Errors
+    ///
+    /// If it is as large as the model, or larger.
+    pub(super) fn smaller_than(self, name: &str, model: &ModelFile) -> anyhow::Result<Self> {
+        match bytes(&self.file) < bytes(model) {
+            true => Ok(self),
+            false => {
+                Err(Failure::new(format!("`{}` is no smaller than `{name}`", self.name)).into())
+            }
+        }
+    }
+
     /// Bytes of memory that its weights are still going to take.
     pub(super) fn weight_bytes(&self) -> u64 {
-        if self.load.no_mmap {
-            return 0;
-        }
-        let parts = self.file.tensors.values().flat_map(|it| &it.parts);
-        parts.map(|it| it.len() as u64).sum()
+        if self.load.no_mmap { 0 } else { bytes(&self.file) }
     }
 
     /// Loads it, to guess for `engine`, the model of this name, which was loaded with these options.
@@ -121,6 +140,12 @@ fn wanted<'a>(name: &str, chat: &'a Chat) -> Option<&'a str> {
     (!chat.usual_draft || draft != name).then_some(draft)
 }
 
+/// Bytes of the weights of a file.
+fn bytes(file: &ModelFile) -> u64 {
+    let parts = file.tensors.values().flat_map(|it| &it.parts);
+    parts.map(|it| it.len() as u64).sum()
+}
+
 fn is_too_large(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(LoadError::CacheTooLarge { .. }))
 }
@@ -151,6 +176,9 @@ impl Session {
     /// The same where none is there.
     fn absent_draft(&self) -> Option<String> {
         let chat = &self.settings.chat;
+        if self.is_own_draft {
+            return None;
+        }
         let Some(draft) = wanted(&self.name, chat) else {
             let n = chat.draft_max.filter(|_| chat.draft.is_none())?;
             return Some(format!(
@@ -160,5 +188,24 @@ impl Session {
         // `/set draft-max` wants one that was not loaded, or it cannot guess, which was said.
         let is_said = self.warnings.iter().any(|it| it.starts_with(ALONE));
         (!is_said).then(|| format!("`{draft}` is not loaded: `/model {}` loads it, too", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `device::engine` tells it.
+    #[test]
+    fn a_cache_that_is_too_large_is_found_below_what_is_told() {
+        let told = |error| is_too_large(&device::refused("draft", &Load::default(), error));
+        assert!(told(LoadError::CacheTooLarge { context: 4096, needed: 2, free: 1 }));
+        assert!(!told(LoadError::Option { name: "chunk", found: 0 }));
+        let Some(name) = model::BUILT_IN else { return };
+        let bytes = model::built_in(name).expect("it is built in");
+        let file = ModelFile::from_bytes(name, loader::Bytes::new(bytes), &[]).expect("sound");
+        let options = Options { ctx_size: Some(64), free_memory: Some(1), ..Options::default() };
+        let loaded = device::engine(name, &file, &Load::default(), &options);
+        assert!(loaded.err().is_some_and(|error| is_too_large(&error)));
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(super) plan: Plan,
     pub(super) level: &'static Level,
     pub(crate) engine: Engine,
+    /// Whether the settings file's draft is this model itself, and is not loaded again.
+    pub(super) is_own_draft: bool,
     pub(super) style: Style,
     pub(super) loaded_in: Duration,
     pub(super) messages: Vec<Message>,
@@ -57,8 +59,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// Loads the model of this name, and a draft if the settings name one; when they are open, this
-    /// process keeps only what is in `plan`. A draft of the settings file that cannot guess is done
-    /// without.
+    /// process keeps only what is in `plan`. A draft of the settings file that cannot guess, or is no
+    /// smaller than the model, is done without.
     ///
     /// # Errors
     ///
@@ -70,6 +72,13 @@ impl Session {
             model::open_for(name, &settings.load)?;
         let draft = Draft::open(name, &settings);
         let draft = or_alone(draft, &settings.chat, &mut warnings)?.flatten();
+        let is_usual = settings.chat.usual_draft;
+        let is_own_draft = is_usual && draft.as_ref().is_some_and(|it| it.is(&file));
+        let draft = draft.filter(|_| !is_own_draft).map(|it| match is_usual {
+            true => it.smaller_than(name, &file),
+            false => Ok(it),
+        });
+        let draft = or_alone(draft.transpose(), &settings.chat, &mut warnings)?.flatten();
         warnings.extend(draft.iter().flat_map(|it| it.said.iter().cloned()));
         if let Some(unused) = model::kept(name)?.as_ref().and_then(library::unused) {
             tell(format_args!("warning: {unused}"));
@@ -108,6 +117,7 @@ impl Session {
             plan,
             level,
             engine,
+            is_own_draft,
             style,
             settings,
             loaded_in: started.elapsed(),

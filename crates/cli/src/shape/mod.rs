@@ -2,8 +2,9 @@
 //! numbers. Known by name (`llama-3.2-3b`) or from a `config.json`; no weights are needed.
 //!
 //! `published`, `larger`, `further` and `particular` have the configurations of the names, `names` what
-//! else they are called; `tensors` with its `parts` says which tensors follow from a configuration. Which of them gets which format is for the quantiser's recipe to say, so that
-//! a shape as `Q4_K_M` is, tensor by tensor, what `ingle quantize` would write.
+//! else they are called; `tensors` with its `parts` says which tensors follow from a configuration.
+//! Which of them gets which format is for the quantiser's recipe to say, so that a shape as `Q4_K_M`
+//! is, tensor by tensor, what `ingle quantize` would write.
 
 mod further;
 mod larger;

@@ -157,7 +157,8 @@ pub(super) type Part = (String, Vec<usize>);
 ///
 /// # Errors
 ///
-/// If it is of an architecture whose tensors are not known, or its experts cannot be.
+/// If it is of an architecture whose tensors are not known, its experts cannot be, or a tensor would
+/// have no numbers.
 pub(super) fn all(
     file: &ModelFile,
     config: &Config,
@@ -189,6 +190,11 @@ pub(super) fn all(
         for (name, shape) in block(file, config, layer, (kind, experts))? {
             all.insert(format!("blk.{number}.{name}"), blank(&shape));
         }
+    }
+    if let Some((name, FileTensor { shape, .. })) = all.iter().find(|it| it.1.shape.contains(&0)) {
+        let message = format!("`{name}` would be {shape:?}, expected no dimension of 0");
+        let hint = "a size in the `config.json` is 0 or too small";
+        return Err(Failure::new(message).hint(hint).into());
     }
     Ok(all)
 }

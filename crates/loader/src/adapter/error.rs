@@ -65,9 +65,7 @@ pub enum Error {
         tensor: String,
     },
     /// It changes a head that is the embedding table, too.
-    #[error(
-        "it changes the head (`output.weight`) alone, and this model's head is its embedding table"
-    )]
+    #[error("it changes the head (`output.weight`), and this model's head is its embedding table")]
     HeadIsTable,
     /// It changes an embedding table that is the head, too, which is to stay as it is.
     #[error(
@@ -98,8 +96,12 @@ impl Error {
                 }
                 Self::Half { .. } => "the file is damaged; copy it again",
                 Self::TableIsHead => "run it beside the model: `ingle run MODEL --lora FILE`",
-                Self::Unsupported { .. } | Self::HeadIsTable => {
+                Self::Unsupported { .. } => {
                     "merge it with the tool that made it, and run the result"
+                }
+                Self::HeadIsTable => {
+                    "merge it with the tool that made it, which unties the head or ties it again, \
+                     and run the result"
                 }
                 Self::Heads { .. } => "convert it with the tool that converted the model",
             }

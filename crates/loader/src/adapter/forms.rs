@@ -1,5 +1,11 @@
 //! Adapters of tensors that lie otherwise in a model than in the layer that was trained: tables, whose
 //! rows are looked up, and DeepSeek's `kv_b_proj`, of which two matrices a head are made.
+//!
+//! Gemma's models scale what they look up. Up to version 0.17.1, PEFT added what Gemma 3's table is changed
+//! by after that, unscaled; later versions scale the sum, as a model with the adapter merged into it does.
+//! So does the engine, which scales after it has added.
+
+use std::collections::BTreeMap;
 
 use super::{Error, LowRank, Pair};
 use crate::{Bytes, FileTensor, Format, ModelFile, QkOrder};
@@ -51,9 +57,22 @@ impl LowRank {
 }
 
 impl ModelFile {
+    /// What an adapter's pairs add to tensors of this model; two of them may add to the same one.
+    pub(super) fn all_fitted(
+        &self,
+        pairs: BTreeMap<String, Pair>,
+        order: QkOrder,
+    ) -> Result<Vec<(String, LowRank)>, Error> {
+        let mut all = Vec::new();
+        for (name, pair) in pairs {
+            all.extend(self.fitted(&name, pair, order)?);
+        }
+        Ok(all)
+    }
+
     /// What the pair for the tensor `name` adds to tensors of this model: to that one, or to both that
     /// it has instead.
-    pub(super) fn fitted(
+    fn fitted(
         &self,
         name: &str,
         pair: Pair,
@@ -69,10 +88,13 @@ impl ModelFile {
         let block = name.strip_suffix(LATENTS).ok_or_else(missing)?;
         let [k, v] = LATENT_PARTS.map(|part| format!("{block}{part}"));
         let shape = |name: &str| self.tensors.get(name).map_or(&[][..], |it| &it.shape[..]);
-        let (&[n, cols, first], &[_, second, _]) = (shape(&k), shape(&v)) else {
+        let (&[n, cols, first], &[m, second, inner]) = (shape(&k), shape(&v)) else {
             return Err(missing());
         };
-        let whole = self.fitted_to(&[n * (first + second), cols], name, pair, order)?;
+        let rows = first.checked_add(second).and_then(|it| it.checked_mul(n));
+        // Two that were never one matrix have no such rows.
+        let rows = rows.filter(|&it| it > 0 && (m, inner) == (n, cols)).ok_or_else(missing)?;
+        let whole = self.fitted_to(&[rows, cols], name, pair, order)?;
         let [keys, values] = whole.by_head(n, [first, second]);
         Ok(vec![(k, keys), (v, values)])
     }
@@ -112,12 +134,88 @@ fn repeated(matrix: &FileTensor, n: usize) -> FileTensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Container, Metadata};
+
+    const K: &str = "blk.0.attn_k_b.weight";
+    const V: &str = "blk.0.attn_v_b.weight";
+    const KV: &str = "blk.0.attn_kv_b.weight";
+
+    /// A model of two tensors.
+    fn model(k: &[usize], v: &[usize]) -> ModelFile {
+        let zeros = |shape: &[usize]| floats(shape, &vec![0.0; shape.iter().product()]);
+        ModelFile {
+            path: "model".into(),
+            container: Container::Gguf { version: 3 },
+            metadata: Metadata::default(),
+            tensors: [(K.to_owned(), zeros(k)), (V.to_owned(), zeros(v))].into(),
+            low_rank: BTreeMap::new(),
+            qk_order: QkOrder::Halves,
+            tokenizer_json: None,
+            mappings: Vec::new(),
+        }
+    }
+
+    /// Factors of rank 1, whose numbers count.
+    fn pair(a: &[usize], b: &[usize]) -> Pair {
+        let counting = |shape: &[usize]| {
+            let n: usize = shape.iter().product();
+            floats(shape, &(1..=n).map(|it| it as f32).collect::<Vec<_>>())
+        };
+        Pair { a: counting(a), b: counting(b), scale: 0.5 }
+    }
 
     #[test]
     fn columns_become_rows() {
         let found = transposed(&floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
         assert_eq!(found.shape, [3, 2]);
         assert_eq!(found.numbers(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn what_became_two_tensors_is_added_to_both() {
+        let model = model(&[2, 3, 2], &[2, 1, 3]);
+        let pair = pair(&[1, 3], &[6, 1]);
+        let added = model.fitted(KV, pair, QkOrder::Halves).expect("it fits both");
+        let [(k, keys), (v, values)] = &added[..] else { panic!("{added:?}") };
+        assert_eq!((k.as_str(), v.as_str()), (K, V));
+        assert_eq!((&keys.a.shape[..], &keys.b.shape[..]), (&[2, 1, 2][..], &[2, 3, 1][..]));
+        assert_eq!(keys.a.numbers(), [1.0, 2.0, 4.0, 5.0]);
+        assert_eq!(keys.b.numbers(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!((&values.a.shape[..], &values.b.shape[..]), (&[2, 1, 3][..], &[2, 1, 1][..]));
+        assert_eq!(values.a.numbers(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!(values.b.numbers(), [3.0, 6.0]);
+        assert_eq!([keys.scale, values.scale], [0.5; 2]);
+    }
+
+    #[test]
+    fn tensors_that_were_never_one_are_not_changed_as_one() {
+        for (k, v) in [
+            ([4, 32, 32], [8, 16, 32]),
+            ([4, 32, 32], [4, 16, 31]),
+            ([4, 32, 0], [4, 0, 32]),
+            ([0, 32, 32], [0, 16, 32]),
+        ] {
+            let rows = k[0] * (k[2] + v[1]);
+            let pair = pair(&[1, k[1]], &[rows, 1]);
+            let error =
+                model(&k, &v).fitted(KV, pair, QkOrder::Halves).expect_err("of two heights");
+            assert!(matches!(error, Error::NoTensor { .. }), "{k:?} {v:?}: {error}");
+        }
+        let error =
+            model(&[2, 3, 2], &[2, 1, 3]).fitted(KV, pair(&[1, 3], &[5, 1]), QkOrder::Halves);
+        assert!(matches!(error, Err(Error::Shape { base, .. }) if base == [6, 3]));
+    }
+
+    #[test]
+    fn two_pairs_for_one_tensor_add_up() {
+        let own = (K.to_owned(), pair(&[2, 1, 2], &[2, 3, 1]));
+        let both = (KV.to_owned(), pair(&[1, 3], &[6, 1]));
+        let model = model(&[2, 3, 2], &[2, 1, 3]);
+        let added = model.all_fitted([own, both].into(), QkOrder::Halves).expect("they fit");
+        let names: Vec<_> = added.iter().map(|it| it.0.as_str()).collect();
+        assert_eq!(names, [K, K, V]);
+        assert_eq!(added[0].1.a.numbers(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(added[1].1.a.numbers(), [1.0, 2.0, 4.0, 5.0]);
     }
 
     #[test]

@@ -75,13 +75,9 @@ impl ModelFile {
             true => safetensors::adapter(path, self, access)?,
             false => gguf::open(path, self, access)?,
         };
-        let mut added = BTreeMap::new();
-        for (name, pair) in adapter.pairs {
-            for (name, low_rank) in self.fitted(&name, pair, adapter.qk_order).map_err(in_it)? {
-                added.insert(name, LowRank { scale: low_rank.scale * scale, ..low_rank });
-            }
-        }
+        let added = self.all_fitted(adapter.pairs, adapter.qk_order).map_err(in_it)?;
         for (name, low_rank) in added {
+            let low_rank = LowRank { scale: low_rank.scale * scale, ..low_rank };
             self.low_rank.entry(name).or_default().push(low_rank);
         }
         self.mappings.extend(adapter.source.mappings.iter().cloned());

@@ -20,6 +20,11 @@ impl<'a> Config<'a> {
         self.map.get(key).filter(|it| !it.is_null())
     }
 
+    /// Whether there is a `null`, where that is not the same as nothing.
+    pub(super) fn is_null(self, key: &str) -> bool {
+        self.map.get(key).is_some_and(Value::is_null)
+    }
+
     pub(super) fn keys(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.map.iter().map(|(key, value)| (key.as_str(), value))
     }

@@ -38,6 +38,27 @@ pub(super) fn latents(view: &mut View<'_>) -> Result<(), Error> {
     }
 }
 
+/// V2: two experts are for all rows where no number says otherwise.
+pub(super) fn shared_of_v2(view: &mut View<'_>) -> Result<(), Error> {
+    shared(view, 2)
+}
+
+/// V3: one is.
+pub(super) fn shared_of_v3(view: &mut View<'_>) -> Result<(), Error> {
+    shared(view, 1)
+}
+
+/// How many experts are for all rows: `null` says that there are none.
+fn shared(view: &mut View<'_>, otherwise: u32) -> Result<(), Error> {
+    let key = "n_shared_experts";
+    let n = match view.config.is_null(key) {
+        true => 0,
+        false => view.config.count(key)?.unwrap_or(otherwise),
+    };
+    view.set("expert_shared_count", Value::U32(n));
+    Ok(())
+}
+
 /// V2: scores are a softmax; groups are used where `topk_method` says so.
 pub(super) fn softmax(view: &mut View<'_>) -> Result<(), Error> {
     view.set("expert_gating_func", Value::U32(1));

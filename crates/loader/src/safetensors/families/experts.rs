@@ -197,7 +197,7 @@ pub(super) const DEEPSEEK_KEYS: &[Key] = &[
 pub(super) const DEEPSEEK2_KEYS: &[Key] = &[
     count_or("max_position_embeddings", "context_length", Otherwise::Is(2048)),
     count_or("n_routed_experts", "expert_count", Otherwise::Is(64)),
-    count_or("n_shared_experts", "expert_shared_count", Otherwise::Is(2)),
+    key("n_shared_experts", Means::By(deepseek::shared_of_v2)),
     count_or("first_k_dense_replace", "leading_dense_block_count", Otherwise::Is(0)),
     real("routed_scaling_factor", "expert_weights_scale", 1.0),
     key("scoring_func", Means::OneOf(&["softmax"])),
@@ -207,7 +207,7 @@ pub(super) const DEEPSEEK2_KEYS: &[Key] = &[
 pub(super) const DEEPSEEK3_KEYS: &[Key] = &[
     count_or("max_position_embeddings", "context_length", Otherwise::Is(4096)),
     count_or("n_routed_experts", "expert_count", Otherwise::Is(256)),
-    count_or("n_shared_experts", "expert_shared_count", Otherwise::Is(1)),
+    key("n_shared_experts", Means::By(deepseek::shared_of_v3)),
     count_or("first_k_dense_replace", "leading_dense_block_count", Otherwise::Is(3)),
     real("routed_scaling_factor", "expert_weights_scale", 2.5),
     key("scoring_func", Means::By(deepseek::sigmoid)),
