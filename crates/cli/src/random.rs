@@ -1,9 +1,8 @@
 //! Numbers that are any and yet always the same, unless they are to be others in each process: for what
 //! only has to look like no other.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// After so many numbers nothing is seen of where a generator began.
+#[cfg(feature = "hub")]
 const MIXED: usize = 16;
 
 /// A generator of numbers (xorshift64*); nothing that has to be secret comes from it.
@@ -17,7 +16,10 @@ impl Random {
     }
 
     /// One that begins where no other process began.
+    #[cfg(feature = "hub")]
     pub(crate) fn of_now() -> Self {
+        use std::time::{SystemTime, UNIX_EPOCH};
+
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanoseconds = now.map_or(0, |it| it.as_nanos() as u64);
         // Of zeros alone nothing else would come.
@@ -63,6 +65,7 @@ mod tests {
         assert!((0.4..0.6).contains(&(units.iter().sum::<f32>() / 1000.0)));
     }
 
+    #[cfg(feature = "hub")]
     #[test]
     fn another_process_may_begin_elsewhere() {
         let numbers = |mut it: Random| (0..64).map(|_| it.below(32)).collect::<Vec<_>>();

@@ -1,33 +1,24 @@
 //! What a smaller model guesses changes no text, however well or badly it guesses.
 
+mod answers;
 mod hybrid;
+mod longrope;
 mod tiny;
 
 use std::slice;
 
-use engine::{
-    DraftError, Engine, EventKind, Finish, Options, Request, Usage, WhenFull, sample::Sampling,
-};
+use answers::{Told, run};
+use engine::{DraftError, Engine, Options, Request, Usage, WhenFull, sample::Sampling};
 use hybrid::hybrid;
 use kernels::{
     Bytes, Format,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{FileTensor, ModelFile, Value};
+use longrope::longrope;
 use tiny::tiny;
 
 const CONTEXT: usize = 160;
-
-/// The longest sequence of the first set of rotary frequencies.
-const SHORT: usize = 70;
-
-/// What came of a request.
-#[derive(Debug, PartialEq)]
-struct Told {
-    ids: Vec<u32>,
-    shifts: Vec<(usize, usize)>,
-    finish: Finish,
-}
 
 fn engine(file: &ModelFile, context: usize, chunk: usize) -> Engine {
     let config = Config { precision: Precision::Fast, threads: 1, ..Config::detect() };
@@ -54,30 +45,6 @@ fn request(salt: u32, temperature: f32, draft: usize) -> Request {
     Request { max_new: Some(60), draft, ..Request::new(prompt(salt), sampling) }
 }
 
-/// Runs these beside one another.
-fn run(engine: &mut Engine, requests: &[Request]) -> Vec<(Told, Usage)> {
-    let submit = |it: &Request| engine.submit(it.clone()).expect("a sound request");
-    let seqs: Vec<_> = requests.iter().map(submit).collect();
-    let mut told: Vec<_> = seqs.iter().map(|_| (vec![], vec![], None)).collect();
-    while !engine.is_idle() {
-        for event in engine.step().expect("a step") {
-            let of = seqs.iter().position(|it| *it == event.seq).expect("one of ours");
-            match event.kind {
-                EventKind::Token { id, .. } => told[of].0.push(id),
-                EventKind::Shifted { dropped, kept } => told[of].1.push((dropped, kept)),
-                EventKind::Finished(finish, usage) => told[of].2 = Some((finish, usage)),
-                EventKind::Failed(error) => panic!("{error}"),
-                EventKind::Prefilled { .. } | EventKind::Rest(_) => {}
-            }
-        }
-    }
-    let ended = told.into_iter().map(|(ids, shifts, ended)| {
-        let (finish, usage) = ended.expect("it ended");
-        (Told { ids, shifts, finish }, usage)
-    });
-    ended.collect()
-}
-
 fn run_one(engine: &mut Engine, request: &Request) -> (Told, Usage) {
     run(engine, slice::from_ref(request)).remove(0)
 }
@@ -94,20 +61,7 @@ fn plain(file: &ModelFile, request: &Request) -> Told {
 fn files() -> Vec<ModelFile> {
     let mut window = tiny("gemma2");
     window.metadata.insert("gemma2.attention.sliding_window", Value::U32(16));
-    vec![tiny("llama"), window, tiny("qwen2moe"), long_rope(), hybrid()]
-}
-
-fn long_rope() -> ModelFile {
-    let mut file = tiny("llama");
-    for (name, factor) in [("long", 4.0f32), ("short", 1.5)] {
-        let factors: Vec<f32> = (0..8u8).map(|j| 1.0 + factor * f32::from(j)).collect();
-        let parts = vec![Bytes::new(Format::F32.encode(&factors))];
-        let tensor = FileTensor { format: Format::F32, shape: vec![8], parts };
-        file.tensors.insert(format!("rope_factors_{name}.weight"), tensor);
-    }
-    let original = "llama.rope.scaling.original_context_length";
-    file.metadata.insert(original, Value::U32(SHORT as u32));
-    file
+    vec![tiny("llama"), window, tiny("qwen2moe"), longrope(), hybrid()]
 }
 
 #[test]

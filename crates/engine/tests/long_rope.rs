@@ -1,31 +1,14 @@
 //! Two sets of rotary frequencies: a sequence takes the one that its length asks for, in all its
 //! rows, and what it shares with others turned by the same.
 
+mod longrope;
 mod tiny;
 
 use engine::{Engine, EventKind, Options, Request, sample, sample::Sampling};
-use kernels::{
-    Bytes, Format,
-    cpu::{Config, Cpu, Precision},
-};
-use loader::{FileTensor, ModelFile, Value};
+use kernels::cpu::{Config, Cpu, Precision};
+use loader::{ModelFile, Value};
+use longrope::{SHORT, longrope};
 use tiny::tiny;
-
-/// The longest sequence of the first set.
-const SHORT: usize = 70;
-
-fn file() -> ModelFile {
-    let mut file = tiny("llama");
-    for (name, factor) in [("long", 4.0f32), ("short", 1.5)] {
-        let factors: Vec<f32> = (0..8u8).map(|j| 1.0 + factor * f32::from(j)).collect();
-        let parts = vec![Bytes::new(Format::F32.encode(&factors))];
-        let tensor = FileTensor { format: Format::F32, shape: vec![8], parts };
-        file.tensors.insert(format!("rope_factors_{name}.weight"), tensor);
-    }
-    let original = "llama.rope.scaling.original_context_length";
-    file.metadata.insert(original, Value::U32(SHORT as u32));
-    file
-}
 
 fn engine_of(file: &ModelFile) -> Engine {
     let config = Config { precision: Precision::Exact, threads: 1, ..Config::detect() };
@@ -40,7 +23,7 @@ fn prompt(n: usize) -> Vec<u32> {
 
 /// The most probable token after each beginning of `tokens` from `from` on, each computed alone.
 fn next_tokens(tokens: &[u32], from: usize) -> Vec<u32> {
-    let mut engine = engine_of(&file());
+    let mut engine = engine_of(&longrope());
     let next = |n: usize| {
         let mut last = Vec::new();
         engine.logits(&tokens[..n], |_, row| last = row.to_vec()).expect("finite logits");
@@ -75,20 +58,20 @@ fn answers(engine: &mut Engine, prompts: &[&[u32]], n: usize) -> Vec<(Vec<u32>, 
 #[test]
 fn a_sequence_that_outgrows_the_first_set_is_computed_again() {
     let prompt = prompt(SHORT - 6);
-    let found = engine_of(&file()).greedy(&prompt, 20).expect("finite logits");
+    let found = engine_of(&longrope()).greedy(&prompt, 20).expect("finite logits");
     let whole = [&prompt[..], &found].concat();
     assert_eq!(found, next_tokens(&whole, prompt.len()), "by itself");
     let beside: &[u32] = &prompt[..40];
-    let found_in_steps = answers(&mut engine_of(&file()), &[&prompt, beside], 20);
+    let found_in_steps = answers(&mut engine_of(&longrope()), &[&prompt, beside], 20);
     assert_eq!(found_in_steps[0].0, found, "in steps");
-    let short = engine_of(&file()).greedy(beside, 20).expect("finite logits");
+    let short = engine_of(&longrope()).greedy(beside, 20).expect("finite logits");
     assert_eq!(found_in_steps[1].0, short, "beside one that outgrows");
 }
 
 #[test]
 fn the_sets_are_not_the_same() {
     let last = |n: usize, longest: u32| {
-        let mut file = file();
+        let mut file = longrope();
         let original = "llama.rope.scaling.original_context_length";
         file.metadata.insert(original, Value::U32(longest));
         let mut last = Vec::new();
@@ -101,9 +84,9 @@ fn the_sets_are_not_the_same() {
 
 #[test]
 fn sequences_share_what_turned_by_the_same_set() {
-    let (mut engine, long) = (engine_of(&file()), prompt(SHORT + 20));
+    let (mut engine, long) = (engine_of(&longrope()), prompt(SHORT + 20));
     let [short, longer] = [&long[..50], &long[..SHORT + 10]];
-    let alone = |tokens: &[u32]| engine_of(&file()).greedy(tokens, 4).expect("finite logits");
+    let alone = |tokens: &[u32]| engine_of(&longrope()).greedy(tokens, 4).expect("finite logits");
     assert_eq!(answers(&mut engine, &[&long], 4), [(alone(&long), 0)], "the first");
     assert_eq!(answers(&mut engine, &[short], 4), [(alone(short), 0)], "of another set");
     assert_eq!(answers(&mut engine, &[longer], 4), [(alone(longer), 64)], "of the first's set");
@@ -114,5 +97,5 @@ fn sequences_share_what_turned_by_the_same_set() {
 #[test]
 fn both_sets_are_foretold() {
     let taken = |file: &ModelFile| engine_of(file).info().cache_bytes;
-    assert_eq!(taken(&file()) - taken(&tiny("llama")), 2 * 8 * 4);
+    assert_eq!(taken(&longrope()) - taken(&tiny("llama")), 2 * 8 * 4);
 }

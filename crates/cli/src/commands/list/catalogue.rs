@@ -55,7 +55,7 @@ fn row(Known { listed, here }: &Known<'_>) -> [String; 6] {
     [
         listed.name.clone(),
         listed.parameters.map_or_else(unknown, count),
-        listed.context.map_or_else(unknown, |it| grouped(it)),
+        listed.context.map_or_else(unknown, grouped),
         if here.is_empty() { "-".to_owned() } else { here.join(", ") },
         listed.licence.clone(),
         listed.creator.clone(),
