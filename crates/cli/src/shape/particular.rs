@@ -1,5 +1,9 @@
 //! Configurations of well-known models, of the same kind as in `published`, whose layers are not all
 //! those of a Llama: latents, mixers of Mamba-2, experts in some layers, norms with biases.
+//!
+//! Not all numbers were read in a copy of the published file: the vocabulary of Falcon H1 0.5B, some numbers
+//! of Granite 4.0 H 350M and 1B, of Llama 4 and of Phi-3.5-MoE are held by the count of weights alone that
+//! their cards give, most of them rounded; which layers of Granite 4.0 H Small and Tiny attend, by their number.
 
 /// Names and configurations.
 pub(super) const PARTICULAR: &[(&str, &str)] = &[
