@@ -10,15 +10,12 @@
 //! Numbers are weights of `F32`, `F16` and `BF16`, whose kernels are the same in both precisions.
 //!
 //! Everything unsafe about instruction sets is here: the pointers below are safe to call because
-//! nobody obtains those of an instruction set that this machine lacks.
+//! nobody obtains those of an instruction set that this machine lacks. Each kind of processor has a
+//! module with its own.
 
 use half::f16;
 
-#[cfg(target_arch = "aarch64")]
-use super::neon;
 use super::{Isa, Precision, quantise::Q8Block, scalar, wide::Sixteen};
-#[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
 use crate::{CacheFormat, Format};
 
 /// The dot products of one weight format.
@@ -128,15 +125,15 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => avx512_kernel(format, precision, cols),
+        Isa::Avx512Vnni => x86_64::avx512_kernel(format, precision, cols),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => avx2_kernel(format, precision),
+        Isa::Avx2 => x86_64::avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => neon_kernel::<false>(format, precision),
+        Isa::Neon => aarch64::neon_kernel::<false>(format, precision),
         #[cfg(target_arch = "aarch64")]
-        Isa::NeonDot => neon_kernel::<true>(format, precision),
+        Isa::NeonDot => aarch64::neon_kernel::<true>(format, precision),
         #[cfg(not(target_arch = "aarch64"))]
         Isa::Neon | Isa::NeonDot => unreachable!("not available"),
         Isa::Scalar => scalar_kernel(format, precision),
@@ -148,19 +145,19 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match (isa, precision) {
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512Vnni, Precision::Exact) => &AVX512_EXACT,
+        (Isa::Avx512Vnni, Precision::Exact) => &x86_64::AVX512_EXACT,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512Vnni, Precision::Fast) => &AVX512_FAST,
+        (Isa::Avx512Vnni, Precision::Fast) => &x86_64::AVX512_FAST,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx2, Precision::Exact) => &AVX2_EXACT,
+        (Isa::Avx2, Precision::Exact) => &x86_64::AVX2_EXACT,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx2, Precision::Fast) => &AVX2_FAST,
+        (Isa::Avx2, Precision::Fast) => &x86_64::AVX2_FAST,
         #[cfg(not(target_arch = "x86_64"))]
         (Isa::Avx2 | Isa::Avx512Vnni, _) => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &NEON_EXACT,
+        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &aarch64::NEON_EXACT,
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &NEON_FAST,
+        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &aarch64::NEON_FAST,
         #[cfg(not(target_arch = "aarch64"))]
         (Isa::Neon | Isa::NeonDot, _) => unreachable!("not available"),
         (Isa::Scalar, _) => &scalar::vectors::VECTORS,
@@ -249,249 +246,10 @@ macro_rules! floats_of {
     };
 }
 
-/// The kernels over a format of `avx2::exact`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! decoded_by_avx2 {
-    ($format:expr) => {
-        floats_of!(avx2, $format)
-    };
-    (other $format:ident, $n:literal) => {
-        decoded_by_avx2!(avx2::exact::other::<{ Format::$format.layout().block_bytes }, $n>(
-            Format::$format
-        ))
-    };
-}
-
-/// The kernels over a format of `avx2::formats` or `avx512::formats`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! packed {
-    ($format:path, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
-        Kernel::Blocks(Products::BySixteen(Sixteen {
-            once: checked!(|$rows, $next, $x, $room| $format().$($once)+),
-            lines: checked!(|cols| $format().lines(cols)),
-            unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
-            by_one: checked!(|panel, x| $format().multiply(panel, x)),
-            by_four: checked!(|panel, x| $format().multiply(panel, x)),
-            by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
-        }))
-    };
-}
-
-/// A format of `avx2::formats`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! by_avx2 {
-    ($format:ident) => {
-        packed!(avx2::formats::$format, |rows, next, x, room| once(rows, next, x, room))
-    };
-}
-
-/// A format of `avx512::formats`.
-#[cfg(target_arch = "x86_64")]
-macro_rules! by_avx512 {
-    ($format:ident) => {
-        packed!(avx512::formats::$format, |rows, next, x, _room| once(rows, next, x))
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
-    use Precision::{Exact, Fast};
-    match (format, precision) {
-        (Format::F32, _) => decoded_by_avx2!(avx2::exact::f32()),
-        (Format::F16, _) => decoded_by_avx2!(avx2::exact::f16()),
-        (Format::BF16, _) => decoded_by_avx2!(avx2::exact::bf16()),
-        (Format::Q4_1, Exact) => decoded_by_avx2!(other Q4_1, 1),
-        (Format::Q5_1, Exact) => decoded_by_avx2!(other Q5_1, 1),
-        (Format::Q2_K, Exact) => decoded_by_avx2!(other Q2_K, 8),
-        (Format::Q3_K, Exact) => decoded_by_avx2!(other Q3_K, 8),
-        (Format::Q5_K, Exact) => decoded_by_avx2!(other Q5_K, 8),
-        (Format::IQ2_XXS, _) => decoded_by_avx2!(other IQ2_XXS, 8),
-        (Format::IQ2_XS, _) => decoded_by_avx2!(other IQ2_XS, 8),
-        (Format::IQ3_XXS, _) => decoded_by_avx2!(other IQ3_XXS, 8),
-        (Format::IQ1_S, _) => decoded_by_avx2!(other IQ1_S, 8),
-        (Format::IQ4_NL, Exact) => decoded_by_avx2!(other IQ4_NL, 1),
-        (Format::IQ3_S, _) => decoded_by_avx2!(other IQ3_S, 8),
-        (Format::IQ2_S, _) => decoded_by_avx2!(other IQ2_S, 8),
-        (Format::IQ4_XS, Exact) => decoded_by_avx2!(other IQ4_XS, 8),
-        (Format::IQ1_M, _) => decoded_by_avx2!(other IQ1_M, 8),
-        (Format::TQ1_0, _) => decoded_by_avx2!(other TQ1_0, 8),
-        (Format::TQ2_0, _) => decoded_by_avx2!(other TQ2_0, 8),
-        (Format::MXFP4, Exact) => decoded_by_avx2!(other MXFP4, 1),
-        (Format::NVFP4, _) => decoded_by_avx2!(other NVFP4, 2),
-        (Format::Q4_0, Exact) => decoded_by_avx2!(avx2::exact::q4_0()),
-        (Format::Q5_0, Exact) => decoded_by_avx2!(avx2::exact::q5_0()),
-        (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
-        (Format::Q4_K, Exact) => decoded_by_avx2!(avx2::exact::q4_k()),
-        (Format::Q6_K, Exact) => decoded_by_avx2!(avx2::exact::q6_k()),
-        (Format::Q4_0, Fast) => by_avx2!(q4_0),
-        (Format::Q4_1, Fast) => by_avx2!(q4_1),
-        (Format::Q5_0, Fast) => by_avx2!(q5_0),
-        (Format::Q5_1, Fast) => by_avx2!(q5_1),
-        (Format::Q8_0, Fast) => by_avx2!(q8_0),
-        (Format::Q2_K, Fast) => by_avx2!(q2_k),
-        (Format::Q3_K, Fast) => by_avx2!(q3_k),
-        (Format::Q4_K, Fast) => by_avx2!(q4_k),
-        (Format::Q5_K, Fast) => by_avx2!(q5_k),
-        (Format::Q6_K, Fast) => by_avx2!(q6_k),
-        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl),
-        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs),
-        (Format::MXFP4, Fast) => by_avx2!(mxfp4),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn avx512_kernel(format: Format, precision: Precision, cols: usize) -> Kernel {
-    use Precision::{Exact, Fast};
-    match (format, precision) {
-        (Format::F32, _) => floats_of!(avx512, avx512::floats::f32()),
-        (Format::F16, _) => floats_of!(avx512, avx512::floats::f16()),
-        (Format::BF16, _) => floats_of!(avx512, avx512::floats::bf16()),
-        (_, Exact) => avx2_kernel(format, precision),
-        _ if !cols.is_multiple_of(avx512::PAIR) => avx2_kernel(format, precision),
-        (Format::Q4_0, Fast) => by_avx512!(q4_0),
-        (Format::Q4_1, Fast) => by_avx512!(q4_1),
-        (Format::Q5_0, Fast) => by_avx512!(q5_0),
-        (Format::Q5_1, Fast) => by_avx512!(q5_1),
-        (Format::Q8_0, Fast) => by_avx512!(q8_0),
-        (Format::Q2_K, Fast) => by_avx512!(q2_k),
-        (Format::Q3_K, Fast) => by_avx512!(q3_k),
-        (Format::Q4_K, Fast) => by_avx512!(q4_k),
-        (Format::Q5_K, Fast) => by_avx512!(q5_k),
-        (Format::Q6_K, Fast) => by_avx512!(q6_k),
-        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl),
-        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
-        (Format::MXFP4, Fast) => by_avx512!(mxfp4),
-        (
-            Format::IQ2_XXS
-            | Format::IQ2_XS
-            | Format::IQ3_XXS
-            | Format::IQ1_S
-            | Format::IQ3_S
-            | Format::IQ2_S
-            | Format::IQ1_M
-            | Format::TQ1_0
-            | Format::TQ2_0
-            | Format::NVFP4,
-            Fast,
-        ) => avx2_kernel(format, precision),
-    }
-}
-
-/// Both dot products of a function of `neon::fast`, with `sdot` or without.
 #[cfg(target_arch = "aarch64")]
-macro_rules! neon {
-    ($dot:ident, $sdot:expr) => {
-        Kernel::Blocks(Products::ByRow(Dots {
-            one: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 1>(w, [x])[0]),
-            four: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 4>(w, x)),
-        }))
-    };
-}
-
-#[cfg(target_arch = "aarch64")]
-fn neon_kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
-    use Precision::{Exact, Fast};
-    match (format, precision) {
-        (Format::F32, _) => floats_of!(neon, neon::floats::f32()),
-        (Format::F16, _) => floats_of!(neon, neon::floats::f16()),
-        (Format::BF16, _) => floats_of!(neon, neon::floats::bf16()),
-        (_, Exact) => scalar_kernel(format, precision),
-        (Format::Q4_0, Fast) => neon!(dot_q4_0, DOT),
-        (Format::Q4_1, Fast) => neon!(dot_q4_1, DOT),
-        (Format::Q5_0, Fast) => neon!(dot_q5_0, DOT),
-        (Format::Q5_1, Fast) => neon!(dot_q5_1, DOT),
-        (Format::Q8_0, Fast) => neon!(dot_q8_0, DOT),
-        (Format::Q2_K, Fast) => neon!(dot_q2_k, DOT),
-        (Format::Q3_K, Fast) => neon!(dot_q3_k, DOT),
-        (Format::Q4_K, Fast) => neon!(dot_q4_k, DOT),
-        (Format::Q5_K, Fast) => neon!(dot_q5_k, DOT),
-        (Format::Q6_K, Fast) => neon!(dot_q6_k, DOT),
-        (Format::IQ4_NL, Fast) => neon!(dot_iq4_nl, DOT),
-        (Format::IQ4_XS, Fast) => neon!(dot_iq4_xs, DOT),
-        (Format::MXFP4, Fast) => neon!(dot_mxfp4, DOT),
-        (
-            Format::IQ2_XXS
-            | Format::IQ2_XS
-            | Format::IQ3_XXS
-            | Format::IQ1_S
-            | Format::IQ3_S
-            | Format::IQ2_S
-            | Format::IQ1_M
-            | Format::TQ1_0
-            | Format::TQ2_0
-            | Format::NVFP4,
-            Fast,
-        ) => scalar_kernel(format, precision),
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-static NEON_EXACT: Vectors = Vectors {
-    exp_sum: scalar::vectors::exp_sum,
-    silu: scalar::vectors::silu,
-    gelu_tanh: scalar::vectors::gelu_tanh,
-    ..NEON_FAST
-};
-
-#[cfg(target_arch = "aarch64")]
-static NEON_FAST: Vectors = Vectors {
-    dot: checked!(|a, b| neon::vectors::dot(a, b)),
-    scores: checked!(|q, keys, scores| neon::vectors::scores(q, keys, scores)),
-    scores_f16: checked!(|q, keys, scores| neon::vectors::scores_f16(q, keys, scores)),
-    axpy: checked!(|a, x, y| neon::vectors::axpy(a, x, y)),
-    weigh: checked!(|shares, values, y| neon::vectors::weigh(shares, values, y)),
-    weigh_f16: checked!(|shares, values, y| neon::vectors::weigh_f16(shares, values, y)),
-    to_f16: checked!(|x, y| neon::vectors::to_f16(x, y)),
-    exp_sum: checked!(|x, max| neon::vectors::exp_sum(x, max)),
-    silu: checked!(|x| neon::vectors::silu(x)),
-    gelu_tanh: checked!(|x| neon::vectors::gelu_tanh(x)),
-    ..scalar::vectors::VECTORS
-};
-
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
-static AVX2_EXACT: Vectors = Vectors {
-    exp_sum: scalar::vectors::exp_sum,
-    silu: scalar::vectors::silu,
-    gelu_tanh: scalar::vectors::gelu_tanh,
-    softcap: scalar::vectors::softcap,
-    ..AVX2_FAST
-};
-
-#[cfg(target_arch = "x86_64")]
-static AVX2_FAST: Vectors = Vectors {
-    dot: checked!(|a, b| avx2::vectors::dot(a, b)),
-    scores: checked!(|q, keys, scores| avx2::vectors::scores(q, keys, scores)),
-    scores_f16: checked!(|q, keys, scores| avx2::vectors::scores_f16(q, keys, scores)),
-    axpy: checked!(|a, x, y| avx2::vectors::axpy(a, x, y)),
-    weigh: checked!(|shares, values, y| avx2::vectors::weigh(shares, values, y)),
-    weigh_f16: checked!(|shares, values, y| avx2::vectors::weigh_f16(shares, values, y)),
-    to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
-    decode: checked!(|format, x, y| avx2::vectors::decode(format, x, y)),
-    max: checked!(|x| avx2::vectors::max(x)),
-    exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
-    silu: checked!(|x| avx2::vectors::silu(x)),
-    gelu_tanh: checked!(|x| avx2::vectors::gelu_tanh(x)),
-    softcap: checked!(|x, cap| avx2::vectors::softcap(x, cap)),
-    quantise: checked!(|row, out| avx2::quantise::quantise(row, out)),
-};
-
-#[cfg(target_arch = "x86_64")]
-static AVX512_EXACT: Vectors = Vectors {
-    exp_sum: AVX2_EXACT.exp_sum,
-    silu: AVX2_EXACT.silu,
-    gelu_tanh: AVX2_EXACT.gelu_tanh,
-    softcap: AVX2_EXACT.softcap,
-    ..AVX512_FAST
-};
-
-#[cfg(target_arch = "x86_64")]
-static AVX512_FAST: Vectors = Vectors {
-    scores: checked!(|q, keys, scores| avx512::vectors::scores(q, keys, scores)),
-    scores_f16: checked!(|q, keys, scores| avx512::vectors::scores_f16(q, keys, scores)),
-    weigh: checked!(|shares, values, y| avx512::vectors::weigh(shares, values, y)),
-    weigh_f16: checked!(|shares, values, y| avx512::vectors::weigh_f16(shares, values, y)),
-    ..AVX2_FAST
-};
+mod x86_64;
 
 #[cfg(test)]
 mod tests;

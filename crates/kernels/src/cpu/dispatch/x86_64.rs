@@ -1,0 +1,170 @@
+//! The kernels of x86-64.
+
+use super::{Kernel, Products, Vectors};
+use crate::{
+    Format,
+    cpu::{Precision, avx2, avx512, scalar, wide::Sixteen},
+};
+
+/// The kernels over a format of `avx2::exact`.
+macro_rules! decoded_by_avx2 {
+    ($format:expr) => {
+        floats_of!(avx2, $format)
+    };
+    (other $format:ident, $n:literal) => {
+        decoded_by_avx2!(avx2::exact::other::<{ Format::$format.layout().block_bytes }, $n>(
+            Format::$format
+        ))
+    };
+}
+
+/// The kernels over a format of `avx2::formats` or `avx512::formats`.
+macro_rules! packed {
+    ($format:path, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
+        Kernel::Blocks(Products::BySixteen(Sixteen {
+            once: checked!(|$rows, $next, $x, $room| $format().$($once)+),
+            lines: checked!(|cols| $format().lines(cols)),
+            unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
+            by_one: checked!(|panel, x| $format().multiply(panel, x)),
+            by_four: checked!(|panel, x| $format().multiply(panel, x)),
+            by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
+        }))
+    };
+}
+
+/// A format of `avx2::formats`.
+macro_rules! by_avx2 {
+    ($format:ident) => {
+        packed!(avx2::formats::$format, |rows, next, x, room| once(rows, next, x, room))
+    };
+}
+
+/// A format of `avx512::formats`.
+macro_rules! by_avx512 {
+    ($format:ident) => {
+        packed!(avx512::formats::$format, |rows, next, x, _room| once(rows, next, x))
+    };
+}
+
+pub(super) fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
+    use Precision::{Exact, Fast};
+    match (format, precision) {
+        (Format::F32, _) => decoded_by_avx2!(avx2::exact::f32()),
+        (Format::F16, _) => decoded_by_avx2!(avx2::exact::f16()),
+        (Format::BF16, _) => decoded_by_avx2!(avx2::exact::bf16()),
+        (Format::Q4_1, Exact) => decoded_by_avx2!(other Q4_1, 1),
+        (Format::Q5_1, Exact) => decoded_by_avx2!(other Q5_1, 1),
+        (Format::Q2_K, Exact) => decoded_by_avx2!(other Q2_K, 8),
+        (Format::Q3_K, Exact) => decoded_by_avx2!(other Q3_K, 8),
+        (Format::Q5_K, Exact) => decoded_by_avx2!(other Q5_K, 8),
+        (Format::IQ2_XXS, _) => decoded_by_avx2!(other IQ2_XXS, 8),
+        (Format::IQ2_XS, _) => decoded_by_avx2!(other IQ2_XS, 8),
+        (Format::IQ3_XXS, _) => decoded_by_avx2!(other IQ3_XXS, 8),
+        (Format::IQ1_S, _) => decoded_by_avx2!(other IQ1_S, 8),
+        (Format::IQ4_NL, Exact) => decoded_by_avx2!(other IQ4_NL, 1),
+        (Format::IQ3_S, _) => decoded_by_avx2!(other IQ3_S, 8),
+        (Format::IQ2_S, _) => decoded_by_avx2!(other IQ2_S, 8),
+        (Format::IQ4_XS, Exact) => decoded_by_avx2!(other IQ4_XS, 8),
+        (Format::IQ1_M, _) => decoded_by_avx2!(other IQ1_M, 8),
+        (Format::TQ1_0, _) => decoded_by_avx2!(other TQ1_0, 8),
+        (Format::TQ2_0, _) => decoded_by_avx2!(other TQ2_0, 8),
+        (Format::MXFP4, Exact) => decoded_by_avx2!(other MXFP4, 1),
+        (Format::NVFP4, _) => decoded_by_avx2!(other NVFP4, 2),
+        (Format::Q4_0, Exact) => decoded_by_avx2!(avx2::exact::q4_0()),
+        (Format::Q5_0, Exact) => decoded_by_avx2!(avx2::exact::q5_0()),
+        (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
+        (Format::Q4_K, Exact) => decoded_by_avx2!(avx2::exact::q4_k()),
+        (Format::Q6_K, Exact) => decoded_by_avx2!(avx2::exact::q6_k()),
+        (Format::Q4_0, Fast) => by_avx2!(q4_0),
+        (Format::Q4_1, Fast) => by_avx2!(q4_1),
+        (Format::Q5_0, Fast) => by_avx2!(q5_0),
+        (Format::Q5_1, Fast) => by_avx2!(q5_1),
+        (Format::Q8_0, Fast) => by_avx2!(q8_0),
+        (Format::Q2_K, Fast) => by_avx2!(q2_k),
+        (Format::Q3_K, Fast) => by_avx2!(q3_k),
+        (Format::Q4_K, Fast) => by_avx2!(q4_k),
+        (Format::Q5_K, Fast) => by_avx2!(q5_k),
+        (Format::Q6_K, Fast) => by_avx2!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx2!(mxfp4),
+    }
+}
+
+pub(super) fn avx512_kernel(format: Format, precision: Precision, cols: usize) -> Kernel {
+    use Precision::{Exact, Fast};
+    match (format, precision) {
+        (Format::F32, _) => floats_of!(avx512, avx512::floats::f32()),
+        (Format::F16, _) => floats_of!(avx512, avx512::floats::f16()),
+        (Format::BF16, _) => floats_of!(avx512, avx512::floats::bf16()),
+        (_, Exact) => avx2_kernel(format, precision),
+        _ if !cols.is_multiple_of(avx512::PAIR) => avx2_kernel(format, precision),
+        (Format::Q4_0, Fast) => by_avx512!(q4_0),
+        (Format::Q4_1, Fast) => by_avx512!(q4_1),
+        (Format::Q5_0, Fast) => by_avx512!(q5_0),
+        (Format::Q5_1, Fast) => by_avx512!(q5_1),
+        (Format::Q8_0, Fast) => by_avx512!(q8_0),
+        (Format::Q2_K, Fast) => by_avx512!(q2_k),
+        (Format::Q3_K, Fast) => by_avx512!(q3_k),
+        (Format::Q4_K, Fast) => by_avx512!(q4_k),
+        (Format::Q5_K, Fast) => by_avx512!(q5_k),
+        (Format::Q6_K, Fast) => by_avx512!(q6_k),
+        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl),
+        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
+        (Format::MXFP4, Fast) => by_avx512!(mxfp4),
+        (
+            Format::IQ2_XXS
+            | Format::IQ2_XS
+            | Format::IQ3_XXS
+            | Format::IQ1_S
+            | Format::IQ3_S
+            | Format::IQ2_S
+            | Format::IQ1_M
+            | Format::TQ1_0
+            | Format::TQ2_0
+            | Format::NVFP4,
+            Fast,
+        ) => avx2_kernel(format, precision),
+    }
+}
+
+pub(super) static AVX2_EXACT: Vectors = Vectors {
+    exp_sum: scalar::vectors::exp_sum,
+    silu: scalar::vectors::silu,
+    gelu_tanh: scalar::vectors::gelu_tanh,
+    softcap: scalar::vectors::softcap,
+    ..AVX2_FAST
+};
+
+pub(super) static AVX2_FAST: Vectors = Vectors {
+    dot: checked!(|a, b| avx2::vectors::dot(a, b)),
+    scores: checked!(|q, keys, scores| avx2::vectors::scores(q, keys, scores)),
+    scores_f16: checked!(|q, keys, scores| avx2::vectors::scores_f16(q, keys, scores)),
+    axpy: checked!(|a, x, y| avx2::vectors::axpy(a, x, y)),
+    weigh: checked!(|shares, values, y| avx2::vectors::weigh(shares, values, y)),
+    weigh_f16: checked!(|shares, values, y| avx2::vectors::weigh_f16(shares, values, y)),
+    to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
+    decode: checked!(|format, x, y| avx2::vectors::decode(format, x, y)),
+    max: checked!(|x| avx2::vectors::max(x)),
+    exp_sum: checked!(|x, max| avx2::vectors::exp_sum(x, max)),
+    silu: checked!(|x| avx2::vectors::silu(x)),
+    gelu_tanh: checked!(|x| avx2::vectors::gelu_tanh(x)),
+    softcap: checked!(|x, cap| avx2::vectors::softcap(x, cap)),
+    quantise: checked!(|row, out| avx2::quantise::quantise(row, out)),
+};
+
+pub(super) static AVX512_EXACT: Vectors = Vectors {
+    exp_sum: AVX2_EXACT.exp_sum,
+    silu: AVX2_EXACT.silu,
+    gelu_tanh: AVX2_EXACT.gelu_tanh,
+    softcap: AVX2_EXACT.softcap,
+    ..AVX512_FAST
+};
+
+pub(super) static AVX512_FAST: Vectors = Vectors {
+    scores: checked!(|q, keys, scores| avx512::vectors::scores(q, keys, scores)),
+    scores_f16: checked!(|q, keys, scores| avx512::vectors::scores_f16(q, keys, scores)),
+    weigh: checked!(|shares, values, y| avx512::vectors::weigh(shares, values, y)),
+    weigh_f16: checked!(|shares, values, y| avx512::vectors::weigh_f16(shares, values, y)),
+    ..AVX2_FAST
+};
