@@ -9,10 +9,11 @@ use super::{field, text};
 use crate::groups::{self, Group, Version};
 
 /// Features that kernels here are written for.
-const USED: [&str; 10] = [
+const USED: &[&str] = &[
     "avx2",
     "fma",
     "f16c",
+    "avx_vnni",
     "avx512f",
     "avx512bw",
     "avx512vl",
@@ -23,18 +24,8 @@ const USED: [&str; 10] = [
 ];
 
 /// Features that products of matrices could be faster with.
-const UNUSED: [&str; 10] = [
-    "avx_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "amx_int8",
-    "amx_bf16",
-    "i8mm",
-    "bf16",
-    "sve",
-    "sve2",
-    "sme",
-];
+const UNUSED: &[&str] =
+    &["avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "i8mm", "bf16", "sve", "sve2", "sme"];
 
 /// A core is slow if it is less than this beside the fastest. The best cores of one kind differ by a
 /// few hundredths.
@@ -88,7 +79,7 @@ impl Processor {
         let allowed = field(&status, "Cpus_allowed_list", ':').and_then(numbers);
         let can = field(&info, "flags", ':').or_else(|| field(&info, "Features", ':'));
         let can: BTreeSet<_> = can.unwrap_or_default().split_whitespace().collect();
-        let of = |all: [&'static str; 10]| all.into_iter().filter(|it| can.contains(it)).collect();
+        let is_there = |it: &&str| can.contains(it);
         let is_on = |number: &usize| threads.iter().any(|it| it.number == *number);
         Self {
             model: model(root),
@@ -97,8 +88,8 @@ impl Processor {
             // The mask may name threads that are not there.
             allowed: allowed.map(|it| it.iter().filter(|it| is_on(it)).count()).filter(|&n| n > 0),
             quota: groups::of(root, "cpu").iter().filter_map(quota).min_by(f64::total_cmp),
-            features: of(USED),
-            unused: of(UNUSED),
+            features: USED.iter().copied().filter(is_there).collect(),
+            unused: UNUSED.iter().copied().filter(is_there).collect(),
         }
     }
 
@@ -252,7 +243,8 @@ mod tests {
         let kinds = [kind(false, 2, "0-3", Some(4400)), kind(true, 4, "4-7", Some(3300))];
         assert_eq!(found.kinds, kinds);
         assert_eq!((found.cores(), found.threads, found.allowed), (Some(6), Some(8), Some(8)));
-        assert_eq!((found.features, found.unused), (vec!["avx2", "fma", "f16c"], vec!["avx_vnni"]));
+        assert_eq!(found.features, ["avx2", "fma", "f16c", "avx_vnni"]);
+        assert_eq!(found.unused, Vec::<&str>::new());
         assert_eq!(found.quota, None);
     }
 

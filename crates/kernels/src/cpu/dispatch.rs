@@ -3,7 +3,7 @@
 //! | table       | needs           | kernels                                                    |
 //! |-------------|-----------------|------------------------------------------------------------|
 //! | `avx512`    | AVX-512, VNNI   | numbers; those with integers, fast; all else as `avx2`     |
-//! | `avx2`      | AVX2, FMA, F16C | all formats                                                |
+//! | `avx2`      | AVX2, FMA, F16C | all formats; those with integers, fast, also by AVX-VNNI   |
 //! | `neon`      | NEON, or `sdot` | numbers; those with integers, fast; all else as [`scalar`] |
 //! | [`scalar`]  | nothing         | all formats                                                |
 //!
@@ -127,9 +127,11 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Vnni => x86_64::avx512_kernel(format, precision, cols),
         #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => x86_64::avx_vnni_kernel(format, precision),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => x86_64::avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512Vnni => unreachable!("not available"),
+        Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => aarch64::neon_kernel::<false>(format, precision),
         #[cfg(target_arch = "aarch64")]
@@ -149,11 +151,11 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx512Vnni, Precision::Fast) => &x86_64::AVX512_FAST,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx2, Precision::Exact) => &x86_64::AVX2_EXACT,
+        (Isa::Avx2 | Isa::AvxVnni, Precision::Exact) => &x86_64::AVX2_EXACT,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx2, Precision::Fast) => &x86_64::AVX2_FAST,
+        (Isa::Avx2 | Isa::AvxVnni, Precision::Fast) => &x86_64::AVX2_FAST,
         #[cfg(not(target_arch = "x86_64"))]
-        (Isa::Avx2 | Isa::Avx512Vnni, _) => unreachable!("not available"),
+        (Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni, _) => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
         (Isa::Neon | Isa::NeonDot, Precision::Exact) => &aarch64::NEON_EXACT,
         #[cfg(target_arch = "aarch64")]
@@ -225,7 +227,7 @@ macro_rules! checked {
         |$($arg),+| {
             // SAFETY: `kernel` and `vectors`, the only ways to this pointer, have asserted
             // `Isa::is_available`, which asks the CPU for all features that these functions
-            // enable, and a CPU does not lose features while a process runs.
+            // enable or are written for, and a CPU does not lose features while a process runs.
             unsafe { $call }
         }
     };

@@ -29,7 +29,7 @@ const OTHERS: [&str; 10] =
 
 /// A laptop on battery, with some models.
 pub(super) fn laptop() -> Report {
-    let mut report = of(LAPTOP, Isa::Avx2, 6);
+    let mut report = of(LAPTOP, Isa::AvxVnni, 6);
     report.library = Some(Health {
         folder: "/data/ingle/models".to_owned(),
         models: 4,
@@ -110,9 +110,13 @@ fn judged(mut report: Report) -> Report {
 
 /// What multiplies which formats: a machine that lacks `isa` cannot be asked.
 fn multiplied(isa: Isa) -> Vec<Multiplied> {
-    let numbers = if isa == Isa::NeonDot { Isa::Neon } else { isa };
+    let numbers = match isa {
+        Isa::AvxVnni => Isa::Avx2,
+        Isa::NeonDot => Isa::Neon,
+        Isa::Avx512Vnni | Isa::Avx2 | Isa::Neon | Isa::Scalar => isa,
+    };
     let others = match isa {
-        Isa::Avx512Vnni => Isa::Avx2,
+        Isa::Avx512Vnni | Isa::AvxVnni => Isa::Avx2,
         Isa::Neon | Isa::NeonDot => Isa::Scalar,
         Isa::Avx2 | Isa::Scalar => isa,
     };
@@ -181,7 +185,7 @@ mod tests {
             };
             all.into_iter().map(sorted).collect::<Vec<_>>()
         };
-        let all = [Isa::Avx512Vnni, Isa::Avx2, Isa::NeonDot, Isa::Neon];
+        let all = [Isa::Avx512Vnni, Isa::AvxVnni, Isa::Avx2, Isa::NeonDot, Isa::Neon];
         for isa in all.into_iter().filter(|it| it.is_available()) {
             assert_eq!(told(multiplied(isa)), told(Multiplied::all(isa, Precision::Fast)), "{isa}");
         }

@@ -16,8 +16,8 @@
 use core::arch::x86_64::*;
 
 use super::{
-    Integers, Packed, Scaled, fields::EIGHT, load_16_pair, load_half, prefetch, store_8,
-    store_half, turned,
+    Integers, Packed, Scaled, dot, fields::EIGHT, load_16_pair, load_half, load_line, prefetch,
+    store_8, store_half, turned,
 };
 use crate::cpu::{
     quantise::{LEN, Q8Block},
@@ -35,6 +35,7 @@ const ACTS: usize = CHUNK / LEN / 2;
 const AHEAD: usize = 4;
 
 impl<
+    const DOT: u8,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
@@ -42,7 +43,7 @@ impl<
     const ZERO: i32,
     I: Integers<BYTES>,
     S: Scaled<BYTES, RUNS>,
-> Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
+> Packed<DOT, BYTES, RUN, RUNS, MAX, ZERO, I, S>
 {
     /// Whether a block has 32 weights.
     const IS_SMALL: bool = Self::OF_BLOCK == 1;
@@ -55,7 +56,12 @@ impl<
         (true, true) => 12,
     };
     /// How many times sums of two products are added in 16 bits.
-    const LEVELS: usize = if Self::IS_WIDE { 0 } else { Self::DEPTH.ilog2() as usize };
+    const LEVELS: usize = match Self::BY_FOUR || Self::IS_WIDE {
+        true => 0,
+        false => Self::DEPTH.ilog2() as usize,
+    };
+    /// How many times `products` has added them.
+    const ADDED: usize = if Self::BY_FOUR { 1 } else { 0 };
 
     /// `sum(rows[r][i] * x[i])`, computed in `room`. Meanwhile what comes after is asked for.
     #[inline]
@@ -201,17 +207,37 @@ impl<
     fn of_two(integers: impl Fn(usize) -> [__m256i; 2], acts: &[Line; 4]) -> [__m256i; 2] {
         let (mut first, mut last) = ([_mm256_setzero_si256(); 4], [_mm256_setzero_si256(); 4]);
         for k in 0..4 {
-            let w = integers(k);
-            first[k] = Self::pairs(w[0], load_half(&acts[k], 0));
-            last[k] = Self::pairs(w[1], load_half(&acts[k], 1));
+            let (w, x) = (integers(k), load_line(&acts[k]));
+            first[k] = Self::products(w[0], x[0]);
+            match RUN {
+                16 => last[k] = Self::products(w[1], x[1]),
+                _ => first[k] = Self::plus_products(first[k], w[1], x[1]),
+            }
         }
-        if RUN == 16 {
-            return [Self::of_four(first, 0), Self::of_four(last, 0)];
+        match RUN {
+            16 => [Self::of_four(first, Self::ADDED), Self::of_four(last, Self::ADDED)],
+            _ => [Self::of_four(first, Self::ADDED + 1), _mm256_setzero_si256()],
         }
-        for k in 0..4 {
-            first[k] = Self::added(first[k], last[k], 0);
+    }
+
+    /// Sums of four products each, or of two.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn products(integers: __m256i, acts: __m256i) -> __m256i {
+        if Self::BY_FOUR {
+            return dot::add::<DOT>(_mm256_setzero_si256(), Self::unsigned(integers), acts);
         }
-        [Self::of_four(first, 1), _mm256_setzero_si256()]
+        Self::pairs(integers, acts)
+    }
+
+    /// Adds others to them.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn plus_products(sums: __m256i, integers: __m256i, acts: __m256i) -> __m256i {
+        if Self::BY_FOUR {
+            return dot::add::<DOT>(sums, Self::unsigned(integers), acts);
+        }
+        Self::added(sums, Self::pairs(integers, acts), Self::ADDED)
     }
 
     /// Sums of two products each. Weights of 8 bits are multiplied as `|w|` times the activations with

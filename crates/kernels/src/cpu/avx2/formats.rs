@@ -17,7 +17,8 @@ use super::{
 /// `d` at 0. A weight is `d * (q - 8)`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q4_0() -> Packed<18, 32, 1, 15, 8, impl Integers<18>, impl Scaled<18, 1>> {
+pub(in crate::cpu) fn q4_0<const DOT: u8>()
+-> Packed<DOT, 18, 32, 1, 15, 8, impl Integers<18>, impl Scaled<18, 1>> {
     Packed {
         integers: |blocks: [&[u8; 18]; 2], _| unpack::q4_0(blocks),
         scales: |blocks: [&[u8; 18]; EIGHT]| signed([halves(blocks, 0)]),
@@ -27,7 +28,8 @@ pub(in crate::cpu) fn q4_0() -> Packed<18, 32, 1, 15, 8, impl Integers<18>, impl
 /// `d` and `m` at 0. A weight is `d * q + m`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q4_1() -> Packed<20, 32, 1, 15, 0, impl Integers<20>, impl Scaled<20, 1>> {
+pub(in crate::cpu) fn q4_1<const DOT: u8>()
+-> Packed<DOT, 20, 32, 1, 15, 0, impl Integers<20>, impl Scaled<20, 1>> {
     Packed {
         integers: |blocks: [&[u8; 20]; 2], _| unpack::q4_1(blocks),
         scales: |blocks: [&[u8; 20]; EIGHT]| with_offset(blocks),
@@ -37,7 +39,8 @@ pub(in crate::cpu) fn q4_1() -> Packed<20, 32, 1, 15, 0, impl Integers<20>, impl
 /// `d` at 0. A weight is `d * (q - 16)`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q5_0() -> Packed<22, 32, 1, 31, 16, impl Integers<22>, impl Scaled<22, 1>> {
+pub(in crate::cpu) fn q5_0<const DOT: u8>()
+-> Packed<DOT, 22, 32, 1, 31, 16, impl Integers<22>, impl Scaled<22, 1>> {
     Packed {
         integers: |blocks: [&[u8; 22]; 2], _| unpack::q5_0(blocks),
         scales: |blocks: [&[u8; 22]; EIGHT]| signed([halves(blocks, 0)]),
@@ -47,7 +50,8 @@ pub(in crate::cpu) fn q5_0() -> Packed<22, 32, 1, 31, 16, impl Integers<22>, imp
 /// `d` and `m` at 0. A weight is `d * q + m`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q5_1() -> Packed<24, 32, 1, 31, 0, impl Integers<24>, impl Scaled<24, 1>> {
+pub(in crate::cpu) fn q5_1<const DOT: u8>()
+-> Packed<DOT, 24, 32, 1, 31, 0, impl Integers<24>, impl Scaled<24, 1>> {
     Packed {
         integers: |blocks: [&[u8; 24]; 2], _| unpack::q5_1(blocks),
         scales: |blocks: [&[u8; 24]; EIGHT]| with_offset(blocks),
@@ -57,7 +61,8 @@ pub(in crate::cpu) fn q5_1() -> Packed<24, 32, 1, 31, 0, impl Integers<24>, impl
 /// `d` at 0. A weight is `d * q`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q8_0() -> Packed<34, 32, 1, 255, 128, impl Integers<34>, impl Scaled<34, 1>> {
+pub(in crate::cpu) fn q8_0<const DOT: u8>()
+-> Packed<DOT, 34, 32, 1, 255, 128, impl Integers<34>, impl Scaled<34, 1>> {
     Packed {
         integers: |blocks: [&[u8; 34]; 2], _| unpack::q8_0(blocks),
         scales: |blocks: [&[u8; 34]; EIGHT]| signed([halves(blocks, 0)]),
@@ -68,7 +73,8 @@ pub(in crate::cpu) fn q8_0() -> Packed<34, 32, 1, 255, 128, impl Integers<34>, i
 /// `d * scale * q - dmin * min`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q2_k() -> Packed<84, 16, 16, 3, 0, impl Integers<84>, impl Scaled<84, 16>> {
+pub(in crate::cpu) fn q2_k<const DOT: u8>()
+-> Packed<DOT, 84, 16, 16, 3, 0, impl Integers<84>, impl Scaled<84, 16>> {
     Packed {
         integers: |blocks: [&[u8; 84]; 2], j| unpack::q2_k(blocks, j),
         scales: |blocks: [&[u8; 84]; EIGHT]| {
@@ -87,8 +93,8 @@ pub(in crate::cpu) fn q2_k() -> Packed<84, 16, 16, 3, 0, impl Integers<84>, impl
 /// Six bits a scale at 96, `d` at 108. A weight is `d * (scale - 32) * (q - 4)`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q3_k() -> Packed<110, 16, 16, 7, 4, impl Integers<110>, impl Scaled<110, 16>>
-{
+pub(in crate::cpu) fn q3_k<const DOT: u8>()
+-> Packed<DOT, 110, 16, 16, 7, 4, impl Integers<110>, impl Scaled<110, 16>> {
     Packed {
         integers: |blocks: [&[u8; 110]; 2], j| unpack::q3_k(blocks, j),
         scales: |blocks: [&[u8; 110]; EIGHT]| {
@@ -108,7 +114,8 @@ pub(in crate::cpu) fn q3_k() -> Packed<110, 16, 16, 7, 4, impl Integers<110>, im
 /// `d`, `dmin` and the scales in the first 16 bytes. A weight is `d * scale * q - dmin * min`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q4_k() -> Packed<144, 32, 8, 15, 0, impl Integers<144>, impl Scaled<144, 8>> {
+pub(in crate::cpu) fn q4_k<const DOT: u8>()
+-> Packed<DOT, 144, 32, 8, 15, 0, impl Integers<144>, impl Scaled<144, 8>> {
     Packed {
         integers: |blocks: [&[u8; 144]; 2], j| unpack::q4_k(blocks, j),
         scales: |blocks: [&[u8; 144]; EIGHT]| k_scales(blocks),
@@ -118,7 +125,8 @@ pub(in crate::cpu) fn q4_k() -> Packed<144, 32, 8, 15, 0, impl Integers<144>, im
 /// `d`, `dmin` and the scales in the first 16 bytes. A weight is `d * scale * q - dmin * min`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q5_k() -> Packed<176, 32, 8, 31, 0, impl Integers<176>, impl Scaled<176, 8>> {
+pub(in crate::cpu) fn q5_k<const DOT: u8>()
+-> Packed<DOT, 176, 32, 8, 31, 0, impl Integers<176>, impl Scaled<176, 8>> {
     Packed {
         integers: |blocks: [&[u8; 176]; 2], j| unpack::q5_k(blocks, j),
         scales: |blocks: [&[u8; 176]; EIGHT]| k_scales(blocks),
@@ -128,8 +136,8 @@ pub(in crate::cpu) fn q5_k() -> Packed<176, 32, 8, 31, 0, impl Integers<176>, im
 /// A scale a byte at 192, `d` at 208. A weight is `d * scale * (q - 32)`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn q6_k() -> Packed<210, 16, 16, 63, 32, impl Integers<210>, impl Scaled<210, 16>>
-{
+pub(in crate::cpu) fn q6_k<const DOT: u8>()
+-> Packed<DOT, 210, 16, 16, 63, 32, impl Integers<210>, impl Scaled<210, 16>> {
     Packed {
         integers: |blocks: [&[u8; 210]; 2], j| unpack::q6_k(blocks, j),
         scales: |blocks: [&[u8; 210]; EIGHT]| {
@@ -149,8 +157,8 @@ pub(in crate::cpu) fn q6_k() -> Packed<210, 16, 16, 63, 32, impl Integers<210>, 
 /// `d` at 0. A weight is `d * LEVELS[q]`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn iq4_nl() -> Packed<18, 32, 1, 255, 128, impl Integers<18>, impl Scaled<18, 1>>
-{
+pub(in crate::cpu) fn iq4_nl<const DOT: u8>()
+-> Packed<DOT, 18, 32, 1, 255, 128, impl Integers<18>, impl Scaled<18, 1>> {
     Packed {
         integers: |blocks: [&[u8; 18]; 2], _| unpack::iq4_nl(blocks),
         scales: |blocks: [&[u8; 18]; EIGHT]| signed([halves(blocks, 0)]),
@@ -161,8 +169,8 @@ pub(in crate::cpu) fn iq4_nl() -> Packed<18, 32, 1, 255, 128, impl Integers<18>,
 /// `d * (scale - 32) * LEVELS[q]`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn iq4_xs()
--> Packed<136, 32, 8, 255, 128, impl Integers<136>, impl Scaled<136, 8>> {
+pub(in crate::cpu) fn iq4_xs<const DOT: u8>()
+-> Packed<DOT, 136, 32, 8, 255, 128, impl Integers<136>, impl Scaled<136, 8>> {
     Packed {
         integers: |blocks: [&[u8; 136]; 2], j| unpack::iq4_xs(blocks, j),
         scales: |blocks: [&[u8; 136]; EIGHT]| {
@@ -181,7 +189,8 @@ pub(in crate::cpu) fn iq4_xs()
 /// The exponent at 0. A weight is `2^(e - 128) * DOUBLED[q]`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn mxfp4() -> Packed<17, 32, 1, 24, 12, impl Integers<17>, impl Scaled<17, 1>> {
+pub(in crate::cpu) fn mxfp4<const DOT: u8>()
+-> Packed<DOT, 17, 32, 1, 24, 12, impl Integers<17>, impl Scaled<17, 1>> {
     Packed {
         integers: |blocks: [&[u8; 17]; 2], _| unpack::mxfp4(blocks),
         scales: |blocks: [&[u8; 17]; EIGHT]| signed([half_powers(blocks, 0)]),

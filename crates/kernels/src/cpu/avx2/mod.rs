@@ -1,14 +1,15 @@
-//! AVX2, FMA and F16C kernels: 8 lanes of `f32`, 32 of bytes.
+//! AVX2, FMA and F16C kernels: 8 lanes of `f32`, 32 of bytes; with `vpdpbusd` where the CPU has it.
 //!
 //! Every function here is `#[target_feature(enable = …)]`, so its intrinsics are safe to call and
-//! only loads and stores through pointers need `unsafe`: those at the end of this file. Callers
-//! check the features; see `dispatch`.
+//! only loads and stores through pointers need `unsafe`: those at the end of this file, and what is
+//! in `dot`. Callers check the features; see `dispatch`.
 //!
 //! | module    | what                                                               |
 //! |-----------|--------------------------------------------------------------------|
 //! | `exact`   | how each format is decoded to `f32`                                |
 //! | `floats`  | decoded weights with activations as they are                       |
 //! | `quantise`| activations to blocks of 8-bit integers                            |
+//! | `dot`     | what multiplies bytes                                              |
 //! | `unpack`  | the integers of two blocks of weights                              |
 //! | `fields`  | the scales of eight blocks                                         |
 //! | `formats` | how each format is packed, by those two                            |
@@ -18,12 +19,15 @@
 //!
 //! `vpmaddubsw` multiplies unsigned with signed bytes and adds neighbours to 16 bits, saturating. As
 //! many of these sums are added in 16 bits as integers of the format cannot overflow. Weights of 8
-//! bits, of which two already would, are two nibbles in a panel.
+//! bits, of which two already would, are two nibbles in a panel. `vpdpbusd` adds to 32 bits, where
+//! nothing overflows: signed weights have 128 added to them, and what that makes too much is in what
+//! sums begin with. The integers are the same either way.
 //!
 //! A sum has one order, whatever computes it, and it is that of AVX-512: run after run,
 //! `sum = fma(integer, scale * d, sum)`, and, of formats with minimums,
 //! `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is another one.
 
+pub(super) mod dot;
 pub(super) mod exact;
 mod few;
 mod fields;
@@ -44,12 +48,14 @@ use super::{
 };
 
 /// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
-/// scale. Integers are `0..=MAX`. A weight is its integer less `ZERO`, times the scale; where `ZERO` is
-/// 0, a minimum is subtracted from that. Those of 8 bits come as signed bytes, 128 less already.
+/// scale; and what multiplies it, see `dot`. Integers are `0..=MAX`. A weight is its integer less
+/// `ZERO`, times the scale; where `ZERO` is 0, a minimum is subtracted from that. Those of 8 bits come
+/// as signed bytes, 128 less already.
 ///
 /// The fields are closures, and not methods of a trait, which could not both need these instructions
 /// and be safe.
 pub(super) struct Packed<
+    const DOT: u8,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
@@ -88,8 +94,16 @@ pub(super) struct Scales<const RUNS: usize> {
     mins: [__m256; RUNS],
 }
 
-impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MAX: i32, const ZERO: i32, I, S>
-    Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
+impl<
+    const DOT: u8,
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MAX: i32,
+    const ZERO: i32,
+    I,
+    S,
+> Packed<DOT, BYTES, RUN, RUNS, MAX, ZERO, I, S>
 {
     const MINS: bool = ZERO == 0;
     /// Runs in 32 weights.
@@ -99,15 +113,29 @@ impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MAX: i32, co
     };
     /// Times 32 weights in a block.
     const OF_BLOCK: usize = RUNS / Self::RUNS_OF_32;
-    /// Whether not even two products are added in 16 bits.
-    const IS_WIDE: bool = Self::DEPTH == 0;
-    /// How many sums of two products are added in 16 bits.
+    /// Whether the integers come as signed bytes.
+    const ARE_SIGNED: bool = MAX > 127;
+    /// Whether products are added in 32 bits, four at once.
+    const BY_FOUR: bool = DOT != dot::MADDUBS;
+    /// Whether products are added in 16 bits, where not even two fit.
+    const IS_WIDE: bool = !Self::BY_FOUR && Self::DEPTH == 0;
+    /// How many sums of two products fit 16 bits.
     const DEPTH: usize = match i16::MAX as i32 / (2 * MAX * 127) {
         8.. if RUN == 32 => 8,
         4.. => 4,
         2.. => 2,
         _ => 0,
     };
+
+    /// Integers that have no sign: where they came with one, 128 more.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn unsigned(integers: __m256i) -> __m256i {
+        if !Self::ARE_SIGNED {
+            return integers;
+        }
+        _mm256_xor_si256(integers, _mm256_set1_epi8(-128))
+    }
 
     /// What the products of run `j` of 32 weights begin with, for the zero point.
     #[inline]

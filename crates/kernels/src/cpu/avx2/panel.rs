@@ -2,20 +2,22 @@
 //!
 //! ```text
 //! of each run of 16 or 32 weights:
-//!   some lines    four weights of each row; of 8 bits all high nibbles, then all low ones
+//!   some lines    four weights of each row; of 8 bits, for `vpmaddubsw`, all high nibbles, then all
+//!                 low ones
 //!   a line        16 scales
 //!   a line        of formats with minimums: 16 minimums
 //! ```
 
 use core::arch::x86_64::*;
 
-use super::{Integers, Packed, Scaled, fields::EIGHT, load_line, store_half, stored, turned};
+use super::{Integers, Packed, Scaled, dot, fields::EIGHT, load_line, store_half, stored, turned};
 use crate::cpu::{
     quantise::Q8Block,
     wide::{Line, ROWS, blocks, nth},
 };
 
 impl<
+    const DOT: u8,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
@@ -23,7 +25,7 @@ impl<
     const ZERO: i32,
     I: Integers<BYTES>,
     S: Scaled<BYTES, RUNS>,
-> Packed<BYTES, RUN, RUNS, MAX, ZERO, I, S>
+> Packed<DOT, BYTES, RUN, RUNS, MAX, ZERO, I, S>
 {
     /// Lines of a run's integers.
     const WEIGHTS: usize = if Self::IS_WIDE { RUN / 2 } else { RUN / 4 };
@@ -64,12 +66,13 @@ impl<
             let fours = fours.as_flattened();
             for (j, run) in runs.chunks_exact_mut(Self::LINES).enumerate() {
                 for (g, four) in fours[j * RUN / 4..][..RUN / 4].iter().enumerate() {
+                    let four = Self::unsigned(*four);
                     if Self::IS_WIDE {
-                        let [high, low] = high_and_low(*four);
+                        let [high, low] = high_and_low(four);
                         store_half(high, &mut run[g], half);
                         store_half(low, &mut run[RUN / 4 + g], half);
                     } else {
-                        store_half(*four, &mut run[g], half);
+                        store_half(four, &mut run[g], half);
                     }
                 }
                 let of_run = v * Self::RUNS_OF_32 + j;
@@ -125,9 +128,13 @@ impl<
             products[n] = [Self::begin(x[n], j); 2];
         }
         let (first, low) = weights.split_at(RUN / 4);
-        Self::add_products(first, if Self::IS_WIDE { 16 } else { 1 }, j, x, &mut products);
+        if Self::BY_FOUR {
+            Self::add_fours(first, j, x, &mut products);
+        } else {
+            Self::add_pairs(first, if Self::IS_WIDE { 16 } else { 1 }, j, x, &mut products);
+        }
         if Self::IS_WIDE {
-            Self::add_products(low, 1, j, x, &mut products);
+            Self::add_pairs(low, 1, j, x, &mut products);
         }
         let scale = load_line(&rest[0]);
         for n in 0..N {
@@ -147,10 +154,30 @@ impl<
         }
     }
 
-    /// Adds `factor` times the products of a run of integers or nibbles.
+    /// Adds the products of a run of integers.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    fn add_products<const N: usize>(
+    fn add_fours<const N: usize>(
+        weights: &[Line],
+        j: usize,
+        x: [&Q8Block; N],
+        products: &mut [[__m256i; 2]; N],
+    ) {
+        for (g, line) in weights.iter().enumerate() {
+            let w = load_line(line);
+            for n in 0..N {
+                let four = broadcast(x[n], j * RUN / 4 + g);
+                for r in 0..2 {
+                    products[n][r] = dot::add::<DOT>(products[n][r], w[r], four);
+                }
+            }
+        }
+    }
+
+    /// Adds `factor` times the products of a run of integers or nibbles, two at once.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn add_pairs<const N: usize>(
         weights: &[Line],
         factor: i16,
         j: usize,
@@ -163,10 +190,9 @@ impl<
             for (g, line) in lines.iter().enumerate() {
                 let w = load_line(line);
                 for n in 0..N {
-                    let four = x[n].qs.as_chunks::<4>().0[j * RUN / 4 + c * depth + g];
-                    let four = i32::from_le_bytes(four.map(i8::cast_unsigned));
+                    let four = broadcast(x[n], j * RUN / 4 + c * depth + g);
                     for r in 0..2 {
-                        let pair = _mm256_maddubs_epi16(w[r], _mm256_set1_epi32(four));
+                        let pair = _mm256_maddubs_epi16(w[r], four);
                         pairs[n][r] = _mm256_add_epi16(pairs[n][r], pair);
                     }
                 }
@@ -181,10 +207,18 @@ impl<
     }
 }
 
-/// The nibbles of signed bytes that have 128 added to them.
+/// Activations `4 i..4 i + 4`, in each lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn broadcast(x: &Q8Block, i: usize) -> __m256i {
+    let four = x.qs.as_chunks::<4>().0[i];
+    _mm256_set1_epi32(i32::from_le_bytes(four.map(i8::cast_unsigned)))
+}
+
+/// The nibbles of bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn high_and_low(bytes: __m256i) -> [__m256i; 2] {
-    let (bytes, nibble) = (_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), _mm256_set1_epi8(0xf));
+    let nibble = _mm256_set1_epi8(0xf);
     [_mm256_srli_epi16::<4>(bytes), bytes].map(|x| _mm256_and_si256(x, nibble))
 }

@@ -20,33 +20,46 @@ macro_rules! decoded_by_avx2 {
 
 /// The kernels over a format of `avx2::formats` or `avx512::formats`.
 macro_rules! packed {
-    ($format:path, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
+    ($format:expr, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
         Kernel::Blocks(Products::BySixteen(Sixteen {
-            once: checked!(|$rows, $next, $x, $room| $format().$($once)+),
-            lines: checked!(|cols| $format().lines(cols)),
-            unpack: checked!(|rows, panel| $format().unpack(rows, panel)),
-            by_one: checked!(|panel, x| $format().multiply(panel, x)),
-            by_four: checked!(|panel, x| $format().multiply(panel, x)),
-            by_sixteen: checked!(|panel, x| $format().multiply(panel, x)),
+            once: checked!(|$rows, $next, $x, $room| $format.$($once)+),
+            lines: checked!(|cols| $format.lines(cols)),
+            unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
+            by_one: checked!(|panel, x| $format.multiply(panel, x)),
+            by_four: checked!(|panel, x| $format.multiply(panel, x)),
+            by_sixteen: checked!(|panel, x| $format.multiply(panel, x)),
         }))
     };
 }
 
-/// A format of `avx2::formats`.
+/// A format of `avx2::formats`, and what multiplies it.
 macro_rules! by_avx2 {
-    ($format:ident) => {
-        packed!(avx2::formats::$format, |rows, next, x, room| once(rows, next, x, room))
+    ($format:ident, $dot:ident) => {
+        packed!(avx2::formats::$format::<$dot>(), |rows, next, x, room| once(rows, next, x, room))
     };
 }
 
 /// A format of `avx512::formats`.
 macro_rules! by_avx512 {
     ($format:ident) => {
-        packed!(avx512::formats::$format, |rows, next, x, _room| once(rows, next, x))
+        packed!(avx512::formats::$format(), |rows, next, x, _room| once(rows, next, x))
     };
 }
 
 pub(super) fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
+    of_256_bits::<{ avx2::dot::MADDUBS }>(format, precision)
+}
+
+/// In AVX-512's encoding where the CPU lacks AVX-VNNI, so that tests run there, too.
+pub(super) fn avx_vnni_kernel(format: Format, precision: Precision) -> Kernel {
+    match is_x86_feature_detected!("avxvnni") {
+        true => of_256_bits::<{ avx2::dot::VEX }>(format, precision),
+        false => of_256_bits::<{ avx2::dot::EVEX }>(format, precision),
+    }
+}
+
+/// The kernels of `avx2`, and what multiplies bytes.
+fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (Format::F32, _) => decoded_by_avx2!(avx2::exact::f32()),
@@ -75,30 +88,31 @@ pub(super) fn avx2_kernel(format: Format, precision: Precision) -> Kernel {
         (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
         (Format::Q4_K, Exact) => decoded_by_avx2!(avx2::exact::q4_k()),
         (Format::Q6_K, Exact) => decoded_by_avx2!(avx2::exact::q6_k()),
-        (Format::Q4_0, Fast) => by_avx2!(q4_0),
-        (Format::Q4_1, Fast) => by_avx2!(q4_1),
-        (Format::Q5_0, Fast) => by_avx2!(q5_0),
-        (Format::Q5_1, Fast) => by_avx2!(q5_1),
-        (Format::Q8_0, Fast) => by_avx2!(q8_0),
-        (Format::Q2_K, Fast) => by_avx2!(q2_k),
-        (Format::Q3_K, Fast) => by_avx2!(q3_k),
-        (Format::Q4_K, Fast) => by_avx2!(q4_k),
-        (Format::Q5_K, Fast) => by_avx2!(q5_k),
-        (Format::Q6_K, Fast) => by_avx2!(q6_k),
-        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl),
-        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs),
-        (Format::MXFP4, Fast) => by_avx2!(mxfp4),
+        (Format::Q4_0, Fast) => by_avx2!(q4_0, DOT),
+        (Format::Q4_1, Fast) => by_avx2!(q4_1, DOT),
+        (Format::Q5_0, Fast) => by_avx2!(q5_0, DOT),
+        (Format::Q5_1, Fast) => by_avx2!(q5_1, DOT),
+        (Format::Q8_0, Fast) => by_avx2!(q8_0, DOT),
+        (Format::Q2_K, Fast) => by_avx2!(q2_k, DOT),
+        (Format::Q3_K, Fast) => by_avx2!(q3_k, DOT),
+        (Format::Q4_K, Fast) => by_avx2!(q4_k, DOT),
+        (Format::Q5_K, Fast) => by_avx2!(q5_k, DOT),
+        (Format::Q6_K, Fast) => by_avx2!(q6_k, DOT),
+        (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl, DOT),
+        (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs, DOT),
+        (Format::MXFP4, Fast) => by_avx2!(mxfp4, DOT),
     }
 }
 
 pub(super) fn avx512_kernel(format: Format, precision: Precision, cols: usize) -> Kernel {
     use Precision::{Exact, Fast};
+    let others = || of_256_bits::<{ avx2::dot::EVEX }>(format, precision);
     match (format, precision) {
         (Format::F32, _) => floats_of!(avx512, avx512::floats::f32()),
         (Format::F16, _) => floats_of!(avx512, avx512::floats::f16()),
         (Format::BF16, _) => floats_of!(avx512, avx512::floats::bf16()),
-        (_, Exact) => avx2_kernel(format, precision),
-        _ if !cols.is_multiple_of(avx512::PAIR) => avx2_kernel(format, precision),
+        (_, Exact) => others(),
+        _ if !cols.is_multiple_of(avx512::PAIR) => others(),
         (Format::Q4_0, Fast) => by_avx512!(q4_0),
         (Format::Q4_1, Fast) => by_avx512!(q4_1),
         (Format::Q5_0, Fast) => by_avx512!(q5_0),
@@ -124,7 +138,7 @@ pub(super) fn avx512_kernel(format: Format, precision: Precision, cols: usize) -
             | Format::TQ2_0
             | Format::NVFP4,
             Fast,
-        ) => avx2_kernel(format, precision),
+        ) => others(),
     }
 }
 

@@ -77,8 +77,8 @@ fn a_machine_with_much_to_do_is_told() {
 #[test]
 fn what_is_set_is_told_where_it_makes_a_difference() {
     let set = |name, value: &str| vec![Set { name, value: value.to_owned() }];
-    check(|it| it.set = set("INGLE_ISA", "avx2"), &[]);
-    let scalar = "kernels: INGLE_ISA=scalar pins slower kernels: `avx2` would run";
+    check(|it| it.set = set("INGLE_ISA", "avxvnni"), &[]);
+    let scalar = "kernels: INGLE_ISA=scalar pins slower kernels: `avxvnni` would run";
     check(|it| it.set = set("INGLE_ISA", "scalar"), &[scalar]);
     check(|it| it.set = set("threads", "6"), &[]);
     let change = |it: &mut Report| {

@@ -311,6 +311,26 @@ fn sixteen_rows_at_once_are_as_one_by_one() {
     }
 }
 
+/// Those of x86-64 multiply bytes with different instructions, and sum as floats in one order.
+#[test]
+fn what_multiplies_bytes_makes_no_difference() {
+    let sets: Vec<_> = available()
+        .filter(|isa| matches!(isa, Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni))
+        .collect();
+    for &format in Format::ALL {
+        for blocks in [1, 2, 3, 8, 19] {
+            let case = Case::random(format, blocks * format.layout().block_len);
+            let (cols, mut first) = (case.x[0].len(), None);
+            for &isa in &sets {
+                let Kernel::Blocks(by) = kernel(isa, format, Precision::Fast, cols) else { break };
+                let x = case.x.each_ref().map(|x| rounded(isa, x));
+                let y = case.run(by, x.each_ref().map(Vec::as_slice)).map(bits);
+                assert_eq!(*first.get_or_insert(y), y, "{format:?} {isa} x {cols}");
+            }
+        }
+    }
+}
+
 /// Multiplies sixteen different rows.
 #[track_caller]
 fn check_rows<X>(format: Format, sixteen: &Sixteen<X>, x: [&[X]; 4]) {
