@@ -133,9 +133,9 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => aarch64::neon_kernel::<false>(format, precision),
+        Isa::Neon => aarch64::kernel::<false>(format, precision),
         #[cfg(target_arch = "aarch64")]
-        Isa::NeonDot => aarch64::neon_kernel::<true>(format, precision),
+        Isa::NeonDot => aarch64::kernel::<true>(format, precision),
         #[cfg(not(target_arch = "aarch64"))]
         Isa::Neon | Isa::NeonDot => unreachable!("not available"),
         Isa::Scalar => scalar_kernel(format, precision),
@@ -157,9 +157,9 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
         #[cfg(not(target_arch = "x86_64"))]
         (Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni, _) => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &aarch64::NEON_EXACT,
+        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &aarch64::EXACT,
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &aarch64::NEON_FAST,
+        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &aarch64::FAST,
         #[cfg(not(target_arch = "aarch64"))]
         (Isa::Neon | Isa::NeonDot, _) => unreachable!("not available"),
         (Isa::Scalar, _) => &scalar::vectors::VECTORS,
@@ -248,6 +248,7 @@ macro_rules! floats_of {
     };
 }
 
+// Below the macros that they take from here.
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]

@@ -63,9 +63,10 @@ impl Q8Block {
 }
 
 /// Of run `j` of a block, where a run of weights, 16 or 32, has a scale.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Q8Block {
     /// -128 times the sum of its integers.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(super) fn excess_of_run<const RUN: usize>(&self, j: usize) -> i32 {
         match RUN {

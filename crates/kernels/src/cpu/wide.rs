@@ -52,7 +52,7 @@ impl<X> Copy for Sixteen<X> {}
 
 /// The `n` blocks of each row.
 // In a loop: `array::map` of sixteen items was not inlined, and cost more than the products.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) fn blocks<const BYTES: usize>(rows: [&[u8]; ROWS], n: usize) -> [&[[u8; BYTES]]; ROWS] {
     let mut all: [&[[u8; BYTES]]; ROWS] = [&[]; ROWS];
     for (blocks, row) in all.iter_mut().zip(rows) {
@@ -64,7 +64,7 @@ pub(super) fn blocks<const BYTES: usize>(rows: [&[u8]; ROWS], n: usize) -> [&[[u
 }
 
 /// Block `b` of each row, or whatever rows are divided into.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline]
 pub(super) fn nth<'a, B, const N: usize>(rows: &[&'a [B]; N], b: usize) -> [&'a B; N] {
     let mut blocks = [&rows[0][b]; N];

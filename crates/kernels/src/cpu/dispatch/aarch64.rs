@@ -1,41 +1,51 @@
-//! The kernels of arm64.
+//! The kernels of arm64: of NEON, with `sdot` or without.
 
-use super::{Dots, Kernel, Products, Vectors, scalar_kernel};
+use super::{Kernel, Products, Vectors, scalar_kernel};
 use crate::{
     Format,
-    cpu::{Precision, neon, scalar, wide::Sixteen},
+    cpu::{
+        Precision,
+        neon::{self, formats},
+        scalar,
+        wide::Sixteen,
+    },
 };
 
-/// Both dot products of a function of `neon::fast`, with `sdot` or without.
-macro_rules! neon {
-    ($dot:ident, $sdot:expr) => {
-        Kernel::Blocks(Products::ByRow(Dots {
-            one: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 1>(w, [x])[0]),
-            four: checked!(|w, x| neon::fast::$dot::<{ $sdot }, 4>(w, x)),
+/// A format of `neon::formats`, with `sdot` or without.
+macro_rules! by_neon {
+    ($format:ident, $sdot:expr) => {
+        Kernel::Blocks(Products::BySixteen(Sixteen {
+            once: checked!(|rows, _next, x, _room| formats::$format().once::<{ $sdot }>(rows, x)),
+            lines: checked!(|cols| formats::$format().lines(cols)),
+            unpack: checked!(|rows, panel| formats::$format().unpack(rows, panel)),
+            by_one: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 1>(panel, x)),
+            by_four: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 4>(panel, x)),
+            by_sixteen: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 16>(panel, x)),
         }))
     };
 }
 
-pub(super) fn neon_kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
+/// The dot products of rows of weights of `format`.
+pub(super) fn kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (Format::F32, _) => floats_of!(neon, neon::floats::f32()),
         (Format::F16, _) => floats_of!(neon, neon::floats::f16()),
         (Format::BF16, _) => floats_of!(neon, neon::floats::bf16()),
         (_, Exact) => scalar_kernel(format, precision),
-        (Format::Q4_0, Fast) => neon!(dot_q4_0, DOT),
-        (Format::Q4_1, Fast) => neon!(dot_q4_1, DOT),
-        (Format::Q5_0, Fast) => neon!(dot_q5_0, DOT),
-        (Format::Q5_1, Fast) => neon!(dot_q5_1, DOT),
-        (Format::Q8_0, Fast) => neon!(dot_q8_0, DOT),
-        (Format::Q2_K, Fast) => neon!(dot_q2_k, DOT),
-        (Format::Q3_K, Fast) => neon!(dot_q3_k, DOT),
-        (Format::Q4_K, Fast) => neon!(dot_q4_k, DOT),
-        (Format::Q5_K, Fast) => neon!(dot_q5_k, DOT),
-        (Format::Q6_K, Fast) => neon!(dot_q6_k, DOT),
-        (Format::IQ4_NL, Fast) => neon!(dot_iq4_nl, DOT),
-        (Format::IQ4_XS, Fast) => neon!(dot_iq4_xs, DOT),
-        (Format::MXFP4, Fast) => neon!(dot_mxfp4, DOT),
+        (Format::Q4_0, Fast) => by_neon!(q4_0, DOT),
+        (Format::Q4_1, Fast) => by_neon!(q4_1, DOT),
+        (Format::Q5_0, Fast) => by_neon!(q5_0, DOT),
+        (Format::Q5_1, Fast) => by_neon!(q5_1, DOT),
+        (Format::Q8_0, Fast) => by_neon!(q8_0, DOT),
+        (Format::Q2_K, Fast) => by_neon!(q2_k, DOT),
+        (Format::Q3_K, Fast) => by_neon!(q3_k, DOT),
+        (Format::Q4_K, Fast) => by_neon!(q4_k, DOT),
+        (Format::Q5_K, Fast) => by_neon!(q5_k, DOT),
+        (Format::Q6_K, Fast) => by_neon!(q6_k, DOT),
+        (Format::IQ4_NL, Fast) => by_neon!(iq4_nl, DOT),
+        (Format::IQ4_XS, Fast) => by_neon!(iq4_xs, DOT),
+        (Format::MXFP4, Fast) => by_neon!(mxfp4, DOT),
         (
             Format::IQ2_XXS
             | Format::IQ2_XS
@@ -52,14 +62,14 @@ pub(super) fn neon_kernel<const DOT: bool>(format: Format, precision: Precision)
     }
 }
 
-pub(super) static NEON_EXACT: Vectors = Vectors {
+pub(super) static EXACT: Vectors = Vectors {
     exp_sum: scalar::vectors::exp_sum,
     silu: scalar::vectors::silu,
     gelu_tanh: scalar::vectors::gelu_tanh,
-    ..NEON_FAST
+    ..FAST
 };
 
-pub(super) static NEON_FAST: Vectors = Vectors {
+pub(super) static FAST: Vectors = Vectors {
     dot: checked!(|a, b| neon::vectors::dot(a, b)),
     scores: checked!(|q, keys, scores| neon::vectors::scores(q, keys, scores)),
     scores_f16: checked!(|q, keys, scores| neon::vectors::scores_f16(q, keys, scores)),

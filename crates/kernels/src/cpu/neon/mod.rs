@@ -6,13 +6,26 @@
 //!
 //! | module    | what                                                               |
 //! |-----------|--------------------------------------------------------------------|
-//! | `fast`    | weights with activations in blocks of 8-bit integers               |
 //! | `unpack`  | the integers of a block of weights                                 |
+//! | `fields`  | the scales of four blocks                                          |
+//! | `formats` | how each format is packed, by those two                            |
+//! | `few`     | straight from the file, for one row of rounded activations         |
+//! | `panel`   | sixteen rows unpacked once, for many rows of rounded activations   |
 //! | `floats`  | weights that are numbers as they are, with activations as they are |
 //! | `vectors` | activations alone, `exp` among them                                |
+//!
+//! Weights are within -128..=127 and rounded activations within ±127, so that two products fit 16 bits.
+//!
+//! A sum has one order, whatever computes it, and it is that of AVX2 and AVX-512: integers are summed over
+//! a run of weights that share a scale, then run after run, `sum = fma(integer, scale * d, sum)`, and, of
+//! formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is another
+//! one.
 
-pub(super) mod fast;
+mod few;
+mod fields;
 pub(super) mod floats;
+pub(super) mod formats;
+mod panel;
 mod unpack;
 pub(super) mod vectors;
 
@@ -20,7 +33,113 @@ use core::arch::{aarch64::*, asm};
 
 use half::f16;
 
-use super::wide::Line;
+use super::{quantise::Q8Block, wide::Line};
+
+/// Weight rows whose sums are side by side, a row a lane.
+const FOUR: usize = 4;
+
+/// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
+/// scale. A minimum is subtracted from weights that have one ([`WITH_MINS`]), none from others
+/// ([`SIGNED`]).
+///
+/// The fields are closures, and not methods of a trait, which could not both need these instructions
+/// and be safe.
+pub(super) struct Packed<
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MINS: bool,
+    I,
+    S,
+> {
+    integers: I,
+    scales: S,
+}
+
+const SIGNED: bool = false;
+const WITH_MINS: bool = true;
+
+/// Weights `32 i..32 i + 32` of a block, a signed byte each.
+pub(super) trait Integers<const BYTES: usize>:
+    Fn(&[u8; BYTES], usize) -> [int8x16_t; 2]
+{
+}
+
+impl<const BYTES: usize, F: Fn(&[u8; BYTES], usize) -> [int8x16_t; 2]> Integers<BYTES> for F {}
+
+/// The scales and minimums of a block of each of four rows.
+pub(super) trait Scaled<const BYTES: usize, const RUNS: usize>:
+    Fn([&[u8; BYTES]; FOUR]) -> Scales<RUNS>
+{
+}
+
+impl<const BYTES: usize, const RUNS: usize, F> Scaled<BYTES, RUNS> for F where
+    F: Fn([&[u8; BYTES]; FOUR]) -> Scales<RUNS>
+{
+}
+
+/// Of each run, a row a lane.
+pub(super) struct Scales<const RUNS: usize> {
+    scales: [float32x4_t; RUNS],
+    mins: [float32x4_t; RUNS],
+}
+
+impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, I, S>
+    Packed<BYTES, RUN, RUNS, MINS, I, S>
+{
+    /// Runs in 32 weights.
+    const RUNS_OF_32: usize = {
+        assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(32));
+        32 / RUN
+    };
+    /// Times 32 weights in a block.
+    const OF_BLOCK: usize = RUNS / Self::RUNS_OF_32;
+    /// Times 16 weights in a run.
+    const SIXTEENS: usize = RUN / 16;
+
+    /// Weights `32 i..32 i + 32` of a block of four rows: the first 16 of each row, and the last.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn sixteens(&self, blocks: [&[u8; BYTES]; FOUR], i: usize) -> [[int8x16_t; FOUR]; 2]
+    where
+        I: Integers<BYTES>,
+    {
+        let mut sixteens = [[vdupq_n_s8(0); FOUR]; 2];
+        for (r, block) in blocks.into_iter().enumerate() {
+            [sixteens[0][r], sixteens[1][r]] = (self.integers)(block, i);
+        }
+        sixteens
+    }
+
+    /// Adds the products of run `j` of 32 weights, which are those of four rows.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn plus_run(
+        products: int32x4_t,
+        [scale, min]: [float32x4_t; 2],
+        (x, j): (&Q8Block, usize),
+        sums: float32x4_t,
+    ) -> float32x4_t {
+        let scale = vmulq_n_f32(scale, x.d);
+        let sums = vfmaq_f32(sums, vcvtq_f32_s32(products), scale);
+        if MINS { vfmsq_n_f32(sums, min, x.sum_of_run::<RUN>(j)) } else { sums }
+    }
+}
+
+/// The sums of products of four rows of weights, a row a lane, with one of activations.
+#[inline]
+#[target_feature(enable = "neon")]
+fn products<const DOT: bool>(w: &[[int8x16_t; FOUR]], x: &[[i8; 16]]) -> int32x4_t {
+    let mut sums = [vdupq_n_s32(0); FOUR];
+    for (w, x) in w.iter().zip(x) {
+        let x = load_16_i8(x);
+        for (sum, w) in sums.iter_mut().zip(w) {
+            *sum = dot::<DOT>(*sum, *w, x);
+        }
+    }
+    let [a, b, c, d] = sums;
+    vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))
+}
 
 /// `x`, then zeros.
 fn padded<T: Copy + Default, const LEN: usize>(x: &[T]) -> [T; LEN] {
@@ -126,13 +245,11 @@ fn load_16<const N: usize>(block: &[u8; N], at: usize) -> uint8x16_t {
     unsafe { vld1q_u8(bytes.as_ptr()) }
 }
 
-/// Loads both halves.
 #[inline]
 #[target_feature(enable = "neon")]
-fn load_32_i8(x: &[i8; 32]) -> [int8x16_t; 2] {
-    let halves = x.as_chunks::<16>().0;
-    // SAFETY: a half is valid for reads of 16 bytes.
-    unsafe { [vld1q_s8(halves[0].as_ptr()), vld1q_s8(halves[1].as_ptr())] }
+fn load_16_i8(x: &[i8; 16]) -> int8x16_t {
+    // SAFETY: `x` is valid for reads of 16 bytes.
+    unsafe { vld1q_s8(x.as_ptr()) }
 }
 
 /// Loads numbers `4 q..4 q + 4` of the sixteen of a line.
@@ -151,4 +268,24 @@ fn store_quarter(x: float32x4_t, line: &mut Line, q: usize) {
     let bytes = &mut line.0[16 * q..16 * q + 16];
     // SAFETY: `bytes` is valid for writes of 16 bytes, and aligned as floats are, since lines are.
     unsafe { vst1q_f32(bytes.as_mut_ptr().cast(), x) }
+}
+
+/// Loads the integers of a line: 16 of each of four rows.
+#[inline]
+#[target_feature(enable = "neon")]
+fn load_line(line: &Line) -> [int8x16_t; FOUR] {
+    let mut rows = [vdupq_n_s8(0); FOUR];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = vreinterpretq_s8_f32(load_quarter(line, r));
+    }
+    rows
+}
+
+/// Stores them.
+#[inline]
+#[target_feature(enable = "neon")]
+fn store_line(rows: [int8x16_t; FOUR], line: &mut Line) {
+    for (r, row) in rows.into_iter().enumerate() {
+        store_quarter(vreinterpretq_f32_s8(row), line, r);
+    }
 }
