@@ -1,11 +1,11 @@
 //! The kernels of each instruction set, format and precision, as plain function pointers.
 //!
-//! | table       | needs           | kernels                                                    |
-//! |-------------|-----------------|------------------------------------------------------------|
-//! | `avx512`    | AVX-512, VNNI   | numbers; those with integers, fast; all else as `avx2`     |
-//! | `avx2`      | AVX2, FMA, F16C | all formats; those with integers, fast, also by AVX-VNNI   |
-//! | `neon`      | NEON, or `sdot` | numbers; those with integers, fast; all else as [`scalar`] |
-//! | [`scalar`]  | nothing         | all formats                                                |
+//! | table       | needs               | kernels                                                    |
+//! |-------------|---------------------|------------------------------------------------------------|
+//! | `avx512`    | AVX-512, VNNI       | numbers; those with integers, fast; all else as `avx2`     |
+//! | `avx2`      | AVX2, FMA, F16C     | all formats; those with integers, fast, also by AVX-VNNI   |
+//! | `neon`      | NEON (`sdot`, i8mm) | numbers; those with integers, fast; all else as [`scalar`] |
+//! | [`scalar`]  | nothing             | all formats                                                |
 //!
 //! Numbers are weights of `F32`, `F16` and `BF16`, whose kernels are the same in both precisions.
 //!
@@ -133,11 +133,13 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => aarch64::kernel::<false>(format, precision),
+        Isa::Neon => aarch64::kernel::<false, false>(format, precision),
         #[cfg(target_arch = "aarch64")]
-        Isa::NeonDot => aarch64::kernel::<true>(format, precision),
+        Isa::NeonDot => aarch64::kernel::<true, false>(format, precision),
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonI8mm => aarch64::kernel::<true, true>(format, precision),
         #[cfg(not(target_arch = "aarch64"))]
-        Isa::Neon | Isa::NeonDot => unreachable!("not available"),
+        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => unreachable!("not available"),
         Isa::Scalar => scalar_kernel(format, precision),
     }
 }
@@ -157,11 +159,11 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
         #[cfg(not(target_arch = "x86_64"))]
         (Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni, _) => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Exact) => &aarch64::EXACT,
+        (Isa::Neon | Isa::NeonDot | Isa::NeonI8mm, Precision::Exact) => &aarch64::EXACT,
         #[cfg(target_arch = "aarch64")]
-        (Isa::Neon | Isa::NeonDot, Precision::Fast) => &aarch64::FAST,
+        (Isa::Neon | Isa::NeonDot | Isa::NeonI8mm, Precision::Fast) => &aarch64::FAST,
         #[cfg(not(target_arch = "aarch64"))]
-        (Isa::Neon | Isa::NeonDot, _) => unreachable!("not available"),
+        (Isa::Neon | Isa::NeonDot | Isa::NeonI8mm, _) => unreachable!("not available"),
         (Isa::Scalar, _) => &scalar::vectors::VECTORS,
     }
 }

@@ -112,12 +112,12 @@ fn judged(mut report: Report) -> Report {
 fn multiplied(isa: Isa) -> Vec<Multiplied> {
     let numbers = match isa {
         Isa::AvxVnni => Isa::Avx2,
-        Isa::NeonDot => Isa::Neon,
+        Isa::NeonDot | Isa::NeonI8mm => Isa::Neon,
         Isa::Avx512Vnni | Isa::Avx2 | Isa::Neon | Isa::Scalar => isa,
     };
     let others = match isa {
         Isa::Avx512Vnni | Isa::AvxVnni => Isa::Avx2,
-        Isa::Neon | Isa::NeonDot => Isa::Scalar,
+        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => Isa::Scalar,
         Isa::Avx2 | Isa::Scalar => isa,
     };
     let exact = |isa, formats| Multiplied { isa, precision: Precision::Exact, formats };
@@ -185,7 +185,8 @@ mod tests {
             };
             all.into_iter().map(sorted).collect::<Vec<_>>()
         };
-        let all = [Isa::Avx512Vnni, Isa::AvxVnni, Isa::Avx2, Isa::NeonDot, Isa::Neon];
+        let all =
+            [Isa::Avx512Vnni, Isa::AvxVnni, Isa::Avx2, Isa::NeonI8mm, Isa::NeonDot, Isa::Neon];
         for isa in all.into_iter().filter(|it| it.is_available()) {
             assert_eq!(told(multiplied(isa)), told(Multiplied::all(isa, Precision::Fast)), "{isa}");
         }

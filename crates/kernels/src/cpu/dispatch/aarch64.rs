@@ -1,4 +1,4 @@
-//! The kernels of arm64: of NEON, with `sdot` or without.
+//! The kernels of arm64: of NEON, with `sdot` and `smmla` or without.
 
 use super::{Kernel, Products, Vectors, scalar_kernel};
 use crate::{
@@ -11,41 +11,53 @@ use crate::{
     },
 };
 
-/// A format of `neon::formats`, with `sdot` or without.
+/// A format of `neon::formats`: with `sdot` or without, and unpacked rows by `smmla` or without.
 macro_rules! by_neon {
-    ($format:ident, $sdot:expr) => {
-        Kernel::Blocks(Products::BySixteen(Sixteen {
+    ($format:ident, $sdot:expr, $smmla:expr) => {{
+        let by_row = Sixteen {
             once: checked!(|rows, _next, x, _room| formats::$format().once::<{ $sdot }>(rows, x)),
             lines: checked!(|cols| formats::$format().lines(cols)),
             unpack: checked!(|rows, panel| formats::$format().unpack(rows, panel)),
             by_one: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 1>(panel, x)),
             by_four: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 4>(panel, x)),
             by_sixteen: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 16>(panel, x)),
-        }))
-    };
+        };
+        let by_two = Sixteen {
+            unpack: checked!(|rows, panel| formats::$format().unpack_pairs(rows, panel)),
+            // It is its own second one.
+            by_one: checked!(|panel, x| [formats::$format().multiply_pairs(panel, [x[0]; 2])[0]]),
+            by_four: checked!(|panel, x| formats::$format().multiply_pairs(panel, x)),
+            by_sixteen: checked!(|panel, x| formats::$format().multiply_pairs(panel, x)),
+            ..by_row
+        };
+        Kernel::Blocks(Products::BySixteen(if $smmla { by_two } else { by_row }))
+    }};
 }
 
 /// The dot products of rows of weights of `format`.
-pub(super) fn kernel<const DOT: bool>(format: Format, precision: Precision) -> Kernel {
+pub(super) fn kernel<const DOT: bool, const I8MM: bool>(
+    format: Format,
+    precision: Precision,
+) -> Kernel {
     use Precision::{Exact, Fast};
     match (format, precision) {
         (Format::F32, _) => floats_of!(neon, neon::floats::f32()),
         (Format::F16, _) => floats_of!(neon, neon::floats::f16()),
         (Format::BF16, _) => floats_of!(neon, neon::floats::bf16()),
         (_, Exact) => scalar_kernel(format, precision),
-        (Format::Q4_0, Fast) => by_neon!(q4_0, DOT),
-        (Format::Q4_1, Fast) => by_neon!(q4_1, DOT),
-        (Format::Q5_0, Fast) => by_neon!(q5_0, DOT),
-        (Format::Q5_1, Fast) => by_neon!(q5_1, DOT),
-        (Format::Q8_0, Fast) => by_neon!(q8_0, DOT),
-        (Format::Q2_K, Fast) => by_neon!(q2_k, DOT),
-        (Format::Q3_K, Fast) => by_neon!(q3_k, DOT),
-        (Format::Q4_K, Fast) => by_neon!(q4_k, DOT),
-        (Format::Q5_K, Fast) => by_neon!(q5_k, DOT),
-        (Format::Q6_K, Fast) => by_neon!(q6_k, DOT),
-        (Format::IQ4_NL, Fast) => by_neon!(iq4_nl, DOT),
-        (Format::IQ4_XS, Fast) => by_neon!(iq4_xs, DOT),
-        (Format::MXFP4, Fast) => by_neon!(mxfp4, DOT),
+        (Format::Q4_0, Fast) => by_neon!(q4_0, DOT, I8MM),
+        (Format::Q4_1, Fast) => by_neon!(q4_1, DOT, I8MM),
+        (Format::Q5_0, Fast) => by_neon!(q5_0, DOT, I8MM),
+        (Format::Q5_1, Fast) => by_neon!(q5_1, DOT, I8MM),
+        (Format::Q8_0, Fast) => by_neon!(q8_0, DOT, I8MM),
+        (Format::Q2_K, Fast) => by_neon!(q2_k, DOT, I8MM),
+        (Format::Q3_K, Fast) => by_neon!(q3_k, DOT, I8MM),
+        (Format::Q4_K, Fast) => by_neon!(q4_k, DOT, I8MM),
+        (Format::Q5_K, Fast) => by_neon!(q5_k, DOT, I8MM),
+        (Format::Q6_K, Fast) => by_neon!(q6_k, DOT, I8MM),
+        (Format::IQ4_NL, Fast) => by_neon!(iq4_nl, DOT, I8MM),
+        (Format::IQ4_XS, Fast) => by_neon!(iq4_xs, DOT, I8MM),
+        (Format::MXFP4, Fast) => by_neon!(mxfp4, DOT, I8MM),
         (
             Format::IQ2_XXS
             | Format::IQ2_XS

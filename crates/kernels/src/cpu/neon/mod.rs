@@ -1,8 +1,8 @@
-//! NEON kernels: 4 lanes of `f32`, 16 of bytes; with `sdot` where the CPU has it.
+//! NEON kernels: 4 lanes of `f32`, 16 of bytes; with `sdot` and `smmla` where the CPU has them.
 //!
-//! Every function here is `#[target_feature(enable = "neon")]`, so its intrinsics are safe to call
-//! and only loads and stores through pointers, and instructions that Rust has no name for, need
-//! `unsafe`: those at the end of this file. Callers check the features; see `dispatch`.
+//! Every function here is `#[target_feature(enable = "neon")]`, or `"neon,i8mm"`, so its intrinsics are
+//! safe to call and only loads and stores through pointers, and instructions that Rust has no name for,
+//! need `unsafe`: those at the end of this file. Callers check the features; see `dispatch`.
 //!
 //! | module    | what                                                               |
 //! |-----------|--------------------------------------------------------------------|
@@ -11,6 +11,7 @@
 //! | `formats` | how each format is packed, by those two                            |
 //! | `few`     | straight from the file, for one row of rounded activations         |
 //! | `panel`   | sixteen rows unpacked once, for many rows of rounded activations   |
+//! | `pairs`   | the same by `smmla`: two rows with two                             |
 //! | `floats`  | weights that are numbers as they are, with activations as they are |
 //! | `vectors` | activations alone, `exp` among them                                |
 //!
@@ -25,6 +26,7 @@ mod few;
 mod fields;
 pub(super) mod floats;
 pub(super) mod formats;
+mod pairs;
 mod panel;
 mod unpack;
 pub(super) mod vectors;
@@ -180,6 +182,24 @@ fn sdot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     sums
 }
 
+/// Adds the products of two rows of eight bytes with two: `[w0 x0, w0 x1, w1 x0, w1 x1]`.
+#[inline]
+#[target_feature(enable = "neon,i8mm")]
+fn smmla(mut sums: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+    // SAFETY: the instruction works on these registers alone, and the CPU has the features of this
+    // function, for which `dispatch` has asked it. Rust has no stable name for the instruction.
+    unsafe {
+        asm!(
+            "smmla {sums:v}.4s, {w:v}.16b, {x:v}.16b",
+            sums = inout(vreg) sums,
+            w = in(vreg) w,
+            x = in(vreg) x,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
 fn load_4(x: &[f32; 4]) -> float32x4_t {
@@ -274,18 +294,18 @@ fn store_quarter(x: float32x4_t, line: &mut Line, q: usize) {
 #[inline]
 #[target_feature(enable = "neon")]
 fn load_line(line: &Line) -> [int8x16_t; FOUR] {
-    let mut rows = [vdupq_n_s8(0); FOUR];
-    for (r, row) in rows.iter_mut().enumerate() {
-        *row = vreinterpretq_s8_f32(load_quarter(line, r));
+    let mut integers = [vdupq_n_s8(0); FOUR];
+    for (q, x) in integers.iter_mut().enumerate() {
+        *x = vreinterpretq_s8_f32(load_quarter(line, q));
     }
-    rows
+    integers
 }
 
 /// Stores them.
 #[inline]
 #[target_feature(enable = "neon")]
-fn store_line(rows: [int8x16_t; FOUR], line: &mut Line) {
-    for (r, row) in rows.into_iter().enumerate() {
-        store_quarter(vreinterpretq_f32_s8(row), line, r);
+fn store_line(integers: [int8x16_t; FOUR], line: &mut Line) {
+    for (q, x) in integers.into_iter().enumerate() {
+        store_quarter(vreinterpretq_f32_s8(x), line, q);
     }
 }

@@ -7,6 +7,8 @@
 //!   a line     16 scales
 //!   a line     of formats with minimums: 16 minimums
 //! ```
+//!
+//! A line holds the weights of its four rows one after the other, or in the order of `pairs`.
 
 use core::arch::aarch64::*;
 
@@ -29,7 +31,7 @@ impl<
 > Packed<BYTES, RUN, RUNS, MINS, I, S>
 {
     /// Lines of a run.
-    const LINES: usize = RUN / 4 + if MINS { 2 } else { 1 };
+    pub(super) const LINES: usize = RUN / 4 + if MINS { 2 } else { 1 };
 
     /// Lines that rows of so many weights take.
     pub(in crate::cpu) fn lines(&self, cols: usize) -> usize {
@@ -40,11 +42,23 @@ impl<
     #[inline]
     #[target_feature(enable = "neon")]
     pub(in crate::cpu) fn unpack(&self, rows: [&[u8]; ROWS], panel: &mut [Line]) {
+        self.unpack_in(|rows| rows, rows, panel);
+    }
+
+    /// Unpacks `rows`, 16 weights of four of them in that `order`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn unpack_in(
+        &self,
+        order: impl Fn([int8x16_t; FOUR]) -> [int8x16_t; FOUR],
+        rows: [&[u8]; ROWS],
+        panel: &mut [Line],
+    ) {
         assert!(panel.len().is_multiple_of(RUNS * Self::LINES), "whole blocks");
         let rows = blocks(rows, panel.len() / (RUNS * Self::LINES));
         for (b, runs) in panel.chunks_exact_mut(RUNS * Self::LINES).enumerate() {
             for (q, rows) in rows.as_chunks::<FOUR>().0.iter().enumerate() {
-                self.unpack_four(nth(rows, b), runs, q);
+                self.unpack_four(&order, nth(rows, b), (runs, q));
             }
         }
     }
@@ -52,7 +66,12 @@ impl<
     /// Unpacks a block of each of the four rows `4 q..4 q + 4`.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn unpack_four(&self, blocks: [&[u8; BYTES]; FOUR], runs: &mut [Line], q: usize) {
+    fn unpack_four(
+        &self,
+        order: impl Fn([int8x16_t; FOUR]) -> [int8x16_t; FOUR],
+        blocks: [&[u8; BYTES]; FOUR],
+        (runs, q): (&mut [Line], usize),
+    ) {
         let of_rows = (self.scales)(blocks);
         for (i, runs) in runs.chunks_exact_mut(Self::RUNS_OF_32 * Self::LINES).enumerate() {
             let sixteens = self.sixteens(blocks, i);
@@ -60,7 +79,7 @@ impl<
             for (j, (run, w)) in runs.zip(sixteens.chunks_exact(Self::SIXTEENS)).enumerate() {
                 let (weights, rest) = run.split_at_mut(RUN / 4);
                 for (lines, w) in weights.chunks_exact_mut(FOUR).zip(w) {
-                    store_line(*w, &mut lines[q]);
+                    store_line(order(*w), &mut lines[q]);
                 }
                 let of_run = Self::RUNS_OF_32 * i + j;
                 store_quarter(of_rows.scales[of_run], &mut rest[0], q);
