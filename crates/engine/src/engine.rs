@@ -99,10 +99,17 @@ impl Engine {
         })
     }
 
+    /// An empty backend for a second engine, which computes with the same threads or units as this
+    /// one does: see [`Backend::beside`].
+    pub fn backend_beside(&self) -> Box<dyn Backend> {
+        self.runner.beside()
+    }
+
     /// From here on `draft` guesses, for requests that ask for it, what comes next. It reads each of
     /// their prompts, too; beyond its own context, and after a token that it does not know, it guesses
     /// nothing. Where both engines were loaded with a tokenizer, the texts of their tokens are
-    /// compared, else how many there are; one may have up to 128 more.
+    /// compared, else how many there are; one may have up to 128 more. On a backend
+    /// [beside](Self::backend_beside) this engine's it takes no threads of its own.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use answers::{Told, run};
 use engine::{DraftError, Engine, Options, Request, Usage, WhenFull, sample::Sampling};
 use hybrid::hybrid;
 use kernels::{
-    Bytes, Format,
+    Backend, Bytes, Format,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{FileTensor, ModelFile, Value};
@@ -23,15 +23,19 @@ const CONTEXT: usize = 160;
 fn engine(file: &ModelFile, context: usize, chunk: usize) -> Engine {
     let config = Config { precision: Precision::Fast, threads: 1, ..Config::detect() };
     let cpu = Box::new(Cpu::new(config).expect("what was detected"));
+    engine_on(cpu, file, context, chunk)
+}
+
+fn engine_on(backend: Box<dyn Backend>, file: &ModelFile, context: usize, chunk: usize) -> Engine {
     let options =
         Options { ctx_size: Some(context), max_seqs: 2, chunk, lookup: 15, ..Options::default() };
-    Engine::load_ids_only(file, cpu, &options).expect("a complete model")
+    Engine::load_ids_only(file, backend, &options).expect("a complete model")
 }
 
 /// The model with a draft, which reads in other chunks.
 fn drafted(file: &ModelFile, draft: &ModelFile) -> Engine {
     let mut engine = engine(file, CONTEXT, 16);
-    let draft = self::engine(draft, CONTEXT, 24);
+    let draft = engine_on(engine.backend_beside(), draft, CONTEXT, 24);
     engine.draft_with(draft).expect("a vocabulary of the same size");
     engine
 }

@@ -299,6 +299,10 @@ impl Backend for Failing {
         self.cpu.info()
     }
 
+    fn beside(&self) -> Box<dyn Backend> {
+        self.cpu.beside()
+    }
+
     fn upload(&mut self, spec: &WeightSpec, parts: &[Bytes]) -> Result<Weight, kernels::Error> {
         self.cpu.upload(spec, parts)
     }

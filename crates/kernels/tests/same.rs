@@ -1,5 +1,8 @@
 //! One backend, two ways, the same bits: for any number of threads, any chunks, any company in a
-//! batch, and after any other batch. Then a NaN, which must be found where it was made.
+//! batch, another model beside it, and after any other batch. Then a NaN, which must be found where
+//! it was made.
+
+use std::thread;
 
 use kernels::{
     Act, Attn, Backend, Batch, Bytes, CacheFormat, CacheSpec, Format, Linear, Norm, Pairs, Plan,
@@ -18,7 +21,7 @@ const MAX: Shape = Shape { rows: 400, seqs: SEQS, outputs: 8, len: BLOCKS * BLOC
 
 /// A transformer of two layers on a backend.
 struct Model {
-    cpu: Cpu,
+    backend: Box<dyn Backend>,
     plan: Plan,
     id: PlanId,
     logits: Tensor,
@@ -31,8 +34,16 @@ impl Model {
 
     /// `spoil` may change the numbers of each weight, which are counted.
     fn with(config: Config, cache: CacheFormat, spoil: fn(usize, &mut [f32])) -> Self {
-        let mut maker =
-            Maker { cpu: Cpu::new(config).expect("of this machine"), seed: 1, count: 0, spoil };
+        Self::on(Box::new(Cpu::new(config).expect("of this machine")), cache, spoil)
+    }
+
+    /// Another one, on the threads of this.
+    fn beside(&self, cache: CacheFormat) -> Self {
+        Self::on(self.backend.beside(), cache, |_, _| {})
+    }
+
+    fn on(backend: Box<dyn Backend>, cache: CacheFormat, spoil: fn(usize, &mut [f32])) -> Self {
+        let mut maker = Maker { backend, seed: 1, count: 0, spoil };
         let mut plan = Plan::new();
         let table = maker.weight(Format::F16, VOCAB, DIM);
         let mut x = plan.embed(table, 1.0);
@@ -42,25 +53,25 @@ impl Model {
         let x = plan.outputs(x);
         let logits = plan.linear(x, &maker.linear(Format::Q6_K, VOCAB, DIM));
         plan.port(logits);
-        let mut cpu = maker.cpu;
-        let id = cpu.load(&plan, MAX).expect("memory for a small plan");
-        Self { cpu, plan, id, logits }
+        let mut backend = maker.backend;
+        let id = backend.load(&plan, MAX).expect("memory for a small plan");
+        Self { backend, plan, id, logits }
     }
 
     /// The bits of the logits of the last row of each of these sequences, which go on with
     /// `tokens` after `past` others.
     fn run(&mut self, parts: &[(usize, usize, &[u32])]) -> Vec<u32> {
-        self.cpu.run(self.id, &batch(parts)).expect("a sound batch");
+        self.backend.run(self.id, &batch(parts)).expect("a sound batch");
         let mut bits = Vec::new();
         let see = &mut |rows: &[f32]| bits.extend(rows.iter().map(|x| x.to_bits()));
-        self.cpu.read(self.id, self.logits, see).expect("the run succeeded");
+        self.backend.read(self.id, self.logits, see).expect("the run succeeded");
         assert!(bits.iter().all(|&x| f32::from_bits(x).is_finite()));
         bits
     }
 }
 
 struct Maker {
-    cpu: Cpu,
+    backend: Box<dyn Backend>,
     seed: u64,
     count: usize,
     spoil: fn(usize, &mut [f32]),
@@ -80,7 +91,7 @@ impl Maker {
         (self.spoil)(self.count, &mut numbers);
         self.count += 1;
         let bytes = Bytes::new(spec.format.encode(&numbers));
-        self.cpu.upload(spec, &[bytes]).expect("the bytes fit")
+        self.backend.upload(spec, &[bytes]).expect("the bytes fit")
     }
 
     fn linear(&mut self, format: Format, rows: usize, cols: usize) -> Linear {
@@ -96,7 +107,7 @@ impl Maker {
         let rope = Rope { freqs, pairs, head_dim, turned: HEAD_DIM, gain };
         let (k_cols, v_cols, blocks) = (2 * HEAD_DIM, 2 * HEAD_DIM, SEQS * BLOCKS);
         let spec = CacheSpec { group: 0, k_cols, v_cols, blocks, block_len: BLOCK_LEN, format };
-        let cache = self.cpu.new_cache(&spec).expect("small");
+        let cache = self.backend.new_cache(&spec).expect("small");
 
         let h = p.norm(x, &norm);
         let l = [(Format::Q4_K, DIM), (Format::Q5_0, k_cols), (Format::Q6_K, v_cols)];
@@ -212,6 +223,38 @@ fn for_any_chunks_and_company_and_whatever_ran_before() {
     });
 }
 
+/// Runs a prompt, and then some tokens one by one: the bits of the logits after each step.
+fn steps(model: &mut Model, prompt: &[u32]) -> impl Iterator<Item = Vec<u32>> {
+    (0..9).map(move |n| match n {
+        0 => model.run(&[(0, 0, prompt)]),
+        _ => model.run(&[(0, prompt.len() + n - 1, &[n as u32])]),
+    })
+}
+
+#[test]
+fn beside_another_model_in_turn_and_at_once() {
+    let all = tokens(90);
+    let prompts = [&all[..], &all[7..40]];
+    each(|config, cache| {
+        let [one, other] = prompts.map(|prompt| {
+            let mut model = Model::new(config, cache);
+            steps(&mut model, prompt).collect::<Vec<_>>()
+        });
+        assert_ne!(one, other, "the prompts differ");
+        let mut first = Model::new(config, cache);
+        let mut second = first.beside(cache);
+        let turns = steps(&mut first, prompts[0]).zip(steps(&mut second, prompts[1]));
+        let in_turn: (Vec<_>, Vec<_>) = turns.unzip();
+        assert!(in_turn == (one.clone(), other.clone()), "{config:?} {cache:?}: in turn");
+        let at_once = thread::scope(|scope| {
+            let first = scope.spawn(|| steps(&mut first, prompts[0]).collect::<Vec<_>>());
+            let second = steps(&mut second, prompts[1]).collect::<Vec<_>>();
+            (first.join().expect("no step panicked"), second)
+        });
+        assert!(at_once == (one, other), "{config:?} {cache:?}: at once");
+    });
+}
+
 #[test]
 fn fused_or_not() {
     let prompt = tokens(20);
@@ -234,12 +277,12 @@ fn a_nan_is_found_where_it_was_made() {
     let finite: Vec<bool> = (1..=model.plan.steps().len())
         .map(|n| {
             let prefix = model.plan.prefix(n);
-            let id = model.cpu.load(&prefix, MAX).expect("small");
-            model.cpu.run(id, &batch).expect("a sound batch");
+            let id = model.backend.load(&prefix, MAX).expect("small");
+            model.backend.run(id, &batch).expect("a sound batch");
             let mut finite = true;
             for &port in prefix.ports() {
                 let see = &mut |rows: &[f32]| finite &= rows.iter().all(|x| x.is_finite());
-                model.cpu.read(id, port, see).expect("the run succeeded");
+                model.backend.read(id, port, see).expect("the run succeeded");
             }
             finite
         })

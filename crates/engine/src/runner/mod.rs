@@ -58,6 +58,11 @@ impl Runner {
         self.logits.cols
     }
 
+    /// An empty backend beside its own, see [`Backend::beside`].
+    pub fn beside(&self) -> Box<dyn Backend> {
+        self.backend.beside()
+    }
+
     /// The backend's name.
     pub fn device(&self) -> &str {
         &self.backend.info().name

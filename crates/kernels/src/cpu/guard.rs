@@ -4,7 +4,7 @@
 //! cache that no row was stored at hold a canary, which must live; it is a NaN, so that a kernel
 //! that reads it shows. On Linux, weights end where a page begins that nobody may read.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use half::f16;
 
@@ -40,9 +40,11 @@ struct Guarded {
 
 impl Guarded {
     fn new(config: Config) -> Self {
-        let mut cpu = Cpu::new(config).expect("a configuration of this machine");
-        cpu.gaps = Gaps::Guards;
-        Self { cpu, stored: vec![], kept: vec![] }
+        Self::of(Cpu::new(config).expect("a configuration of this machine"))
+    }
+
+    fn of(cpu: Cpu) -> Self {
+        Self { cpu: Cpu { gaps: Gaps::Guards, ..cpu }, stored: vec![], kept: vec![] }
     }
 
     /// Puts canaries everywhere but at what the host wrote.
@@ -151,6 +153,10 @@ fn lives(pages: &mut Pages, cols: usize, stored: &BTreeSet<usize>) -> bool {
 impl Backend for Guarded {
     fn info(&self) -> &Info {
         self.cpu.info()
+    }
+
+    fn beside(&self) -> Box<dyn Backend> {
+        Box::new(Self::of(Cpu::on(Arc::clone(&self.cpu.pool), self.cpu.config)))
     }
 
     fn upload(&mut self, spec: &WeightSpec, parts: &[Bytes]) -> Result<Weight, Error> {

@@ -4,6 +4,10 @@
 //! sleeps until it is woken. Within a run, members that wait for one another spin and, so that a
 //! busy machine gets on, give their core away when that takes long.
 //!
+//! Backends beside one another have one pool, behind a lock that each takes for the length of a
+//! run: two models take turns at the cores, and no worker of one spins on the core that the other
+//! needs. A job that ran another on its own pool would wait for ever.
+//!
 //! What the members do is in `share`; nothing here knows of plans.
 
 use std::{
@@ -92,7 +96,7 @@ impl Pool {
         Ok(pool)
     }
 
-    pub(super) fn threads(&self) -> usize {
+    fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
@@ -224,6 +228,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Backend, cpu::Cpu};
 
     const THREADS: [usize; 3] = [1, 2, 5];
 
@@ -256,6 +261,25 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// So they start no threads, and those that there are live as long as one of them.
+    #[test]
+    fn backends_beside_one_another_have_one_pool() {
+        let config = Config { threads: 3, ..Config::detect() };
+        let cpu = Cpu::new(config).expect("a few threads");
+        let sharers = || Arc::strong_count(&cpu.pool);
+        assert_eq!(sharers(), 1);
+        let beside = cpu.beside();
+        let further = beside.beside();
+        assert_eq!(sharers(), 3);
+        assert_eq!(beside.info().name, cpu.info().name);
+        drop((beside, further));
+        assert_eq!(sharers(), 1);
+        let pool = cpu.pool.lock().expect("no run panicked");
+        assert_eq!(pool.threads(), 3);
+        // Its own share, and one a worker.
+        assert_eq!(Arc::strong_count(&pool.shared), 3);
     }
 
     #[test]
