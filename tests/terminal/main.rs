@@ -316,6 +316,24 @@ fn a_model_that_the_draft_cannot_guess_for_answers_alone() {
     terminal.leave();
 }
 
+/// Threads of two pools would take the cores from one another.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_draft_computes_on_the_threads_of_its_model() {
+    let place = place();
+    for args in [&["--no-save"][..], &["--no-save", "--draft", "parrot.gguf"]] {
+        let mut terminal = chat(&place, args);
+        terminal.say("hi");
+        terminal.wait_for("Hello there, friend!");
+        terminal.wait_for_prompt();
+        let tasks = fs::read_dir(format!("/proc/{}/task", terminal.process())).unwrap();
+        let names = tasks.map(|it| fs::read_to_string(it.unwrap().path().join("comm")).unwrap());
+        let workers = names.filter(|it| it.starts_with("ingle-")).count();
+        assert_eq!(workers, 1, "{args:?}: beside the thread that asks");
+        terminal.leave();
+    }
+}
+
 #[test]
 fn a_conversation_is_printed_without_what_commands_the_terminal() {
     let place = place();

@@ -93,9 +93,24 @@ pub(crate) fn engine(
     load: &Load,
     options: &Options,
 ) -> anyhow::Result<Engine> {
+    engine_on(backend(load)?, name, file, load, options)
+}
+
+/// The same on a backend that is there, such as one beside another engine's.
+///
+/// # Errors
+///
+/// If the model cannot be loaded onto it.
+pub(crate) fn engine_on(
+    backend: Box<dyn Backend>,
+    name: &str,
+    file: &ModelFile,
+    load: &Load,
+    options: &Options,
+) -> anyhow::Result<Engine> {
     let cache_format = load.cache_type.map(CacheType::format);
     let options = Options { cache_format, ..options.clone() };
-    Engine::load(file, backend(load)?, &options).map_err(|error| refused(name, load, error))
+    Engine::load(file, backend, &options).map_err(|error| refused(name, load, error))
 }
 
 /// Why the model of this name cannot be loaded. Where what the file says was overridden, that may

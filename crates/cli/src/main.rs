@@ -12,6 +12,7 @@ mod args;
 mod chat;
 mod commands;
 mod device;
+mod draft;
 mod encode;
 mod failure;
 mod forecast;

@@ -8,7 +8,7 @@ use loader::{ModelFile, Value};
 use store::{Message, Role};
 
 use super::{
-    draft::{Draft, or_alone},
+    draft::{self, or_alone},
     prompt::{Style, own_text},
     report::Report,
 };
@@ -16,6 +16,7 @@ use crate::{
     admission::Admitted,
     args::{Lookup, Sampling, Settings},
     device,
+    draft::Draft,
     failure::Failure,
     library, memory,
     model::{self, Opened},
@@ -70,7 +71,7 @@ impl Session {
         let started = Instant::now();
         let Opened { mut file, said: mut warnings, admitted } =
             model::open_for(name, &settings.load)?;
-        let draft = Draft::open(name, &settings);
+        let draft = draft::open(name, &settings);
         let draft = or_alone(draft, &settings.chat, &mut warnings)?.flatten();
         let is_usual = settings.chat.usual_draft;
         let is_own_draft = is_usual && draft.as_ref().is_some_and(|it| it.is(&file));
