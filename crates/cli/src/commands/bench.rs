@@ -47,7 +47,7 @@ use foretold::Foretold;
 use measure::{Rig, Test};
 use plot::Plot;
 use session::{Instruments, Session};
-use synthetic::{Draft, Synthetic};
+use synthetic::{Mould, Synthetic};
 use table::{Row, Setting, Subject, Weights};
 
 /// Measures and prints, or compares what was printed.
@@ -71,7 +71,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let needed = most_tokens(&tests)?;
     let load = site.under_load(args.load)?;
     let usual = site.model.as_deref();
-    let (name, opened, draft) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    let (name, opened, mould) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
     if let Some(file) = &opened {
         spare(file, &load, &args.written)?;
     }
@@ -80,8 +80,8 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let instruments = Instruments::open();
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
     confine(asked, opened.as_ref(), &args.written)?;
-    if let (Some(draft), Some(path)) = (&draft, &args.written.write) {
-        draft.write(path)?;
+    if let (Some(mould), Some(path)) = (&mould, &args.written.write) {
+        mould.write(path)?;
         let bytes =
             fs::metadata(path).map(|it| format!(", {}", size(it.len()))).unwrap_or_default();
         tell(format_args!("note: wrote `{}`{bytes}", path.display()));
@@ -91,7 +91,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     }
     let context = load.ctx_size.map_or(needed, Into::into);
     let threads = device::threads(None)?;
-    let synthetic = draft.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
+    let synthetic = mould.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
     let made = synthetic.as_ref().map(|it| &it.file);
     let file = opened.as_ref().or(made).expect("it was opened or made");
 
@@ -228,10 +228,10 @@ fn source(
     named: Model,
     usual: Option<&str>,
     load: &Load,
-) -> anyhow::Result<(String, Option<ModelFile>, Option<Draft>)> {
+) -> anyhow::Result<(String, Option<ModelFile>, Option<Mould>)> {
     if let Some(wanted) = shape {
-        let draft = Draft::new(wanted)?;
-        return Ok((draft.name.clone(), None, Some(draft)));
+        let mould = Mould::new(wanted)?;
+        return Ok((mould.name.clone(), None, Some(mould)));
     }
     let name = model::alone(named, usual)?;
     let file = model::open_for(&name, load)?.file;

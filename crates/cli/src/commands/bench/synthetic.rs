@@ -40,7 +40,7 @@ const ASSUMED: u64 = 4 << 30;
 const KEPT: usize = 2;
 
 /// A model that is going to be made.
-pub(super) struct Draft {
+pub(super) struct Mould {
     /// As it was asked for.
     pub(super) name: String,
     shape: Shape,
@@ -84,7 +84,7 @@ pub(super) struct Scale {
     place_measured: f64,
 }
 
-impl Draft {
+impl Mould {
     /// Plans it; nothing is made yet.
     ///
     /// # Errors
@@ -358,28 +358,28 @@ mod tests {
         *,
     };
 
-    fn draft(config: &str, mix: Mix) -> Draft {
+    fn mould(config: &str, mix: Mix) -> Mould {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(dir.path().join("config.json"), config).expect("a file");
         let shape = dir.path().display().to_string();
-        Draft::new(&Wanted { shape, mix }).expect("a shape")
+        Mould::new(&Wanted { shape, mix }).expect("a shape")
     }
 
     /// The engine takes all tensors that were made and misses none, whatever the room is.
     #[track_caller]
     fn check(config: &str, mix: Mix) {
-        let draft = draft(config, mix);
-        let all = bytes(&draft.tensors, |_| true);
-        let least = bytes_of(&draft.tensors, &[0]);
+        let mould = mould(config, mix);
+        let all = bytes(&mould.tensors, |_| true);
+        let least = bytes_of(&mould.tensors, &[0]);
         for room in [all, all - 1, u64::midpoint(all, least), least + all / 16] {
-            let made = draft.make_within(room, 2, &[]).expect("it fits");
+            let made = mould.make_within(room, 2, &[]).expect("it fits");
             let cpu = Cpu::new(Cores { threads: 1, ..Cores::detect() }).expect("what was detected");
             let options = engine::Options { ctx_size: Some(8), ..engine::Options::default() };
             let engine = engine::Engine::load(&made.file, Box::new(cpu), &options);
             let engine = engine.unwrap_or_else(|it| panic!("{config} within {room}: {it}"));
             let info = made.info(engine.info());
             assert_eq!(info.weight_bytes, all, "{config}");
-            let weights: u64 = draft.tensors.iter().map(Planned::weights).sum();
+            let weights: u64 = mould.tensors.iter().map(Planned::weights).sum();
             assert_eq!(info.parameters, weights, "{config} within {room}");
             assert_eq!(made.made.is_scaled(), room < all);
             assert_eq!(engine.info().n_layers, made.made.measured_layers);
@@ -406,8 +406,8 @@ mod tests {
 
     #[test]
     fn without_room_for_a_layer_it_is_said() {
-        let draft = draft(LLAMA, Mix::Q4_0);
-        let error = draft.make_within(1000, 1, &[]).err().expect("it does not fit").to_string();
+        let mould = mould(LLAMA, Mix::Q4_0);
+        let error = mould.make_within(1000, 1, &[]).err().expect("it does not fit").to_string();
         assert!(error.contains("one layer and what stands outside of them take"), "{error}");
         assert!(error.ends_with("there is room for 1000 B"), "{error}");
     }
@@ -430,9 +430,9 @@ mod tests {
         // What a token sees grows beyond the head.
         assert_eq!(scale.factor(1, 50), 500.0 / 300.0);
         assert!((scale.factor(1, 1_000_000) - 2.0).abs() < 1e-3);
-        let draft = draft(LLAMA, Mix::F16);
-        let half = bytes_of(&draft.tensors, &[0, 1, 2]);
-        let made = draft.make_within(half, 1, &[]).expect("half of it fits");
+        let mould = mould(LLAMA, Mix::F16);
+        let half = bytes_of(&mould.tensors, &[0, 1, 2]);
+        let made = mould.make_within(half, 1, &[]).expect("half of it fits");
         assert_eq!(made.made.note(), ", scaled from 3 of 6 layers");
         assert_eq!(made.made.part(), ", with 3 of 6 layers");
         let sample = Sample {
@@ -449,11 +449,11 @@ mod tests {
 
     #[test]
     fn experts_count_as_often_as_they_are_used() {
-        let draft = draft(MIXTURE, Mix::F16);
-        assert_eq!(draft.used_share(), 0.25);
-        let scale = Scale::of(&draft.tensors, &[0, 1, 2, 3], 0.25, draft.shape.config());
-        let experts = bytes(&draft.tensors, |it| it.name.contains("_exps."));
-        let layers = bytes(&draft.tensors, |it| it.layer().is_some());
+        let mould = mould(MIXTURE, Mix::F16);
+        assert_eq!(mould.used_share(), 0.25);
+        let scale = Scale::of(&mould.tensors, &[0, 1, 2, 3], 0.25, mould.shape.config());
+        let experts = bytes(&mould.tensors, |it| it.name.contains("_exps."));
+        let layers = bytes(&mould.tensors, |it| it.layer().is_some());
         assert_eq!(scale.all, (layers - experts) as f64 + experts as f64 / 4.0);
         assert_eq!(scale.all, scale.measured);
         // Two heads of 32 and 32 in each of four layers.
@@ -466,7 +466,7 @@ mod tests {
         let path = dir.path().join("config.json");
         std::fs::write(&path, LLAMA.replace("300", "256")).unwrap();
         let wanted = Wanted { shape: path.display().to_string(), mix: Mix::Q4_0 };
-        let error = Draft::new(&wanted).err().expect("it is refused").to_string();
+        let error = Mould::new(&wanted).err().expect("it is refused").to_string();
         assert!(error.ends_with("has 256 tokens, expected at least 257"), "{error}");
     }
 }
