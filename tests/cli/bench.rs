@@ -257,6 +257,17 @@ fn what_cannot_be_made_or_drawn_is_refused() {
     );
     check(
         &place,
+        &[&TINY[..3], &["-p", "0", "-n", "128", "-c", "64"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: the tests take 129 tokens of context, found `--ctx-size 64`
+
+            hint: leave it out, or give less to `-p`, `-n` or `-d`
+        "#]],
+    );
+    check(
+        &place,
         &[&TINY[..], &["-y"]].concat(),
         expect![[r#"
             exit 2

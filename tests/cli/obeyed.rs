@@ -356,7 +356,7 @@ fn contexts_and_what_the_model_was_made_for() {
     let bench = ["bench", "small.gguf", "-p", "16", "-n", "0", "-r", "1"];
     assert!(!place.run(&bench).contains("the model was made for"));
     let deep = place.run(&[&bench[..], &["-d", "200"]].concat());
-    let warning = "warning: a context of 217 tokens; the model was made for 100, beyond them it may \
+    let warning = "warning: a context of 216 tokens; the model was made for 100, beyond them it may \
                    write nonsense\n";
     assert!(deep.contains(warning), "{deep}");
     let cut = place.run(&["run", "small.gguf", "--no-save", "-c", "64", "count"]);

@@ -70,6 +70,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     }
     let needed = most_tokens(&tests)?;
     let load = site.under_load(args.load)?;
+    let context = context(&load, needed)?;
     let usual = site.model.as_deref();
     let (name, opened, mould) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
     if let Some(file) = &opened {
@@ -89,7 +90,6 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     if tests.is_empty() {
         return Ok(());
     }
-    let context = load.ctx_size.map_or(needed, Into::into);
     let threads = device::threads(None)?;
     let synthetic = mould.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
     let made = synthetic.as_ref().map(|it| &it.file);
@@ -107,7 +107,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     };
     let (synthetic, n_batch) = (synthetic.as_ref(), args.n_batch.get());
     let name = name.as_str();
-    let bench = Measurement { name, file, synthetic, tests: &tests, needed, n_batch, form };
+    let bench = Measurement { name, file, synthetic, tests: &tests, context, n_batch, form };
     let rows = bench.rows(&mut session, &loads, &foretold)?;
     print(&rows, form, Some(&session), plot)?;
     foretold::tell(&rows);
@@ -122,7 +122,7 @@ struct Measurement<'a> {
     synthetic: Option<&'a Synthetic>,
     tests: &'a [Test],
     /// Tokens of context.
-    needed: usize,
+    context: usize,
     /// Tokens of a prompt that a step computes.
     n_batch: usize,
     form: Form,
@@ -138,7 +138,7 @@ impl Measurement<'_> {
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for load in loads {
-            let mut rig = Rig::load(self.name, self.file, load, (self.needed, self.n_batch))?;
+            let mut rig = Rig::load(self.name, self.file, load, (self.context, self.n_batch))?;
             if rows.is_empty() {
                 warn_of_context(rig.info());
             }
@@ -203,6 +203,21 @@ fn most_tokens(tests: &[Test]) -> anyhow::Result<usize> {
         let failure = Failure::usage("no context holds so many tokens");
         failure.hint("give less to `-p`, `-n` or `-d`").into()
     })
+}
+
+/// Tokens of context that the model is loaded with; `needed` where nobody says how many.
+fn context(load: &Load, needed: usize) -> anyhow::Result<usize> {
+    match load.ctx_size.map(usize::from) {
+        None => Ok(needed),
+        Some(context) if context >= needed => Ok(context),
+        Some(context) => {
+            let [context, needed] = [context, needed].map(|it| grouped(it as u64));
+            let message =
+                format!("the tests take {needed} tokens of context, found `--ctx-size {context}`");
+            let failure = Failure::usage(message);
+            Err(failure.hint("leave it out, or give less to `-p`, `-n` or `-d`").into())
+        }
+    }
 }
 
 /// Refuses to write over the model, whatever it was called, or over its adapters.

@@ -75,19 +75,18 @@ impl Test {
         }
     }
 
-    /// Tokens of context that it needs; `None` for more than there are numbers.
+    /// Tokens of context that it needs, in which the last that is generated has no place; `None` for
+    /// more than there are numbers.
     pub(super) fn tokens(&self) -> Option<usize> {
-        let (n, depth, more) = match *self {
-            Self::Prompt { n, depth } => (n, depth, 1),
-            Self::Generate { n, depth } => (n, depth, 2),
-        };
-        n.checked_add(depth)?.checked_add(more)
+        match *self {
+            Self::Prompt { n, depth } => n.checked_add(depth),
+            Self::Generate { n, depth } => n.checked_add(depth)?.checked_add(1),
+        }
     }
 }
 
 impl Rig {
-    /// Loads the model with a context of at least `needed` tokens; a step computes `n_batch` of a
-    /// prompt.
+    /// Loads the model with a context of so many tokens; a step computes `n_batch` of a prompt.
     ///
     /// # Errors
     ///
@@ -96,10 +95,10 @@ impl Rig {
         name: &str,
         file: &ModelFile,
         load: &Load,
-        (needed, n_batch): (usize, usize),
+        (context, n_batch): (usize, usize),
     ) -> anyhow::Result<Self> {
         let options = Options {
-            ctx_size: Some(load.ctx_size.map_or(needed, Into::into)),
+            ctx_size: Some(context),
             free_memory: memory::free(),
             chunk: n_batch,
             ..Options::default()
