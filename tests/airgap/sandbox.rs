@@ -85,7 +85,10 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
     let saved = std::fs::read_dir(place.path().join("ingle-home/chats")).unwrap().count();
     assert_eq!(saved, 3);
     let bench = ["bench", "parrot.gguf", "-p", "4", "-n", "2", "-r", "1", "--sandbox", "required"];
-    assert!(place.run(&bench).starts_with("exit 0"), "{}", place.run(&bench));
+    for args in [&bench[..], &[&bench[..], &["--draft", &draft]].concat()] {
+        let told = place.run(args);
+        assert!(told.starts_with("exit 0"), "{told}");
+    }
 }
 
 /// The files that tell are open before the sandbox is entered, or may be opened in it.

@@ -1,10 +1,12 @@
-//! `bench` of weights that were made for a shape, with several numbers of threads, and drawn.
+//! `bench` of weights that were made for a shape, with several numbers of threads, and drawn; and
+//! with a draft.
 
 use std::fs;
 
 use expect_test::expect;
-use ingle_tests::binary::Place;
+use ingle_tests::{binary::Place, parrot};
 use serde_json::Value;
+use store::digest::Sha256Hex;
 
 use crate::check;
 
@@ -145,6 +147,83 @@ fn what_a_step_computes_and_how_weights_lie_is_told() {
         assert_eq!(rows[0]["weights"], expected);
         assert_eq!(rows[0]["foretold_ts"], Value::Null);
     }
+}
+
+const DRAFTED: [&str; 7] = ["bench", "parrot.gguf", "--draft", "parrot.gguf", "-p", "0", "-n"];
+
+/// A model that guesses for itself is right.
+#[test]
+fn what_a_draft_brings_is_measured() {
+    let place = crate::place();
+    let bench = |more: &[&str]| {
+        let output = place.output(&[&DRAFTED[..], more].concat(), b"", &[]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let json = bench(&["16", "-r", "2", "-o", "json"]);
+    let rows: Vec<Value> = serde_json::from_str(&json).expect("a list");
+    let [text, drafted] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!([&text["n_texts"], &drafted["n_texts"]], [3, 3]);
+    assert_eq!([&text["n_gen"], &drafted["n_gen"]], [16, 16]);
+    for name in ["draft_filename", "draft_max", "drafted_tokens", "accepted_tokens"] {
+        assert_eq!(text[name], Value::Null, "{name}");
+    }
+    assert_eq!(drafted["draft_filename"], "parrot.gguf");
+    assert_eq!(drafted["draft_max"], 15);
+    assert_eq!(drafted["draft_type"], drafted["model_type"]);
+    assert_eq!(drafted["draft_facts"], drafted["model_facts"]);
+    assert!(drafted["drafted_tokens"].as_u64().is_some_and(|it| it > 16), "{drafted}");
+    assert_eq!(drafted["accepted_tokens"], drafted["drafted_tokens"]);
+    let page = bench(&["16", "-r", "1"]);
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(" | tg16 text | ") && page.contains(" | tg16 text + draft | "), "{page}");
+    assert!(page.contains(" draft tg16 text + draft: "), "{page}");
+    assert!(page.contains(" × as fast with `parrot.gguf`; "), "{page}");
+    assert!(page.contains(" guesses were right, 100%"), "{page}");
+    // Not so many at a time are other guesses, and another result.
+    let fewer = bench(&["16", "-r", "1", "--draft-max", "1", "-o", "jsonl"]);
+    let row = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+    let fewer: Vec<Value> = fewer.lines().map(row).collect();
+    assert_eq!(fewer[1]["draft_max"], 1);
+    assert_eq!(fewer[0]["fingerprint"], text["fingerprint"]);
+    assert_ne!(fewer[1]["fingerprint"], drafted["fingerprint"]);
+    place.file("all.json", json);
+    place.file("fewer.json", Value::from(fewer).to_string());
+    let told = place.run(&["bench", "compare", "all.json", "fewer.json"]);
+    assert!(told.contains("\ntg16 text + draft  "), "{told}");
+    let warning = "tg16 text + draft: the two differ in the most guesses at a time (15, 1)";
+    assert!(told.contains(warning), "{told}");
+}
+
+#[test]
+fn a_draft_that_cannot_guess_is_not_measured() {
+    let place = crate::place();
+    let told = place.run(&["bench", "parrot.gguf", "--draft", "ember", "-n", "4"]);
+    assert!(told.contains("error: `ember` cannot draft for `parrot.gguf`\n"), "{told}");
+    check(
+        &place,
+        &[&DRAFTED[..4], &["-n", "0"]].concat(),
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--draft` guesses generated tokens, and `-n` is 0
+
+            hint: leave one of them out
+        "#]],
+    );
+    let other = parrot::with(|file| {
+        file.set("general.name", loader::Value::String("Budgie".to_owned()));
+    });
+    let policy = format!(
+        "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"barred\"\naction = \"deny\"\n\
+         sha256 = [\"{}\"]\n",
+        Sha256Hex::of(&other)
+    );
+    place.file("other.gguf", other);
+    place.file("ingle-home/policy.toml", policy);
+    let told = place.run(&["bench", "parrot.gguf", "--draft", "other.gguf", "-n", "4"]);
+    assert!(told.starts_with("exit 1") && told.contains("`other.gguf`: rule `barred`"), "{told}");
 }
 
 #[test]

@@ -1,18 +1,22 @@
-//! What `bench` measures in the place of a model's file, with how many threads, and what it writes
-//! besides its table.
+//! What `bench` measures in the place of a model's file, with how many threads and which draft, and
+//! what it writes besides its table.
 
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, Args, Command, FromArgMatches, error};
+use clap::{ArgMatches, Args, Command, FromArgMatches, builder::NonEmptyStringValueParser, error};
 
+use super::Lookup;
 use crate::shape::Wanted;
 
 /// A model of this machine; what is for others alone has to say so, since clap asks for nothing that
 /// such a model forbids.
-const NAMED: [&str; 2] = ["word", "model"];
+const NAMED: [&str; 3] = ["word", "model", "draft"];
+
+/// What a draft makes no sense with: what writes no text, and tests that are not of one.
+const WITHOUT_DRAFT: [&str; 5] = ["shape", "url", "n_depth", "steady", "plot"];
 
 /// Without network code no server is measured: help is silent about what is said of one.
 const HIDDEN: bool = !cfg!(feature = "hub");
@@ -44,6 +48,28 @@ pub(crate) struct Instead {
     #[arg(long, requires = "url", conflicts_with_all = NAMED)]
     #[arg(hide = HIDDEN)]
     pub(crate) offline: bool,
+}
+
+/// A smaller model that guesses.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Guessing {
+    /// Generate from the beginnings of three texts, without and with this smaller model of the same
+    /// vocabulary guessing ahead; how many of its guesses were right is told, too
+    #[arg(long, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(conflicts_with_all = WITHOUT_DRAFT)]
+    pub(crate) draft: Option<String>,
+    /// Let the draft guess at most so many tokens at a time [default: 15]
+    #[arg(long, value_name = "N", value_parser = guesses, allow_negative_numbers = true)]
+    #[arg(requires = "draft", conflicts_with_all = WITHOUT_DRAFT)]
+    pub(crate) draft_max: Option<Lookup>,
+}
+
+/// As many as `run` takes, and not none.
+fn guesses(text: &str) -> Result<Lookup, String> {
+    match text.parse::<Lookup>()? {
+        Lookup(0) => Err("without guesses a draft brings nothing".to_owned()),
+        some => Ok(some),
+    }
 }
 
 /// Files that are written.
@@ -153,6 +179,8 @@ mod tests {
 
     #[test]
     fn one_thing_is_measured() {
+        assert!(bench(&["x", "--draft", "y", "-t", "1,2", "-p", "0"]).is_ok());
+        assert!(bench(&["x", "--draft", "y", "--draft-max", "3"]).is_ok());
         assert!(bench(&["--shape", "phi-4:q4_0", "--write", "a.gguf", "--plot", "a.svg"]).is_ok());
         assert!(bench(&["--url", "http://127.0.0.1:1", "--api-model", "a"]).is_ok());
         for bad in [
@@ -166,6 +194,17 @@ mod tests {
             &["x", "--api-model", "a"],
             &["x", "--offline"],
             &["x", "-b", "0"],
+            &["x", "--draft", ""],
+            &["x", "--draft", "y", "--draft-max", "0"],
+            &["x", "--draft", "y", "--draft-max", "16"],
+            &["x", "--draft-max", "3"],
+            &["x", "--draft", "y", "-d", "64"],
+            &["x", "--draft", "y", "--steady", "1s"],
+            &["x", "--draft", "y", "-t", "1,2", "--plot", "a.svg"],
+            &["--shape", "phi-4:q4_0", "--draft", "y"],
+            &["--shape", "phi-4:q4_0", "--draft-max", "3"],
+            &["--url", "http://127.0.0.1:1", "--draft", "y"],
+            &["--draft", "y", "--api-model", "a"],
             &["--url", "http://127.0.0.1:1", "-b", "64"],
         ] {
             assert!(bench(bad).is_err(), "{bad:?}");

@@ -27,7 +27,7 @@ use crate::{
     failure::Failure,
     sandbox::{Mode, attendant, trial},
 };
-pub(crate) use bench::{Counts, Instead, Written};
+pub(crate) use bench::{Counts, Guessing, Instead, Written};
 pub(crate) use bundle::{Checking, Export, Import, Making, Sign, Trusted};
 pub(crate) use chat::{Chat, Lookup, Predict, Think};
 pub(crate) use compare::{BenchVerb, Compare};
@@ -245,7 +245,8 @@ meanwhile: power, clocks, heat, what other processes took, the most memory; whic
 memory's bandwidth, measured in the same run, reading the weights took; joules a token, where RAPL
 or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, cache
 type, processor and the way that weights lie in memory are: such results compare. A model that is
-called `compare` is given as `./compare`.")]
+called `compare` is given as `./compare`. What `--draft` brings for a text of yours, `ingle run
+MODEL --draft MODEL -f FILE --verbose` tells.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(crate) verb: Option<BenchVerb>,
@@ -276,6 +277,8 @@ pub(crate) struct Bench {
     /// Then generate for so long without pause (`60s`, `2m`), and print what is left of the speed
     #[arg(long, value_name = "TIME", value_parser = number::duration)]
     pub(crate) steady: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) guessing: Guessing,
     /// The form of the result [default: md]
     #[arg(short = 'o', long, value_name = "FORM")]
     pub(crate) output: Option<Form>,

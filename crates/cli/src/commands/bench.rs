@@ -5,7 +5,7 @@
 //! (`markdown` for people), `under` what stands below, `plot` draws them. `identity` says which results
 //! are comparable, and `compare` compares them; `foretold` holds them beside what `ingle fit` said.
 //! `synthetic` makes weights of a shape in the place of a model, `server` measures one that is reached
-//! by HTTP.
+//! by HTTP, `speculation` is about a draft that guesses.
 
 mod compare;
 pub(super) mod conditions;
@@ -19,6 +19,7 @@ mod plot;
 mod roofline;
 mod server;
 mod session;
+mod speculation;
 mod synthetic;
 mod table;
 mod under;
@@ -32,8 +33,9 @@ use engine::Info;
 use loader::ModelFile;
 
 use crate::{
-    args::{Bench, BenchVerb, Counts, Device, Form, Load, Model, Written},
+    args::{Bench, BenchVerb, Counts, Device, Form, Load, Lookup, Model, Written},
     device,
+    draft::Draft,
     failure::Failure,
     model,
     numbers::{grouped, size},
@@ -47,6 +49,7 @@ use foretold::Foretold;
 use measure::{Rig, Test};
 use plot::Plot;
 use session::{Instruments, Session};
+use speculation::{Guesser, Speculation};
 use synthetic::{Mould, Synthetic};
 use table::{Row, Setting, Subject, Weights};
 
@@ -73,6 +76,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let context = context(&load, needed)?;
     let usual = site.model.as_deref();
     let (name, opened, mould) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    let draft = args.guessing.draft.as_deref().map(|it| Draft::open(it, &load)).transpose()?;
     if let Some(file) = &opened {
         spare(file, &load, &args.written)?;
     }
@@ -80,7 +84,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     // What tells of the machine is opened before: this process may open little of it then.
     let instruments = Instruments::open();
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
-    confine(asked, opened.as_ref(), &args.written)?;
+    confine(asked, opened.as_ref(), draft.as_ref(), &args.written)?;
     if let (Some(mould), Some(path)) = (&mould, &args.written.write) {
         mould.write(path)?;
         let bytes =
@@ -105,9 +109,17 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         instruments,
         repetitions,
     };
-    let (synthetic, n_batch) = (synthetic.as_ref(), args.n_batch.get());
-    let name = name.as_str();
-    let bench = Measurement { name, file, synthetic, tests: &tests, context, n_batch, form };
+    let most = args.guessing.draft_max.unwrap_or(Lookup::MOST).0;
+    let bench = Measurement {
+        name: &name,
+        file,
+        synthetic: synthetic.as_ref(),
+        guesser: draft.as_ref().map(|draft| Guesser { draft, most }),
+        tests: &tests,
+        context,
+        n_batch: args.n_batch.get(),
+        form,
+    };
     let rows = bench.rows(&mut session, &loads, &foretold)?;
     print(&rows, form, Some(&session), plot)?;
     foretold::tell(&rows);
@@ -120,6 +132,7 @@ struct Measurement<'a> {
     file: &'a ModelFile,
     /// Where the file was made.
     synthetic: Option<&'a Synthetic>,
+    guesser: Option<Guesser<'a>>,
     tests: &'a [Test],
     /// Tokens of context.
     context: usize,
@@ -138,7 +151,8 @@ impl Measurement<'_> {
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for load in loads {
-            let mut rig = Rig::load(self.name, self.file, load, (self.context, self.n_batch))?;
+            let sizes = (self.context, self.n_batch);
+            let mut rig = Rig::load(self.name, self.file, load, sizes, self.guesser)?;
             if rows.is_empty() {
                 warn_of_context(rig.info());
             }
@@ -148,7 +162,10 @@ impl Measurement<'_> {
             };
             let info = rig.info();
             let info = self.synthetic.map_or_else(|| info.clone(), |it| it.info(info));
-            let subject = self.subject(&info, load)?;
+            let mut subject = self.subject(&info, load)?;
+            if let Some((guesser, draft)) = self.guesser.zip(rig.draft()) {
+                subject.speculation = Speculation::by(guesser, draft);
+            }
             for &test in self.tests {
                 let mut row = session.row(&mut rig, &subject, test)?;
                 row.foretold = foretold.of(&info, test, self.n_batch);
@@ -226,9 +243,15 @@ fn spare(file: &ModelFile, load: &Load, written: &Written) -> anyhow::Result<()>
     written.paths().try_for_each(|it| output::refuse(it, read(), written.yes))
 }
 
-/// Gives up all files but the model and what is written, and takes Ctrl-C.
-fn confine(asked: Mode, model: Option<&ModelFile>, written: &Written) -> anyhow::Result<()> {
-    let mut plan = Plan::without_files(asked)?;
+/// Gives up all files but the models and what is written, and takes Ctrl-C.
+fn confine(
+    asked: Mode,
+    model: Option<&ModelFile>,
+    draft: Option<&Draft>,
+    written: &Written,
+) -> anyhow::Result<()> {
+    let plan = Plan::without_files(asked)?;
+    let mut plan = draft.iter().fold(plan, |plan, it| plan.reading(&it.file.path));
     plan.write.extend(written.paths().map(|it| output::folder(it).to_owned()));
     let level = plan.enter(model.map(|it| it.path.as_path()))?;
     if let Some(warning) = plan.warning(level) {
@@ -306,23 +329,29 @@ fn kernels(load: &Load) -> anyhow::Result<(usize, String)> {
     }
 }
 
-/// Each prompt and each generation at each depth.
+/// Each prompt and each generation at each depth; or where a draft guesses, each of texts.
 fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
     let mut tests = Vec::new();
     for &depth in &args.n_depth {
         let some = |all: &[usize]| all.iter().copied().filter(|&n| n > 0).collect::<Vec<_>>();
         tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
-        tests.extend(some(&args.n_gen).into_iter().map(|n| Test::Generate { n, depth }));
+        tests.extend(some(&args.n_gen).into_iter().flat_map(|n| match args.guessing.draft {
+            None => vec![Test::Generate { n, depth }],
+            Some(_) => vec![Test::Text { n }, Test::Drafted { n }],
+        }));
     }
     if tests.is_empty() && args.written.write.is_none() {
         return Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into());
     }
-    let generates = tests.iter().any(|it| matches!(it, Test::Generate { .. }));
-    if args.steady.is_some() && !generates {
-        let failure = Failure::usage("`--steady` generates tokens, and `-n` is 0");
-        return Err(failure.hint("leave one of them out").into());
+    let generates = tests.iter().any(|it| !matches!(it, Test::Prompt { .. }));
+    let idle = [
+        (args.steady.is_some(), "`--steady` generates tokens, and `-n` is 0"),
+        (args.guessing.draft.is_some(), "`--draft` guesses generated tokens, and `-n` is 0"),
+    ];
+    match idle.into_iter().find(|it| it.0 && !generates) {
+        None => Ok(tests),
+        Some((_, message)) => Err(Failure::usage(message).hint("leave one of them out").into()),
     }
-    Ok(tests)
 }
 
 fn warn_of_context(info: &Info) {

@@ -5,19 +5,20 @@ use std::time::Duration;
 use super::{
     measure::{Sample, Test},
     session::Beside,
+    speculation::Guesses,
     table::{Row, Subject, Weights},
 };
 
 /// Of a test with so many threads: 400 and then 401 tokens a second.
 pub(super) fn row(test: Test, threads: usize) -> Row {
-    let sample = |per_second: f64| Sample {
-        time: Duration::from_secs(1),
-        tokens: 512,
-        per_second,
-        joules: None,
-    };
     let time = "2026-11-30T09:00:00Z".to_owned();
     Row::new(&subject(threads), test, &[sample(400.0), sample(401.0)], time, Beside::default())
+}
+
+/// One of them.
+pub(super) fn sample(per_second: f64) -> Sample {
+    let (time, guesses) = (Duration::from_secs(1), Guesses::default());
+    Sample { time, tokens: 512, per_second, joules: None, guesses }
 }
 
 /// A model of 463 MiB on a processor.

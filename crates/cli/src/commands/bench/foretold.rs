@@ -48,8 +48,9 @@ impl Foretold {
             Test::Prompt { n, depth } if n_batch.min(n) == CHUNK.min(n) => {
                 predicted.prompt(n, depth)
             }
-            Test::Prompt { .. } => None,
+            Test::Prompt { .. } | Test::Drafted { .. } => None,
             Test::Generate { n, depth } => predicted.answer(n, depth),
+            Test::Text { n } => predicted.answer(n, 0),
         };
         let foretold_at = foretold_ts.map(|_| predicted.at().to_owned());
         let foretold_doubt = foretold_ts.and_then(|_| predicted.doubt());

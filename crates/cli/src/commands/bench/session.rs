@@ -123,8 +123,9 @@ impl Session {
         let bandwidths = [bandwidth, self.bandwidth(subject, test)];
         let speeds: Vec<_> = samples.iter().map(|it| it.per_second).collect();
         let roofline = match test {
-            Test::Prompt { .. } => Roofline::default(),
-            Test::Generate { .. } => {
+            // With guesses a step makes several tokens, and two models are read.
+            Test::Prompt { .. } | Test::Drafted { .. } => Roofline::default(),
+            Test::Generate { .. } | Test::Text { .. } => {
                 let cache = self.instruments.cache;
                 let read = self.bytes_a_token.map(|it| Read::of(it, subject.model_size, cache));
                 Roofline::of(bandwidths, subject.n_threads, read, mean(&speeds))
@@ -152,12 +153,13 @@ impl Session {
         }
     }
 
-    /// What memory gives, where the test makes tokens. What that takes is no memory of the model.
+    /// What memory gives, where the test makes a token a step. What that takes is no memory of the
+    /// model.
     fn bandwidth(&mut self, subject: &Subject, test: Test) -> Option<f64> {
         let measured = || roofline::bandwidth(subject.n_threads);
         match test {
-            Test::Prompt { .. } => None,
-            Test::Generate { .. } => self.instruments.peak.apart(measured),
+            Test::Prompt { .. } | Test::Drafted { .. } => None,
+            Test::Generate { .. } | Test::Text { .. } => self.instruments.peak.apart(measured),
         }
     }
 
@@ -221,7 +223,7 @@ impl Steady {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{super::fixture::sample, *};
     use crate::machine::fixture::lay;
 
     /// A machine of two processors, and then the same after so much time, a part of it with others.
@@ -269,12 +271,7 @@ mod tests {
 
     #[test]
     fn energy_counts_where_all_of_it_is_known() {
-        let sample = |tokens, joules| Sample {
-            time: Duration::from_secs(1),
-            tokens,
-            per_second: tokens as f64,
-            joules,
-        };
+        let sample = |tokens, joules| Sample { tokens, joules, ..sample(1.0) };
         let meter = Meter::at(tempfile::tempdir().unwrap().path());
         let of = |all: &[Sample]| Energy::of(all, &meter).joules_per_token;
         assert_eq!(of(&[sample(4, Some(3.0)), sample(4, Some(1.0))]), Some(0.5));

@@ -287,6 +287,7 @@ impl Scale {
         match test {
             Test::Prompt { n, depth } => self.factor(n, depth + n / 2),
             Test::Generate { n, depth } => self.factor(1, depth + n / 2),
+            Test::Text { n } | Test::Drafted { n } => self.factor(1, n / 2),
         }
     }
 
@@ -346,11 +347,10 @@ fn cache_bytes(config: &Config, tokens: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use kernels::cpu::{Config as Cores, Cpu};
 
     use super::{
+        super::fixture::sample,
         fixture::{
             BESIDE, BIASED, CHUNKED, FALCON, GEMMA, HYBRID, LATENT, LLAMA, MIXTURE, PARALLEL, PHI,
             QWEN, STABLE,
@@ -435,12 +435,7 @@ mod tests {
         let made = mould.make_within(half, 1, &[]).expect("half of it fits");
         assert_eq!(made.made.note(), ", scaled from 3 of 6 layers");
         assert_eq!(made.made.part(), ", with 3 of 6 layers");
-        let sample = Sample {
-            time: Duration::from_secs(1),
-            tokens: 512,
-            per_second: 512.0,
-            joules: Some(1.0),
-        };
+        let sample = Sample { joules: Some(1.0), ..sample(512.0) };
         let whole = made.scale.whole(Test::Prompt { n: 512, depth: 0 }, sample);
         assert!((1.99..2.0).contains(&whole.time.as_secs_f64()), "{whole:?}");
         assert!((256.0..257.5).contains(&whole.per_second), "{whole:?}");

@@ -15,6 +15,7 @@ use super::{
     measure::{Sample, Test},
     plot::Point,
     session::Beside,
+    speculation::Speculation,
     synthetic::Made,
 };
 use crate::{args::Form, commands::version::commit, numbers::count, quantisation, speed::Speed};
@@ -43,6 +44,9 @@ pub(super) struct Subject {
     /// Of weights that were made for a shape.
     #[serde(flatten)]
     pub(super) made: Option<Made>,
+    /// Who guesses, where a test has it so.
+    #[serde(skip)]
+    pub(super) speculation: Speculation,
 }
 
 /// With what it is benched.
@@ -75,6 +79,8 @@ pub(super) struct Row {
     n_prompt: usize,
     n_gen: usize,
     n_depth: usize,
+    #[serde(flatten)]
+    pub(super) speculation: Speculation,
     test_time: String,
     avg_ns: u64,
     stddev_ns: u64,
@@ -113,6 +119,7 @@ impl Subject {
             weights,
             model_facts: identity::facts(file),
             made: None,
+            speculation: Speculation::default(),
         }
     }
 
@@ -147,6 +154,7 @@ impl Subject {
             weights,
             model_facts: String::new(),
             made: None,
+            speculation: Speculation::default(),
         }
     }
 
@@ -164,10 +172,11 @@ impl Subject {
 
     /// What must be equal for two results of `test` to be comparable; nothing of a processor that
     /// nobody names: all of its kind would look the same.
-    fn fingerprint(&self, test: &str) -> Option<String> {
+    fn fingerprint(&self, test: &str, speculation: &Speculation) -> Option<String> {
         if self.cpu_info == ARCH {
             return None;
         }
+        let speculation = speculation.parts();
         let [threads, n_batch] = [self.n_threads, self.n_batch].map(|it| it.to_string());
         let mut parts = vec![
             ("model", self.model_facts.as_str()),
@@ -179,6 +188,7 @@ impl Subject {
             ("cpu", self.cpu_info.as_str()),
         ];
         parts.extend(self.cache_type.map(|it| ("cache", it)));
+        parts.extend(speculation.iter().map(|(name, part)| (*name, part.as_str())));
         Some(identity::fingerprint(&parts))
     }
 }
@@ -206,7 +216,7 @@ impl Row {
         let ns: Vec<f64> = samples.iter().map(|it| it.time.as_nanos() as f64).collect();
         let ts: Vec<f64> = samples.iter().map(|it| it.per_second).collect();
         let (n_prompt, n_gen, n_depth) = test.numbers();
-        let label = test.label();
+        let (label, speculation) = (test.label(), subject.speculation.of(test, samples));
         Self {
             subject: subject.clone(),
             n_prompt,
@@ -219,7 +229,8 @@ impl Row {
             stddev_ts: deviation(&ts),
             median_ts: median(&ts),
             foretold: Told::default(),
-            fingerprint: subject.fingerprint(&label),
+            fingerprint: subject.fingerprint(&label, &speculation),
+            speculation,
             beside,
             samples_ns: ns.iter().map(|&it| it as u64).collect(),
             samples_ts: ts,
@@ -329,7 +340,7 @@ pub(super) fn median(all: &[f64]) -> f64 {
 }
 
 /// Architecture, size and quantisation.
-fn kind(file: &ModelFile, info: &Info) -> String {
+pub(super) fn kind(file: &ModelFile, info: &Info) -> String {
     format!("{} {} {}", info.architecture, count(info.parameters), quantisation::of(file))
 }
 
@@ -362,16 +373,17 @@ mod tests {
             let subject = Subject::of("parrot", &file, &info, setting);
             Subject { cpu_info: cpu.to_owned(), ..subject }
         };
-        assert_eq!(of(ARCH).fingerprint("pp8"), None);
+        let mark = |it: &Subject| it.fingerprint("pp8", &Speculation::default());
+        assert_eq!(mark(&of(ARCH)), None);
         let one = of("a processor");
-        assert!(one.fingerprint("pp8").is_some());
+        assert!(mark(&one).is_some());
         for other in [
             Subject { weights: Weights::Made, ..one.clone() },
             Subject { n_batch: 64, ..one.clone() },
             Subject { cache_type: Some("q8_0"), ..one.clone() },
             of("another"),
         ] {
-            assert_ne!(other.fingerprint("pp8"), one.fingerprint("pp8"));
+            assert_ne!(mark(&other), mark(&one));
         }
     }
 

@@ -4,6 +4,7 @@ use super::{
     conditions::Conditions,
     markdown,
     session::Session,
+    speculation,
     table::{self, Row},
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) fn text(rows: &[Row], session: &Session) -> String {
         let part = made.map(|it| it.part()).unwrap_or_default();
         lines.push(("memory", format!("{} at most{part}", size(bytes))));
     }
+    lines.extend(of_each("draft", rows, |it| speculation::told(it, rows)));
     lines.extend(of_each("bandwidth", rows, |it| it.beside.roofline.told()));
     lines.extend(of_each("energy", rows, energy));
     let mut untold = conditions.as_ref().map(Conditions::untold).unwrap_or_default();

@@ -7,7 +7,10 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
 
-use crate::failure::Failure;
+use crate::{
+    commands::bench::speculation::{DRAFT, TEXT},
+    failure::Failure,
+};
 
 /// The result of a test.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -16,6 +19,14 @@ pub(super) struct Measured {
     pub(super) n_gen: u64,
     #[serde(default)]
     pub(super) n_depth: u64,
+    /// Nothing where any tokens were gone on with.
+    pub(super) n_texts: Option<u64>,
+    /// Nothing where there was no draft.
+    pub(super) draft_facts: Option<String>,
+    pub(super) draft_type: Option<String>,
+    pub(super) draft_max: Option<u64>,
+    pub(super) drafted_tokens: Option<u64>,
+    pub(super) accepted_tokens: Option<u64>,
     /// Tokens a second of each repetition.
     pub(super) samples_ts: Vec<f64>,
     pub(super) fingerprint: Option<String>,
@@ -82,13 +93,15 @@ impl Measured {
         }
     }
 
-    /// As llama-bench calls it.
+    /// As llama-bench calls it, and what it is of where that is not any tokens.
     pub(super) fn test(&self) -> String {
         let prompt = (self.n_prompt > 0).then(|| format!("pp{}", self.n_prompt));
         let generation = (self.n_gen > 0).then(|| format!("tg{}", self.n_gen));
         let parts: Vec<_> = prompt.into_iter().chain(generation).collect();
         let depth = (self.n_depth > 0).then(|| format!(" @ d{}", self.n_depth));
-        parts.join("+") + &depth.unwrap_or_default()
+        let text = if self.n_texts.is_some() { TEXT } else { "" };
+        let draft = if self.draft_facts.is_some() { DRAFT } else { "" };
+        format!("{}{}{text}{draft}", parts.join("+"), depth.unwrap_or_default())
     }
 
     /// Whether both have one fingerprint.
@@ -116,21 +129,32 @@ impl Measured {
             |name: &str, a: String, b: String| (a != b).then(|| format!("the {name} ({a}, {b})"));
         let cache = |it: &Self| it.cache_type.clone().unwrap_or_else(|| "as usual".to_owned());
         let number = |it: Option<u64>| text(&it.map(|it| it.to_string()));
-        let model = match (&self.model_facts, &other.model_facts) {
-            (Some(a), Some(b)) if a != b && self.model_type == other.model_type => {
-                Some("the tensors or numbers of the model".to_owned())
+        let weights = |what: &str, facts: fn(&Self) -> [&Option<String>; 2]| {
+            let [[facts, kind], [other_facts, other_kind]] = [facts(self), facts(other)];
+            match (facts, other_facts) {
+                (Some(a), Some(b)) if a != b && kind == other_kind => {
+                    Some(format!("the tensors or numbers of the {what}"))
+                }
+                _ => differ(what, text(kind), text(other_kind)),
             }
-            _ => differ("model", text(&self.model_type), text(&other.model_type)),
+        };
+        let guesses = |it: &Self| {
+            let counts = it.accepted_tokens.zip(it.drafted_tokens);
+            text(&counts.map(|(right, made)| format!("{right} of {made}")))
         };
         let others = [
+            weights("model", |it| [&it.model_facts, &it.model_type]),
+            weights("draft", |it| [&it.draft_facts, &it.draft_type]),
             differ("number of threads", number(self.n_threads), number(other.n_threads)),
             differ("kernels", text(&self.kernels), text(&other.kernels)),
             differ("batch", number(self.n_batch), number(other.n_batch)),
             differ("type of the cache", cache(self), cache(other)),
             differ("way that weights lie in memory", text(&self.weights), text(&other.weights)),
             differ("processor", text(&self.cpu_info), text(&other.cpu_info)),
+            differ("most guesses at a time", number(self.draft_max), number(other.draft_max)),
+            differ("guesses that were right", guesses(self), guesses(other)),
         ];
-        model.into_iter().chain(others.into_iter().flatten()).collect()
+        others.into_iter().flatten().collect()
     }
 
     /// What changes the speed of the same test on the same machine, and differs.
@@ -167,6 +191,9 @@ mod tests {
         assert_eq!(tests(&format!("[{ONE}, {ONE}]\n")), ["pp512", "pp512"]);
         let deep = ONE.replace("\"n_gen\": 0", "\"n_gen\": 16, \"n_depth\": 4096");
         assert_eq!(tests(&format!("{ONE}\n{deep}\n")), ["pp512", "pp512+tg16 @ d4096"]);
+        let text = r#"{"n_prompt": 0, "n_gen": 16, "n_texts": 3, "samples_ts": [1.5]}"#;
+        let drafted = text.replace("3,", "3, \"draft_facts\": \"1\",");
+        assert_eq!(tests(&format!("{text}\n{drafted}")), ["tg16 text", "tg16 text + draft"]);
     }
 
     #[test]
@@ -225,6 +252,25 @@ mod tests {
             "the boost (on, off)",
         ];
         assert_eq!(one.circumstances(&other), expected);
+        let drafted = Measured {
+            draft_facts: text("3"),
+            draft_type: text("llama 1 M Q8_0"),
+            drafted_tokens: Some(9),
+            accepted_tokens: Some(7),
+            ..one.clone()
+        };
+        let other = Measured {
+            draft_facts: text("4"),
+            draft_max: Some(3),
+            accepted_tokens: Some(6),
+            ..drafted.clone()
+        };
+        let expected = [
+            "the tensors or numbers of the draft",
+            "the most guesses at a time (not told, 3)",
+            "the guesses that were right (7 of 9, 6 of 9)",
+        ];
+        assert_eq!(drafted.differences(&other), expected);
         let foreign = Measured { model_type: text("llama 1B Q4_0"), ..Measured::default() };
         let expected = [
             "the model (llama 1 B Q4_0, llama 1B Q4_0)",

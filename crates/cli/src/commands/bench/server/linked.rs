@@ -19,6 +19,7 @@ use crate::{
             conditions::{self, Conditions},
             measure::{Sample, Test},
             session::{Beside, Session},
+            speculation::Guesses,
             table::{Row, Subject},
         },
         print,
@@ -186,8 +187,8 @@ impl Line {
     /// Runs the test's prompt once, and a few tokens where it generates; learns how long words are.
     fn warm_up(&mut self, test: &Test) -> anyhow::Result<()> {
         let test = match *test {
-            Test::Prompt { .. } => *test,
             Test::Generate { n, depth } => Test::Generate { n: n.min(2), depth },
+            other => other,
         };
         self.measure(&test).map(|_| ())
     }
@@ -227,6 +228,9 @@ impl Line {
                     return Err(Failure::new(message).hint(hint).into());
                 }
                 Ok(sample(streamed.rest, came - 1))
+            }
+            Test::Text { .. } | Test::Drafted { .. } => {
+                unreachable!("`--draft` and `--url` exclude each other")
             }
         }
     }
@@ -298,7 +302,8 @@ fn computed(counted: Counted, before: Option<u64>) -> u64 {
 fn sample(time: Duration, tokens: u64) -> Sample {
     let seconds = time.as_secs_f64().max(1e-9);
     let per_second = tokens as f64 / seconds;
-    Sample { time, tokens: tokens as usize, per_second, joules: None }
+    let (tokens, guesses) = (tokens as usize, Guesses::default());
+    Sample { time, tokens, per_second, joules: None, guesses }
 }
 
 fn variable(name: &str) -> Option<String> {
