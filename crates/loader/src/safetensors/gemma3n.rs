@@ -1,5 +1,7 @@
 //! Gemma 3n: its tables, and numbers that differ from layer to layer.
 
+use std::iter;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     keys::View,
     rope,
 };
-use crate::{Array, QkOrder, Value};
+use crate::{Array, FileTensor, QkOrder, Value};
 
 pub(super) const GEMMA3N: Family = Family {
     class: "Gemma3nForCausalLM",
@@ -27,7 +29,7 @@ pub(super) const GEMMA3N_WITH_MEDIA: Family =
 
 const GEMMA3N_KEYS: &[Key] = &[
     count("vocab_size", "vocab_size"),
-    key("vocab_size_per_layer_input", Means::Elsewhere),
+    key("vocab_size_per_layer_input", Means::By(inputs)),
     count("hidden_size", "embedding_length"),
     count("num_hidden_layers", "block_count"),
     count("num_attention_heads", "attention.head_count"),
@@ -69,6 +71,33 @@ const GEMMA3N_TENSORS: &[Name] = &[
 ];
 
 const SPARSITY: &str = "activation_sparsity_pattern";
+
+/// Published models lack the inputs of 256 tokens.
+const MOST_LACKED: usize = 1 << 12;
+
+/// Tokens that stand for what is seen and heard have no row in the table of the layers' inputs:
+/// transformers takes the first for them.
+fn inputs(view: &mut View<'_>) -> Result<(), Error> {
+    let vocab = view.need("vocab_size")? as usize;
+    if let Some(table) = view.tensors.get_mut("per_layer_token_embd.weight") {
+        extend(table, vocab);
+    }
+    Ok(())
+}
+
+/// Repeats the first row until there are so many. A table that lacks more than a few stays as it is,
+/// for whoever checks shapes.
+fn extend(table: &mut FileTensor, rows: usize) {
+    let [there, cols] = table.shape[..] else { return };
+    let lacked = rows.saturating_sub(there);
+    let first = table.format.row_bytes(cols).zip(table.parts.first());
+    let Some((row_bytes, first)) = first.filter(|it| it.0 <= it.1.len()) else { return };
+    if lacked <= MOST_LACKED {
+        let row = first.slice(0..row_bytes);
+        table.parts.extend(iter::repeat_n(row, lacked));
+        table.shape[0] += lacked;
+    }
+}
 
 /// Sets widths, sparsity, and positions.
 pub(super) fn layers(view: &mut View<'_>) -> Result<(), Error> {
@@ -166,6 +195,23 @@ fn positions(view: &mut View<'_>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Bytes, Format};
+
+    #[test]
+    fn tokens_without_inputs_have_those_of_the_first() {
+        let bytes = Bytes::new(Format::F32.encode(&[1.0, 2.0, 3.0, 4.0]));
+        let parts = vec![bytes.slice(0..8), bytes.slice(8..16)];
+        let table = FileTensor { format: Format::F32, shape: vec![2, 2], parts };
+        let extended = |rows| {
+            let mut table = table.clone();
+            extend(&mut table, rows);
+            (table.shape.clone(), table.numbers())
+        };
+        assert_eq!(extended(2), (vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(extended(1), extended(2));
+        assert_eq!(extended(3), (vec![3, 2], vec![1.0, 2.0, 3.0, 4.0, 1.0, 2.0]));
+        assert_eq!(extended(usize::MAX), extended(2));
+    }
 
     #[test]
     fn quantiles_of_the_normal_distribution() {
