@@ -130,7 +130,7 @@ const GRANITE_4_0_H_350M: &str = r#"{
         "mamba", "attention", "mamba", "mamba", "mamba", "mamba"],
     "mamba_d_state": 128, "mamba_d_conv": 4, "mamba_expand": 2, "mamba_n_groups": 1,
     "mamba_conv_bias": true, "mamba_proj_bias": false, "position_embedding_type": "nope",
-    "embedding_multiplier": 12, "residual_multiplier": 0.22, "rms_norm_eps": 1e-05,
+    "embedding_multiplier": 12, "residual_multiplier": 0.246, "rms_norm_eps": 1e-05,
     "tie_word_embeddings": true, "hidden_size": 768, "intermediate_size": 2048,
     "shared_intermediate_size": 2048, "num_attention_heads": 12, "num_key_value_heads": 4,
     "num_local_experts": 0, "num_experts_per_tok": 0, "mamba_n_heads": 48, "mamba_d_head": 32,
