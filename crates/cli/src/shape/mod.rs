@@ -1,12 +1,14 @@
 //! The shape of a model: which tensors it has, of what sizes and in which formats, without their
 //! numbers. Known by name (`llama-3.2-3b`) or from a `config.json`; no weights are needed.
 //!
-//! `published`, `larger`, `further` and `particular` have the configurations of the names, `names` what
-//! else they are called; `tensors` with its `parts` says which tensors follow from a configuration.
+//! `published`, `larger`, `further`, `particular` and `gemmas` have the configurations of the names, `names`
+//! what else they are called; `tensors` with its `parts` and `inputs` says which tensors follow from one.
 //! Which of them gets which format is for the quantiser's recipe to say, so that a shape as `Q4_K_M`
 //! is, tensor by tensor, what `ingle quantize` would write.
 
 mod further;
+mod gemmas;
+mod inputs;
 mod larger;
 mod names;
 mod particular;
@@ -27,6 +29,7 @@ use store::catalogue;
 
 use crate::failure::Failure;
 use further::FURTHER;
+use gemmas::GEMMAS;
 use larger::LARGER;
 use particular::PARTICULAR;
 use published::PUBLISHED;
@@ -181,7 +184,7 @@ impl Planned {
 
 /// Names and configurations.
 fn published() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    PUBLISHED.iter().chain(LARGER).chain(FURTHER).chain(PARTICULAR)
+    PUBLISHED.iter().chain(LARGER).chain(FURTHER).chain(PARTICULAR).chain(GEMMAS)
 }
 
 /// The text of a `config.json`, or as much of a longer file as makes it none.
@@ -237,8 +240,12 @@ mod tests {
             ("deepseek-v2-236b", 235_741_434_880),
             ("falcon-40b", 41_303_293_952),
             ("falcon-7b", 6_921_720_704),
+            ("falcon-h1-0.5b", 521_411_104),
+            ("falcon-h1-1.5b", 1_554_863_488),
+            ("falcon-h1-7b", 7_585_654_880),
             ("gemma-2-2b", 2_614_341_888),
             ("gemma-3-1b", 999_885_952),
+            ("gemma-4-e2b", 4_647_449_891),
             ("gpt-oss-20b", 20_914_757_184),
             ("llama-3.1-8b", 8_030_261_248),
             ("llama-3.2-1b", 1_235_814_400),
@@ -295,13 +302,28 @@ mod tests {
         assert_eq!(error.to_string(), "no shape is called `no-such-shape`");
     }
 
+    /// As llama.cpp counts them in files of these models.
     #[test]
-    fn architectures_without_a_table_are_named() {
-        let config = br#"{"architectures": ["Gemma4ForCausalLM"], "vocab_size": 99,
-            "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
-            "num_attention_heads": 2, "num_key_value_heads": 2}"#;
-        let file = outline("config.json", config).unwrap();
-        let error = Shape::of("config.json", file).unwrap_err();
-        assert_eq!(error.to_string(), "which tensors a `gemma4` has is not known here");
+    fn as_many_tensors_as_files_have() {
+        for (name, counted) in [
+            ("gemma-3n-e2b", 727),
+            ("gemma-3n-e4b", 847),
+            ("gemma-4-26b-a4b", 658),
+            ("gemma-4-31b", 833),
+            ("gemma-4-e2b", 601),
+            ("gemma-4-e4b", 720),
+        ] {
+            let shape = Shape::named(name).expect("it is in the table");
+            assert_eq!(shape.file().tensors.len(), counted, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_engine_does_not_run_has_no_shape() {
+        let config = br#"{"architectures": ["NovelForCausalLM"]}"#;
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("config.json"), config).unwrap();
+        let error = Shape::find(&dir.path().display().to_string()).unwrap_err().to_string();
+        assert!(error.ends_with("config.json` has no shape"), "{error}");
     }
 }

@@ -1,9 +1,11 @@
 //! Configurations of well-known models, of the same kind as in `published`, whose layers are not all
 //! those of a Llama: latents, mixers of Mamba-2, experts in some layers, norms with biases.
 //!
-//! Not all numbers were read in a copy of the published file: the vocabulary of Falcon H1 0.5B, some numbers
-//! of Granite 4.0 H 350M and 1B, of Llama 4 and of Phi-3.5-MoE are held by the count of weights alone that
-//! their cards give, most of them rounded; which layers of Granite 4.0 H Small and Tiny attend, by their number.
+//! They were compared with copies of the published files, or with tables of what stands in them: those of
+//! hlky/dinoml_v2 on GitHub for Falcon H1, Granite 4.0 H 350M, 1B, Micro and Small, Llama 4 and Phi-3.5-MoE, for
+//! Granite 4.0 H Tiny that of a test of Rapid-LLM. Of Falcon H1 1.5B Deep and 3B these are the numbers of the base
+//! models: the instruction-tuned ones may have one token more, as those of 1.5B and 7B have. Most multipliers
+//! of Falcon H1 are left out, which changes no size.
 
 /// Names and configurations.
 pub(super) const PARTICULAR: &[(&str, &str)] = &[
@@ -13,6 +15,11 @@ pub(super) const PARTICULAR: &[(&str, &str)] = &[
     ("falcon-40b", FALCON_40B),
     ("falcon-7b", FALCON_7B),
     ("falcon-h1-0.5b", FALCON_H1_0_5B),
+    ("falcon-h1-1.5b", FALCON_H1_1_5B),
+    ("falcon-h1-1.5b-deep", FALCON_H1_1_5B_DEEP),
+    ("falcon-h1-34b", FALCON_H1_34B),
+    ("falcon-h1-3b", FALCON_H1_3B),
+    ("falcon-h1-7b", FALCON_H1_7B),
     ("falcon2-11b", FALCON2_11B),
     ("granite-4.0-h-1b", GRANITE_4_0_H_1B),
     ("granite-4.0-h-350m", GRANITE_4_0_H_350M),
@@ -93,6 +100,61 @@ const FALCON_H1_0_5B: &str = r#"{
     "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
     "lm_head_multiplier": 0.0390625, "key_multiplier": 0.390625,
     "attention_out_multiplier": 0.9375, "rms_norm_eps": 1e-05, "tie_word_embeddings": false
+}"#;
+
+const FALCON_H1_1_5B: &str = r#"{
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "vocab_size": 65537,
+    "hidden_size": 2048, "intermediate_size": 4608, "num_hidden_layers": 24,
+    "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 128, "mamba_d_ssm": 3072,
+    "mamba_n_heads": 48, "mamba_d_head": 64, "mamba_d_state": 256, "mamba_n_groups": 1,
+    "mamba_d_conv": 4, "mamba_conv_bias": true, "mamba_proj_bias": false, "mamba_rms_norm": true,
+    "mamba_norm_before_gate": false, "max_position_embeddings": 131072,
+    "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
+    "rms_norm_eps": 1e-05, "tie_word_embeddings": false
+}"#;
+
+const FALCON_H1_1_5B_DEEP: &str = r#"{
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "vocab_size": 65536,
+    "hidden_size": 1280, "intermediate_size": 3072, "num_hidden_layers": 66,
+    "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 128, "mamba_d_ssm": 1536,
+    "mamba_n_heads": 24, "mamba_d_head": 64, "mamba_d_state": 256, "mamba_n_groups": 1,
+    "mamba_d_conv": 4, "mamba_conv_bias": true, "mamba_proj_bias": false, "mamba_rms_norm": true,
+    "mamba_norm_before_gate": false, "max_position_embeddings": 131072,
+    "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
+    "rms_norm_eps": 1e-05, "tie_word_embeddings": false
+}"#;
+
+const FALCON_H1_34B: &str = r#"{
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "vocab_size": 261120,
+    "hidden_size": 5120, "intermediate_size": 21504, "num_hidden_layers": 72,
+    "num_attention_heads": 20, "num_key_value_heads": 4, "head_dim": 128, "mamba_d_ssm": 4096,
+    "mamba_n_heads": 32, "mamba_d_head": 128, "mamba_d_state": 256, "mamba_n_groups": 2,
+    "mamba_d_conv": 4, "mamba_conv_bias": true, "mamba_proj_bias": false, "mamba_rms_norm": true,
+    "mamba_norm_before_gate": false, "max_position_embeddings": 262144,
+    "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
+    "rms_norm_eps": 1e-05, "tie_word_embeddings": false
+}"#;
+
+const FALCON_H1_3B: &str = r#"{
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "vocab_size": 65536,
+    "hidden_size": 2560, "intermediate_size": 6144, "num_hidden_layers": 32,
+    "num_attention_heads": 10, "num_key_value_heads": 2, "head_dim": 128, "mamba_d_ssm": 4096,
+    "mamba_n_heads": 32, "mamba_d_head": 128, "mamba_d_state": 256, "mamba_n_groups": 1,
+    "mamba_d_conv": 4, "mamba_conv_bias": true, "mamba_proj_bias": false, "mamba_rms_norm": true,
+    "mamba_norm_before_gate": false, "max_position_embeddings": 131072,
+    "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
+    "rms_norm_eps": 1e-05, "tie_word_embeddings": false
+}"#;
+
+const FALCON_H1_7B: &str = r#"{
+    "architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "vocab_size": 130049,
+    "hidden_size": 3072, "intermediate_size": 12288, "num_hidden_layers": 44,
+    "num_attention_heads": 12, "num_key_value_heads": 2, "head_dim": 128, "mamba_d_ssm": 3072,
+    "mamba_n_heads": 24, "mamba_d_head": 128, "mamba_d_state": 256, "mamba_n_groups": 1,
+    "mamba_d_conv": 4, "mamba_conv_bias": true, "mamba_proj_bias": false, "mamba_rms_norm": true,
+    "mamba_norm_before_gate": false, "max_position_embeddings": 262144,
+    "rope_theta": 100000000000.0, "embedding_multiplier": 5.656854249492381,
+    "rms_norm_eps": 1e-05, "tie_word_embeddings": false
 }"#;
 
 /// One norm a layer, unlike the 40B.

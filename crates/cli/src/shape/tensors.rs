@@ -1,7 +1,7 @@
 //! Which tensors follow from a configuration, and how large they are.
 //!
 //! Architectures that differ in numbers, norms and biases, in how they attend, and in which layers have
-//! experts; what an architecture has besides is not guessed. `parts` has what only few have.
+//! experts. `parts` has what only few have, `inputs` what Gemma 3n and 4 have.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use engine::arch::{Config, LayerConfig};
 use kernels::MAX_EXPERTS;
 use loader::{FileTensor, Format, ModelFile};
 
-use super::parts;
+use super::{inputs, parts};
 use crate::failure::Failure;
 
 /// More than any published model has.
@@ -77,6 +77,10 @@ enum Extra {
     SharedExpert,
     /// Experts that all rows go to and take all of.
     Shared,
+    /// An input of the token, and streams of rows side by side.
+    Streams,
+    /// An input of the token, a scale, and experts beside the feed-forward block, where there are some.
+    Beside,
 }
 
 const NORMS: &[&str] = &["attn_norm", "ffn_norm"];
@@ -99,6 +103,9 @@ const PLAIN: Kind = Kind {
 /// Attention and the feed-forward block stand side by side, behind one norm.
 const COHERE: Kind = Kind { norms: &["attn_norm"], head_norms: HeadNorms::Stated, ..PLAIN };
 
+/// From the third on.
+const GEMMA: Kind = Kind { norms: MORE_NORMS, head_norms: HeadNorms::Shared, ..PLAIN };
+
 const KINDS: &[Kind] = &[
     Kind { name: "cohere2", ..COHERE },
     Kind { name: "command-r", ..COHERE },
@@ -114,7 +121,9 @@ const KINDS: &[Kind] = &[
     Kind { name: "falcon-h1", mixer: Mixer::AttentionAndMamba, ..PLAIN },
     Kind { name: "gemma", ..PLAIN },
     Kind { name: "gemma2", norms: MORE_NORMS, ..PLAIN },
-    Kind { name: "gemma3", norms: MORE_NORMS, head_norms: HeadNorms::Shared, ..PLAIN },
+    Kind { name: "gemma3", ..GEMMA },
+    Kind { name: "gemma3n", extra: Extra::Streams, ..GEMMA },
+    Kind { name: "gemma4", extra: Extra::Beside, ..GEMMA },
     Kind {
         name: "gpt-oss",
         norms: &["attn_norm", "post_attention_norm"],
@@ -157,18 +166,13 @@ pub(super) type Part = (String, Vec<usize>);
 ///
 /// # Errors
 ///
-/// If it is of an architecture whose tensors are not known, its experts cannot be, or a tensor would
-/// have no numbers.
+/// If its experts cannot be, or a tensor would have no numbers.
 pub(super) fn all(
     file: &ModelFile,
     config: &Config,
 ) -> anyhow::Result<BTreeMap<String, FileTensor>> {
-    let architecture = file.architecture();
-    let Some(kind) = KINDS.iter().find(|it| it.name == architecture) else {
-        let message = format!("which tensors a `{architecture}` has is not known here");
-        let names: Vec<_> = KINDS.iter().map(|it| it.name).collect();
-        return Err(Failure::new(message).hint(format!("known: {}", names.join(", "))).into());
-    };
+    let kind = KINDS.iter().find(|it| it.name == file.architecture());
+    let kind = kind.expect("a test holds that the engine runs none that is not in the table");
     // Rotary factors are computed from the configuration, and are there with their shapes.
     let mut all = file.tensors.clone();
     all.retain(|name, _| name.starts_with("rope_f"));
@@ -184,10 +188,11 @@ pub(super) fn all(
     if kind.norm_biases {
         all.insert("output_norm.bias".to_owned(), blank(&[config.dim]));
     }
+    all.extend(inputs::outside(file, config)?.into_iter().map(|(name, it)| (name, blank(&it))));
     let (experts, has_experts) = (experts(file, config)?, has_experts(file)?);
-    for (number, layer) in config.layers.iter().enumerate() {
+    for number in 0..config.n_layers {
         let experts = experts.filter(|_| has_experts(number));
-        for (name, shape) in block(file, config, layer, (kind, experts))? {
+        for (name, shape) in block(file, config, number, (kind, experts))? {
             all.insert(format!("blk.{number}.{name}"), blank(&shape));
         }
     }
@@ -203,9 +208,10 @@ pub(super) fn all(
 fn block(
     file: &ModelFile,
     config: &Config,
-    layer: &LayerConfig,
+    number: usize,
     (kind, experts): (&Kind, Option<[usize; 2]>),
 ) -> anyhow::Result<Vec<Part>> {
+    let layer = &config.layers[number];
     let mut block = match kind.mixer {
         Mixer::Latent => parts::latent(file, config)?,
         Mixer::AttentionOrMamba if layer.n_kv_heads == 0 => parts::mamba(config, true),
@@ -215,8 +221,12 @@ fn block(
             [attention(config, layer, kind), parts::mamba(config, has_norm)].concat()
         }
     };
-    block.extend(norms(file, config, kind));
-    block.extend(feed_forward(config, layer, kind, experts));
+    if kind.extra == Extra::Beside && !inputs::has_values(file, config, number) {
+        block.retain(|it| it.0 != "attn_v.weight");
+    }
+    block.extend(norms(file, config, layer, kind));
+    let in_its_place = experts.filter(|_| kind.extra != Extra::Beside);
+    block.extend(feed_forward(config, layer, kind, in_its_place));
     block.extend(extra(file, config, kind, experts)?);
     let biases: Vec<_> = block.iter().filter_map(|it| bias(it, file, kind)).collect();
     block.extend(biases);
@@ -232,6 +242,14 @@ pub(super) fn matrix(name: &str, rows: usize, cols: usize) -> Part {
     (format!("{name}.weight"), vec![rows, cols])
 }
 
+pub(super) fn vector(name: &str, cols: usize) -> Part {
+    (format!("{name}.weight"), vec![cols])
+}
+
+pub(super) fn stack(name: &str, shape: [usize; 3]) -> Part {
+    (format!("{name}.weight"), shape.to_vec())
+}
+
 fn attention(config: &Config, layer: &LayerConfig, kind: &Kind) -> Vec<Part> {
     let Config { dim, n_heads, .. } = *config;
     let LayerConfig { n_kv_heads, head_dim, v_dim, .. } = *layer;
@@ -245,8 +263,9 @@ fn attention(config: &Config, layer: &LayerConfig, kind: &Kind) -> Vec<Part> {
     }
 }
 
-fn norms(file: &ModelFile, config: &Config, kind: &Kind) -> Vec<Part> {
-    let Config { dim, n_heads, n_kv_heads, head_dim, .. } = *config;
+fn norms(file: &ModelFile, config: &Config, layer: &LayerConfig, kind: &Kind) -> Vec<Part> {
+    let Config { dim, n_heads, .. } = *config;
+    let LayerConfig { n_kv_heads, head_dim, .. } = *layer;
     let norm = |name: &str, shape: &[usize]| (format!("{name}.weight"), shape.to_vec());
     let is_there = |name: &str| file.tensors.contains_key(&format!("blk.0.{name}.weight"));
     let stated = kind.norms_if.iter().filter(|it| is_there(it));
@@ -273,8 +292,11 @@ fn norms(file: &ModelFile, config: &Config, kind: &Kind) -> Vec<Part> {
 fn experts(file: &ModelFile, config: &Config) -> anyhow::Result<Option<[usize; 2]>> {
     let key = |name: &str| format!("{}.{name}", file.architecture());
     let n = file.metadata.usize_in(&key("expert_count"), 0..=MAX_EXPERTS)?.unwrap_or(0);
+    if n == 0 {
+        return Ok(None);
+    }
     let hidden = file.metadata.usize_in(&key("expert_feed_forward_length"), 1..=1 << 24)?;
-    Ok((n > 0).then_some([n, hidden.unwrap_or(config.hidden)]))
+    Ok(Some([n, hidden.unwrap_or(config.hidden)]))
 }
 
 /// Which layers have experts, where there are some.
@@ -294,7 +316,6 @@ fn feed_forward(
     experts: Option<[usize; 2]>,
 ) -> Vec<Part> {
     let (dim, hidden) = (config.dim, layer.hidden);
-    let stack = |name: &str, shape: [usize; 3]| (format!("{name}.weight"), shape.to_vec());
     match (experts, kind.matrices) {
         (Some([n, hidden]), _) => vec![
             matrix("ffn_gate_inp", n, dim),
@@ -344,6 +365,12 @@ fn extra(
             ]
         }
         (Extra::Shared, Some(experts)) => parts::shared(file, config, experts)?,
+        (Extra::Streams, _) => {
+            [inputs::input(file, config)?, inputs::altup(file, config)?].concat()
+        }
+        (Extra::Beside, experts) => {
+            [inputs::input(file, config)?, inputs::beside(config, experts)].concat()
+        }
         _ => Vec::new(),
     })
 }
@@ -356,4 +383,18 @@ fn bias((name, shape): &Part, file: &ModelFile, kind: &Kind) -> Option<Part> {
     let of_attention = ["attn_q.", "attn_k.", "attn_v."].contains(&name);
     let stated = file.tensors.contains_key(&format!("blk.0.{bias}"));
     (stated || (kind.has_biases && of_attention)).then(|| (bias, vec![rows]))
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::arch;
+
+    use super::*;
+
+    #[test]
+    fn whatever_the_engine_runs_has_tensors() {
+        for name in arch::supported() {
+            assert!(KINDS.iter().any(|it| it.name == name), "{name}");
+        }
+    }
 }

@@ -72,6 +72,13 @@ const GEMMA3N_TENSORS: &[Name] = &[
 
 const SPARSITY: &str = "activation_sparsity_pattern";
 
+/// What brings rows to the low rank of the path beside attention, in the first block: its shape.
+pub(super) fn low_rank(config: Config<'_>) -> Result<(String, Vec<usize>), Error> {
+    let rank = config.count("laurel_rank")?.unwrap_or(64) as usize;
+    let dim = config.count("hidden_size")?.unwrap_or(0) as usize;
+    Ok(("blk.0.laurel_l.weight".to_owned(), vec![rank, dim]))
+}
+
 /// Published models lack the inputs of 256 tokens.
 const MOST_LACKED: usize = 1 << 12;
 

@@ -99,6 +99,9 @@ pub(super) const GEMMA4_TENSORS: &[Name] = &[
     name("model.layers.{}.post_feedforward_layernorm.weight", "blk.{}.post_ffw_norm.weight"),
 ];
 
+/// The last of so many layers in a row has no window, where nothing else is said.
+const EVERY: usize = 6;
+
 /// A frequency that turns by nothing is one that was divided by this, as in GGUF.
 const STILL: f32 = 1e30;
 
@@ -125,6 +128,12 @@ pub(super) fn layers(view: &mut View<'_>) -> Result<(), Error> {
     positions(view, global)
 }
 
+/// The first layer without a window.
+pub(super) fn first_full(config: Config<'_>) -> Result<usize, Error> {
+    let types = config.array("layer_types")?.unwrap_or_default();
+    Ok(types.iter().position(|it| it.as_str() == Some("full_attention")).unwrap_or(EVERY - 1))
+}
+
 fn window(view: &mut View<'_>, otherwise: u32) -> Result<(), Error> {
     let window = view.config.count("sliding_window")?.unwrap_or(otherwise);
     view.set("attention.sliding_window", Value::U32(window));
@@ -134,7 +143,7 @@ fn window(view: &mut View<'_>, otherwise: u32) -> Result<(), Error> {
 fn windowed(view: &View<'_>, n_layers: usize) -> Result<Vec<bool>, Error> {
     let key = "layer_types";
     let Some(types) = view.config.array(key)? else {
-        return Ok((1..=n_layers).map(|it| it % 6 != 0).collect());
+        return Ok((1..=n_layers).map(|it| !it.is_multiple_of(EVERY)).collect());
     };
     let one = |it: &Json| match it.as_str() {
         Some("sliding_attention") => Some(true),

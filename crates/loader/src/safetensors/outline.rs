@@ -9,7 +9,7 @@ use super::{
     Error,
     config::Config,
     family::{Family, Means},
-    family_of,
+    family_of, gemma3n, gemma4,
     keys::View,
     multimodal,
 };
@@ -17,9 +17,9 @@ use crate::{Container, FileTensor, Format, Metadata, ModelFile, Value};
 
 /// The model that `config`, the text of a `config.json`, describes; `name` stands in for its path.
 ///
-/// Its tensors have no bytes. Those that the configuration computes, such as rotary factors, have
-/// their shapes; those of which it only says that they are there, such as a head of its own or the
-/// biases of the first block, have none.
+/// Its tensors have no bytes. Those that the configuration computes, such as rotary factors, or whose
+/// size no key of the metadata tells, have their shapes; those of which it only says that they are
+/// there, such as a head of its own or the biases of the first block, have none.
 ///
 /// # Errors
 ///
@@ -36,8 +36,8 @@ pub fn outline(name: &str, config: &[u8]) -> Result<ModelFile, crate::Error> {
     let mut metadata = Metadata::default();
     metadata.insert("general.architecture", Value::String(architecture.to_owned()));
     let mut tensors = stated(family, config)?;
-    for name in further(architecture, config)? {
-        tensors.insert(name.to_owned(), blank());
+    for (name, shape) in further(architecture, config)? {
+        tensors.insert(name, FileTensor { shape, ..blank() });
     }
     View { family, config, metadata: &mut metadata, tensors: &mut tensors }.apply()?;
     for tensor in tensors.values_mut() {
@@ -78,11 +78,11 @@ fn stated(family: &Family, config: Config<'_>) -> Result<BTreeMap<String, FileTe
     Ok(all)
 }
 
-/// The tensors of which something else than a flag of the table says that they are there: in a folder,
-/// what is there says it.
-fn further(architecture: &str, config: Config<'_>) -> Result<Vec<&'static str>, Error> {
+/// The tensors of which something else than a flag of the table says that they are there, or how large
+/// they are: in a folder, what is there says it.
+fn further(architecture: &str, config: Config<'_>) -> Result<Vec<(String, Vec<usize>)>, Error> {
     let flag = |key: &str, otherwise: bool| Ok::<_, Error>(config.flag(key)?.unwrap_or(otherwise));
-    let names: (bool, &'static [&'static str]) = match architecture {
+    let names: (bool, &[&str]) = match architecture {
         "falcon" => {
             let norms = config.count("num_ln_in_parallel_attn")?.unwrap_or(2);
             let is_there = flag("new_decoder_architecture", false)? && norms == 2;
@@ -93,9 +93,20 @@ fn further(architecture: &str, config: Config<'_>) -> Result<Vec<&'static str>, 
         "stablelm" => (flag("use_qkv_bias", false)?, &["blk.0.attn_k.bias", "blk.0.attn_v.bias"]),
         _ => (false, &[]),
     };
-    let mut all = if names.0 { names.1.to_vec() } else { Vec::new() };
-    if architecture == "stablelm" && !flag("use_parallel_residual", false)? {
-        all.push("blk.0.ffn_norm.weight");
+    let without_shape = |name: String| (name, Vec::new());
+    let stated = names.1.iter().filter(|_| names.0);
+    let mut all: Vec<_> = stated.map(|it| without_shape((*it).to_owned())).collect();
+    match architecture {
+        "gemma3n" => all.push(gemma3n::low_rank(config)?),
+        // Else its keys are its values, too.
+        "gemma4" if !flag("attention_k_eq_v", false)? => {
+            let layer = gemma4::first_full(config)?;
+            all.push(without_shape(format!("blk.{layer}.attn_v.weight")));
+        }
+        "stablelm" if !flag("use_parallel_residual", false)? => {
+            all.push(without_shape("blk.0.ffn_norm.weight".to_owned()));
+        }
+        _ => {}
     }
     Ok(all)
 }
@@ -143,6 +154,27 @@ mod tests {
         let grouped = r#", "new_decoder_architecture": true, "num_kv_heads": 1"#;
         assert_eq!(falcon(grouped), "blk.0.attn_norm_2.weight");
         assert_eq!(falcon(&format!("{grouped}, \"num_ln_in_parallel_attn\": 1")), "");
+    }
+
+    #[test]
+    fn what_no_key_of_the_metadata_tells_is_told_by_a_tensor() {
+        let gemma = |class: &str, more: &str| {
+            let config = format!(
+                r#"{{"architectures": ["{class}"], "vocab_size": 9, "hidden_size": 8,
+                    "intermediate_size": 6, "num_hidden_layers": 7,
+                    "num_attention_heads": 2{more}}}"#
+            );
+            outline("config.json", config.as_bytes()).expect("a known class")
+        };
+        let third = gemma("Gemma3nForCausalLM", r#", "laurel_rank": 3"#);
+        assert_eq!(third.tensors["blk.0.laurel_l.weight"].shape, [3, 8]);
+        let fourth = |more: &str| names(&gemma("Gemma4ForCausalLM", more));
+        assert_eq!(fourth(""), "blk.5.attn_v.weight rope_freqs.weight");
+        assert_eq!(fourth(r#", "attention_k_eq_v": true"#), "rope_freqs.weight");
+        let (windowed, full) = (r#""sliding_attention""#, r#""full_attention""#);
+        let types = [windowed, full, windowed, windowed, windowed, windowed, full].join(", ");
+        let types = format!(r#", "layer_types": [{types}]"#);
+        assert_eq!(fourth(&types), "blk.1.attn_v.weight rope_freqs.weight");
     }
 
     #[test]

@@ -91,6 +91,10 @@ mod tests {
             ("falcon:40b", "falcon"),
             ("falcon2:11b", "falcon"),
             ("falcon-h1:0.5b", "falcon-h1"),
+            ("falcon-h1:34b", "falcon-h1"),
+            ("gemma3n:e2b", "gemma3n"),
+            ("gemma4:e4b", "gemma4"),
+            ("gemma4:31b", "gemma4"),
             ("granite4:1b-h", "granitehybrid"),
             ("granite4:tiny-h", "granitehybrid"),
             ("llama4:scout", "llama4"),
@@ -101,7 +105,16 @@ mod tests {
         ] {
             assert_eq!(known(name).as_deref(), Some(architecture), "{name}");
         }
-        assert_eq!(known("gemma3n:e2b"), None);
+    }
+
+    #[test]
+    fn every_model_of_the_catalogue_has_a_shape() {
+        let shapes = Shapes::all();
+        for listed in Catalogue::built_in().all() {
+            assert!(shapes.of(listed).is_some(), "{}", listed.name);
+            let fewer = listed.parameters.map(|it| it - 1);
+            assert!(shapes.of(&Listed { parameters: fewer, ..listed.clone() }).is_none());
+        }
     }
 
     #[test]

@@ -218,21 +218,23 @@ mod tests {
 
     #[test]
     fn what_has_no_known_shape_is_estimated() {
-        let about = judged("gemma3n:e2b", None, 1 << 40);
+        let config = Config { threads: 1, ..Config::detect() };
+        let terms = |mix, free| Terms { config, context: None, mix, cache: None, free: Some(free) };
+        let subject = || {
+            let subject = subject::catalogue().into_iter().find(|it| it.name == SMALL).unwrap();
+            Subject { header: None, ..subject }
+        };
+        let judged = |mix, free| verdict(subject(), &terms(mix, free));
+        let about = judged(None, 1 << 40);
         assert_eq!((about.fits, about.exact, about.quant.as_str()), (Fits::Yes, false, "Q8_0"));
         assert_eq!((about.cache, about.total), (None, None));
-        let weights = about.weights.unwrap() as f64 * 8.0 / 5e9;
+        let weights = about.weights.unwrap() as f64 * 8.0 / 134_515_008.0;
         assert!((8.5..8.6).contains(&weights), "{weights} bits a weight");
-        assert_eq!(judged("gemma3n:e2b", None, 1 << 30).fits, Fits::No);
+        assert_eq!(judged(None, 1 << 24).fits, Fits::No);
         // The weights would fit, and leave no room for a cache.
-        let tight = judged("gemma3n:e2b", Some(Mix::Q8_0), about.weights.unwrap() + (1 << 28));
+        let tight = judged(Some(Mix::Q8_0), about.weights.unwrap() + (1 << 23));
         assert_eq!(tight.fits, Fits::No);
-        let mut subject = subject::catalogue().remove(0);
-        (subject.header, subject.listed) = (None, None);
-        let config = Config { threads: 1, ..Config::detect() };
-        let free = Some(1 << 40);
-        let terms = Terms { config, context: None, mix: None, cache: None, free };
-        let unknown = verdict(subject, &terms);
+        let unknown = verdict(Subject { listed: None, ..subject() }, &terms(None, 1 << 40));
         assert_eq!((unknown.fits, unknown.trouble.is_some()), (Fits::Unknown, true));
     }
 
