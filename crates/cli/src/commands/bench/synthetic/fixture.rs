@@ -1,5 +1,17 @@
 //! Configurations of small models, one of each kind whose tensors are known.
 
+use loader::quantise::Mix;
+
+use super::Mould;
+use crate::shape::Wanted;
+
+pub(super) fn mould(config: &str, mix: Mix) -> Mould {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(dir.path().join("config.json"), config).expect("a file");
+    let shape = dir.path().display().to_string();
+    Mould::new(&Wanted { shape, mix }).expect("a shape")
+}
+
 pub(super) const LLAMA: &str = r#"{"architectures": ["LlamaForCausalLM"], "vocab_size": 300,
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 6,
     "num_attention_heads": 4, "num_key_value_heads": 2}"#;
@@ -64,3 +76,28 @@ pub(super) const BESIDE: &str = r#"{"architectures": ["FalconH1ForCausalLM"], "v
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
     "num_attention_heads": 4, "num_key_value_heads": 2, "mamba_d_ssm": 128,
     "mamba_n_heads": 4, "mamba_d_head": 32, "mamba_d_state": 16, "mamba_n_groups": 1}"#;
+
+pub(super) const STREAMS: &str = r#"{"architectures": ["Gemma3nForCausalLM"], "vocab_size": 300,
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "sliding_window": 16,
+    "layer_types": ["sliding_attention", "sliding_attention", "full_attention",
+    "sliding_attention", "sliding_attention", "full_attention"],
+    "hidden_size_per_layer_input": 32, "num_kv_shared_layers": 2, "altup_num_inputs": 3,
+    "laurel_rank": 8, "activation_sparsity_pattern": [0.9, 0.9, 0.0, 0.0, 0.0, 0.0]}"#;
+
+pub(super) const LENDING: &str = r#"{"architectures": ["Gemma4ForCausalLM"], "vocab_size": 300,
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "sliding_window": 16,
+    "layer_types": ["sliding_attention", "sliding_attention", "full_attention",
+    "sliding_attention", "sliding_attention", "full_attention"],
+    "global_head_dim": 64, "hidden_size_per_layer_input": 32, "num_kv_shared_layers": 2,
+    "use_double_wide_mlp": true}"#;
+
+pub(super) const WITH_EXPERTS: &str = r#"{"architectures": ["Gemma4ForCausalLM"], "vocab_size": 300,
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "sliding_window": 16,
+    "layer_types": ["sliding_attention", "sliding_attention", "full_attention",
+    "sliding_attention", "sliding_attention", "full_attention"],
+    "global_head_dim": 64, "hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0,
+    "attention_k_eq_v": true, "num_global_key_value_heads": 1, "enable_moe_block": true,
+    "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32}"#;

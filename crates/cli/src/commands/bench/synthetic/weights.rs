@@ -12,6 +12,10 @@ use crate::{random::Random, shape::Planned};
 /// At so many places of a pool a row can begin.
 const PLACES: usize = 64;
 
+/// How names end of what numbers are multiplied with one by one.
+const NORMS: &[&str] =
+    &["norm.weight", "norm_1.weight", "norm_2.weight", "_scale.weight", ".scale"];
+
 /// The blocks that tensors are made of.
 pub(super) struct Pools(Vec<(Key, Pool)>);
 
@@ -80,7 +84,7 @@ impl Purpose {
         match name {
             _ if name.starts_with("rope_f") => Self::Factors,
             _ if name.ends_with(".bias") => Self::Bias,
-            _ if name.ends_with("norm.weight") || name.ends_with("norm_2.weight") => Self::Norm,
+            _ if NORMS.iter().any(|it| name.ends_with(it)) => Self::Norm,
             _ if name.ends_with(".ssm_a") => Self::Decay,
             _ => Self::Matrix,
         }
