@@ -160,6 +160,24 @@ fn perplexity_is_measured_and_compared() {
     );
 }
 
+/// Beside the same file only what is asked of the other makes a difference.
+#[test]
+fn the_better_model_is_exact() {
+    let place = place();
+    place.file("text", "One question, one answer. ".repeat(20));
+    let divergence = |precision: &str| {
+        let args = ["perplexity", "ember", "--text", "text", "-c", "32", "--chunks", "1"];
+        let compared = ["--kl-divergence", "ember", "--precision", precision, "--json"];
+        let output = place.output(&[&args[..], &compared].concat(), b"", &[]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        let json: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{told}"));
+        json["kl_divergence"]["mean"].as_f64()
+    };
+    assert_eq!(divergence("exact"), Some(0.0));
+    assert!(divergence("fast").is_some_and(|it| it > 0.0));
+}
+
 /// An adapter that changes a matrix of the built-in model a little.
 fn adapter() -> Vec<u8> {
     let model = ModelFile::from_bytes("ember", Bytes::new(ember::GGUF), &[]).expect("sound");

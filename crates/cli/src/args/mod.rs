@@ -338,9 +338,9 @@ pub(crate) struct Perplexity {
     /// The text
     #[arg(short = 'f', long = "text", value_name = "FILE")]
     pub(crate) text: PathBuf,
-    /// Also measure how far the model is from this one, a file of higher precision: the
-    /// Kullback-Leibler divergence (KLD) of its predictions, and how often both find the same token
-    /// likeliest
+    /// Also measure how far the model is from this one, a file of higher precision, or the same
+    /// file: the Kullback-Leibler divergence (KLD) of its predictions, and how often both find the
+    /// same token likeliest. This one is computed in exact precision
     #[arg(long, value_name = "MODEL")]
     pub(crate) kl_divergence: Option<String>,
     /// Stop after so many windows

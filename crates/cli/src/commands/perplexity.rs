@@ -10,7 +10,7 @@ use engine::{
     tokenizer::{Bos, Tokenizer},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use kernels::Backend;
+use kernels::cpu::Precision;
 use loader::ModelFile;
 use serde_json::json;
 
@@ -46,10 +46,10 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let tokenizer = Tokenizer::load(&file)?;
     let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
-    let mut engine = engine(device::backend(&load)?, &name, &file, &load, window)?;
+    let mut engine = engine(&name, &file, &load, window)?;
     let mut better = match &better {
         None => None,
-        Some((name, file)) => Some(Better::load(&engine, name, file, &load, &ids, window)?),
+        Some((name, file)) => Some(Better::load(name, file, &load, &ids, window)?),
     };
 
     let bar = progress(windows.len());
@@ -110,16 +110,10 @@ fn windows(
     Ok(whole.collect())
 }
 
-fn engine(
-    backend: Box<dyn Backend>,
-    name: &str,
-    file: &ModelFile,
-    load: &Load,
-    window: usize,
-) -> anyhow::Result<Engine> {
+fn engine(name: &str, file: &ModelFile, load: &Load, window: usize) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    device::engine_on(backend, name, file, load, &options)
+    device::engine(name, file, load, &options)
 }
 
 /// The model to compare with, and what it says about the present window.
@@ -138,9 +132,7 @@ impl Better {
         Ok(model::open_for(name, &Load { quant: None, ..load.clone() })?.file)
     }
 
-    /// Loads it beside the engine of the other.
     fn load(
-        other: &Engine,
         name: &str,
         file: &ModelFile,
         load: &Load,
@@ -148,8 +140,9 @@ impl Better {
         window: usize,
     ) -> anyhow::Result<Self> {
         // The better one is at its best, whatever is asked of the other.
-        let load = Load { cache_type: None, ..load.clone() };
-        let engine = engine(other.backend_beside(), name, file, &load, window)?;
+        let precision = Some(Precision::Exact);
+        let load = Load { cache_type: None, precision, ..load.clone() };
+        let engine = engine(name, file, &load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(
                 "`{name}` has {} tokens, the text has token {id}",
