@@ -41,7 +41,8 @@ done
 [ $# -eq 4 ] || usage
 ingle=$1 llama=$2/llama-bench models=$3 csv=$4
 programs=(ingle llama.cpp "llama.cpp --repack 0" ${ik:+ik_llama.cpp} ${ik:+"ik_llama.cpp -rtr 1"})
-build=$(sha256sum "$ingle" "$llama" ${ik:+"$ik"} | cut -d' ' -f1 | sha256sum | cut -c1-12)
+# Other kernels are another program.
+build=$({ sha256sum "$ingle" "$llama" ${ik:+"$ik"} | cut -d' ' -f1 && echo "${INGLE_ISA:-}"; } | sha256sum | cut -c1-12)
 mkdir -p "$models" "$(dirname "$csv")"
 export INGLE_HOME=$models/home
 said=$models/said told=$models/told peak=$models/peak

@@ -19,7 +19,7 @@ source "$(dirname "$0")/cells.sh"
 usage="usage: precision.sh INGLE LLAMA MODEL TEXT FOLDER [CHUNKS [THREADS]]"
 ingle=$(realpath "${1:?$usage}") llama=$(realpath "${2:?$usage}")/llama-perplexity
 model=$(realpath "${3:?$usage}") text=$(realpath "${4:?$usage}") chunks=${6:-8} threads=${7:-$(nproc)} context=${CONTEXT:-512}
-begin "${5:?$usage}" "precision $chunks $context" "$ingle" "$llama" "$model" "$text"
+begin "${5:?$usage}" "precision $chunks $context ${INGLE_ISA:-}" "$ingle" "$llama" "$model" "$text"
 file=$place/quantised.gguf exact=$place/exact.gguf base=$place/base
 window=(-c "$context" --chunks "$chunks" -t "$threads")
 
