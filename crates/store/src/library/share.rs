@@ -16,7 +16,8 @@ use crate::name::Name;
 
 impl Staging {
     /// Takes the file `wanted` from a model of the library, if one has it: as a second name of the
-    /// same bytes where the disk can do that. What is in here then was held against its digest.
+    /// same bytes where the disk can do that. What is in here then was held against its digest. What
+    /// has come of the file so far goes only for bytes that are right.
     ///
     /// # Errors
     ///
@@ -26,12 +27,21 @@ impl Staging {
         let same = |it: &&StoredFile| it.sha256 == wanted.sha256 && it.size == wanted.size;
         for entry in entries.filter(|it| !it.is_adopted()) {
             let Some(file) = entry.manifest.files.iter().find(same) else { continue };
+            // A model that is got again for its damage has the damaged file by the same digest.
+            if self.has_begun(wanted) && !has(&file.path.0.below(&entry.folder), wanted, watch)? {
+                continue;
+            }
             let take = || self.take_from(&entry, &file.path.0, wanted);
             if self.library.keeping_marks(take)? && self.is_right(wanted, watch)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Whether something of the file is here.
+    fn has_begun(&self, wanted: &StoredFile) -> bool {
+        fs::symlink_metadata(wanted.path.0.below(&self.folder)).is_ok()
     }
 
     /// Takes the file at `path` of `entry`, if it is there; nobody has read it yet.
@@ -57,18 +67,13 @@ impl Staging {
     /// under its other name could have been swapped since.
     fn is_right(&self, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error> {
         let place = wanted.path.0.below(&self.folder);
-        let found = digest_at(&place, Links::Refused, watch);
-        if found.as_ref().is_ok_and(|it| *it == (wanted.sha256, wanted.size)) {
-            return Ok(true);
+        let found = has(&place, wanted, watch);
+        if !matches!(found, Ok(true)) {
+            let disk = &self.library.disk;
+            let remove = || disk.remove_file(&place).map_err(Error::io("remove", &place));
+            self.library.keeping_marks(remove)?;
         }
-        let disk = &self.library.disk;
-        let remove = || disk.remove_file(&place).map_err(Error::io("remove", &place));
-        self.library.keeping_marks(remove)?;
-        match found {
-            Err(Error::Stopped) => Err(Error::Stopped),
-            // That model is damaged; `verify` tells.
-            Ok(_) | Err(_) => Ok(false),
-        }
+        found
     }
 
     /// Gives the file at `from` the second name `path` in here, or copies it.
@@ -151,6 +156,18 @@ impl Library {
             Some(_) => Err(Error::Exists { name: name.clone() }),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether the file at `path` has the bytes that are wanted. One that cannot be read has not: its model
+/// is damaged, and `verify` tells.
+fn has(path: &Path, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error> {
+    if fs::symlink_metadata(path).map(|it| it.len()).ok() != Some(wanted.size) {
+        return Ok(false);
+    }
+    match digest_at(path, Links::Refused, watch) {
+        Err(Error::Stopped) => Err(Error::Stopped),
+        found => Ok(found.is_ok_and(|it| it == (wanted.sha256, wanted.size))),
     }
 }
 

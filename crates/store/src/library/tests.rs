@@ -279,6 +279,25 @@ fn a_file_that_the_library_has_is_not_fetched_again() {
     assert!(!staging.folder().join("n.gguf").exists());
 }
 
+/// A model that is got again for its damage has the damaged file by the digest that is wanted, and the
+/// download that was interrupted goes on all the same.
+#[test]
+fn what_has_come_of_a_file_does_not_go_for_a_damaged_one() {
+    let Place { library, .. } = &place();
+    let made = make(library, "a", &[("m.gguf", b"weights")]).unwrap();
+    let wanted = &made.manifest.files[0];
+    fs::write(made.to_open(), "weighty").unwrap();
+    let staging = library.stage(&name("a")).unwrap();
+    let begun = staging.place(&wanted.path.0).unwrap();
+    fs::write(&begun, b"weig\0\0\0").unwrap();
+    assert!(!staging.share(wanted, &on).unwrap());
+    assert_eq!(fs::read(&begun).unwrap(), b"weig\0\0\0");
+    // For a sound one, it does.
+    fs::write(made.to_open(), "weights").unwrap();
+    assert!(staging.share(wanted, &on).unwrap());
+    assert_eq!(fs::read(&begun).unwrap(), b"weights");
+}
+
 /// A download goes on in the file that it finds, and this one would be another model's.
 #[test]
 fn what_was_taken_from_a_model_is_not_written_into() {
