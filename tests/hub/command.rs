@@ -76,57 +76,6 @@ fn what_the_catalogue_says_is_shown() {
     assert_eq!(json["catalogue"]["terms"].as_array().unwrap().len(), 4);
 }
 
-/// What is damaged is not what the hub has.
-#[test]
-fn a_damaged_model_is_fetched_again() {
-    let stage = Stage::new();
-    stage.run(&["pull", NAME]);
-    let folder = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
-    let file = folder.join("m-Q4_K_M.gguf");
-    let mut bytes = parrot::file();
-    bytes[1000] ^= 1;
-    fs::write(&file, bytes).unwrap();
-    let told = stage.run(&["pull", NAME]);
-    assert!(told.contains("m-Q4_K_M.gguf` has the SHA-256 "), "{told}");
-    assert!(told.contains("; fetching it anew\n"), "{told}");
-    assert!(told.contains("\n17 B of 786.2 KiB are here already\n"), "{told}");
-    assert!(fs::read(&file).unwrap() == parrot::file());
-    let mark = folder.join("verified.json");
-    assert!(!mark.exists());
-    let told = stage.run(&["pull", NAME]);
-    assert!(told.contains("is what the hub has now: nothing to fetch"), "{told}");
-    assert!(mark.exists());
-}
-
-/// The rest is what is here, under a second name until the damaged model is gone.
-#[test]
-fn of_a_damaged_model_only_the_damage_is_fetched() {
-    let stage = Stage::new();
-    stage.run(&["pull", NAME]);
-    let folder = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
-    #[cfg(unix)]
-    let inode = || {
-        use std::os::unix::fs::MetadataExt;
-        folder.join("m-Q4_K_M.gguf").metadata().unwrap().ino()
-    };
-    #[cfg(unix)]
-    let before = inode();
-    let licence = folder.join("LICENSE");
-    fs::remove_file(&licence).unwrap();
-    stage.fake.seen();
-    let told = stage.run(&["pull", NAME]);
-    assert!(told.contains("/LICENSE` is missing; fetching it anew\n"), "{told}");
-    assert!(told.contains("\n786.2 KiB of 786.2 KiB are here already\n"), "{told}");
-    let seen = stage.fake.seen();
-    let asked = |text: &str| seen.iter().filter(|it| it.path.contains(text)).count();
-    // Of the weights, their header, to look at.
-    assert_eq!((asked("/LICENSE"), asked("signature")), (1, 1));
-    assert_eq!(fs::read(&licence).unwrap(), b"do what you like\n");
-    assert!(stage.run(&["verify", "--all"]).starts_with("exit 0"));
-    #[cfg(unix)]
-    assert_eq!(inode(), before);
-}
-
 #[test]
 fn files_of_one_name_in_two_folders_are_two_models() {
     let stage = Stage::new();

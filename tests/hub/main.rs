@@ -7,6 +7,7 @@
 mod around;
 mod chosen;
 mod command;
+mod damaged;
 mod denied;
 mod fake;
 mod honest;

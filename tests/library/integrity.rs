@@ -70,7 +70,7 @@ fn one_flipped_byte_is_named() {
         -- stderr
         error: 1 of 1 models differ from their manifests
 
-        hint: `ingle pull` fetches anew what differs of a model from a hub; remove others with `ingle rm`, and get them again
+        hint: `ingle rm polly`, and get it again: it was from huggingface.co/someone/parrots
     "#]].assert_eq(&hexless(&told));
 }
 
@@ -99,7 +99,7 @@ fn the_first_load_verifies() {
     for part in [
         "error: `someone/parrots:F32` is not what its manifest says: `[DIR]/ingle-home/models/",
         "someone/parrots/F32/parrot.gguf` has the SHA-256 ",
-        "hint: `ingle rm someone/parrots:F32`, and get it again; `ingle verify someone/parrots:F32`",
+        "hint: `ingle pull someone/parrots:F32` fetches only what is damaged\n",
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
@@ -113,7 +113,8 @@ fn the_first_load_verifies() {
     fs::write(entry.to_open(), &bytes).unwrap();
     let told = run();
     assert!(told.contains(&format!("has {0} bytes, expected {1} bytes", at, at + 1)), "{told}");
-    assert!(told.ends_with("hint: it is damaged: remove the model, and get it again\n"), "{told}");
+    let hint = "hint: `ingle pull someone/parrots:F32` fetches only what is damaged\n";
+    assert!(told.ends_with(hint), "{told}");
 }
 
 /// A path is not a way around that.

@@ -26,6 +26,7 @@ mod numbers;
 mod output;
 mod quantisation;
 mod random;
+mod repair;
 mod sandbox;
 mod settings;
 mod shape;

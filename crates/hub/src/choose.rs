@@ -89,7 +89,8 @@ impl Snapshot {
         offers
     }
 
-    /// The offer that `wanted` names, by format or by file; without a wish, the first.
+    /// The offer that `wanted` names, by format, by file or as the library calls it; without a wish, the
+    /// first.
     ///
     /// # Errors
     ///
@@ -103,7 +104,12 @@ impl Snapshot {
         // A whole path is one file, whatever others are called.
         let is_path = offers.iter().any(|it| it.has(wanted));
         let is = |it: &Offer| if is_path { it.has(wanted) } else { it.is_called(wanted) };
-        let mut found: Vec<Offer> = offers.into_iter().filter(is).collect();
+        let mut found: Vec<Offer> = offers.iter().filter(|&it| is(it)).cloned().collect();
+        if found.is_empty() {
+            // What the library calls it may be neither its format nor a file of it.
+            let is = |it: &Offer| it.variant(self).eq_ignore_ascii_case(wanted);
+            found = offers.into_iter().filter(is).collect();
+        }
         match found.len() {
             1 => Ok(found.remove(0)),
             0 if names.is_empty() => Err(self.no_model()),

@@ -15,17 +15,16 @@ use crate::{
     failure::Failure,
     library::{self, Hashing, text},
     numbers::size,
+    repair,
     terminal::{harmless, tell},
 };
 
-/// What to do about a model that is damaged.
-const GET_AGAIN: &str = match cfg!(feature = "hub") {
-    true => {
-        "`ingle pull` fetches anew what differs of a model from a hub; remove others with `ingle rm`, \
-         and get them again"
-    }
-    false => "remove what differs with `ingle rm`, and get it again",
-};
+/// The most models whose mending is told.
+const MOST: usize = 5;
+
+/// What to do about models whose manifests cannot be read.
+const UNREADABLE: &str = "a model whose manifest cannot be read: get it again with `-y`, or move \
+                          its folder out of the library";
 
 /// Verifies and prints; fails if a byte differs.
 pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
@@ -42,26 +41,29 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         return Err(failure.hint("a model of the library is held against its manifest").into());
     }
     let library = library::library()?;
-    let (entries, mut damaged) = match args.all {
+    let (entries, unreadable) = match args.all {
         true => everything(&library)?,
         false => {
             let entries = args.models.iter().map(|it| library::entry(&library, it));
             (entries.collect::<anyhow::Result<Vec<Entry>>>()?, 0)
         }
     };
-    let all = entries.len() + damaged;
+    let all = entries.len() + unreadable;
     if all == 0 {
         tell(format_args!("No model is in `{}` yet.", library.root().display()));
     }
-    let mut told = Vec::new();
+    let (mut told, mut ways) = (Vec::new(), Vec::new());
     for entry in &entries {
         let faults = verify(&library, entry)?;
-        damaged += usize::from(!faults.is_empty());
+        if !faults.is_empty() {
+            ways.push(repair::of(entry, &faults));
+        }
         match args.json.on {
             true => told.push(as_json(entry, &faults)),
             false => super::print(&harmless(&page(entry, &faults)))?,
         }
     }
+    let damaged = ways.len() + unreadable;
     if args.json.on {
         super::print_json(&json!({"models": told, "damaged": damaged}))?;
     }
@@ -69,9 +71,23 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         0 => Ok(()),
         n => {
             let failure = Failure::new(format!("{n} of {all} models differ from their manifests"));
-            Err(failure.hint(GET_AGAIN).into())
+            Err(failure.hint(hint(ways, unreadable)).into())
         }
     }
+}
+
+/// What to do about the models that differ, a line for each.
+fn hint(mut ways: Vec<String>, unreadable: usize) -> String {
+    let more = ways.len().saturating_sub(MOST);
+    ways.truncate(MOST);
+    if more > 0 {
+        ways.push(format!("{more} more: `ingle verify MODEL` says what to do about each"));
+    }
+    if unreadable > 0 {
+        ways.push(UNREADABLE.to_owned());
+    }
+    // Below the first, which stands after `hint: `.
+    ways.join("\n      ")
 }
 
 /// Holds one model against a signature: all its files, and no others, are as they were signed.

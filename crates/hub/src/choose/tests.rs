@@ -79,6 +79,7 @@ fn models_of_one_format_are_told_apart_by_their_files() {
     let names = ["a-Q4_0.gguf", "b-Q4_0.gguf"];
     check(&names, Some("Q4_0"), Err("`org/model` has 2 models of the format `Q4_0`"));
     check(&names, Some("b-Q4_0.gguf"), Ok(("b-Q4_0", &names[1..])));
+    check(&names, Some("B-q4_0"), Ok(("b-Q4_0", &names[1..])));
 }
 
 #[test]
@@ -87,6 +88,7 @@ fn files_of_one_name_are_told_apart_by_their_folders() {
     check(&names, Some("a/b/m-Q4_0.gguf"), Ok(("a-b-m-Q4_0", &names[..1])));
     check(&names, Some("c/m-Q4_0.gguf"), Ok(("c-m-Q4_0", &names[1..2])));
     check(&names, Some("m-Q4_0.gguf"), Ok(("m-Q4_0", &names[2..])));
+    check(&names, Some("c-m-Q4_0"), Ok(("c-m-Q4_0", &names[1..2])));
     let several = "`org/model` has 2 models of the format `m-Q4_0.gguf`";
     check(&names[..2], Some("m-Q4_0.gguf"), Err(several));
 }

@@ -158,17 +158,16 @@ impl Error {
             }
             Self::Twin { .. } => "spell it as what is there, or give it another name".to_owned(),
             Self::Exists { name } => format!("`ingle rm {name}` removes it"),
-            Self::Damaged { name, .. } => {
-                format!("`ingle rm {name}`, and get it again; `ingle verify {name}` says more")
-            }
-            Self::Size { found: None, .. } => {
+            Self::Damaged { name, .. } => format!("`ingle verify {name}` says what to do about it"),
+            Self::Size { found: None, keeper: Some(_), .. } => {
                 "what keeps it may have removed it, or its disk is not there".to_owned()
             }
-            Self::Size { keeper: Some(program), .. } => {
-                format!("{program} keeps it: let it get the model again, then say `ingle adopt`")
-            }
+            Self::Size { keeper: Some(program), .. } => format!(
+                "{program} keeps it: let it get the model again; a newer one takes `ingle rm`, and \
+                 then `ingle adopt`"
+            ),
             Self::Size { keeper: None, .. } => {
-                "it is damaged: remove the model, and get it again".to_owned()
+                "`ingle verify` says what else of the model is damaged, and what to do".to_owned()
             }
             Self::Load { source, .. } => source.hint()?,
             Self::Unnamed { .. } => "move it away, or get the model again with `-y`".to_owned(),
@@ -236,7 +235,7 @@ mod tests {
             keeper: keeper.map(str::to_owned),
         };
         assert!(size(Some("ollama")).hint().unwrap().starts_with("ollama keeps it: let it get"));
-        assert!(size(None).hint().unwrap().starts_with("it is damaged: remove the model"));
+        assert!(size(None).hint().unwrap().starts_with("`ingle verify` says what else"));
     }
 
     #[test]
