@@ -178,13 +178,45 @@ fn f3_a_short_body_is_an_error() {
     for (path, trouble) in [
         ("signature", Trouble::Cut(0)),
         ("signature", Trouble::Short(0)),
+        ("signature", Trouble::Unannounced(0)),
         ("LICENSE", Trouble::Cut(5)),
         ("LICENSE", Trouble::Short(5)),
+        ("LICENSE", Trouble::Unannounced(0)),
     ] {
         let scene = Scene::new();
         scene.fake.trouble(path, usize::MAX, trouble.clone());
         refused(&scene, &format!("{trouble:?} of {path}"));
     }
+}
+
+/// What an index says is done before anything else of the model is here.
+#[test]
+fn f3_an_index_is_held_against_its_digest() {
+    let shard = "model-00001-of-00001.safetensors";
+    let index = json!({ "weight_map": { "w": shard } }).to_string();
+    let repository = Repository::new([
+        ("config.json", b"{}".to_vec()),
+        (shard, noise(9, 5000)),
+        ("model.safetensors.index.json", index.into_bytes()),
+    ]);
+    for (trouble, why) in [
+        (Trouble::Wrong, "git sha1 of `model.safetensors.index.json` is "),
+        (Trouble::Unannounced(20), "sent `model.safetensors.index.json` up to byte 20, expected "),
+    ] {
+        let scene = Scene::new();
+        scene.fake.add(NAME, repository.clone());
+        scene.fake.trouble("index.json", usize::MAX, trouble);
+        let text = refused_of(&scene, None, why);
+        assert!(text.contains(why), "{text}");
+        let seen = scene.fake.seen();
+        assert!(seen.iter().all(|it| it.at == "hub" && !it.path.contains("00001")), "{seen:?}");
+    }
+    // What ends too early may be whole the next time.
+    let scene = Scene::new();
+    scene.fake.add(NAME, repository.clone());
+    scene.fake.trouble("index.json", 1, Trouble::Unannounced(20));
+    let entry = scene.pull(None).unwrap();
+    scene.assert_whole(&entry, &repository);
 }
 
 #[test]

@@ -30,6 +30,7 @@ use board::Board;
 use checker::Verdict;
 use job::Job;
 
+pub(crate) use checker::check_bytes;
 pub(crate) use source::{Request, open};
 
 /// What all threads of a download share.

@@ -121,7 +121,8 @@ impl Hub {
         })
     }
 
-    /// A small file, of at most `most` bytes, in memory; not yet checked against its digest.
+    /// A small file, of at most `most` bytes, in memory, held against its digest: what it says is
+    /// believed before anything else of the model is here.
     pub(crate) fn whole(
         &self,
         snapshot: &Snapshot,
@@ -141,9 +142,16 @@ impl Hub {
             let request = Request { snapshot, file, begin: 0, end: file.size };
             let read = download::open(&self.client, tries.endpoint(), &request, watch).and_then(
                 |answer| {
+                    let host = answer.url.authority();
                     let (from, broken) = answer.reader(watch);
                     let mut bytes = Vec::new();
                     from.take(file.size).read_to_end(&mut bytes).map_err(broken)?;
+                    let (found, expected) = (bytes.len() as u64, file.size);
+                    if found < expected {
+                        let path = file.path.to_string();
+                        return Err(Error::Cut { host, path, found, expected });
+                    }
+                    download::check_bytes(file, &bytes)?;
                     Ok(bytes)
                 },
             );

@@ -56,10 +56,22 @@ impl Answer {
 
     /// Piece by piece, under its own length.
     pub(crate) fn respond_in(self, pieces: Pieces) -> Response {
+        let length = self.bytes.len();
+        let mut response = self.respond_with(pieces);
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        response
+    }
+
+    /// All of it, and nobody knows how much that is before it ends.
+    pub(crate) fn respond_unannounced(self) -> Response {
+        let pieces = Pieces::whole(self.bytes.clone());
+        self.respond_with(pieces)
+    }
+
+    fn respond_with(self, pieces: Pieces) -> Response {
         let mut response = Response::new(Body::new(pieces));
         *response.status_mut() = StatusCode::from_u16(self.status).expect("a status");
         *response.headers_mut() = self.headers;
-        response.headers_mut().insert(header::CONTENT_LENGTH, self.bytes.len().into());
         response
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Trouble {
     Cut(usize),
     /// The announced length is shorter, and so is what comes.
     Short(usize),
+    /// So many bytes come, no length was announced, and that was all.
+    Unannounced(usize),
     /// One byte is another.
     Wrong,
     /// `Range` is not looked at.
@@ -84,6 +86,10 @@ impl Trouble {
             Self::Short(n) => {
                 usual.bytes.truncate(n);
                 usual.respond()
+            }
+            Self::Unannounced(n) => {
+                usual.bytes.truncate(n);
+                usual.respond_unannounced()
             }
             Self::Wrong => {
                 let mut bytes = usual.bytes.to_vec();

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use store::digest::{CommitHex, Sha256Hex};
 
 use super::{Download, board::Board, job::Job};
-use crate::{Error, Expected};
+use crate::{Error, Expected, RemoteFile};
 
 /// As much is read at a time.
 const PIECE: usize = 1 << 20;
@@ -39,7 +39,7 @@ impl Download<'_> {
 
     fn check_file(&self, job: &Job, wait: impl Fn(usize) -> bool) -> Result<Verdict, Error> {
         let mut file = File::open(&job.place).map_err(Error::io("read", &job.place))?;
-        let mut hashes = Hashes::new(job);
+        let mut hashes = Hashes::new(&job.file);
         let mut piece = vec![0; PIECE];
         for part in 0..job.had.len() {
             if !wait(part) || self.watch.stop() {
@@ -49,7 +49,7 @@ impl Download<'_> {
             let hashed = hashes.add(&mut file, end - begin, &mut piece);
             hashed.map_err(Error::io("read", &job.place))?;
         }
-        let verdict = hashes.verdict(job);
+        let verdict = hashes.verdict(&job.file);
         if let Verdict::Right(_) = verdict {
             let synced = self.library.disk().reopen(&job.place).and_then(|it| it.sync());
             synced.map_err(Error::io("write", &job.place))?;
@@ -58,14 +58,24 @@ impl Download<'_> {
     }
 }
 
+/// An error unless these are the bytes of `file`, as the hub announced it.
+pub(crate) fn check_bytes(file: &RemoteFile, bytes: &[u8]) -> Result<(), Error> {
+    let mut hashes = Hashes::new(file);
+    hashes.update(bytes);
+    match hashes.verdict(file) {
+        Verdict::Right(_) => Ok(()),
+        Verdict::Wrong(error) => Err(error),
+    }
+}
+
 impl Hashes {
-    fn new(job: &Job) -> Self {
+    fn new(file: &RemoteFile) -> Self {
         let git = || {
             let mut git = Sha1::new();
-            git.update(format!("blob {}\0", job.file.size));
+            git.update(format!("blob {}\0", file.size));
             git
         };
-        let announced = matches!(job.file.digest, Expected::Sha256(_));
+        let announced = matches!(file.digest, Expected::Sha256(_));
         Self { sha256: Sha256::new(), git: (!announced).then(git) }
     }
 
@@ -73,19 +83,23 @@ impl Hashes {
         while len > 0 {
             let most = (piece.len() as u64).min(len) as usize;
             from.read_exact(&mut piece[..most])?;
-            self.sha256.update(&piece[..most]);
-            if let Some(git) = &mut self.git {
-                git.update(&piece[..most]);
-            }
+            self.update(&piece[..most]);
             len -= most as u64;
         }
         Ok(())
     }
 
-    fn verdict(self, job: &Job) -> Verdict {
+    fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(git) = &mut self.git {
+            git.update(bytes);
+        }
+    }
+
+    fn verdict(self, file: &RemoteFile) -> Verdict {
         let sha256 = Sha256Hex::from(<[u8; 32]>::from(self.sha256.finalize()));
         let git = self.git.map(|it| CommitHex::from(<[u8; 20]>::from(it.finalize())));
-        let (kind, found) = match (job.file.digest, git) {
+        let (kind, found) = match (file.digest, git) {
             (Expected::Sha256(expected), _) if expected == sha256 => return Verdict::Right(sha256),
             (Expected::GitBlob(expected), Some(git)) if expected == git => {
                 return Verdict::Right(sha256);
@@ -93,7 +107,7 @@ impl Hashes {
             (Expected::GitBlob(_), Some(git)) => ("git sha1", git.to_string()),
             _ => ("sha256", sha256.to_string()),
         };
-        let (path, expected) = (job.file.path.to_string(), job.file.digest.to_string());
+        let (path, expected) = (file.path.to_string(), file.digest.to_string());
         Verdict::Wrong(Error::Digest { path, kind, found, expected })
     }
 }
