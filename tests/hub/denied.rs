@@ -2,9 +2,10 @@
 
 use hub::{Error, Hub, Revision, Token, Visitor};
 use ingle_tests::parrot;
+use serde_json::json;
 
 use crate::{
-    fake::{Fake, Repository, TOKEN, trouble::Trouble},
+    fake::{COMMIT, Fake, Repository, TOKEN, trouble::Trouble},
     scene::{NAME, Scene, model, told},
 };
 
@@ -95,6 +96,40 @@ fn t22_the_token_is_in_no_message() {
             format!("{} {error:?} {:?} {notes}", told(&error), scene.hub().unwrap().settings());
         assert!(!all.contains(TOKEN), "{all}");
     }
+}
+
+/// What it says is told, without that.
+#[test]
+fn t22_a_token_that_a_hub_repeats_is_in_no_message() {
+    const OURS: &str = "hf_wrong";
+    let sha = json!({ "sha": OURS }).to_string();
+    let size = json!([{ "type": "file", "path": "m.gguf", "size": OURS, "oid": COMMIT }]);
+    for (path, trouble, expected) in [
+        ("/resolve/", Trouble::Header("x-error-message", format!("no {OURS} here")), "no [token]"),
+        ("/resolve/", Trouble::Redirect(format!("ftp://a/{OURS}")), "`ftp://a/[token]`"),
+        ("/revision/", Trouble::Body(sha), "`[token]` is no git commit"),
+        ("/tree/", Trouble::Body(size.to_string()), "is no list of files"),
+    ] {
+        let scene = gated(Some(OURS));
+        scene.fake.trouble(path, usize::MAX, trouble.clone());
+        let error = scene.pull(None).unwrap_err();
+        let notes = scene.watch.notes.lock().unwrap().join("\n");
+        let all = format!("{} {error:?} {notes}", told(&error));
+        assert!(all.contains(expected), "{trouble:?}: {all}");
+        assert!(!all.contains(OURS), "{trouble:?}: {all}");
+    }
+}
+
+/// Not even where the hub itself writes it into the address.
+#[test]
+fn t22_no_redirect_takes_the_token_along() {
+    let scene = gated(Some(TOKEN));
+    let to = format!("{}/x?token={TOKEN}", scene.fake.store);
+    scene.fake.trouble("/resolve/", usize::MAX, Trouble::Redirect(to));
+    let error = scene.pull(None).unwrap_err();
+    let text = told(&error);
+    assert!(text.ends_with("?token=[token]`, which is an address with the token in it"), "{text}");
+    assert!(scene.fake.seen().iter().all(|it| it.at == "hub"));
 }
 
 /// Everybody sees what a gated repository has, and is asked for a token at its first file.

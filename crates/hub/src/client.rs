@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use store::name::RepoId;
 use ureq::{
     Agent, Body, Proxy, RequestBuilder,
-    http::{Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     tls::{RootCerts, TlsConfig},
     typestate::WithoutBody,
 };
@@ -27,6 +27,7 @@ use crate::{
     hop::Way,
     proxy::{Proxies, Refused, Route},
     rate::NAP,
+    token::{HIDDEN, Token},
 };
 use answer::text;
 pub(crate) use answer::{Answer, Said};
@@ -51,7 +52,7 @@ pub(crate) struct Client {
 struct Known {
     /// The server that is told it, and no other.
     server: Url,
-    bearer: String,
+    token: Token,
     /// Where the token is from.
     origin: String,
 }
@@ -77,7 +78,7 @@ impl Client {
         let proxies = settings.proxies.clone();
         let usable = |it: &Option<Result<Proxy, Refused>>| it.clone().and_then(Result::ok);
         let known = settings.token.as_ref().and_then(|it| {
-            Some(Known { server: it.server(first)?, bearer: it.bearer(), origin: it.origin() })
+            Some(Known { server: it.server(first)?, token: it.clone(), origin: it.origin() })
         });
         Ok(Self {
             direct: agent(None),
@@ -156,19 +157,24 @@ impl Client {
             let answered = call(request, watch).ok_or(Error::Stopped)?;
             let response = answered.map_err(|it| hop::unanswered(it, &url, &via))?;
             let (parts, body) = response.into_parts();
+            let headers = self.without_token(parts.headers);
             if at_home {
-                said.hear(&parts.headers);
+                said.hear(&headers);
             }
             if !is_redirect(parts.status) {
-                let (status, headers) = (parts.status.as_u16(), parts.headers);
-                return Ok(Answer { status, headers, body, url, said, via });
+                return Ok(Answer { status: parts.status.as_u16(), headers, body, url, said, via });
             }
-            let location = text(&parts.headers, "location").unwrap_or_default();
-            let to = url.redirected(&location).ok_or_else(|| Error::Redirect {
+            let location = text(&headers, "location").unwrap_or_default();
+            let refused = |why| Error::Redirect {
                 host: url.authority(),
                 to: location.chars().take(MAX_REASON).collect(),
-                why: "no address, or not encrypted",
-            })?;
+                why,
+            };
+            if location.contains(HIDDEN) {
+                return Err(refused("an address with the token in it"));
+            }
+            let to = url.redirected(&location);
+            let to = to.ok_or_else(|| refused("no address, or not encrypted"))?;
             if !to.shares_origin(&url) {
                 from = Some(url.authority());
             }
@@ -176,6 +182,18 @@ impl Client {
         }
         let (host, to) = (endpoint.url().authority(), url.authority());
         Err(Error::Redirect { host, to, why: "one redirect too many" })
+    }
+
+    /// The headers of an answer without the token, where it repeats that: they may get into a message,
+    /// or into a request to another server.
+    fn without_token(&self, mut headers: HeaderMap) -> HeaderMap {
+        let Some(Known { token, .. }) = &self.known else { return headers };
+        for value in headers.values_mut() {
+            if let Some(hidden) = token.hidden_in(value.as_bytes()) {
+                *value = HeaderValue::from_str(&hidden).unwrap_or(HeaderValue::from_static(HIDDEN));
+            }
+        }
+        headers
     }
 
     /// Sends `body`, which is JSON, to `url` of `endpoint`.
@@ -195,8 +213,8 @@ impl Client {
         let known = self.known_to(endpoint).filter(|_| is_private);
         let request = self.on(route).post(url.to_string());
         let mut request = request.header(header::CONTENT_TYPE, "application/json");
-        if let Some(Known { bearer, .. }) = known {
-            request = request.header(header::AUTHORIZATION, bearer);
+        if let Some(Known { token, .. }) = known {
+            request = request.header(header::AUTHORIZATION, token.bearer());
         }
         let response = request.send(body).map_err(|it| hop::unanswered(it, url, &via))?;
         let (parts, body) = response.into_parts();
@@ -222,8 +240,8 @@ impl Client {
         bytes: Option<(u64, u64)>,
     ) -> RequestBuilder<WithoutBody> {
         let mut request = self.on(route).get(url.to_string());
-        if let Some(Known { bearer, .. }) = known {
-            request = request.header(header::AUTHORIZATION, bearer);
+        if let Some(Known { token, .. }) = known {
+            request = request.header(header::AUTHORIZATION, token.bearer());
         }
         if let Some((begin, end)) = bytes {
             request = request.header(header::RANGE, format!("bytes={begin}-{}", end - 1));
@@ -248,6 +266,9 @@ impl Client {
         let link = text(&answer.headers, "link");
         let host = answer.url.authority();
         let bytes = answer.bytes(what, MAX_JSON, watch)?;
+        // What is wrong with it is told with what it says.
+        let hidden = self.known.as_ref().and_then(|it| it.token.hidden_in(&bytes));
+        let bytes = hidden.map_or(bytes, String::into_bytes);
         let value = serde_json::from_slice(&bytes).map_err(|source| Error::Answer {
             host,
             what,

@@ -10,6 +10,9 @@ use crate::{Endpoint, Error, Url};
 /// The variable that holds one.
 const NAME: &str = "HF_TOKEN";
 
+/// What stands in the place of a token where a server repeats it.
+pub(crate) const HIDDEN: &str = "[token]";
+
 /// A token of a hub. No `Display`, and `Debug` hides it: it cannot get into a message or a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
@@ -88,6 +91,13 @@ impl Token {
         }
     }
 
+    /// What a server said, with [`HIDDEN`] in the place of the token; nothing where it did not repeat it.
+    pub(crate) fn hidden_in(&self, bytes: &[u8]) -> Option<String> {
+        let is_it = |it: &[u8]| it == self.text.as_bytes();
+        let repeats = bytes.windows(self.text.len()).any(is_it);
+        repeats.then(|| String::from_utf8_lossy(bytes).replace(&self.text, HIDDEN))
+    }
+
     /// The value of the header `Authorization`.
     pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.text)
@@ -119,6 +129,19 @@ mod tests {
         for bad in ["", " ", "a b", "a\r\nX-Evil: 1", "é"] {
             assert_eq!(Token::new(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn t22_what_a_server_repeats_is_hidden() {
+        let token = Token::new("hf_secret").unwrap();
+        for (said, hidden) in [
+            ("", None),
+            ("hf_secre", None),
+            ("no hf_secret, no hf_secret!", Some("no [token], no [token]!")),
+        ] {
+            assert_eq!(token.hidden_in(said.as_bytes()).as_deref(), hidden);
+        }
+        assert_eq!(token.hidden_in(b"\xffhf_secret").unwrap(), "\u{fffd}[token]");
     }
 
     #[test]
