@@ -203,6 +203,7 @@ impl Candidate {
         arrived: &str,
         watch: Watch<'_>,
     ) -> Result<Entry, Error> {
+        self.manifest(arrived).check()?;
         library.refuse_existing(&self.name)?;
         let staging = library.stage(&self.name)?;
         // Nobody makes it from here on.

@@ -111,7 +111,9 @@ impl Packed {
             None => path.canonicalize(),
         };
         let place = place.map_err(Error::io("read", path))?;
-        Ok(Self { name, files, main, origin: Origin::File { path: place }, facts, left_out })
+        // A manifest is JSON, which has no other paths.
+        let origin = Origin::File { path: place.to_string_lossy().into_owned().into() };
+        Ok(Self { name, files, main, origin, facts, left_out })
     }
 
     /// Adds the signature of its files and of what is known of it, in the place of one that it may

@@ -40,7 +40,7 @@ impl Packed {
     ///
     /// # Errors
     ///
-    /// If there is a model of its name, a file is no more what it was, or the system refuses. The
+    /// If there is a model of its name, two of its files may be one, a file is no more what it was, or the system refuses. The
     /// library is then as it was, and the next try goes on from there.
     pub fn take_in(
         &self,
@@ -48,11 +48,12 @@ impl Packed {
         arrived: &str,
         each: &mut dyn FnMut(u64),
     ) -> Result<Entry, Error> {
+        let manifest = self.manifest(arrived);
+        manifest.check()?;
         library.refuse_existing(&self.name)?;
         let staging = library.stage(&self.name)?;
         // Nobody makes it from here on.
         library.refuse_existing(&self.name)?;
-        let manifest = self.manifest(arrived);
         staging.keep_only(&manifest)?;
         for (file, source) in &self.files {
             let place = staging.place(&file.path.0)?;

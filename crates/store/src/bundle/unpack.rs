@@ -110,6 +110,7 @@ impl Bundle {
         each: &mut dyn FnMut(u64),
     ) -> Result<Brought, Error> {
         let manifest = self.manifest(model, how.arrived);
+        manifest.check()?;
         if let Some(trust) = how.trust {
             self.check_signature(model, trust)?;
         }

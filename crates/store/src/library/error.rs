@@ -28,6 +28,15 @@ pub enum Error {
         #[source]
         why: Unreadable,
     },
+    /// A model that could not be found again.
+    #[error("`{name}` cannot be kept")]
+    Unkept {
+        /// Which model.
+        name: Box<Name>,
+        /// Why.
+        #[source]
+        why: Unreadable,
+    },
     /// A folder holds the manifest of another model.
     #[error("`{}` is the manifest of `{found}`, expected `{expected}`", path.display())]
     OtherName {
@@ -141,6 +150,9 @@ impl Error {
         Some(match self {
             Self::Manifest { why: Unreadable::Newer { .. }, .. } => {
                 "a newer `ingle` reads it".to_owned()
+            }
+            Self::Unkept { .. } => {
+                "rename such files, or leave some out, then say it again".to_owned()
             }
             Self::Manifest { .. } | Self::OtherName { .. } | Self::TooLong { .. } => {
                 "get the model again with `-y`, or move its folder out of the library".to_owned()

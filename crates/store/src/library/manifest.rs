@@ -10,6 +10,7 @@ use std::{
 use loader::{ModelFile, SafeRelPath};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::{Error, MAX_MANIFEST, OWN};
 use crate::{
     digest::{CommitHex, Sha256Hex},
     name::{Name, RepoId},
@@ -147,6 +148,15 @@ pub enum Unreadable {
     /// What is to be opened is none of the files.
     #[error("it is to be opened at `{0}`, which is none of its files")]
     Main(SafeRelPath),
+    /// A file that is called as one of the library's.
+    #[error("`{0}` is what the library calls a file of its own")]
+    Own(SafeRelPath),
+    /// Longer than any should be.
+    #[error("its manifest has {found} bytes, at most {MAX_MANIFEST} are read")]
+    Long {
+        /// Its bytes.
+        found: u64,
+    },
 }
 
 impl Manifest {
@@ -175,6 +185,26 @@ impl Manifest {
             }
             _ => Ok(manifest),
         }
+    }
+
+    /// Whether a model with this manifest would be found again.
+    ///
+    /// # Errors
+    ///
+    /// If it would not: two of its files may be one, one has a name of the library's own, or nobody
+    /// reads so much.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        // The files of an adopted model lie elsewhere.
+        let mut own = self.files.iter().filter(|_| self.root.is_none());
+        let own = own.find(|it| OWN.contains(&it.path.0.fold_key().as_str()));
+        let bytes = self.to_bytes();
+        let (found, limit) = (bytes.len() as u64, MAX_MANIFEST);
+        let read = match own {
+            Some(own) => Err(Unreadable::Own(own.path.0.clone())),
+            None if found > limit => Err(Unreadable::Long { found }),
+            None => Self::read(&bytes).map(drop),
+        };
+        read.map_err(|why| Error::Unkept { name: Box::new(self.name.clone()), why })
     }
 
     /// As it is written: JSON that a person can read, the same bytes every time.

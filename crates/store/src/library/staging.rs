@@ -89,8 +89,8 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// If the manifest is of another name, a file of it is missing or of another size, there is one
-    /// that it does not name, something that is no model is in its place, or the system refuses; the
+    /// If the manifest is of another name, or one that could not be read again, a file of it is missing
+    /// or of another size, there is one that it does not name, something that is no model is in its place, or the system refuses; the
     /// library is then as it was. Only where the disk cannot exchange two folders may a process that
     /// dies leave it without what was to be replaced.
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
@@ -99,6 +99,7 @@ impl Staging {
             let (found, expected) = (Box::new(manifest.name.clone()), Box::new(self.name));
             return Err(Error::OtherName { path, found, expected });
         }
+        manifest.check()?;
         self.check(manifest)?;
         self.write(&path, manifest).map_err(Error::io("write", &path))?;
         let library = &self.library;

@@ -227,6 +227,29 @@ fn t16_no_manifest_names_a_file_outside() {
     assert!(matches!(Manifest::read(&twice.to_bytes()), Err(Unreadable::Twice(_))));
 }
 
+/// It would take the place of one that is read.
+#[test]
+fn what_nobody_could_read_again_does_not_appear() {
+    let Place { library, .. } = &place();
+    let old = make(library, "m", &[("x", b"1")]).unwrap();
+    let refused = |files: Vec<StoredFile>| {
+        let new = Manifest { main: None, files, ..old.manifest.clone() };
+        match library.stage(&new.name).unwrap().publish(&new).unwrap_err() {
+            Error::Unkept { why, .. } => why,
+            other => panic!("{other}"),
+        }
+    };
+    let file = |path: &str| StoredFile { path: file_name(path), ..old.manifest.files[0].clone() };
+    assert!(matches!(refused(vec![file("LICENSE"), file("License")]), Unreadable::Twice(_)));
+    for own in ["manifest.json", "Verified.json", "signatures.json"] {
+        assert!(matches!(refused(vec![file(own)]), Unreadable::Own(_)), "{own}");
+    }
+    let long = format!("{0}/{0}/{0}", "x".repeat(250));
+    let many = (0..MAX_MANIFEST / 750).map(|nth| file(&format!("{long}/{nth}")));
+    assert!(matches!(refused(many.collect()), Unreadable::Long { .. }));
+    assert_eq!(library.find(old.name()).unwrap(), Some(old));
+}
+
 #[test]
 fn a_copy_shares_its_bytes() {
     let Place { library, .. } = &place();

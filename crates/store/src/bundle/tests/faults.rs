@@ -121,6 +121,24 @@ fn a_file_that_changes_before_it_is_taken_in_is_refused() {
     assert_eq!(library.find(&packed.name).unwrap(), None);
 }
 
+/// A manifest is JSON, whatever the folder is called that a file is in.
+#[cfg(unix)]
+#[test]
+fn a_file_comes_from_a_folder_whose_name_is_no_unicode() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    if fs::create_dir(&folder).is_err() {
+        return; // Some systems take no such names.
+    }
+    let path = folder.join("m.gguf");
+    fs::write(&path, gguf()).unwrap();
+    let packed = Packed::from_path(&path, None, &mut |_| {}).unwrap();
+    let entry = packed.take_in(&library(dir.path()), ARRIVED, &mut |_| {}).unwrap();
+    let Origin::File { path } = entry.manifest.origin else { panic!("a file") };
+    assert!(path.ends_with("\u{fffd}/m.gguf"), "{}", path.display());
+}
+
 #[test]
 fn what_was_done_survives_a_power_cut() {
     let dir = tempfile::tempdir().unwrap();
