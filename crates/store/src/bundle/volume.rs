@@ -23,6 +23,7 @@ pub(super) struct Volume<'a> {
     target: &'a Path,
     /// Bytes of a part, where it is split.
     split: Option<u64>,
+    existing: Existing,
     /// What is written, by its later name.
     parts: Vec<PathBuf>,
     current: Option<(DiskFile, u64)>,
@@ -43,23 +44,20 @@ impl<'a> Volume<'a> {
                 return Err(Error::Parts { bytes: size, split, parts, limit: MAX_PARTS });
             }
         }
-        match there(target).next() {
-            Some(path) if existing == Existing::Keep || path.is_dir() => {
-                return Err(Error::There { path });
-            }
-            _ => {}
-        }
+        refuse(target, existing)?;
         // What is replaced stays until all of the new one is there.
         let folder = folder(target);
         if let Some(free) = room::too_little(folder, size) {
             return Err(Error::TooSmall { folder: folder.to_owned(), free, needed: size });
         }
-        Ok(Self { disk, target, split, parts: Vec::new(), current: None })
+        Ok(Self { disk, target, split, existing, parts: Vec::new(), current: None })
     }
 
     /// Gives it its name, the first part last; what was there before is gone then.
     pub(super) fn finish(&mut self) -> Result<Vec<PathBuf>, Error> {
         self.close().map_err(Error::write(self.target))?;
+        // It takes minutes to write all of it, and somebody may have been faster.
+        refuse(self.target, self.existing)?;
         for path in self.parts.iter().rev() {
             let hidden = hidden(path);
             self.disk.rename(&hidden, path).map_err(Error::write(path))?;
@@ -193,12 +191,19 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The bundle at `target` as it was before, split or not.
+/// An error if something is at `target` that does not give way to a bundle.
+fn refuse(target: &Path, existing: Existing) -> Result<(), Error> {
+    match there(target).find(|it| existing == Existing::Keep || it.is_dir()) {
+        Some(path) => Err(Error::There { path }),
+        None => Ok(()),
+    }
+}
+
+/// The bundle at `target` as it was before, split or not; also parts of one whose others are elsewhere.
 pub(super) fn there(target: &Path) -> impl Iterator<Item = PathBuf> {
-    let parts = (1..=MAX_PARTS).map(|it| part(target, it)).take_while(|it| it.exists());
-    let whole = target.symlink_metadata().is_ok().then(|| target.to_owned());
-    let parts: Vec<_> = whole.into_iter().chain(parts).collect();
-    parts.into_iter()
+    let all = [target.to_owned()].into_iter().chain((1..=MAX_PARTS).map(|it| part(target, it)));
+    let there: Vec<_> = all.filter(|it| it.symlink_metadata().is_ok()).collect();
+    there.into_iter()
 }
 
 fn hidden(path: &Path) -> PathBuf {
@@ -232,6 +237,35 @@ mod tests {
         assert!(matches!(error, Error::TooSmall { needed: 0x1000_0000_0000_0000, .. }), "{error}");
         assert_eq!(error.hint().unwrap(), "free some room there, or write it to a larger disk");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// The second part of an older bundle whose first was carried on another disk.
+    #[test]
+    fn a_part_of_another_bundle_stays_unless_it_is_to_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, target) = (Disk::default(), dir.path().join("b.ingle"));
+        let second = part(&target, 2);
+        fs::write(&second, "kept").unwrap();
+        let error = volume(&disk, &target, 3).map(drop).unwrap_err();
+        assert!(matches!(&error, Error::There { path } if *path == second), "{error}");
+        assert_eq!(fs::read(&second).unwrap(), b"kept");
+        let mut volume = Volume::new(&disk, &target, 3, Some(9), Existing::Replace).unwrap();
+        volume.write_all(b"new").unwrap();
+        assert_eq!(volume.finish().unwrap(), [part(&target, 1)]);
+        assert!(!second.exists(), "it would be read as the end of the new one");
+    }
+
+    #[test]
+    fn what_came_while_it_was_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, target) = (Disk::default(), dir.path().join("b.ingle"));
+        let mut volume = volume(&disk, &target, 3).unwrap();
+        volume.write_all(b"new").unwrap();
+        fs::write(&target, "kept").unwrap();
+        assert!(matches!(volume.finish(), Err(Error::There { .. })));
+        volume.discard();
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
