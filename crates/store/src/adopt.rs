@@ -169,7 +169,7 @@ fn named_apart(it: &mut Candidate, taken: &mut HashSet<String>) -> bool {
 impl Candidate {
     /// Bytes of its files.
     pub fn size(&self) -> u64 {
-        self.files.iter().map(|it| it.size).sum()
+        self.files.iter().map(|it| it.size).fold(0, u64::saturating_add)
     }
 
     /// Whether `entry` is this, adopted.

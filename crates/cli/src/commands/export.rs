@@ -61,7 +61,7 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     let program = with_binary.then(env::current_exe).transpose();
     let program = program.context("this program does not know where it lies")?;
     let platform = format!("{OS} {ARCH}");
-    let bar = bar(packed.iter().map(Packed::size).sum(), "packing");
+    let bar = bar(packed.iter().map(Packed::size).fold(0, u64::saturating_add), "packing");
     let told: Vec<_> = packed.iter().map(|it| (it.name.clone(), it.size())).collect();
     let export = bundle::Export {
         models: packed,

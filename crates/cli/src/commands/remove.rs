@@ -95,7 +95,8 @@ fn keeper(entry: &Entry) -> Option<String> {
 
 fn confirm(targets: &[Target]) -> anyhow::Result<()> {
     let names: Vec<_> = targets.iter().map(|it| format!("`{}`", it.name)).collect();
-    let bytes = targets.iter().filter(|it| it.keeper.is_none()).map(|it| it.bytes).sum();
+    let bytes = targets.iter().filter(|it| it.keeper.is_none()).map(|it| it.bytes);
+    let bytes = bytes.fold(0, u64::saturating_add);
     let names = names.join(", ");
     let not_removed =
         || Failure::new(format!("{names} stays")).hint("`-y` removes without a question");

@@ -143,7 +143,7 @@ impl Packed {
 
     /// Bytes of all of them.
     pub fn size(&self) -> u64 {
-        self.files().map(|it| it.size).sum()
+        self.files().map(|it| it.size).fold(0, u64::saturating_add)
     }
 
     /// Whether its weights are in GGUF: by a name, or by how the file begins that is opened, since

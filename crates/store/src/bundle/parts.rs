@@ -64,8 +64,17 @@ impl Parts {
         if !found.is_file() {
             return Err(Error::io("read", path)(io::Error::other("it is not a file")));
         }
-        self.all.push(Part { path, begin: self.size, size: found.len() });
-        self.size += found.len();
+        self.put(path, found.len())
+    }
+
+    /// Puts a file of so many bytes behind the others. Those of holes take no room on a disk.
+    fn put(&mut self, path: PathBuf, size: u64) -> Result<(), Error> {
+        let Some(end) = self.size.checked_add(size) else {
+            let why = io::Error::other("with it, the bundle is larger than any disk");
+            return Err(Error::io("read", path)(why));
+        };
+        self.all.push(Part { path, begin: self.size, size });
+        self.size = end;
         Ok(())
     }
 
@@ -154,6 +163,14 @@ impl Read for Section<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t2_more_bytes_than_a_number_counts_are_refused() {
+        let mut parts = Parts { all: Vec::new(), size: 0, is_split: true };
+        parts.put("b.001".into(), u64::MAX).unwrap();
+        assert!(parts.put("b.002".into(), 1).is_err());
+        assert_eq!((parts.all.len(), parts.size()), (1, u64::MAX));
+    }
 
     #[test]
     fn parts_read_as_one() {

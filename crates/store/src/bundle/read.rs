@@ -284,7 +284,7 @@ impl Bundle {
 impl Carried {
     /// Bytes of all files.
     pub fn size(&self) -> u64 {
-        self.files.iter().map(|it| it.size).sum()
+        self.files.iter().map(|it| it.size).fold(0, u64::saturating_add)
     }
 
     fn check(&self) -> Result<(), BadContent> {

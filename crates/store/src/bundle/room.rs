@@ -26,5 +26,7 @@ fn missing(model: &Carried, staging: &Staging, library: &Library) -> Result<u64,
     let there: HashSet<_> = own.flat_map(|it| it.manifest.files).map(|it| it.sha256).collect();
     let files = model.files.iter().filter(|it| !there.contains(&it.sha256));
     let begun = |path: &Path| path.symlink_metadata().map_or(0, |it| it.len());
-    Ok(files.map(|it| it.size.saturating_sub(begun(&it.path.0.below(staging.folder())))).sum())
+    let missing = files.map(|it| it.size.saturating_sub(begun(&it.path.0.below(staging.folder()))));
+    // One content of a bundle can be many files of a model.
+    Ok(missing.fold(0, u64::saturating_add))
 }

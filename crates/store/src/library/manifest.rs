@@ -214,9 +214,9 @@ impl Manifest {
         bytes
     }
 
-    /// Bytes of all files.
+    /// Bytes of all files, as far as a number holds what somebody may have written.
     pub fn size(&self) -> u64 {
-        self.files.iter().map(|it| it.size).sum()
+        self.files.iter().map(|it| it.size).fold(0, u64::saturating_add)
     }
 }
 

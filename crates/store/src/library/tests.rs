@@ -251,6 +251,13 @@ fn what_nobody_could_read_again_does_not_appear() {
 }
 
 #[test]
+fn t2_sizes_that_no_number_holds_are_counted_as_far_as_one_goes() {
+    let mut huge = manifest("m", &[("x", b"1"), ("y", b"2")]);
+    huge.files.iter_mut().for_each(|it| it.size = u64::MAX);
+    assert_eq!(Manifest::read(&huge.to_bytes()).unwrap().size(), u64::MAX);
+}
+
+#[test]
 fn a_copy_shares_its_bytes() {
     let Place { library, .. } = &place();
     let made = make(library, "a", &[("m.gguf", b"weights"), ("b/c", b"more")]).unwrap();

@@ -100,7 +100,7 @@ impl Health {
         self.models += 1;
         match entry.is_adopted() {
             true => self.adopted += 1,
-            false => self.bytes += entry.manifest.size(),
+            false => self.bytes = self.bytes.saturating_add(entry.manifest.size()),
         }
         match entry.check_sizes() {
             Ok(()) => self.unverified += usize::from(entry.verified().is_none()),
