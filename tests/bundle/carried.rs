@@ -84,6 +84,23 @@ fn a_folder_is_carried_with_what_belongs_to_it() {
     assert_eq!(names, ["LICENSE", "config.json", "manifest.json", "model.safetensors"]);
 }
 
+/// Whoever filled a folder may have laid links in it: a clone of a repository has those of its makers.
+#[cfg(unix)]
+#[test]
+fn t17_a_link_carries_no_file_from_elsewhere() {
+    let place = Place::new();
+    for (name, bytes) in safetensors() {
+        place.file(&format!("folder/{name}"), bytes);
+    }
+    place.file("key", "a private key");
+    std::os::unix::fs::symlink("../key", place.path().join("folder/LICENSE")).expect("a link");
+    let told = place.run(&["export", "folder", "-o", "f.ingle", "--name", "mine/small:f32"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(told.contains("warning: left out of `mine/small:f32`: `LICENSE`\n"), "{told}");
+    let bundle = fs::read(place.path().join("f.ingle")).expect("a bundle");
+    assert!(!String::from_utf8_lossy(&bundle).contains("a private key"));
+}
+
 #[test]
 fn who_claims_a_country_is_told_on_the_other_side() {
     let place = place();

@@ -32,6 +32,7 @@ use crate::{
     library::{
         self, Entry, Facts, FileName, Library, Look, Manifest, Origin, StoredFile, VERSION, Watch,
     },
+    link,
     name::{Name, RepoId},
     reference::quant_in,
 };
@@ -321,6 +322,10 @@ fn pieces_in(folder: &Path, survey: &mut Survey) -> Vec<Piece> {
     for name in names_in(folder, survey) {
         let path = folder.join(&name);
         let Some(found) = path.metadata().ok().filter(fs::Metadata::is_file) else { continue };
+        if !link::stays(folder, &path) {
+            survey.pass(path, "it is a link that leads out of the folder");
+            continue;
+        }
         match name.parse::<SafeRelPath>() {
             Ok(name) => {
                 pieces.push(Piece { path: FileName(name), size: found.len(), promised: None });

@@ -17,6 +17,7 @@ mod error;
 mod home;
 pub mod hugging_face;
 pub mod library;
+mod link;
 pub mod name;
 pub mod policy;
 mod private;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Candidate, Piece, Program, Survey};
 use crate::{
-    library::FileName,
+    library::{FileName, OWN},
     name::{Name, nearest_part},
     reference::quant_in,
 };
@@ -112,7 +112,11 @@ pub(crate) fn shard(stem: &str) -> Option<(&str, usize)> {
     (number(no) && number(count)).then(|| Some((prefix, count.parse().ok()?)))?
 }
 
+/// Not what is called as a file of the library's own: no bundle takes it.
 fn is_beside(path: &FileName) -> bool {
+    if OWN.contains(&path.0.fold_key().as_str()) {
+        return false;
+    }
     let path = Path::new(path.0.as_str());
     let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
     let file = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();

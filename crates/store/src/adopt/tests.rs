@@ -223,6 +223,21 @@ fn lm_studio_keeps_folders() {
     assert!(place.library.unfinished().unwrap().is_empty());
 }
 
+/// Nor is what the library would write itself.
+#[cfg(unix)]
+#[test]
+fn t17_a_link_beside_a_model_is_no_part_of_it() {
+    let place = place();
+    let key = place.write("key", "a private key");
+    place.write("studio/org/m/config.json", "{}");
+    place.write("studio/org/m/model.safetensors", "x");
+    place.write("studio/org/m/manifest.json", "{}");
+    let link = place.dir.path().join("studio/org/m/README.md");
+    std::os::unix::fs::symlink(key, link).unwrap();
+    let passed = "! studio/org/m/README.md: it is a link that leads out of the folder";
+    assert_eq!(place.told(), ["org/m:safetensors lm-studio 3", passed]);
+}
+
 /// A pull of the same name was interrupted: it goes on if the other program's files are none.
 #[test]
 fn an_unfinished_model_does_not_hinder_and_is_not_lost_by_a_failure() {

@@ -12,6 +12,7 @@ use super::{Error, Vouched, vouched};
 use crate::{
     digest::Sha256Hex,
     library::{Entry, Facts, FileName, OWN, Origin, StoredFile},
+    link,
     name::Name,
     reference::quant_in,
     signing::{self, Signer},
@@ -30,7 +31,8 @@ pub struct Packed {
     pub(super) main: Option<FileName>,
     pub(super) origin: Origin,
     pub(super) facts: Facts,
-    /// Files of its folder that stay behind: nothing reads them, or the library has their names.
+    /// Files of its folder that stay behind: nothing reads them, the library has their names, or they
+    /// are links that lead out of it.
     pub left_out: Vec<PathBuf>,
 }
 
@@ -203,7 +205,8 @@ fn listed(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let fits = WANTED.contains(&ending.as_str()) || name.to_ascii_lowercase().contains("licen");
         let is_ours = is_of_signature(&name) || OWN.contains(&name.to_ascii_lowercase().as_str());
-        match path.is_file() && fits && !name.starts_with('.') && !is_ours {
+        let is_wanted = path.is_file() && fits && !name.starts_with('.') && !is_ours;
+        match is_wanted && link::stays(folder, &path) {
             true => wanted.push(path),
             false => left_out.push(path),
         }
