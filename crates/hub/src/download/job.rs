@@ -25,10 +25,10 @@ pub(super) struct Job {
     /// Whether some of it was there before this process.
     pub(super) resumed: bool,
     pub(super) journal: Mutex<Journal>,
+    pub(super) journal_place: PathBuf,
     /// Where a mirror, by its number, sent us for it.
     pub(super) store: Mutex<Option<(usize, Url)>>,
     part: NonZeroU64,
-    journal_place: PathBuf,
 }
 
 impl Job {

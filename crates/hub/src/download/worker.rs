@@ -69,7 +69,7 @@ impl Download<'_> {
             }
         }
         let mut journal = job.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.mark(part.part).map_err(Error::io("write", &job.place))?;
+        journal.mark(part.part).map_err(Error::io("write", &job.journal_place))?;
         board.done(part);
         Ok(())
     }
