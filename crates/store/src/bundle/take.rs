@@ -57,7 +57,8 @@ impl Packed {
         staging.keep_only(&manifest)?;
         for (file, source) in &self.files {
             let place = staging.place(&file.path.0)?;
-            match is_there(&place, file)? || staging.share(file, &|_| ControlFlow::Continue(()))? {
+            let is_there = is_there(library.disk(), &place, file)?;
+            match is_there || staging.share(file, &|_| ControlFlow::Continue(()))? {
                 true => each(file.size),
                 false => make(file, source, (library, &place), each)?,
             }

@@ -171,7 +171,7 @@ impl Bundle {
     ) -> Result<(), Error> {
         let disk = library.disk();
         let place = staging.place(&file.path.0)?;
-        if is_there(&place, file)? || staging.share(file, &|_| ControlFlow::Continue(()))? {
+        if is_there(disk, &place, file)? || staging.share(file, &|_| ControlFlow::Continue(()))? {
             each(file.size);
             return Ok(());
         }
@@ -265,7 +265,7 @@ fn begun(place: &Path, file: &StoredFile) -> Result<Option<Begun>, Error> {
 }
 
 /// Whether the file is at `place` already, by its bytes.
-pub(super) fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
+pub(super) fn is_there(disk: &Disk, place: &Path, file: &StoredFile) -> Result<bool, Error> {
     let found = fs::symlink_metadata(place);
     if !found.is_ok_and(|it| it.is_file() && it.len() == file.size) {
         return Ok(false);
@@ -276,9 +276,10 @@ pub(super) fn is_there(place: &Path, file: &StoredFile) -> Result<bool, Error> {
     if hashed.0 != file.sha256 {
         return Ok(false);
     }
-    // It may not have been brought to the disk before the writer died.
-    there.sync_all().map_err(Error::io("write", place))?;
-    Ok(true)
+    // It may not have been brought to the disk before the writer died; who only reads cannot do that
+    // on every system.
+    let synced = disk.reopen(place).and_then(|it| it.sync());
+    synced.map_err(Error::io("write", place)).map(|()| true)
 }
 
 /// Who signed the files, which were found to have their digests; and nothing else is said of them

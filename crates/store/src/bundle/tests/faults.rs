@@ -198,7 +198,7 @@ fn an_export_that_fails_or_dies_anywhere_leaves_the_old_bundle_or_the_new() {
 #[test]
 fn files_that_were_copied_before_a_death_are_not_copied_again() {
     let dir = tempfile::tempdir().unwrap();
-    let large = vec![5_u8; 3 << 20];
+    let large = vec![5_u8; 8 << 20];
     let files: Files<'_> = &[("a.gguf", &large[..]), ("b.gguf", b"b")];
     let entry = put(&library(&dir.path().join("here")), "a", files);
     let bundle = dir.path().join("b.ingle");
