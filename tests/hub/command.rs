@@ -287,6 +287,32 @@ fn a_lineage_in_the_header_is_denied_before_it_is_fetched() {
     assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
 }
 
+/// A mirror may show the header of another model to those who look at it first.
+#[test]
+fn a_lineage_that_came_with_the_file_alone_is_denied_before_it_shows_up() {
+    let of = |base: &str| {
+        let url = format!("https://huggingface.co/{base}/base");
+        parrot::with(|it| {
+            it.set("general.base_model.count", Value::U32(1));
+            it.set("general.base_model.0.repo_url", Value::String(url));
+        })
+    };
+    let (barred, benign) = (of("barred"), of("benign"));
+    assert_eq!(barred.len(), benign.len());
+    let stage = Stage::new();
+    stage.fake.add(NAME, Repository::new([("m-Q4_K_M.gguf", barred)]));
+    stage.fake.trouble("signature", 1, Trouble::Instead(benign.into()));
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
+                  action = \"deny\"\nat = [\"fetch\"]\nlineage = [\"barred/*\"]\n";
+    stage.place.file("ingle-home/policy.toml", policy);
+    let told = stage.run(&["pull", NAME]);
+    let denied = "does not allow to fetch `org/model:Q4_K_M`: rule `lineage`";
+    assert!(told.starts_with("exit 1") && told.contains(denied), "{told}");
+    assert!(stage.fake.seen().iter().filter(|it| it.at == "store").count() > 1);
+    let left = files_below(&stage.place.path().join("ingle-home/models"));
+    assert!(!left.iter().any(|it| it.ends_with("m-Q4_K_M.gguf")), "{left:?}");
+}
+
 /// A mirror can call anything as it likes: that is no way round a rule, and no way in.
 #[test]
 fn what_a_mirror_claims_denies_and_never_allows() {

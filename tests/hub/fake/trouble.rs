@@ -44,6 +44,8 @@ pub(crate) enum Trouble {
     Header(&'static str, String),
     /// The body is something else.
     Body(String),
+    /// The same, of a file.
+    Instead(Bytes),
     /// Elsewhere.
     Redirect(String),
     /// It is as usual, and something else happens first.
@@ -104,6 +106,7 @@ impl Trouble {
             }
             Self::Header(name, value) => usual.with(name, &value).respond(),
             Self::Body(text) => Answer { bytes: text.into(), ..usual }.respond(),
+            Self::Instead(bytes) => Answer { bytes, ..usual }.respond(),
             Self::Redirect(to) => Answer::new(302, "").with("location", &to).respond(),
             Self::Meanwhile(Event(happens)) => {
                 happens();

@@ -1,6 +1,6 @@
 //! The pull itself: look, choose, show, fetch what is not here, check, publish.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, path::Path};
 
 use anyhow::Context;
 use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot, Watch};
@@ -19,6 +19,7 @@ use store::{
 
 use super::{fit::Fit, known, plan, progress::Progress, source};
 use crate::{
+    admission::Pending,
     args::Pull,
     commands::{print_json, verify},
     library,
@@ -82,8 +83,8 @@ fn pull(
     let header = source::with_token(&mut hub, repository, headers)?;
     let header = ModelFile::open_with(&header, &[], Access::Map);
     let fit = Fit::of(&header);
-    let facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
-    let allowed = known::allowed(&name, (&snapshot, &choice), &facts, header.as_ref().ok())?;
+    let mut facts = known::facts(&snapshot, &choice, fit.architecture.as_deref());
+    known::allowed(&name, (&snapshot, &choice), &facts, header.as_ref().ok())?;
     drop((header, folder));
     plan::show(&snapshot, &choice, &facts, &fit);
     insist(fit.doubt().into_iter().chain(replaced), args)?;
@@ -108,6 +109,14 @@ fn pull(
     };
     let kept = kept(&staging, (&snapshot, &choice), damaged, &progress)?;
     let files = hub.download(&snapshot, (&choice, &kept), (library, &staging), &progress)?;
+    let allowed = match judged(&name, staging.folder(), (&snapshot, &choice), &mut facts) {
+        Ok(allowed) => allowed,
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = staging.discard();
+            return Err(error);
+        }
+    };
     // Not noted as verified: it was hashed while it grew, and the first load reads it as it is.
     let entry = staging.publish(&manifest(name, &snapshot, choice, (files, facts)))?;
     allowed.done(Event::Fetched, &Subject::of_manifest(&entry.manifest))?;
@@ -205,6 +214,23 @@ fn kept(
         }
     }
     Ok(kept)
+}
+
+/// Asks again whether this site allows the model, now that it lies in `folder`: the header that was
+/// looked at before had no digest, and a mirror may have shown that of another model.
+fn judged(
+    name: &Name,
+    folder: &Path,
+    from: (&Snapshot, &Choice),
+    facts: &mut Facts,
+) -> anyhow::Result<Pending> {
+    let place = from.1.main.as_ref().map_or_else(|| folder.to_owned(), |it| it.below(folder));
+    // Somebody may have insisted on one that cannot be read.
+    let file = ModelFile::open_with(&place, &[], Access::Map).ok();
+    if let Some(file) = &file {
+        facts.architecture = Some(file.architecture().to_owned());
+    }
+    known::allowed(name, from, facts, file.as_ref())
 }
 
 /// What speaks against a model that takes the place of what is here.
