@@ -1,15 +1,13 @@
 //! A model with recurrent layers in the engine: what is reused, gone on from and asked again
 //! computes what it computes anew.
 
-mod hybrid;
-mod tiny;
-
 use engine::{Engine, EventKind, Options, Request, sample::Sampling};
-use hybrid::hybrid;
 use kernels::{
     Backend,
     cpu::{Config, Cpu, Precision},
 };
+
+use crate::models::hybrid;
 
 const BLOCK_LEN: usize = 32;
 /// Rows of a prompt a step.

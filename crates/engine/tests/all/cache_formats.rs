@@ -1,14 +1,13 @@
 //! Caches of each format: the memory they take, and how far off is what was read from them.
 
-mod tiny;
-
 use engine::{Engine, LoadError, Options, Outline};
 use kernels::{
     CacheFormat,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{ModelFile, Value};
-use tiny::tiny;
+
+use crate::models::tiny;
 
 const CONTEXT: usize = 96;
 

@@ -3,7 +3,7 @@
 use kernels::{Bytes, Format};
 use loader::{FileTensor, ModelFile, Value};
 
-use crate::tiny::tiny;
+use super::tiny;
 
 /// The longest sequence of the first set.
 pub(crate) const SHORT: usize = 70;

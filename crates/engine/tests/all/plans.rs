@@ -2,15 +2,14 @@
 //!
 //! Of the tiny models' two equal layers the first is shown.
 
-mod tiny;
-
 use engine::{Pages, arch};
 use expect_test::{Expect, expect};
 use kernels::{
     Basic, CacheFormat, Fused, Linear, Norm, Op, Plan, Rope, plan::Step, reference::Reference,
 };
 use loader::Value;
-use tiny::tiny;
+
+use crate::models::tiny;
 
 const PAGES: Pages = Pages { blocks: 1, block_len: 1, format: CacheFormat::F32 };
 

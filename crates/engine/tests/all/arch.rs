@@ -3,10 +3,6 @@
 //! What one backend computes two ways is compared bit for bit: a row's sums depend on that row
 //! alone. Two backends agree up to rounding.
 
-mod batches;
-mod tiny;
-
-use batches::{MAX, PAGES, one, push};
 use engine::arch;
 use kernels::{
     Backend, Batch, Plan, PlanId, Tensor,
@@ -14,7 +10,11 @@ use kernels::{
     reference::Reference,
 };
 use loader::{ModelFile, Value};
-use tiny::tiny;
+
+use crate::{
+    batches::{MAX, PAGES, one, push},
+    models::tiny,
+};
 
 const ARCHITECTURES: &[&str] =
     &["gemma2", "granite", "llama", "phi3", "qwen2", "qwen2moe", "qwen3"];

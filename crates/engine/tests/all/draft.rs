@@ -1,22 +1,18 @@
 //! What a smaller model guesses changes no text, however well or badly it guesses.
 
-mod answers;
-mod hybrid;
-mod longrope;
-mod tiny;
-
 use std::slice;
 
-use answers::{Told, run};
 use engine::{DraftError, Engine, Options, Request, Usage, WhenFull, sample::Sampling};
-use hybrid::hybrid;
 use kernels::{
     Backend, Bytes, Format,
     cpu::{Config, Cpu, Precision},
 };
 use loader::{FileTensor, ModelFile, Value};
-use longrope::longrope;
-use tiny::tiny;
+
+use crate::{
+    answers::{Told, run},
+    models::{hybrid, longrope, tiny},
+};
 
 const CONTEXT: usize = 160;
 

@@ -1,19 +1,15 @@
 //! Tokens computed ahead, where a text seems to repeat an earlier one, change no text.
 
-mod answers;
-mod hybrid;
-mod longrope;
-mod tiny;
-
 use std::slice;
 
-use answers::{Told, run};
 use engine::{Engine, Finish, Options, Request, WhenFull, sample::Sampling};
-use hybrid::hybrid;
 use kernels::cpu::{Config, Cpu, Precision};
 use loader::{ModelFile, Value};
-use longrope::longrope;
-use tiny::tiny;
+
+use crate::{
+    answers::{Told, run},
+    models::{hybrid, longrope, tiny},
+};
 
 const CONTEXT: usize = 160;
 

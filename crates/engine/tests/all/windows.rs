@@ -4,8 +4,6 @@
 //! Beside the engine runs a plan whose sequences keep everything, in one table of all their blocks:
 //! nothing may differ by a bit.
 
-mod tiny;
-
 use std::{
     env,
     path::{Path, PathBuf},
@@ -19,7 +17,8 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
 };
 use loader::{Array, ModelFile, Value};
-use tiny::tiny;
+
+use crate::models::tiny;
 
 /// Neither a window nor a chunk ends where a block does.
 const WINDOW: u32 = 40;

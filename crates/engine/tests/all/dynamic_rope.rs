@@ -1,8 +1,6 @@
 //! Rotary frequencies that depend on how long a sequence is: a prompt turns by those of its length,
 //! each token after it by those of the length that it makes.
 
-mod tiny;
-
 use std::iter;
 
 use engine::{
@@ -14,7 +12,8 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
 };
 use loader::{ModelFile, Value};
-use tiny::tiny;
+
+use crate::models::tiny;
 
 /// The context that the model was made for.
 const ORIGINAL: usize = 70;

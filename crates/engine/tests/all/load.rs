@@ -1,11 +1,10 @@
 //! Files that parse and are no model: each gives an error that says what was found and expected.
 
-mod tiny;
-
 use engine::{LoadError, Pages, arch};
 use kernels::{CacheFormat, reference::Reference};
 use loader::{Array, ModelFile, Value};
-use tiny::tiny;
+
+use crate::models::tiny;
 
 const PAGES: Pages = Pages { blocks: 1, block_len: 1, format: CacheFormat::F32 };
 

@@ -1,9 +1,5 @@
 //! Weights with a scale beside them, as published files in NVFP4 have: computed as the products say.
 
-mod batches;
-mod tiny;
-
-use batches::{MAX, PAGES, one};
 use engine::{LoadError, Runner, arch};
 use kernels::{
     Backend, Bytes, Format,
@@ -11,7 +7,11 @@ use kernels::{
     reference::Reference,
 };
 use loader::{FileTensor, ModelFile};
-use tiny::tiny;
+
+use crate::{
+    batches::{MAX, PAGES, one},
+    models::tiny,
+};
 
 const PROMPT: &[u32] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 

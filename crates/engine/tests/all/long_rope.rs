@@ -1,14 +1,11 @@
 //! Two sets of rotary frequencies: a sequence takes the one that its length asks for, in all its
 //! rows, and what it shares with others turned by the same.
 
-mod longrope;
-mod tiny;
-
 use engine::{Engine, EventKind, Options, Request, sample, sample::Sampling};
 use kernels::cpu::{Config, Cpu, Precision};
 use loader::{ModelFile, Value};
-use longrope::{SHORT, longrope};
-use tiny::tiny;
+
+use crate::models::{SHORT, longrope, tiny};
 
 fn engine_of(file: &ModelFile) -> Engine {
     let config = Config { precision: Precision::Exact, threads: 1, ..Config::detect() };

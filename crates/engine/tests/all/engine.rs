@@ -1,7 +1,5 @@
 //! The engine on a tiny made-up model: what runs beside what changes nothing but the order.
 
-mod tiny;
-
 use std::{collections::HashMap, fs};
 
 use engine::{
@@ -14,7 +12,8 @@ use kernels::{
     cpu::{Config, Cpu, Precision},
 };
 use loader::{ModelFile, gguf::Writer};
-use tiny::tiny;
+
+use crate::models::tiny;
 
 /// What became of each sequence.
 #[derive(Default)]

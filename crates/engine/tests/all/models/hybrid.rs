@@ -3,7 +3,7 @@
 use kernels::{Bytes, Format};
 use loader::{FileTensor, ModelFile, Value};
 
-use crate::tiny::tiny;
+use super::tiny;
 
 /// The tiny model with a mixer of four heads of 8 beside the attention of each layer.
 pub(crate) fn hybrid() -> ModelFile {
