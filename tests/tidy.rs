@@ -48,8 +48,9 @@ const WITHOUT_NETWORK: &[&str] = &["loader", "kernels", "engine", "check", "stor
 const UNSAFE: &[&str] = &[
     "loader/src/mmap.rs",
     "loader/src/mmap/",
-    "loader/tests/", // counting allocators
     "kernels/src/cpu/",
+    // Counting allocators.
+    "loader/tests/memory.rs",
     "engine/tests/allocations.rs",
     "engine/tests/template_attacks.rs",
 ];

@@ -1,13 +1,12 @@
-//! FP8, GPTQ and AWQ: what `packed/make.py` wrote is decoded to what its dequantiser says.
-
-mod golden_data;
+//! FP8, GPTQ and AWQ: what `tests/packed/make.py` wrote is decoded to what its dequantiser says.
 
 use std::{fs, path::Path};
 
-use golden_data::{golden, is_beside};
 use half::{bf16, f16};
 use loader::{FileTensor, Format, ModelFile, safetensors::SKIPPED_PARTS};
 use safetensors::SafeTensors;
+
+use crate::golden_data::{golden, is_beside};
 
 const NAMES: [(&str, &str); 2] = [
     ("model.layers.0.self_attn.q_proj.weight", "blk.0.attn_q.weight"),

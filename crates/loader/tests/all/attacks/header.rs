@@ -1,6 +1,6 @@
 //! T1: headers that break GGUF's rules. Covers every kind of llama.cpp's `test-gguf`.
 
-use crate::raw::{ARR, F32, Raw, STR, U32, array, open, refused, string, words};
+use super::raw::{ARR, F32, Raw, STR, U32, array, open, refused, string, words};
 use loader::{Error, NotAModel, gguf};
 
 const U64_MAX: &str = "18,446,744,073,709,551,615";

@@ -1,6 +1,6 @@
 //! T2, T3, T4: sizes that overflow, offsets that lie, alignments that are none.
 
-use crate::raw::{self, F32, Raw, U32};
+use super::raw::{self, F32, Raw, U32};
 use loader::gguf::Error;
 
 const Q8_0: u32 = 8;

@@ -2,7 +2,7 @@
 //!
 //! `INGLE_BLESS=1` writes them anew.
 
-#[path = "../fuzz/folder_input.rs"]
+#[path = "../../fuzz/folder_input.rs"]
 mod folder_input;
 
 use std::{env, fs, path::Path};

@@ -1,11 +1,10 @@
 //! Every GGUF file of the golden data opens, or names the weight format that is not there yet.
 
-mod golden_data;
-
 use std::{fs, path::Path};
 
-use golden_data::{golden, is_beside};
 use loader::{Bytes, Error, Mapping, ModelFile, gguf};
+
+use crate::golden_data::{golden, is_beside};
 
 /// Folders, and how many GGUF files the data beside the project have there.
 const FOLDERS: [(&str, usize); 4] =

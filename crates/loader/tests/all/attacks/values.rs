@@ -1,6 +1,6 @@
 //! T5 and T6: values that would cost memory, and values of another type or count than they need.
 
-use crate::raw::{ARR, Raw, STR, U32, array, string, words};
+use super::raw::{ARR, Raw, STR, U32, array, string, words};
 use loader::{Error, gguf};
 
 const F32: u32 = 6;
@@ -50,7 +50,7 @@ fn t5_more_keys_than_any_model_has() {
 fn check(key: &str, ty: u32, value: &[u8], message: &str) {
     let tokens = ["a", "b", "c"].map(string).concat();
     let file = Raw::new().key("tokenizer.ggml.tokens", ARR, &array(STR, 3, &tokens));
-    let error = crate::raw::open(file.key(key, ty, value).bytes());
+    let error = super::raw::open(file.key(key, ty, value).bytes());
     match error.expect_err("a vocabulary that contradicts itself") {
         error @ (Error::KeyType { .. } | Error::KeyRange { .. } | Error::KeyLength { .. }) => {
             assert_eq!(error.to_string(), message);
@@ -111,7 +111,7 @@ fn t6_special_ids() {
 #[test]
 fn t6_tokens() {
     let key = "tokenizer.ggml.tokens";
-    let open = |value: &[u8]| crate::raw::open(Raw::new().key(key, ARR, value).bytes());
+    let open = |value: &[u8]| super::raw::open(Raw::new().key(key, ARR, value).bytes());
     let error = open(&array(I32, 3, &[0; 12])).expect_err("tokens that are no text");
     let message =
         "metadata key `tokenizer.ggml.tokens` is [i32], expected an array of strings ([str])";

@@ -3,12 +3,11 @@
 //!
 //! Where converters write something else, `is_excused`, `in_folder` and `multipliers` say what.
 
-mod golden_data;
-
 use std::{collections::BTreeMap, fs, iter, path::Path};
 
-use golden_data::{golden, is_beside};
 use loader::{Array, Container, ModelFile, QkOrder, Value};
+
+use crate::golden_data::{golden, is_beside};
 
 /// How many families the data beside the project have.
 const N_FAMILIES: usize = 44;
