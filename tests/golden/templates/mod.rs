@@ -3,6 +3,7 @@
 //! Every recorded rendering is made twice: plain, and with provenance marked for typical control
 //! tokens; both must be equal to the recorded text, and recorded errors must be errors.
 
+mod injection;
 mod reasoning;
 mod recorded;
 mod tools;
@@ -17,6 +18,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 use engine::template::{Conversation, Error, Template, TokenTexts};
 use ingle_tests::golden;
 use serde_json::Value as Json;
+
+use crate::data::json;
 
 /// Renderings of real templates that the data beside the project have, and of how many templates.
 const RENDERINGS: usize = 1474;
@@ -275,10 +278,6 @@ fn conversation(messages: &Json, tools: &Json, case: &Json) -> Conversation {
     conversation.add_generation_prompt = case["add_generation_prompt"] == true;
     conversation.kwargs = case["kwargs"].as_object().cloned().unwrap_or_default();
     conversation
-}
-
-fn json(path: &Path) -> Json {
-    serde_json::from_str(&read(path)).expect("golden data is valid JSON")
 }
 
 fn read(path: &Path) -> String {

@@ -6,7 +6,7 @@ use engine::{Prompt, Tokenizer, tokenizer::Bos};
 use ingle_tests::golden;
 use loader::ModelFile;
 
-use crate::{families, folder, load};
+use super::{families, folder, load};
 
 /// The families, and the tokens that end an answer, in the order of their ids.
 const STOPS: [(&[&str], &[&str]); 20] = [

@@ -8,7 +8,7 @@ use engine::{
 };
 use serde_json::Value as Json;
 
-use crate::{at_least, battery, compiled, conversation, read, texts, tools::spoken};
+use super::{at_least, battery, compiled, conversation, read, texts, tools::spoken};
 
 /// Templates that write the reasoning of the last turn, when this was written.
 const AT_LEAST: usize = 15;
@@ -20,7 +20,7 @@ const OTHER_HEADERS: [&str; 2] =
 #[test]
 fn golden_reasoning_comes_back() {
     let Some(folder) = battery() else { return };
-    let cases = crate::json(&folder.join("cases.json"));
+    let cases = crate::data::json(&folder.join("cases.json"));
     let all = conversation(&cases["cases"]["tool_call"], &Json::Null, &Json::Null);
     let mut told = vec![];
     for file in fs::read_dir(folder.join("all")).expect("templates") {

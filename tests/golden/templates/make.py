@@ -18,7 +18,7 @@ import sys
 import transformers.utils.chat_template_utils as chat
 
 HERE = pathlib.Path(__file__).resolve().parent
-GOLDEN = pathlib.Path(os.environ.get("INGLE_GOLDEN", HERE / "../../../shared/golden"))
+GOLDEN = pathlib.Path(os.environ.get("INGLE_GOLDEN", HERE / "../../../../shared/golden"))
 KEYS = ("reasoning_content", "thinking", "reasoning")
 HEADER = "# A template's hash, then those of its renderings of `conversations.json`; `!` refused, `-` failed.\n"
 

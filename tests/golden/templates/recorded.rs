@@ -11,7 +11,7 @@ use engine::template::{Conversation, Error, Template, TokenTexts};
 use ingle_tests::files;
 use serde_json::Value as Json;
 
-use crate::{at_least, battery, compiled, conversation, markers, read};
+use super::{at_least, battery, compiled, conversation, markers, read};
 
 /// Different templates in the data beside the project.
 const TEMPLATES: usize = 133;

@@ -11,7 +11,7 @@ use ingle_tests::golden;
 use loader::ModelFile;
 use serde_json::{Value as Json, json};
 
-use crate::{at_least, battery, compiled, conversation, read, texts};
+use super::{at_least, battery, compiled, conversation, read, texts};
 
 /// Templates that show a call in `golden_battery_of_real_templates`, or did when this was written.
 const AT_LEAST: usize = 60;
@@ -19,7 +19,7 @@ const AT_LEAST: usize = 60;
 #[test]
 fn golden_tool_calls_come_back() {
     let Some(folder) = battery() else { return };
-    let cases = crate::json(&folder.join("cases.json"));
+    let cases = crate::data::json(&folder.join("cases.json"));
     let (mut read_back, mut silent) = (0, vec![]);
     for path in
         fs::read_dir(folder.join("all")).expect("templates").map(|it| it.expect("a file").path())
@@ -100,7 +100,7 @@ const CALLS: &[(&str, &[&str], Calls)] = &[
 #[test]
 fn golden_calls_by_family() {
     let Some(folder) = battery() else { return };
-    let cases = crate::json(&folder.join("cases.json"));
+    let cases = crate::data::json(&folder.join("cases.json"));
     let names = fs::read_dir(&folder).expect("templates").filter_map(|it| {
         let path = it.expect("a file").path();
         let is_one = path.extension().is_some_and(|it| it == "jinja");
