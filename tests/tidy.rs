@@ -144,6 +144,32 @@ fn unsafe_stays_in_its_modules() {
     }
 }
 
+/// One that nobody declares would not be compiled, and its tests not be missed.
+#[test]
+fn every_file_of_tests_is_part_of_one() {
+    let all: Vec<_> = sources("rs").collect();
+    let manifests: String = sources("toml").map(|it| it.1).collect();
+    let is_of_tests = |name: &str| name.starts_with("tests/") || name.contains("/tests/");
+    for (name, _) in all.iter().filter(|it| is_of_tests(&it.0)) {
+        let (folder, file) = name.rsplit_once('/').expect("it is in a folder");
+        let parts: Vec<_> = name.split('/').collect();
+        let is_found_by_cargo =
+            matches!(parts[..], ["crates", _, "tests", _] | ["crates", _, "tests", _, "main.rs"]);
+        let paths = [format!("\"{file}\""), format!("{}\"", name.trim_start_matches("tests/"))];
+        let is_named = paths.iter().any(|it| manifests.contains(it));
+        // A folder is the module of its `mod.rs`.
+        let module = if file == "mod.rs" { folder } else { name.trim_end_matches(".rs") };
+        let (above, module) = module.rsplit_once('/').expect("no module is at the top");
+        let is_above = |it: &str| {
+            it.strip_suffix(".rs") == Some(above)
+                || it.rsplit_once('/').is_some_and(|(folder, _)| folder == above)
+        };
+        let line = format!("mod {module};");
+        let is_declared = all.iter().any(|(it, text)| is_above(it) && text.contains(&line));
+        assert!(is_found_by_cargo || is_named || is_declared, "{name} is part of no test");
+    }
+}
+
 #[test]
 fn dependencies_point_down() {
     for (name, text) in sources("toml").filter(|(name, _)| name.starts_with("crates/")) {

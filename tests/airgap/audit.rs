@@ -91,7 +91,7 @@ fn what_comes_and_goes_is_noted() {
     }
     let told = place.run(&["audit", "verify"]);
     assert!(told.contains("\n1 adopted, 1 imported, 1 removed\n"), "{told}");
-    let told = crate::json(&place, &["audit", "verify", "--json"], &[]);
+    let told = super::json(&place, &["audit", "verify", "--json"], &[]);
     assert_eq!(
         (&told["checked"]["entries"], &told["checked"]["events"]["removed"]),
         (&3.into(), &1.into())
@@ -134,7 +134,7 @@ fn nothing_comes_or_goes_that_cannot_be_noted() {
         let told = run(&place, args);
         assert!(told.starts_with("exit 1") && told.contains("error: the last line of"), "{told}");
     }
-    let told = crate::json(&place, &["list", "--json"], &[]);
+    let told = super::json(&place, &["list", "--json"], &[]);
     let names: Vec<_> = told["models"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
     assert_eq!(names, ["polly:polly"]);
 }
@@ -253,7 +253,7 @@ fn a_refusal_is_noted_too() {
     place.file("ingle-home/policy.toml", "version = 1\ndefault = \"deny\"\n");
     place.file("ingle-home/settings.toml", "audit = true\n");
     assert!(place.run(&["run", "parrot.gguf", "hi"]).contains("rule `default`"));
-    let told = crate::json(&place, &["audit", "verify", "--json"], &[]);
+    let told = super::json(&place, &["audit", "verify", "--json"], &[]);
     assert_eq!((&told["whole"], &told["checked"]["entries"]), (&true.into(), &1.into()));
     place.file("ingle-home/settings.toml", "audit = true\naudit-months = 3\n");
     let told = place.run(&["run", "parrot.gguf", "hi"]);
@@ -264,7 +264,7 @@ fn a_refusal_is_noted_too() {
 #[test]
 fn an_empty_log_is_not_called_whole() {
     let place = crate::place();
-    let report = || crate::json(&place, &["doctor", "--airgap", "--json"], &ON);
+    let report = || super::json(&place, &["doctor", "--airgap", "--json"], &ON);
     let audit = report()["audit"].clone();
     assert_eq!((&audit["whole"], &audit["empty"]), (&false.into(), &true.into()), "{audit}");
     place.run_with(&["run", "parrot.gguf", "--no-save", "hi"], b"", &ON);

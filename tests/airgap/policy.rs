@@ -106,7 +106,7 @@ fn each_rule_is_explained() {
         hint: ask security@site.example; `ingle policy check parrot.gguf` explains each rule
     "#]]
     .assert_eq(&place.run(&["policy", "check", "parrot.gguf"]));
-    let told = crate::json(&place, &["policy", "check", "parrot.gguf", "--json"], &[]);
+    let told = super::json(&place, &["policy", "check", "parrot.gguf", "--json"], &[]);
     assert_eq!((&told["allowed"], &told["rule"]), (&false.into(), &"known country".into()));
     expect![[r#"
         exit 0
@@ -149,7 +149,7 @@ fn each_rule_is_explained_of_a_bundle() {
     .assert_eq(&place.run(&["policy", "check", "p.ingle"]));
     let told = place.run(&["policy", "check", "p.ingle", "--at", "load"]);
     assert!(told.starts_with("exit 0") && told.contains("allowed by `default`"), "{told}");
-    let told = crate::json(&place, &["policy", "check", "p.ingle", "--json"], &[]);
+    let told = super::json(&place, &["policy", "check", "p.ingle", "--json"], &[]);
     assert_eq!((&told["at"], &told["allowed"]), (&"import".into(), &false.into()));
 }
 

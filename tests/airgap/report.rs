@@ -11,7 +11,7 @@ use store::digest::Sha256Hex;
 #[test]
 fn the_report_says_when_where_and_of_what_it_is() {
     let place = crate::place();
-    let told = crate::json(&place, &["doctor", "--airgap", "--json"], &[]);
+    let told = super::json(&place, &["doctor", "--airgap", "--json"], &[]);
     let made = DateTime::parse_from_rfc3339(told["made"].as_str().unwrap()).unwrap();
     let age = Utc::now().signed_duration_since(made);
     assert!((0..3600).contains(&age.num_seconds()), "{made}");
@@ -32,7 +32,7 @@ fn the_report_says_when_where_and_of_what_it_is() {
     let rule = format!("[[rule]]\nname = 'ours'\naction = 'allow'\nsigner = ['{key}']\n");
     let policy = format!("version = 1\ndefault = 'deny'\n{rule}");
     place.file("ingle-home/policy.toml", policy);
-    let told = crate::json(&place, &["doctor", "--airgap", "--json"], &[]);
+    let told = super::json(&place, &["doctor", "--airgap", "--json"], &[]);
     assert_eq!(told["signers"], json!([key]));
     let page = place.run(&["doctor", "--airgap"]);
     assert!(page.contains(&format!("\n  signers       {key}\n")), "{page}");

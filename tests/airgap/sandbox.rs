@@ -12,7 +12,7 @@ use serde_json::Value;
 /// What `ingle doctor --airgap` found; nothing, and that is printed, where this kernel cannot confine
 /// a process.
 fn doctor() -> Option<Value> {
-    let told = crate::json(&crate::place(), &["doctor", "--airgap", "--json"], &[]);
+    let told = super::json(&crate::place(), &["doctor", "--airgap", "--json"], &[]);
     let level = &told["sandbox"]["report"]["level"];
     let open = ["files", "calls"].iter().find_map(|it| {
         let part = &level[*it];
@@ -48,7 +48,7 @@ fn what_must_fail_fails_and_what_must_work_works() {
 #[test]
 fn the_report_is_of_the_level_in_force() {
     let place = crate::place();
-    let report = || crate::json(&place, &["doctor", "--airgap", "--json"], &[]);
+    let report = || super::json(&place, &["doctor", "--airgap", "--json"], &[]);
     assert_eq!(report()["sandbox"]["in_force"], "best");
     place.file("ingle-home/settings.toml", "sandbox = \"off\"\nallow-read = [\"/data\"]\n");
     let told = report();
@@ -101,7 +101,7 @@ fn a_benchmark_hears_of_the_machine_in_a_required_sandbox() {
     let args = ["bench", "parrot.gguf", "-p", "0", "-n", "4", "-r", "1"];
     let rows = |level: &str| {
         let args = [&args[..], &["--sandbox", level, "-o", "json"]].concat();
-        crate::json(&place, &args, &[])[0].clone()
+        super::json(&place, &args, &[])[0].clone()
     };
     let (free, confined) = (rows("off"), rows("required"));
     for name in ["power_source", "battery_percent", "governor", "mhz", "celsius", "peak_memory"] {

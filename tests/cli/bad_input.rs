@@ -4,7 +4,8 @@ use expect_test::{Expect, expect};
 use ingle_tests::{binary::Place, parrot};
 use loader::{Format, Value, gguf::Writer};
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 #[track_caller]
 fn refuse(name: &str, bytes: impl AsRef<[u8]>, expected: Expect) {

@@ -8,7 +8,7 @@ use ingle_tests::{binary::Place, parrot};
 use serde_json::Value;
 use store::digest::Sha256Hex;
 
-use crate::check;
+use super::check;
 
 /// A folder with a `config.json` of a tiny model.
 fn place() -> Place {

@@ -6,7 +6,8 @@ use expect_test::expect;
 use ingle_tests::parrot;
 use loader::Value;
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 #[test]
 fn a_prompt_is_answered_and_saved_unless_that_is_switched_off() {

@@ -5,7 +5,8 @@ use ingle_tests::{binary::Place, parrot};
 use loader::Value;
 use safetensors::SafeTensors;
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 #[test]
 fn nothing_to_do_is_explained() {

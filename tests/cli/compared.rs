@@ -5,7 +5,8 @@ use expect_test::expect;
 use ingle_tests::{binary::Place, parrot};
 use serde_json::Value;
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 /// The results of a benchmark of `parrot.gguf`.
 fn bench(place: &Place, more: &[&str]) -> Vec<Value> {

@@ -4,7 +4,7 @@ use expect_test::expect;
 use ingle_tests::binary::Place;
 use loader::{Array, Format, Strings, Value, gguf::Writer};
 
-use crate::check;
+use super::check;
 
 /// The shape of Falcon 2 11B, as its published files have it, with this context.
 fn falcon(context: u32) -> Vec<u8> {

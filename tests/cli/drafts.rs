@@ -4,7 +4,8 @@ use expect_test::expect;
 use ingle_tests::parrot;
 use loader::{Array, Bytes, ModelFile, Value};
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 /// The parrot with a word of another spelling.
 fn misspelt() -> Vec<u8> {

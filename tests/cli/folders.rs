@@ -4,7 +4,7 @@ use expect_test::expect;
 use ingle_tests::{binary::Place, parrot};
 use loader::Value;
 
-use crate::attacks::{refusal, words};
+use super::attacks::{refusal, words};
 
 /// A small folder of safetensors, changed.
 fn folder(change: impl FnOnce(&Place, Vec<u8>)) -> String {

@@ -4,7 +4,8 @@ use expect_test::expect;
 use ingle_tests::parrot;
 use loader::Value;
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 /// The reference has one precision and one thread; asking for others is not passed over.
 #[test]

@@ -3,7 +3,8 @@
 use expect_test::expect;
 use loader::{Bytes, Format, ModelFile, Value, gguf::Writer};
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 #[test]
 fn a_model_is_quantized_and_shown() {

@@ -4,7 +4,8 @@
 use expect_test::expect;
 use ingle_tests::parrot;
 
-use crate::{check, place};
+use super::check;
+use crate::place;
 
 #[test]
 fn conversations_that_do_not_fit() {

@@ -3,6 +3,9 @@
 //!
 //! `fake` is the hub and the store that it sends us to, `peers` has a server of models; `scene` has it with a library and who watches,
 //! `around` what must stay as it is beside that, `stage` the program.
+//!
+//! Alone in its process: tenths of a second without a byte are silence here, and come by themselves
+//! beside tests that compute.
 
 mod around;
 mod chosen;

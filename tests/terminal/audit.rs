@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::screen::Terminal;
+use super::screen::Terminal;
 
 #[test]
 fn a_chat_that_cannot_be_noted_ends() {

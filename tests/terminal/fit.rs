@@ -1,6 +1,7 @@
 //! The colours of `ingle fit`, which say nothing that words do not.
 
-use crate::{place, screen::Terminal};
+use super::screen::Terminal;
+use crate::place;
 
 #[test]
 fn what_fits_is_green_where_there_are_colours() {

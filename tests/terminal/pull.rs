@@ -2,7 +2,7 @@
 
 use ingle_tests::{binary::Place, parrot};
 
-use crate::{
+use super::{
     CTRL_C,
     fake::{Fake, Repository, TOKEN},
     screen::Terminal,

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use ingle_tests::{binary::Place, skip_sandbox};
 
-use crate::{CTRL_G, screen::Terminal};
+use super::{CTRL_G, screen::Terminal};
 
 /// A chat in a whole sandbox; nothing, and that is printed, where this kernel has none.
 fn chat(place: &Place, args: &[&str], environment: &[(&str, &str)]) -> Option<Terminal> {

@@ -2,10 +2,8 @@
 
 use ingle_tests::binary::Place;
 
-use crate::{
-    place,
-    screen::{Printed, Terminal},
-};
+use super::screen::{Printed, Terminal};
+use crate::place;
 
 const PLAIN: [(&str, &str); 1] = [("NO_COLOR", "1")];
 

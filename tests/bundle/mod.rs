@@ -1,8 +1,8 @@
 //! Models that are carried from one machine to another: `export`, `import` and `sign` as they are
 //! typed, with two libraries that stand for two machines.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test bundle` writes the snapshots anew; read the
-//! difference.
+//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test program bundle::` writes the snapshots anew; read
+//! the difference.
 
 mod carried;
 #[cfg(unix)]
@@ -15,12 +15,7 @@ use std::{fs, path::Path};
 use expect_test::Expect;
 use ingle_tests::{binary::Place, parrot};
 
-/// A folder with the scripted model as `parrot.gguf`.
-fn place() -> Place {
-    let place = Place::new();
-    place.file("parrot.gguf", parrot::file());
-    place
-}
+use crate::place;
 
 /// The key of the other machine: a library of its own.
 fn there(place: &Place) -> String {

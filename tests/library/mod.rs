@@ -1,7 +1,7 @@
 //! The library from the command line: models are listed, named, verified, copied, removed and
 //! adopted.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test library` writes what is expected anew.
+//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test program library::` writes what is expected anew.
 
 mod adopt;
 mod catalogue;

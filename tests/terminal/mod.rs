@@ -2,7 +2,6 @@
 //!
 //! A test waits for what the screen shows, never for time to pass. The model is the scripted one
 //! of `parrot`: every answer is known.
-#![cfg(unix)]
 
 mod audit;
 #[path = "../hub/fake/mod.rs"]
@@ -19,15 +18,11 @@ use std::fs;
 use ingle_tests::{binary::Place, parrot};
 use screen::Terminal;
 
+use crate::place;
+
 const CTRL_C: &str = "\x03";
 const CTRL_G: &str = "\x07";
 const UP: &str = "\x1b[A";
-
-fn place() -> Place {
-    let place = Place::new();
-    place.file("parrot.gguf", parrot::file());
-    place
-}
 
 /// A chat that waits at its prompt.
 fn chat(place: &Place, args: &[&str]) -> Terminal {

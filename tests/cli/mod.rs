@@ -1,6 +1,6 @@
 //! What the `ingle` binary prints and how it exits, whole, as snapshots.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test cli` writes them anew; read the difference.
+//! `UPDATE_EXPECT=1 cargo test -p ingle-cli --test program cli::` writes them anew; read the difference.
 
 mod attacks;
 mod bad_input;
@@ -22,14 +22,7 @@ mod quantize;
 mod refusals;
 
 use expect_test::Expect;
-use ingle_tests::{binary::Place, parrot};
-
-/// A folder with the scripted model as `parrot.gguf`.
-fn place() -> Place {
-    let place = Place::new();
-    place.file("parrot.gguf", parrot::file());
-    place
-}
+use ingle_tests::binary::Place;
 
 /// Runs `ingle` in `place` and compares what it said.
 #[track_caller]

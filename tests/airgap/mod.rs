@@ -1,20 +1,12 @@
 //! What a site that trusts nobody asks for: its policy is obeyed, its audit log is whole, and a
 //! process with a model can do nothing but answer.
-#![cfg(unix)]
 
 mod audit;
 mod policy;
 mod report;
 mod sandbox;
 
-use ingle_tests::{binary::Place, parrot};
-
-/// A folder with the scripted model as `parrot.gguf`.
-fn place() -> Place {
-    let place = Place::new();
-    place.file("parrot.gguf", parrot::file());
-    place
-}
+use ingle_tests::binary::Place;
 
 /// What `ingle` prints as JSON, with these variables.
 ///
