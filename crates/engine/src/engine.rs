@@ -83,6 +83,7 @@ impl Engine {
             max_seqs: options.max_seqs,
             chunk: options.chunk.min(sizes.context),
             ahead: options.lookup,
+            order: options.order,
             rope_sets: model.config.rope_sets,
         };
         Ok(Self {

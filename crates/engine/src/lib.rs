@@ -28,7 +28,7 @@ mod weights;
 pub use arch::{Model, Pages};
 pub use engine::Engine;
 pub use error::{DraftError, Error, LoadError};
-pub use options::{Info, Options};
+pub use options::{Info, Options, Order};
 pub use outline::Outline;
 pub use prompt::Prompt;
 pub use request::{Event, EventKind, Finish, Request, SeqId, Usage, WhenFull};

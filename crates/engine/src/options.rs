@@ -37,6 +37,19 @@ pub struct Options {
     /// The most that [`Request::lookup`](crate::Request::lookup) and
     /// [`Request::draft`](crate::Request::draft) can have.
     pub lookup: usize,
+    /// Who waits for whom.
+    pub order: Order,
+}
+
+/// Whether prompts are read beside the answers to others, or before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Each answer goes on in each step, and prompts fill up what that leaves: no answer waits.
+    #[default]
+    AnswersFirst,
+    /// Answers wait until all prompts are read; then each goes on by a step at a time. So what
+    /// several sequences take together can be measured.
+    PromptsFirst,
 }
 
 impl Default for Options {
@@ -49,6 +62,7 @@ impl Default for Options {
             chunk: 512,
             cache_format: None,
             lookup: 0,
+            order: Order::default(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Which sequences run in the next step, and with which rows.
 //!
 //! Decoding sequences come first, in every step; prompts fill up what the budget leaves, in the order
-//! in which they came. So a long prompt never halts an answer. A decoding sequence has one row of its
-//! own, and after it those of the guesses at its next tokens; what turns out wrong is overwritten in
-//! the cache by what comes in its place. A state cannot be overwritten in part: there, that after a
-//! sequence's own rows is kept, and what was guessed rightly is computed again in the next step,
-//! beside what follows it, so that a sequence of a recurrent model may have up to 16 rows of its own.
+//! in which they came. So a long prompt never halts an answer, unless [`Order::PromptsFirst`] asks for
+//! that. A decoding sequence has one row of its own, and after it those of the guesses at its next
+//! tokens; what turns out wrong is overwritten in the cache by what comes in its place. A state cannot
+//! be overwritten in part: there, that after a sequence's own rows is kept, and what was guessed rightly
+//! is computed again in the next step, beside what follows it, so that a sequence of a recurrent model
+//! may have up to 16 rows of its own.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -16,6 +17,7 @@ use crate::{
     arch::RopeSets,
     cache::Blocks,
     draft::Draft,
+    options::Order,
     request::{Event, EventKind, Finish, SeqId},
     sequence::{Ended, Phase, Pieces, Sequence},
 };
@@ -41,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) chunk: usize,
     /// Rows of a decoding sequence a step, besides one.
     pub(crate) ahead: usize,
+    /// Who waits for whom.
+    pub(crate) order: Order,
     /// The sets of rotary frequencies.
     pub(crate) rope_sets: RopeSets,
 }
@@ -119,11 +123,12 @@ impl Scheduler {
         }
     }
 
-    /// Lets sequences in, as many as there may be at a time, and guess what follows them. One whose
-    /// draft fails cannot go on.
+    /// Lets sequences in, as many as there may be at a time, and those whose turn it is guess what
+    /// follows them. One whose draft fails cannot go on.
     pub(crate) fn begin(&mut self, mut draft: Option<&mut Draft>, events: &mut Vec<Event>) {
         self.admit();
-        for sequence in &mut self.live {
+        let turn = self.turn();
+        for sequence in self.live.iter_mut().filter(|it| turn.contains(&it.phase)) {
             let room = (self.limits.ahead + 1).saturating_sub(sequence.pending().len());
             let room = room.min(self.limits.room(sequence.tokens.len()));
             if let Err(error) = sequence.guess(room, draft.as_deref_mut()) {
@@ -132,6 +137,15 @@ impl Scheduler {
             }
         }
         self.sweep();
+    }
+
+    /// The phases of the sequences that take part in the next step; those of the first come first.
+    fn turn(&self) -> &'static [Phase] {
+        let reads = self.live.iter().any(|it| it.phase == Phase::Prefill);
+        match self.limits.order {
+            Order::PromptsFirst if reads => &[Phase::Prefill],
+            Order::PromptsFirst | Order::AnswersFirst => &[Phase::Decode, Phase::Prefill],
+        }
     }
 
     /// Whether this sequence takes part in steps.
@@ -144,7 +158,7 @@ impl Scheduler {
         clear(batch);
         self.slots.clear();
         let mut budget = self.limits.chunk;
-        for phase in [Phase::Decode, Phase::Prefill] {
+        for &phase in self.turn() {
             for i in 0..self.live.len() {
                 if self.live[i].phase == phase {
                     let rows = if phase == Phase::Decode { usize::MAX } else { budget };

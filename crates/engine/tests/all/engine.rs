@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fs};
 
 use engine::{
-    Engine, Error, Event, EventKind, Finish, Options, Outline, Request, SeqId, Usage, WhenFull,
-    sample::Sampling,
+    Engine, Error, Event, EventKind, Finish, Options, Order, Outline, Request, SeqId, Usage,
+    WhenFull, sample::Sampling,
 };
 use kernels::{
     Backend, Batch, Bytes, Cache, CacheSpec, Format, Fused, Info, Plan, PlanId, See, Shape, State,
@@ -100,6 +100,28 @@ fn a_long_prompt_joins_two_answers_and_holds_up_neither() {
     seen.until_idle(&mut engine);
     for (seq, request) in short.into_iter().chain([joined]).zip(requests.into_iter().chain([long]))
     {
+        let (ids, why, usage) = alone(request);
+        assert_eq!((&seen.ids[&seq], &seen.ends[&seq]), (&ids, &(why, usage)));
+    }
+}
+
+#[test]
+fn answers_may_wait_until_all_prompts_are_read() {
+    let options = Options { ctx_size: Some(512), max_seqs: 3, chunk: 32, ..Options::default() };
+    let options = Options { order: Order::PromptsFirst, ..options };
+    let (mut engine, mut seen) = (engine_of(&tiny("llama"), &options), Seen::default());
+    let requests = [(5, 1), (100, 2), (40, 3)].map(|(n, salt)| greedy(&prompt(n, salt), 6));
+    let seqs = requests.clone().map(|it| engine.submit(it).expect("a sound request"));
+    let mut tokens = Vec::new();
+    while !engine.is_idle() {
+        let events = engine.step().expect("a step");
+        let is_token = |it: &&Event| matches!(it.kind, EventKind::Token { .. });
+        tokens.push(events.iter().filter(is_token).count());
+        seen.add(events);
+    }
+    // 145 rows of prompts, 32 a step; then a token of each.
+    assert_eq!(tokens, [1, 0, 0, 1, 1, 3, 3, 3, 3, 3]);
+    for (seq, request) in seqs.into_iter().zip(requests) {
         let (ids, why, usage) = alone(request);
         assert_eq!((&seen.ids[&seq], &seen.ends[&seq]), (&ids, &(why, usage)));
     }
