@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn a_cache_that_is_too_large_is_found_below_what_is_told() {
         let told = |error| is_too_large(&device::refused("draft", &Load::default(), error));
-        assert!(told(LoadError::CacheTooLarge { context: 4096, needed: 2, free: 1 }));
+        let (context, sequences) = (4096, 1);
+        assert!(told(LoadError::CacheTooLarge { context, sequences, needed: 2, free: 1 }));
         assert!(!told(LoadError::Option { name: "chunk", found: 0 }));
         let Some(name) = model::BUILT_IN else { return };
         let bytes = model::built_in(name).expect("it is built in");

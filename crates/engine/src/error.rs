@@ -86,14 +86,16 @@ pub enum LoadError {
         /// The full name.
         name: String,
     },
-    /// The cache of the context that was asked for does not fit.
+    /// The cache of the contexts that were asked for does not fit.
     #[error(
-        "a context of {} tokens needs {} bytes of cache, {} are free",
-        grouped(*.context as u128), grouped(*.needed), grouped(*.free)
+        "{} {} bytes of cache, {} are free",
+        contexts_need(*.context, *.sequences), grouped(*.needed), grouped(*.free)
     )]
     CacheTooLarge {
-        /// Tokens.
+        /// Tokens of a sequence.
         context: usize,
+        /// Sequences at a time.
+        sequences: usize,
         /// Bytes for all sequences.
         needed: u128,
         /// Bytes.
@@ -128,6 +130,14 @@ pub enum LoadError {
     Device(#[from] kernels::Error),
 }
 
+fn contexts_need(context: usize, sequences: usize) -> String {
+    let context = grouped(context as u128);
+    match sequences {
+        1 => format!("a context of {context} tokens needs"),
+        n => format!("{} contexts of {context} tokens need", grouped(n as u128)),
+    }
+}
+
 fn nearest_text(nearest: &[String]) -> String {
     match nearest {
         [] => String::new(),
@@ -150,7 +160,12 @@ impl LoadError {
             Self::Adapter { .. } => {
                 Some("`ingle merge` writes a model with the adapter in it".to_owned())
             }
-            Self::CacheTooLarge { .. } => Some("a smaller `--ctx-size` needs less".to_owned()),
+            Self::CacheTooLarge { sequences: 1, .. } => {
+                Some("a smaller `--ctx-size` needs less".to_owned())
+            }
+            Self::CacheTooLarge { .. } => {
+                Some("fewer sequences at a time, or shorter ones, need less".to_owned())
+            }
             Self::CacheFormat { .. } => {
                 Some("`--cache-type f16` and `bf16` hold heads of any size".to_owned())
             }

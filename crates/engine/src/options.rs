@@ -153,7 +153,8 @@ impl Options {
         let needed = cache_bytes(&layout);
         let free = self.free_memory.unwrap_or(isize::MAX as u64);
         if needed > u128::from(free) || u32::try_from(context).is_err() {
-            return Err(LoadError::CacheTooLarge { context, needed, free });
+            let sequences = self.max_seqs;
+            return Err(LoadError::CacheTooLarge { context, sequences, needed, free });
         }
         let max = self.max(context);
         let cache_format = Some(format).filter(|it| *it != preferred);

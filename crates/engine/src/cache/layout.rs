@@ -112,7 +112,8 @@ pub(crate) fn blocks_for(span: Span, max: Shape, block_len: usize) -> usize {
             // A sequence's rows of a step, and those of the block before them, see a window; both
             // ends may cut a block.
             let window = (w as usize).div_ceil(block_len);
-            let seen = max.seqs.saturating_mul(window + 3) + max.rows.div_ceil(block_len);
+            let seen = max.seqs.saturating_mul(window + 3);
+            let seen = seen.saturating_add(max.rows.div_ceil(block_len));
             // Room for one window more lets the end of a prompt outlive the answer to it.
             all.min(seen.saturating_add(window))
         }

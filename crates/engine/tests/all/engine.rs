@@ -449,6 +449,24 @@ fn the_default_context_fits_half_of_the_free_memory() {
 }
 
 #[test]
+fn the_caches_of_all_sequences_have_to_fit() {
+    let load = |max_seqs, free| {
+        let options = Options { ctx_size: Some(32), max_seqs, ..Options::default() };
+        let options = Options { free_memory: Some(free), ..options };
+        Engine::load_ids_only(&tiny("llama"), cpu(), &options).map(|it| it.info().cache_bytes)
+    };
+    // Of each, 32 tokens with 512 bytes.
+    assert_eq!(load(4, 65_536).ok(), Some(65_536));
+    let error = load(4, 65_535).expect_err("a byte is missing");
+    let expected = "4 contexts of 32 tokens need 65,536 bytes of cache, 65,535 are free";
+    assert_eq!(error.to_string(), expected);
+    let hint = "fewer sequences at a time, or shorter ones, need less";
+    assert_eq!(error.hint().as_deref(), Some(hint));
+    let most = load(usize::MAX, u64::MAX).expect_err("no machine has so much").to_string();
+    assert!(most.starts_with("18,446,744,073,709,551,615 contexts of 32 tokens need "), "{most}");
+}
+
+#[test]
 fn an_outline_has_the_sizes_of_the_engine() {
     let options = Options { ctx_size: Some(96), chunk: 32, ..Options::default() };
     let outline = Outline::of(&tiny("llama"), cpu(), &options).expect("the same model");
