@@ -1,5 +1,5 @@
-//! `bench` of weights that were made for a shape, with several numbers of threads, and drawn; and
-//! with a draft.
+//! `bench` of weights that were made for a shape, with several numbers of threads, and drawn; of
+//! several sequences at once; and with a draft.
 
 use std::fs;
 
@@ -147,6 +147,92 @@ fn what_a_step_computes_and_how_weights_lie_is_told() {
         assert_eq!(rows[0]["weights"], expected);
         assert_eq!(rows[0]["foretold_ts"], Value::Null);
     }
+}
+
+/// What `bench` prints of the parrot.
+fn bench(place: &Place, more: &[&str]) -> String {
+    let args = ["bench", "parrot.gguf", "-n", "4", "-r", "2"];
+    let output = place.output(&[&args[..], more].concat(), b"", &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn several_sequences_are_measured_at_once() {
+    let place = crate::place();
+    let page = bench(&place, &["-p", "8", "--parallel", "1,3"]);
+    let lines: Vec<_> = page.lines().take_while(|it| it.starts_with('|')).collect();
+    let cells = |i: usize| {
+        let cell = |line: &&str| line.split('|').nth(i).unwrap_or_default().trim().to_owned();
+        lines.iter().map(cell).collect::<Vec<_>>()
+    };
+    assert_eq!(cells(6)[2..], ["pp8", "tg4", "tg4 x 3"]);
+    let each = cells(8);
+    assert_eq!((each[0].as_str(), each[2].as_str()), ("t/s each", ""), "{page}");
+
+    // The prompts do not end in one step.
+    let deep = ["-p", "0", "-d", "40", "-b", "16", "-o", "json"];
+    let more = ["-npl", "1,3", "--steady", "1s", "--plot", "speed.svg"];
+    let json = bench(&place, &[&deep[..], &more].concat());
+    let rows: Vec<Value> = serde_json::from_str(&json).expect("a list");
+    for (row, n) in rows.iter().zip([1_u64, 3]) {
+        let numbers = ["n_prompt", "n_gen", "n_depth", "n_parallel"].map(|it| row[it].as_u64());
+        assert_eq!(numbers, [0, 4, 40, n].map(Some), "{row}");
+        let all = |name: &str| {
+            let all = row[name].as_array().into_iter().flatten();
+            all.filter_map(Value::as_f64).collect::<Vec<_>>()
+        };
+        // Four tokens of each.
+        let tokens = all("samples_ns").into_iter().zip(all("samples_ts"));
+        let tokens: Vec<f64> = tokens.map(|(ns, ts)| ns * ts / 1e9).collect();
+        let expected = 4.0 * n as f64;
+        assert!(tokens.iter().all(|it| (it - expected).abs() < 0.05), "{n}: {tokens:?}");
+        assert_eq!(tokens.len(), 2);
+        let number = |name: &str| row[name].as_f64().expect("a number");
+        let each = number("avg_ts_each") * n as f64 / number("avg_ts");
+        assert!((each - 1.0).abs() < 1e-9, "{row}");
+        assert!(!all("steady_samples_ts").is_empty(), "{row}");
+    }
+    let [one, three] = &rows[..] else { panic!("{rows:?}") };
+    // A step reads the weights once for all.
+    let [bytes, shared] = [one, three].map(|it| it["weight_bytes_per_token"].as_u64());
+    assert_eq!(shared, bytes.map(|it| it / 3));
+    let usual: Vec<Value> = serde_json::from_str(&bench(&place, &deep)).expect("a list");
+    assert_eq!(usual[0]["fingerprint"], one["fingerprint"]);
+    assert_ne!(three["fingerprint"], one["fingerprint"]);
+    let picture = fs::read_to_string(place.path().join("speed.svg")).expect("it was drawn");
+    for part in [">Generation, 2 threads, depth 40<", ">sequences at once<", ">tg4<"] {
+        assert!(picture.contains(part), "{part}: {picture}");
+    }
+    place.file("all.json", &json);
+    let told = place.run(&["bench", "compare", "all.json", "all.json"]);
+    assert!(told.contains("\ntg4 @ d40      ") && told.contains("\ntg4 x 3 @ d40  "), "{told}");
+}
+
+#[test]
+fn sequences_that_have_no_room_are_refused() {
+    let place = crate::place();
+    let most = usize::MAX.to_string();
+    let told = place.run(&["bench", "parrot.gguf", "-p", "0", "-n", "4", "--parallel", &most]);
+    let cause = "\n  cause: 18,446,744,073,709,551,615 contexts of 5 tokens need ";
+    let hint = "\nhint: fewer sequences at a time, or shorter ones, need less\n";
+    assert!(told.starts_with("exit 1") && told.contains(cause) && told.ends_with(hint), "{told}");
+    check(
+        &place,
+        &["bench", "parrot.gguf", "-n", "0", "--parallel", "2"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            error: `--parallel` generates tokens, and `-n` is 0
+
+            hint: leave one of them out
+        "#]],
+    );
+    let told = self::place().run(&[&TINY[..], &["--parallel", &most]].concat());
+    let message = "error: `tiny/config.json:q8_0` does not fit: keys and values of ";
+    let hint = "\nhint: fewer or shorter sequences take less\n";
+    assert!(told.starts_with("exit 1") && told.contains(message) && told.ends_with(hint), "{told}");
 }
 
 const DRAFTED: [&str; 7] = ["bench", "parrot.gguf", "--draft", "parrot.gguf", "-p", "0", "-n"];
@@ -331,7 +417,7 @@ fn what_cannot_be_made_or_drawn_is_refused() {
             -- stderr
             error: `--plot` draws lines, and there is one point of each
 
-            hint: give several depths (`-d 0,2048,8192`) or threads (`-t 1,2,4`)
+            hint: give several depths (`-d 0,2048,8192`), threads (`-t 1,2,4`) or sequences at once (`--parallel 1,2,4`)
         "#]],
     );
     check(

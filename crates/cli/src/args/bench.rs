@@ -16,7 +16,7 @@ use crate::shape::Wanted;
 const NAMED: [&str; 3] = ["word", "model", "draft"];
 
 /// What a draft makes no sense with: what writes no text, and tests that are not of one.
-const WITHOUT_DRAFT: [&str; 5] = ["shape", "url", "n_depth", "steady", "plot"];
+const WITHOUT_DRAFT: [&str; 6] = ["shape", "url", "n_depth", "parallel", "steady", "plot"];
 
 /// Without network code no server is measured: help is silent about what is said of one.
 const HIDDEN: bool = !cfg!(feature = "hub");
@@ -79,8 +79,8 @@ pub(crate) struct Written {
     /// can measure the same; `-p 0 -n 0` measures nothing
     #[arg(long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
-    /// Also draw speed over context depth and over threads, of which there are several with `-d` and
-    /// `-t`
+    /// Also draw speed over context depth, threads and sequences at once, of which there are several
+    /// with `-d`, `-t` and `--parallel`
     #[arg(long, value_name = "OUT.svg")]
     pub(crate) plot: Option<PathBuf>,
     /// Replace these files if they are there
@@ -156,6 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn sequences_at_once_are_one_or_several() {
+        let parallel = |args: &[&str]| {
+            let bench = bench(args).expect("it is sound");
+            bench.parallel.iter().map(|it| it.get()).collect::<Vec<_>>()
+        };
+        assert_eq!(parallel(&["x"]), [1]);
+        assert_eq!(parallel(&["x", "--parallel", "1,2,16", "--steady", "1s"]), [1, 2, 16]);
+        assert!(bench(&["x", "--parallel", "2,0"]).is_err());
+    }
+
+    #[test]
     fn help_names_what_this_build_can_do() {
         let mut command = Cli::command();
         let bench = command.find_subcommand_mut("bench").expect("a verb");
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn numbers_below_none_are_named() {
-        for flag in ["-p", "-n", "-d", "-b", "-r"] {
+        for flag in ["-p", "-n", "-d", "-b", "-r", "--parallel"] {
             let error = bench(&["x", flag, "-1"]).expect_err("it makes no sense").to_string();
             assert!(
                 error.contains("expected a whole number from ") && error.contains("found `-1`"),
@@ -200,6 +211,8 @@ mod tests {
             &["x", "--draft-max", "3"],
             &["x", "--draft", "y", "-d", "64"],
             &["x", "--draft", "y", "--steady", "1s"],
+            &["x", "--draft", "y", "--parallel", "2"],
+            &["--url", "http://127.0.0.1:1", "--parallel", "2"],
             &["x", "--draft", "y", "-t", "1,2", "--plot", "a.svg"],
             &["--shape", "phi-4:q4_0", "--draft", "y"],
             &["--shape", "phi-4:q4_0", "--draft-max", "3"],

@@ -18,8 +18,8 @@ const LATER: &[&str] = &["serve"];
 /// How the cache keeps keys and values.
 const CACHE_TYPE: &str = "--cache-type";
 
-/// The words with llama.cpp's `-sys` as `--system`, its `-ctk` and `-ctv` as `--cache-type`, and `help
-/// VERB` as `VERB --help`.
+/// The words with llama.cpp's `-sys` as `--system`, its `-ctk` and `-ctv` as `--cache-type`, its `-npl`
+/// as `--parallel`, and `help VERB` as `VERB --help`.
 pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut flags = true;
     let spelled = args.map(|arg| {
@@ -27,6 +27,7 @@ pub(super) fn spelled(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         match arg.to_str() {
             Some("-sys") if flags => "--system".into(),
             Some("-ctk" | "-ctv") if flags => CACHE_TYPE.into(),
+            Some("-npl") if flags => "--parallel".into(),
             _ => arg,
         }
     });
@@ -100,6 +101,7 @@ mod tests {
         check("ingle run m -ctk q8_0 -ctv f16", both);
         check("ingle run m -ctk -ctv", "ingle run m --cache-type --cache-type");
         check("ingle run m -- -ctk q8_0", "ingle run m -- -ctk q8_0");
+        check("ingle bench m -npl 1,2", "ingle bench m --parallel 1,2");
     }
 
     #[test]

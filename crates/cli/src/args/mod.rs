@@ -246,7 +246,8 @@ memory's bandwidth, measured in the same run, reading the weights took; joules a
 or a battery tells. `fingerprint` is the same where model, test, threads, kernels, batch, cache
 type, processor and the way that weights lie in memory are: such results compare. A model that is
 called `compare` is given as `./compare`. What `--draft` brings for a text of yours, `ingle run
-MODEL --draft MODEL -f FILE --verbose` tells.")]
+MODEL --draft MODEL -f FILE --verbose` tells. `tg128 x 4` is the test with 4 sequences at once:
+`t/s` counts the tokens of all of them, `t/s each` those of one.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(crate) verb: Option<BenchVerb>,
@@ -266,6 +267,10 @@ pub(crate) struct Bench {
     #[arg(short = 'd', long, value_name = "N", value_delimiter = ',', default_value = "0")]
     #[arg(value_parser = number::whole, allow_negative_numbers = true)]
     pub(crate) n_depth: Vec<usize>,
+    /// Sequences to generate at once, each a token a step; several by commas (`-npl` works, too)
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    #[arg(value_parser = number::count, allow_negative_numbers = true, conflicts_with = "url")]
+    pub(crate) parallel: Vec<NonZeroUsize>,
     /// Tokens of a prompt that one step computes
     #[arg(short = 'b', long, value_name = "N", default_value = "512", conflicts_with = "url")]
     #[arg(value_parser = number::count, allow_negative_numbers = true)]

@@ -27,6 +27,7 @@ mod under;
 use std::{
     fs,
     io::{self, IsTerminal},
+    num::NonZeroUsize,
 };
 
 use engine::Info;
@@ -46,7 +47,7 @@ use crate::{
     terminal::{self, Interrupts, tell},
 };
 use foretold::Foretold;
-use measure::{Rig, Test};
+use measure::{Rig, Sizes, Test};
 use plot::Plot;
 use session::{Instruments, Session};
 use speculation::{Guesser, Speculation};
@@ -73,7 +74,11 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     }
     let needed = most_tokens(&tests)?;
     let load = site.under_load(args.load)?;
-    let context = context(&load, needed)?;
+    let sizes = Sizes {
+        context: context(&load, needed)?,
+        sequences: tests.iter().map(Test::sequences).max().unwrap_or(1),
+        n_batch: args.n_batch.get(),
+    };
     let usual = site.model.as_deref();
     let (name, opened, mould) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
     let draft = args.guessing.draft.as_deref().map(|it| Draft::open(it, &load)).transpose()?;
@@ -95,13 +100,15 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         return Ok(());
     }
     let threads = device::threads(None)?;
-    let synthetic = mould.map(|it| it.make(context, threads, &load.override_kv)).transpose()?;
+    let places = sizes.context.saturating_mul(sizes.sequences);
+    let synthetic = mould.map(|it| it.make(places, threads, &load.override_kv)).transpose()?;
     let made = synthetic.as_ref().map(|it| &it.file);
     let file = opened.as_ref().or(made).expect("it was opened or made");
 
     let (loads, repetitions) = (by_threads(&load, &args.counts), args.repetitions.get());
     let mut session = Session {
         bytes_a_token: None,
+        is_dense: roofline::is_dense(file),
         bar: Session::bar(loads.len() * tests.len(), repetitions),
         steady: args.steady,
         notes: None,
@@ -116,8 +123,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         synthetic: synthetic.as_ref(),
         guesser: draft.as_ref().map(|draft| Guesser { draft, most }),
         tests: &tests,
-        context,
-        n_batch: args.n_batch.get(),
+        sizes,
         form,
     };
     let rows = bench.rows(&mut session, &loads, &foretold)?;
@@ -134,10 +140,7 @@ struct Measurement<'a> {
     synthetic: Option<&'a Synthetic>,
     guesser: Option<Guesser<'a>>,
     tests: &'a [Test],
-    /// Tokens of context.
-    context: usize,
-    /// Tokens of a prompt that a step computes.
-    n_batch: usize,
+    sizes: Sizes,
     form: Form,
 }
 
@@ -151,8 +154,7 @@ impl Measurement<'_> {
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for load in loads {
-            let sizes = (self.context, self.n_batch);
-            let mut rig = Rig::load(self.name, self.file, load, sizes, self.guesser)?;
+            let mut rig = Rig::load(self.name, self.file, load, self.sizes, self.guesser)?;
             if rows.is_empty() {
                 warn_of_context(rig.info());
             }
@@ -168,7 +170,7 @@ impl Measurement<'_> {
             }
             for &test in self.tests {
                 let mut row = session.row(&mut rig, &subject, test)?;
-                row.foretold = foretold.of(&info, test, self.n_batch);
+                row.foretold = foretold.of(&info, test, self.sizes.n_batch);
                 if self.form == Form::Jsonl {
                     // Of the run so far: the line is for whoever reads along.
                     session.complete(&mut row);
@@ -189,7 +191,7 @@ impl Measurement<'_> {
             None if load.no_mmap || load.quant.is_some() => Weights::Read,
             None => Weights::Mapped,
         };
-        let setting = Setting { threads, kernels, n_batch: self.n_batch, weights };
+        let setting = Setting { threads, kernels, n_batch: self.sizes.n_batch, weights };
         let subject = Subject::of(self.name, self.file, info, setting);
         Ok(match self.synthetic {
             Some(it) => subject.made(it.made),
@@ -212,7 +214,7 @@ fn can_write(args: &Bench) -> anyhow::Result<()> {
     Err(Failure::usage(message).hint("`--shape llama-3.2-3b:q4_k_m`, in its place").into())
 }
 
-/// Tokens of context that all tests need.
+/// Tokens of context that the sequences of all tests need.
 fn most_tokens(tests: &[Test]) -> anyhow::Result<usize> {
     let needed = tests.iter().map(Test::tokens).collect::<Option<Vec<_>>>();
     let needed = needed.map(|it| it.into_iter().max().unwrap_or(0));
@@ -336,7 +338,7 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         let some = |all: &[usize]| all.iter().copied().filter(|&n| n > 0).collect::<Vec<_>>();
         tests.extend(some(&args.n_prompt).into_iter().map(|n| Test::Prompt { n, depth }));
         tests.extend(some(&args.n_gen).into_iter().flat_map(|n| match args.guessing.draft {
-            None => vec![Test::Generate { n, depth }],
+            None => several(n, depth, &args.parallel),
             Some(_) => vec![Test::Text { n }, Test::Drafted { n }],
         }));
     }
@@ -344,7 +346,9 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         return Err(Failure::usage("nothing to measure: `-p` and `-n` are both 0").into());
     }
     let generates = tests.iter().any(|it| !matches!(it, Test::Prompt { .. }));
+    let at_once = args.parallel.iter().any(|it| it.get() > 1);
     let idle = [
+        (at_once, "`--parallel` generates tokens, and `-n` is 0"),
         (args.steady.is_some(), "`--steady` generates tokens, and `-n` is 0"),
         (args.guessing.draft.is_some(), "`--draft` guesses generated tokens, and `-n` is 0"),
     ];
@@ -352,6 +356,11 @@ fn tests(args: &Bench) -> anyhow::Result<Vec<Test>> {
         None => Ok(tests),
         Some((_, message)) => Err(Failure::usage(message).hint("leave one of them out").into()),
     }
+}
+
+/// The same generation with each of these numbers of sequences at once.
+fn several(n: usize, depth: usize, parallel: &[NonZeroUsize]) -> Vec<Test> {
+    parallel.iter().map(|it| Test::Generate { n, depth, sequences: it.get() }).collect()
 }
 
 fn warn_of_context(info: &Info) {

@@ -48,8 +48,8 @@ impl Foretold {
             Test::Prompt { n, depth } if n_batch.min(n) == CHUNK.min(n) => {
                 predicted.prompt(n, depth)
             }
-            Test::Prompt { .. } | Test::Drafted { .. } => None,
-            Test::Generate { n, depth } => predicted.answer(n, depth),
+            Test::Generate { n, depth, sequences: 1 } => predicted.answer(n, depth),
+            Test::Prompt { .. } | Test::Generate { .. } | Test::Drafted { .. } => None,
             Test::Text { n } => predicted.answer(n, 0),
         };
         let foretold_at = foretold_ts.map(|_| predicted.at().to_owned());

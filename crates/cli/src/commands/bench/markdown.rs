@@ -9,7 +9,10 @@ use super::table::{Row, Subject};
 use crate::numbers::{count, size};
 
 /// Left out in this order, as many as have to be; threads only where all rows have as many.
-const SPARE: [&str; 4] = ["size", "params", "backend", "threads"];
+const SPARE: [&str; 5] = ["size", "params", "backend", "threads", EACH];
+
+/// The speed of one of several sequences.
+const EACH: &str = "t/s each";
 
 /// A column of the table.
 struct Column {
@@ -58,7 +61,7 @@ fn columns(rows: &[Row]) -> Vec<Column> {
         cells: rows.iter().map(cell).collect(),
         alignment,
     };
-    vec![
+    let mut all = vec![
         column("model", Alignment::Left, &|it| it.subject.model()),
         column("size", Alignment::Right, &|it| known(it.subject.model_size, size)),
         column("params", Alignment::Right, &|it| known(it.subject.model_n_params, count)),
@@ -68,7 +71,13 @@ fn columns(rows: &[Row]) -> Vec<Column> {
         }),
         column("test", Alignment::Right, &|it| it.label.clone()),
         column("t/s", Alignment::Right, &|it| format!("{:.2} ± {:.2}", it.avg_ts, it.stddev_ts)),
-    ]
+    ];
+    if rows.iter().any(|it| it.n_parallel > 1) {
+        all.push(column(EACH, Alignment::Right, &|it| {
+            it.avg_ts_each.map(|each| format!("{each:.2}")).unwrap_or_default()
+        }));
+    }
+    all
 }
 
 /// As llama-bench has it: its kernels and threads stand elsewhere.
@@ -125,9 +134,35 @@ mod tests {
     }
 
     #[test]
+    fn where_sequences_go_on_at_once_the_speed_of_one_has_a_column() {
+        let of = |sequences| row(Test::Generate { n: 128, depth: 0, sequences }, 2);
+        let rows = [row(Test::Prompt { n: 512, depth: 0 }, 2), of(1), of(2)];
+        check(
+            &rows,
+            Some(80),
+            expect![[r#"
+                | model                 | threads |      test |           t/s | t/s each |
+                | --------------------- | ------: | --------: | ------------: | -------: |
+                | qwen2 630.17 M Q4_K_M |       2 |     pp512 | 400.50 ± 0.71 |          |
+                | qwen2 630.17 M Q4_K_M |       2 |     tg128 | 400.50 ± 0.71 |   400.50 |
+                | qwen2 630.17 M Q4_K_M |       2 | tg128 x 2 | 400.50 ± 0.71 |   200.25 |
+            "#]],
+        );
+        check(
+            &rows[2..],
+            Some(60),
+            expect![[r#"
+                | model                 |      test |           t/s |
+                | --------------------- | --------: | ------------: |
+                | qwen2 630.17 M Q4_K_M | tg128 x 2 | 400.50 ± 0.71 |
+            "#]],
+        );
+    }
+
+    #[test]
     fn a_narrow_terminal_has_fewer_columns() {
         let prompt = Test::Prompt { n: 512, depth: 0 };
-        let deep = Test::Generate { n: 128, depth: 4096 };
+        let deep = Test::Generate { n: 128, depth: 4096, sequences: 1 };
         let one = [row(prompt, 2), row(deep, 2)];
         check(
             &one,

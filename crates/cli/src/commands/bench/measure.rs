@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Engine, EventKind, Info, Options, Request, Usage, sample::Sampling};
+use engine::{Engine, EventKind, Info, Options, Order, Request, Usage, sample::Sampling};
 use loader::ModelFile;
 
 use super::speculation::{self, Guesser, Guesses, Text};
@@ -19,8 +19,9 @@ use crate::{
 pub(super) enum Test {
     /// A prompt of `n` tokens after `depth` others.
     Prompt { n: usize, depth: usize },
-    /// `n` tokens, one after the other, after `depth` others.
-    Generate { n: usize, depth: usize },
+    /// `n` tokens, one after the other, after `depth` others; of several sequences at once, a token
+    /// of each a step.
+    Generate { n: usize, depth: usize, sequences: usize },
     /// `n` tokens after the beginning of each text.
     Text { n: usize },
     /// The same, with a draft that guesses them.
@@ -39,6 +40,17 @@ pub(super) struct Sample {
     pub(super) guesses: Guesses,
 }
 
+/// What an engine has room for.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    /// Tokens of a sequence.
+    pub(super) context: usize,
+    /// Sequences at once.
+    pub(super) sequences: usize,
+    /// Tokens of a prompt that a step computes.
+    pub(super) n_batch: usize,
+}
+
 /// An engine under test.
 pub(super) struct Rig {
     engine: Engine,
@@ -50,13 +62,14 @@ pub(super) struct Rig {
     most: usize,
 }
 
-/// A sequence's tokens, when they came, and what it took.
+/// The tokens of sequences that went on together, when they came, and what each sequence took.
 struct Run {
     started: Mark,
+    /// When each had its first.
     first: Mark,
     last: Mark,
     tokens: Vec<u32>,
-    usage: Usage,
+    usages: Vec<Usage>,
 }
 
 /// Tokens a second in stretches of time, one after the other.
@@ -74,38 +87,49 @@ impl Test {
     pub(super) fn label(&self) -> String {
         let (n_prompt, n_gen, depth) = self.numbers();
         let (name, n) = if n_gen == 0 { ("pp", n_prompt) } else { ("tg", n_gen) };
+        let sequences = match self.sequences() {
+            1 => String::new(),
+            several => format!(" x {several}"),
+        };
         let depth = if depth == 0 { String::new() } else { format!(" @ d{depth}") };
         let [text, draft] = match self {
             Self::Prompt { .. } | Self::Generate { .. } => ["", ""],
             Self::Text { .. } => [speculation::TEXT, ""],
             Self::Drafted { .. } => [speculation::TEXT, speculation::DRAFT],
         };
-        format!("{name}{n}{depth}{text}{draft}")
+        format!("{name}{n}{sequences}{depth}{text}{draft}")
     }
 
     /// Tokens of the prompt, tokens to generate, and tokens before them.
     pub(super) fn numbers(&self) -> (usize, usize, usize) {
         match *self {
             Self::Prompt { n, depth } => (n, 0, depth),
-            Self::Generate { n, depth } => (0, n, depth),
+            Self::Generate { n, depth, .. } => (0, n, depth),
             Self::Text { n } | Self::Drafted { n } => (0, n, 0),
         }
     }
 
-    /// Tokens of context that it needs, in which the last that is generated has no place; `None` for
-    /// more than there are numbers.
+    /// Sequences that go on at once.
+    pub(super) fn sequences(&self) -> usize {
+        match *self {
+            Self::Generate { sequences, .. } => sequences,
+            Self::Prompt { .. } | Self::Text { .. } | Self::Drafted { .. } => 1,
+        }
+    }
+
+    /// Tokens of context that each sequence needs, in which the last that is generated has no place;
+    /// `None` for more than there are numbers.
     pub(super) fn tokens(&self) -> Option<usize> {
         match *self {
             Self::Prompt { n, depth } => n.checked_add(depth),
-            Self::Generate { n, depth } => n.checked_add(depth)?.checked_add(1),
+            Self::Generate { n, depth, .. } => n.checked_add(depth)?.checked_add(1),
             Self::Text { n } | Self::Drafted { n } => n.checked_add(speculation::MOST),
         }
     }
 }
 
 impl Rig {
-    /// Loads the model with a context of so many tokens, and a draft beside it that guesses; a step
-    /// computes `n_batch` of a prompt.
+    /// Loads the model, and a draft beside it that guesses.
     ///
     /// # Errors
     ///
@@ -114,16 +138,19 @@ impl Rig {
         name: &str,
         file: &ModelFile,
         load: &Load,
-        (context, n_batch): (usize, usize),
+        sizes: Sizes,
         guesser: Option<Guesser<'_>>,
     ) -> anyhow::Result<Self> {
         let most = guesser.map_or(0, |it| it.most);
         let drafts = guesser.map_or(0, |it| it.draft.weight_bytes());
         let options = Options {
-            ctx_size: Some(context),
+            ctx_size: Some(sizes.context),
             free_memory: memory::free().map(|it| it.saturating_sub(drafts)),
-            chunk: n_batch,
+            max_seqs: sizes.sequences,
+            chunk: sizes.n_batch,
             lookup: most,
+            // So that sequences go on in lockstep from their first token on.
+            order: Order::PromptsFirst,
             ..Options::default()
         };
         let mut engine = device::engine(name, file, load, &options)?;
@@ -154,7 +181,9 @@ impl Rig {
     pub(super) fn warm_up(&mut self, test: &Test, meter: &Meter) -> anyhow::Result<()> {
         let few = match *test {
             Test::Prompt { .. } => *test,
-            Test::Generate { n, .. } => Test::Generate { n: n.min(2), depth: 0 },
+            Test::Generate { n, sequences, .. } => {
+                Test::Generate { n: n.min(2), depth: 0, sequences }
+            }
             Test::Text { n } => Test::Text { n: n.min(2) },
             Test::Drafted { n } => Test::Drafted { n: n.min(2) },
         };
@@ -171,18 +200,18 @@ impl Rig {
             Test::Prompt { n, depth } => {
                 let mut tokens = self.tokens(depth);
                 if depth > 0 {
-                    self.run(request(tokens.clone(), 1), meter)?;
+                    self.run(vec![request(tokens.clone(), 1)], meter)?;
                 }
                 tokens.extend(self.tokens(n));
-                let run = self.run(request(tokens, 1), meter)?;
+                let run = self.run(vec![request(tokens, 1)], meter)?;
                 // The cache holds whole blocks: a few tokens of the depth may be computed again.
-                (run.started, run.first, run.usage.prefilled)
+                let prefilled: usize = run.usages.iter().map(|it| it.prefilled).sum();
+                (run.started, run.first, prefilled)
             }
-            Test::Generate { n, depth } => {
-                let tokens = self.tokens(depth + 1);
-                // The first token comes from the prompt's logits; each other takes a step.
-                let run = self.run(request(tokens, n + 1), meter)?;
-                (run.first, run.last, n)
+            Test::Generate { n, depth, sequences } => {
+                let requests = self.requests(n, depth, sequences);
+                let run = self.run(requests, meter)?;
+                (run.first, run.last, n * sequences)
             }
             Test::Text { n } => return self.go_on(n, 0, meter),
             Test::Drafted { n } => return self.go_on(n, self.most, meter),
@@ -197,19 +226,22 @@ impl Rig {
         let (mut time, mut joules, mut guesses) = (Duration::ZERO, Some(0.0), Guesses::default());
         for i in 0..self.texts.len() {
             let request = request(self.texts[i].beginning.clone(), n + 1);
-            let run = self.run(Request { draft: most, ..request }, meter)?;
+            let run = self.run(vec![Request { draft: most, ..request }], meter)?;
             time += run.first.until(&run.last);
             let more = meter.joules(&run.first, &run.last);
             joules = joules.zip(more).map(|(all, more)| all + more);
-            guesses.made += run.usage.drafted;
-            guesses.right += run.usage.drafted_right;
+            for usage in &run.usages {
+                guesses.made += usage.drafted;
+                guesses.right += usage.drafted_right;
+            }
             self.texts[i].note(run.tokens)?;
         }
         Ok(Sample { guesses, ..Sample::of(n * self.texts.len(), time, joules) })
     }
 
-    /// Generates `n` tokens after `depth` others again and again for so long; tokens a second in
-    /// stretches of it, one at least. `heard` hears now and then how much of the time has passed.
+    /// Generates `n` tokens after `depth` others, of so many sequences at once, again and again for so
+    /// long; tokens a second in stretches of it, one at least. `heard` hears now and then how much of
+    /// the time has passed.
     ///
     /// # Errors
     ///
@@ -217,19 +249,21 @@ impl Rig {
     pub(super) fn generate_for(
         &mut self,
         time: Duration,
-        (n, depth): (usize, usize),
+        (n, depth, sequences): (usize, usize, usize),
         heard: &mut dyn FnMut(Duration),
     ) -> anyhow::Result<Vec<f64>> {
-        // Always the same prompt: the cache has it, so that nothing is read in between.
-        let tokens = self.tokens(depth + 1);
+        // Always the same prompts: the cache has them, so that little is read in between.
+        let requests = self.requests(n, depth, sequences);
         let mut stretches = Stretches::of(time);
         let begin = Instant::now();
         let goes_on = |ended: &[f64]| begin.elapsed() < time || ended.is_empty();
         while goes_on(&stretches.ended) {
-            let mut before = None;
-            drive(&mut self.engine, request(tokens.clone(), n + 1), &mut |now, _| {
-                if let Some(before) = before.replace(now)
-                    && stretches.add(now - before)
+            let (mut came, mut before) = (0, None);
+            drive(&mut self.engine, requests.clone(), &mut |now, tokens| {
+                came += tokens.len();
+                if came >= sequences
+                    && let Some(before) = before.replace(now)
+                    && stretches.add(now - before, tokens.len())
                 {
                     heard(begin.elapsed());
                 }
@@ -239,15 +273,23 @@ impl Rig {
         Ok(stretches.ended)
     }
 
-    fn run(&mut self, request: Request, meter: &Meter) -> anyhow::Result<Run> {
+    /// So many sequences that begin with `depth` tokens and another, and go on for `n` after the next:
+    /// that comes from the prompt's logits, each other takes a step.
+    fn requests(&mut self, n: usize, depth: usize, sequences: usize) -> Vec<Request> {
+        (0..sequences).map(|_| request(self.tokens(depth + 1), n + 1)).collect()
+    }
+
+    fn run(&mut self, requests: Vec<Request>, meter: &Meter) -> anyhow::Result<Run> {
+        let sequences = requests.len();
         let (mut first, mut last, mut tokens) = (None, None, Vec::new());
         let started = meter.mark();
-        let usage = drive(&mut self.engine, request, &mut |now, token| {
-            if first.is_none() {
+        let usages = drive(&mut self.engine, requests, &mut |now, more| {
+            tokens.extend_from_slice(more);
+            // None has its second before all have their first.
+            if first.is_none() && tokens.len() >= sequences {
                 first = Some(meter.mark_at(now));
             }
             last = Some(now);
-            tokens.push(token);
             true
         })?;
         Ok(Run {
@@ -255,7 +297,7 @@ impl Rig {
             last: last.map_or_else(|| started.clone(), |it| meter.mark_at(it)),
             started,
             tokens,
-            usage: usage.unwrap_or_default(),
+            usages,
         })
     }
 
@@ -270,27 +312,34 @@ fn request(tokens: Vec<u32>, max_new: usize) -> Request {
     Request { max_new: Some(max_new), ..Request::new(tokens, Sampling::greedy()) }
 }
 
-/// Runs a request to its end, or until `heard`, which hears when each token came and which it is,
-/// gives `false`.
+/// Runs requests to their ends, or until `heard`, which hears when a step was over and which tokens
+/// came of it, gives `false`; what those took that ended.
 fn drive(
     engine: &mut Engine,
-    request: Request,
-    heard: &mut dyn FnMut(Instant, u32) -> bool,
-) -> anyhow::Result<Option<Usage>> {
-    let seq = engine.submit(request)?;
-    loop {
-        for event in engine.step()? {
+    requests: Vec<Request>,
+    heard: &mut dyn FnMut(Instant, &[u32]) -> bool,
+) -> anyhow::Result<Vec<Usage>> {
+    let seqs = requests.into_iter().map(|it| engine.submit(it));
+    let seqs = seqs.collect::<Result<Vec<_>, _>>()?;
+    let (mut usages, mut tokens) = (Vec::new(), Vec::new());
+    while usages.len() < seqs.len() {
+        let events = engine.step()?;
+        let now = Instant::now();
+        tokens.clear();
+        for event in events {
             match event.kind {
-                EventKind::Token { id, .. } if !heard(Instant::now(), id) => {
-                    engine.cancel(seq);
-                    return Ok(None);
-                }
-                EventKind::Finished(_, usage) => return Ok(Some(usage)),
+                EventKind::Token { id, .. } => tokens.push(id),
+                EventKind::Finished(_, usage) => usages.push(usage),
                 EventKind::Failed(error) => return Err(error.into()),
                 _ => {}
             }
         }
+        if !tokens.is_empty() && !heard(now, &tokens) {
+            seqs.iter().for_each(|&it| drop(engine.cancel(it)));
+            break;
+        }
     }
+    Ok(usages)
 }
 
 impl Sample {
@@ -308,10 +357,10 @@ impl Stretches {
         Self { length, time: Duration::ZERO, tokens: 0, ended: Vec::new() }
     }
 
-    /// Another token came, so long after the one before; whether a stretch ended with it.
-    fn add(&mut self, gap: Duration) -> bool {
+    /// So many tokens came, so long after those before; whether a stretch ended with them.
+    fn add(&mut self, gap: Duration, tokens: usize) -> bool {
         self.time += gap;
-        self.tokens += 1;
+        self.tokens += tokens;
         let ends = self.time >= self.length && !self.time.is_zero();
         if ends {
             self.ended.push(self.tokens as f64 / self.time.as_secs_f64());
@@ -328,17 +377,41 @@ mod tests {
     #[test]
     fn labels_are_llama_benchs() {
         assert_eq!(Test::Prompt { n: 512, depth: 0 }.label(), "pp512");
-        assert_eq!(Test::Generate { n: 128, depth: 4096 }.label(), "tg128 @ d4096");
+        let generate = |depth, sequences| Test::Generate { n: 128, depth, sequences }.label();
+        assert_eq!(generate(4096, 1), "tg128 @ d4096");
+        assert_eq!(generate(0, 4), "tg128 x 4");
+        assert_eq!(generate(4096, 16), "tg128 x 16 @ d4096");
         assert_eq!(Test::Text { n: 128 }.label(), "tg128 text");
         assert_eq!(Test::Drafted { n: 128 }.label(), "tg128 text + draft");
     }
 
     #[test]
+    fn sequences_go_on_in_lockstep_however_their_prompts_are_cut() {
+        let bytes = loader::Bytes::new(ingle_tests::parrot::file());
+        let file = ModelFile::from_bytes("parrot", bytes, &[]).unwrap();
+        let sizes = Sizes { context: 32, sequences: 3, n_batch: 8 };
+        let mut rig = Rig::load("parrot", &file, &Load::default(), sizes, None).unwrap();
+        let (requests, mut steps) = (rig.requests(4, 19, 3), Vec::new());
+        let usages = drive(&mut rig.engine, requests, &mut |_, tokens| {
+            steps.push(tokens.len());
+            true
+        });
+        assert_eq!(usages.unwrap().len(), 3);
+        // Of three prompts, 60 tokens in steps of 8; then one of each sequence.
+        assert_eq!(steps, [1, 1, 1, 3, 3, 3, 3]);
+        let meter = Meter::at(tempfile::tempdir().unwrap().path());
+        let test = Test::Generate { n: 4, depth: 19, sequences: 3 };
+        assert_eq!(rig.measure(&test, &meter).unwrap().tokens, 12);
+    }
+
+    #[test]
     fn a_stretch_ends_with_the_token_that_fills_it() {
         let mut all = Stretches::of(Duration::from_secs(10));
-        let added = [200, 299, 1, 2000, 100].map(|it| all.add(Duration::from_millis(it)));
+        let added = [200, 299, 1, 2000, 100].map(|it| all.add(Duration::from_millis(it), 1));
         assert_eq!(added, [false, false, true, true, false]);
         assert_eq!(all.ended, [6.0, 0.5]);
+        assert!(all.add(Duration::from_millis(400), 4));
+        assert_eq!(all.ended[2], 10.0);
         assert_eq!(Stretches::of(Duration::from_secs(60)).length, Duration::from_secs(1));
     }
 }

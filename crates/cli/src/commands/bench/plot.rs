@@ -1,4 +1,5 @@
-//! Results as a picture: speed over context depth, and over threads; prompts above, generation below.
+//! Results as a picture: speed over context depth, over threads, and over sequences at once; prompts
+//! above, generation below.
 //!
 //! Plain SVG, drawn for light and for dark screens: the viewer's own setting chooses. A line is a
 //! test; a whisker at each point is the standard deviation.
@@ -23,7 +24,9 @@ pub(super) struct Point {
     pub(super) tokens: usize,
     pub(super) depth: usize,
     pub(super) threads: usize,
-    /// Tokens a second.
+    /// At once.
+    pub(super) sequences: usize,
+    /// Tokens a second, of all of them.
     pub(super) speed: f64,
     /// Their standard deviation.
     pub(super) spread: f64,
@@ -39,6 +42,7 @@ pub(super) struct Plot {
 enum Axis {
     Depth,
     Threads,
+    Sequences,
 }
 
 /// Places of one test, ascending.
@@ -111,12 +115,15 @@ impl Plot {
             all.dedup();
             all.len() > 1
         };
-        let threads = args.counts.0.iter().map(|it| it.get()).collect();
-        if several(args.n_depth.clone()) || several(threads) {
+        let [threads, sequences] =
+            [&args.counts.0, &args.parallel].map(|all| all.iter().map(|it| it.get()).collect());
+        if [args.n_depth.clone(), threads, sequences].into_iter().any(several) {
             return Ok(Some(Self { path }));
         }
         let failure = Failure::usage("`--plot` draws lines, and there is one point of each");
-        Err(failure.hint("give several depths (`-d 0,2048,8192`) or threads (`-t 1,2,4`)").into())
+        let hint = "give several depths (`-d 0,2048,8192`), threads (`-t 1,2,4`) or sequences at \
+                    once (`--parallel 1,2,4`)";
+        Err(failure.hint(hint).into())
     }
 
     /// Draws these rows.
@@ -145,36 +152,47 @@ impl Point {
         match axis {
             Axis::Depth => self.depth,
             Axis::Threads => self.threads,
+            Axis::Sequences => self.sequences,
         }
     }
 
-    fn label(&self) -> String {
-        format!("{}{}", if self.is_prompt { "pp" } else { "tg" }, self.tokens)
+    /// What its line over this axis is called.
+    fn label(&self, axis: Axis) -> String {
+        let test = format!("{}{}", if self.is_prompt { "pp" } else { "tg" }, self.tokens);
+        match self.sequences {
+            several @ 2.. if axis != Axis::Sequences => format!("{test} x {several}"),
+            _ => test,
+        }
     }
 }
 
 impl Panel {
-    /// The lines of one kind over one axis, at the most threads and the least depth; `None` where
+    /// The lines of one kind over one axis, else at the most threads and the least depth; `None` where
     /// there is one place only.
     fn of(axis: Axis, is_prompt: bool, all: &[Point]) -> Option<Self> {
         let ours = || all.iter().filter(move |it| it.is_prompt == is_prompt);
-        let (beside, kept) = match axis {
-            Axis::Depth => {
-                let most = ours().map(|it| it.threads).max()?;
-                let s = if most == 1 { "" } else { "s" };
-                // A server does not say how many it has.
-                let beside = if most == 0 { String::new() } else { format!(", {most} thread{s}") };
-                (beside, ours().filter(|it| it.threads == most).collect::<Vec<_>>())
-            }
-            Axis::Threads => {
-                let least = ours().map(|it| it.depth).min()?;
-                let beside = if least == 0 { String::new() } else { format!(", depth {least}") };
-                (beside, ours().filter(|it| it.depth == least).collect())
-            }
+        let most = ours().map(|it| it.threads).max()?;
+        let least = ours().map(|it| it.depth).min()?;
+        let is_kept = |it: &&Point| {
+            (axis == Axis::Threads || it.threads == most)
+                && (axis == Axis::Depth || it.depth == least)
+        };
+        let kept: Vec<_> = ours().filter(is_kept).collect();
+        let threads = match most {
+            // A server does not say how many it has.
+            0 => String::new(),
+            1 => ", 1 thread".to_owned(),
+            _ => format!(", {most} threads"),
+        };
+        let depth = if least == 0 { String::new() } else { format!(", depth {least}") };
+        let beside = match axis {
+            Axis::Depth => threads,
+            Axis::Threads => depth,
+            Axis::Sequences => threads + &depth,
         };
         let mut lines: Vec<Line> = Vec::new();
         for point in &kept {
-            let label = point.label();
+            let label = point.label(axis);
             let place = (point.at(axis) as f64, point.speed, point.spread);
             match lines.iter_mut().find(|it| it.label == label) {
                 Some(line) => line.points.push(place),
@@ -190,7 +208,7 @@ impl Panel {
     }
 
     /// The places that are marked on the axis, from its begin to its end: round depths from none on,
-    /// or the numbers of threads that there are.
+    /// or the numbers of threads or sequences that there are.
     fn across(&self) -> Vec<f64> {
         let mut all: Vec<f64> =
             self.lines.iter().flat_map(|it| &it.points).map(|it| it.0).collect();
@@ -198,7 +216,7 @@ impl Panel {
         all.dedup();
         match self.axis {
             Axis::Depth => Ticks::to(all.last().copied().unwrap_or(0.0), 1.0).values().collect(),
-            Axis::Threads => all,
+            Axis::Threads | Axis::Sequences => all,
         }
     }
 
@@ -216,6 +234,7 @@ impl Panel {
         let name = match self.axis {
             Axis::Depth => "tokens already in the context",
             Axis::Threads => "threads",
+            Axis::Sequences => "sequences at once",
         };
         text(svg, "h", "start", (x0, y + 20.0), &format!("{what}{}", self.beside));
         for value in up.values() {
@@ -304,7 +323,7 @@ impl Ticks {
 
 /// The whole picture.
 fn drawn(title: &str, points: &[Point]) -> String {
-    let axes = [Axis::Depth, Axis::Threads];
+    let axes = [Axis::Depth, Axis::Threads, Axis::Sequences];
     let rows = [true, false].map(|is_prompt| {
         let panels = axes.into_iter().filter_map(|axis| Panel::of(axis, is_prompt, points));
         panels.collect::<Vec<_>>()
@@ -363,7 +382,8 @@ mod tests {
 
     fn point(is_prompt: bool, depth: usize, threads: usize, speed: f64) -> Point {
         let tokens = if is_prompt { 512 } else { 128 };
-        Point { is_prompt, tokens, depth, threads, speed, spread: speed / 20.0 }
+        let (sequences, spread) = (1, speed / 20.0);
+        Point { is_prompt, tokens, depth, threads, sequences, speed, spread }
     }
 
     #[test]
@@ -406,6 +426,26 @@ mod tests {
         assert_eq!(across(Axis::Depth), [0.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0]);
         assert!(Panel::of(Axis::Depth, false, &all).is_none());
         assert!(Panel::of(Axis::Depth, true, &[]).is_none());
+    }
+
+    #[test]
+    fn sequences_at_once_are_lines_or_places() {
+        let of = |sequences, depth, speed| Point { sequences, ..point(false, depth, 2, speed) };
+        let all = [of(1, 0, 9.0), of(4, 0, 27.0), of(1, 4096, 8.0), of(4, 4096, 20.0)];
+        let over = |axis| {
+            let panel = Panel::of(axis, false, &all).expect("there are several places");
+            let points = |it: &Line| it.points.iter().map(|it| (it.0, it.1)).collect::<Vec<_>>();
+            let lines = panel.lines.iter().map(|it| (it.label.clone(), points(it)));
+            (panel.beside.clone(), lines.collect::<Vec<_>>())
+        };
+        let (beside, lines) = over(Axis::Sequences);
+        assert_eq!(beside, ", 2 threads");
+        assert_eq!(lines, [("tg128".to_owned(), vec![(1.0, 9.0), (4.0, 27.0)])]);
+        let (_, lines) = over(Axis::Depth);
+        let one = ("tg128".to_owned(), vec![(0.0, 9.0), (4096.0, 8.0)]);
+        let four = ("tg128 x 4".to_owned(), vec![(0.0, 27.0), (4096.0, 20.0)]);
+        assert_eq!(lines, [one, four]);
+        assert!(Panel::of(Axis::Threads, false, &all).is_none());
     }
 
     #[test]

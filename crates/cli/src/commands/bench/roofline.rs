@@ -40,7 +40,8 @@ pub(super) struct Roofline {
     bandwidth_after: Option<f64>,
     /// As many threads read it, those of the test.
     bandwidth_threads: Option<usize>,
-    /// Bytes of weights that a token reads; nothing where that is not known.
+    /// Bytes of weights that a token reads, or its share of what a step reads that makes several;
+    /// nothing where that is not known.
     weight_bytes_per_token: Option<u64>,
     /// Nothing where they lie in a cache, too.
     roofline_percent: Option<f64>,
@@ -60,6 +61,11 @@ pub(super) fn bytes_a_token(file: &ModelFile, all: u64) -> Option<u64> {
         experts => (experts as f64 * (1.0 - used_share(file)?)) as u64,
     };
     Some(all.saturating_sub(looked_up + unused))
+}
+
+/// Whether all tokens read the same weights.
+pub(super) fn is_dense(file: &ModelFile) -> bool {
+    !file.tensors.keys().any(|it| it.contains(EXPERTS))
 }
 
 /// The share of its experts that a token goes through, where the file says it.
@@ -212,5 +218,6 @@ mod tests {
         let unused = (added as f64 * 0.75) as u64;
         let read = all + added - looked_up - unused;
         assert_eq!(bytes_a_token(&experts, all + added), Some(read));
+        assert!(is_dense(&file) && !is_dense(&experts));
     }
 }

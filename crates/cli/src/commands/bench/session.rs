@@ -32,6 +32,8 @@ pub(super) struct Session {
     pub(super) instruments: Instruments,
     /// Bytes of weights that a generated token reads, where that is known.
     pub(super) bytes_a_token: Option<u64>,
+    /// Whether all tokens read the same ones, so that those of a step share them.
+    pub(super) is_dense: bool,
     pub(super) repetitions: usize,
     pub(super) steady: Option<Duration>,
     pub(super) bar: ProgressBar,
@@ -122,19 +124,15 @@ impl Session {
         let peak_memory = self.instruments.peak.note();
         let bandwidths = [bandwidth, self.bandwidth(subject, test)];
         let speeds: Vec<_> = samples.iter().map(|it| it.per_second).collect();
-        let roofline = match test {
-            // With guesses a step makes several tokens, and two models are read.
-            Test::Prompt { .. } | Test::Drafted { .. } => Roofline::default(),
-            Test::Generate { .. } | Test::Text { .. } => {
-                let cache = self.instruments.cache;
-                let read = self.bytes_a_token.map(|it| Read::of(it, subject.model_size, cache));
-                Roofline::of(bandwidths, subject.n_threads, read, mean(&speeds))
-            }
-        };
+        let roofline = self.sharers(test).map(|sharers| {
+            let (cache, all) = (self.instruments.cache, subject.model_size);
+            let read = self.bytes_a_token.map(|it| Read::of(it / sharers, all, cache));
+            Roofline::of(bandwidths, subject.n_threads, read, mean(&speeds))
+        });
         let beside = Beside {
             conditions: Conditions::between(&before, &after),
             peak_memory,
-            roofline,
+            roofline: roofline.unwrap_or_default(),
             energy: Energy::of(&samples, &self.instruments.meter),
             steady,
             warnings: Some(conditions::warnings(&before, &after)),
@@ -153,25 +151,35 @@ impl Session {
         }
     }
 
-    /// What memory gives, where the test makes a token a step. What that takes is no memory of the
-    /// model.
-    fn bandwidth(&mut self, subject: &Subject, test: Test) -> Option<f64> {
-        let measured = || roofline::bandwidth(subject.n_threads);
+    /// How many tokens share the weights that a step of generation reads; nothing where that is not
+    /// known.
+    fn sharers(&self, test: Test) -> Option<u64> {
         match test {
+            // With guesses a step makes several tokens, and two models are read.
             Test::Prompt { .. } | Test::Drafted { .. } => None,
-            Test::Generate { .. } | Test::Text { .. } => self.instruments.peak.apart(measured),
+            Test::Generate { sequences, .. } if self.is_dense => Some(sequences as u64),
+            Test::Text { .. } | Test::Generate { sequences: 1, .. } => Some(1),
+            // Nobody tells which experts they go to.
+            Test::Generate { .. } => None,
         }
     }
 
+    /// What memory gives, where it is known what the test reads of it. What that takes is no memory of
+    /// the model.
+    fn bandwidth(&mut self, subject: &Subject, test: Test) -> Option<f64> {
+        self.sharers(test)?;
+        self.instruments.peak.apart(|| roofline::bandwidth(subject.n_threads))
+    }
+
     fn steady(&self, rig: &mut Rig, test: Test, samples: &[Sample]) -> anyhow::Result<Steady> {
-        let (Some(time), Test::Generate { n, depth }) = (self.steady, test) else {
+        let (Some(time), Test::Generate { n, depth, sequences }) = (self.steady, test) else {
             return Ok(Steady::default());
         };
         let (bar, label) = (&self.bar, test.label());
         let mut heard = |passed: Duration| {
             bar.set_message(format!("{label}, {} s of {} s", passed.as_secs(), time.as_secs()));
         };
-        let all = rig.generate_for(time, (n, depth), &mut heard)?;
+        let all = rig.generate_for(time, (n, depth, sequences), &mut heard)?;
         let all = match self.scale {
             Some(scale) => scale.whole_speeds(test, &all),
             None => all,

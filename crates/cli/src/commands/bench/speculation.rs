@@ -222,7 +222,7 @@ mod tests {
             by.of(test, &[Sample { guesses, ..sample(400.0) }]).parts()
         };
         let (text, drafted) = (Test::Text { n: 4 }, Test::Drafted { n: 4 });
-        assert!(of(Test::Generate { n: 4, depth: 0 }, 3).is_empty());
+        assert!(of(Test::Generate { n: 4, depth: 0, sequences: 1 }, 3).is_empty());
         assert_eq!(of(text, 3).iter().map(|it| it.0).collect::<Vec<_>>(), ["texts"]);
         let parts = [("draft", "1".to_owned()), ("guesses", "3 of 9".to_owned())];
         assert_eq!(of(drafted, 3)[1..], parts);

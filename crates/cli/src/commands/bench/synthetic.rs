@@ -26,7 +26,7 @@ use super::roofline;
 use crate::{
     failure::Failure,
     memory,
-    numbers::size,
+    numbers::{grouped, size},
     shape::{Planned, Shape, Wanted},
     terminal::tell,
 };
@@ -96,21 +96,31 @@ impl Mould {
         Content::new(self.metadata(&all), self.tensors.clone()).write(path)
     }
 
-    /// Makes it in memory, or as many layers as fit there beside a context of so many tokens.
+    /// Makes it in memory, or as many layers as fit there beside the keys and values of so many tokens.
     ///
     /// # Errors
     ///
-    /// If not even one layer fits, or the loader refuses what was made.
+    /// If these do not fit, or not even one layer beside them, or the loader refuses what was made.
     pub(super) fn make(
         &self,
-        context: usize,
+        tokens: usize,
         threads: usize,
         overrides: &[Override],
     ) -> anyhow::Result<Synthetic> {
         let free = memory::free().unwrap_or(ASSUMED);
-        let room = free.saturating_sub(free / 10);
-        let room = room.saturating_sub(cache_bytes(self.shape.config(), context));
-        self.make_within(room, threads, overrides)
+        let (room, cache) = (free - free / 10, cache_bytes(self.shape.config(), tokens));
+        if cache >= room {
+            let tokens = grouped(tokens as u64);
+            let message = format!(
+                "`{}` does not fit: keys and values of {tokens} tokens take up to {}, there is room \
+                 for {}",
+                self.name,
+                size(cache),
+                size(room)
+            );
+            return Err(Failure::new(message).hint("fewer or shorter sequences take less").into());
+        }
+        self.make_within(room - cache, threads, overrides)
     }
 
     fn make_within(

@@ -79,6 +79,8 @@ pub(super) struct Row {
     n_prompt: usize,
     n_gen: usize,
     n_depth: usize,
+    /// Sequences at once; the numbers above are those of one.
+    pub(super) n_parallel: usize,
     #[serde(flatten)]
     pub(super) speculation: Speculation,
     test_time: String,
@@ -87,6 +89,8 @@ pub(super) struct Row {
     pub(super) avg_ts: f64,
     pub(super) stddev_ts: f64,
     median_ts: f64,
+    /// `avg_ts` is that of all sequences; this is that of one, where tokens are generated.
+    pub(super) avg_ts_each: Option<f64>,
     #[serde(flatten)]
     pub(super) foretold: Told,
     /// The same where two results are comparable; nothing where that cannot be told.
@@ -215,19 +219,21 @@ impl Row {
     ) -> Self {
         let ns: Vec<f64> = samples.iter().map(|it| it.time.as_nanos() as f64).collect();
         let ts: Vec<f64> = samples.iter().map(|it| it.per_second).collect();
-        let (n_prompt, n_gen, n_depth) = test.numbers();
+        let ((n_prompt, n_gen, n_depth), n_parallel) = (test.numbers(), test.sequences());
         let (label, speculation) = (test.label(), subject.speculation.of(test, samples));
         Self {
             subject: subject.clone(),
             n_prompt,
             n_gen,
             n_depth,
+            n_parallel,
             test_time: time,
             avg_ns: mean(&ns) as u64,
             stddev_ns: deviation(&ns) as u64,
             avg_ts: mean(&ts),
             stddev_ts: deviation(&ts),
             median_ts: median(&ts),
+            avg_ts_each: (n_gen > 0).then(|| mean(&ts) / n_parallel as f64),
             foretold: Told::default(),
             fingerprint: subject.fingerprint(&label, &speculation),
             speculation,
@@ -253,6 +259,7 @@ impl Row {
             tokens: self.n_prompt.max(self.n_gen),
             depth: self.n_depth,
             threads: self.subject.n_threads,
+            sequences: self.n_parallel,
             speed: self.avg_ts,
             spread: self.stddev_ts,
         }
@@ -263,7 +270,7 @@ impl Row {
         format!("{}\n", serde_json::to_value(self).unwrap_or(Value::Null))
     }
 
-    /// Tokens a second.
+    /// Tokens a second, of all sequences.
     pub(super) fn speed(&self) -> f64 {
         self.avg_ts
     }

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn threads_tell_lines_of_one_test_apart() {
-        let test = Test::Generate { n: 4, depth: 0 };
+        let test = Test::Generate { n: 4, depth: 0, sequences: 1 };
         let told = |rows: &[Row]| of_each("steady", rows, |it| Some(it.speed().to_string()));
         let lines = |all: &[(&'static str, &str)]| {
             all.iter().map(|it| (it.0, it.1.to_owned())).collect::<Vec<_>>()

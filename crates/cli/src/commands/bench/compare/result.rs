@@ -19,6 +19,8 @@ pub(super) struct Measured {
     pub(super) n_gen: u64,
     #[serde(default)]
     pub(super) n_depth: u64,
+    /// Sequences at once; nothing of programs that do not say how many.
+    pub(super) n_parallel: Option<u64>,
     /// Nothing where any tokens were gone on with.
     pub(super) n_texts: Option<u64>,
     /// Nothing where there was no draft.
@@ -98,10 +100,12 @@ impl Measured {
         let prompt = (self.n_prompt > 0).then(|| format!("pp{}", self.n_prompt));
         let generation = (self.n_gen > 0).then(|| format!("tg{}", self.n_gen));
         let parts: Vec<_> = prompt.into_iter().chain(generation).collect();
+        let sequences = self.n_parallel.filter(|it| *it > 1).map(|it| format!(" x {it}"));
         let depth = (self.n_depth > 0).then(|| format!(" @ d{}", self.n_depth));
         let text = if self.n_texts.is_some() { TEXT } else { "" };
         let draft = if self.draft_facts.is_some() { DRAFT } else { "" };
-        format!("{}{}{text}{draft}", parts.join("+"), depth.unwrap_or_default())
+        let [sequences, depth] = [sequences, depth].map(Option::unwrap_or_default);
+        format!("{}{sequences}{depth}{text}{draft}", parts.join("+"))
     }
 
     /// Whether both have one fingerprint.
@@ -191,6 +195,12 @@ mod tests {
         assert_eq!(tests(&format!("[{ONE}, {ONE}]\n")), ["pp512", "pp512"]);
         let deep = ONE.replace("\"n_gen\": 0", "\"n_gen\": 16, \"n_depth\": 4096");
         assert_eq!(tests(&format!("{ONE}\n{deep}\n")), ["pp512", "pp512+tg16 @ d4096"]);
+        let at_once = |n: u8| {
+            let generation = format!("0, \"n_gen\": 16, \"n_parallel\": {n},");
+            deep.replace("512, \"n_gen\": 16,", &generation)
+        };
+        let lines = [at_once(1), at_once(4)].concat();
+        assert_eq!(tests(&lines), ["tg16 @ d4096", "tg16 x 4 @ d4096"]);
         let text = r#"{"n_prompt": 0, "n_gen": 16, "n_texts": 3, "samples_ts": [1.5]}"#;
         let drafted = text.replace("3,", "3, \"draft_facts\": \"1\",");
         assert_eq!(tests(&format!("{text}\n{drafted}")), ["tg16 text", "tg16 text + draft"]);

@@ -187,7 +187,9 @@ impl Line {
     /// Runs the test's prompt once, and a few tokens where it generates; learns how long words are.
     fn warm_up(&mut self, test: &Test) -> anyhow::Result<()> {
         let test = match *test {
-            Test::Generate { n, depth } => Test::Generate { n: n.min(2), depth },
+            Test::Generate { n, depth, sequences } => {
+                Test::Generate { n: n.min(2), depth, sequences }
+            }
             other => other,
         };
         self.measure(&test).map(|_| ())
@@ -214,7 +216,7 @@ impl Line {
                 }
                 Ok(sample(streamed.first, computed(counted, before)))
             }
-            Test::Generate { n, depth } => {
+            Test::Generate { n, depth, .. } => {
                 let words = self.words(depth + 1);
                 // The first token comes from the prompt; each other takes a step.
                 let (streamed, counted) = self.answer(&words, n + 1)?;

@@ -85,7 +85,8 @@ impl Scale {
         // The middle one of its rows stands for all.
         match test {
             Test::Prompt { n, depth } => self.factor(n, depth + n / 2),
-            Test::Generate { n, depth } => self.factor(1, depth + n / 2),
+            // A step reads the places of all sequences, and weights once.
+            Test::Generate { n, depth, sequences } => self.factor(1, sequences * (depth + n / 2)),
             Test::Text { n } | Test::Drafted { n } => self.factor(1, n / 2),
         }
     }
@@ -124,6 +125,8 @@ mod tests {
         // What a token sees grows beyond the head.
         assert_eq!(scale.factor(1, 50), 500.0 / 300.0);
         assert!((scale.factor(1, 1_000_000) - 2.0).abs() < 1e-3);
+        let of = |sequences| scale.factor_of(Test::Generate { n: 20, depth: 40, sequences });
+        assert_eq!((of(1), of(4)), (scale.factor(1, 50), scale.factor(1, 200)));
         let mould = mould(LLAMA, Mix::F16);
         let half = bytes_of(&mould.tensors, &[0, 1, 2], 6);
         let made = mould.make_within(half, 1, &[]).expect("half of it fits");
