@@ -85,16 +85,17 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         let mut some = [0; 16];
         let mut n = take(&mut rows, &mut some);
         if n < UNPACKED {
-            for &i in &some[..n] {
-                let mut here = self.group(0);
-                for g in 0..groups {
-                    let next = if g + 1 < groups { self.group(g + 1) } else { here };
+            let mut here = self.group(0);
+            for g in 0..groups {
+                let next = if g + 1 < groups { self.group(g + 1) } else { here };
+                // All rows before the next group: this one is in the nearest cache.
+                for &i in &some[..n] {
                     let room =
                         self.panels.first_chunk_mut::<ROOM>().expect("no less room than that");
                     let sums = (sixteen.once)(&here, &next, (self.x)(i), room);
                     self.show(g, i, &sums, &mut see);
-                    here = next;
                 }
+                here = next;
             }
             return;
         }
@@ -219,6 +220,23 @@ mod tests {
                 assert_eq!(found, (expected, i32::from(within)), "{n} rows, {cols:?}");
             }
         }
+    }
+
+    /// Weights that are not unpacked come from memory once, however large a tile is.
+    #[test]
+    fn few_rows_take_sixteen_weight_rows_in_turn() {
+        const WEIGHTS: &[u8] = &[1];
+        let (x, mut seen) = ([[1.0]; UNPACKED - 1], Vec::new());
+        let product = Product {
+            cols: 0..40,
+            len: 1,
+            weight: |_: usize| WEIGHTS,
+            x: |i: usize| &x[i][..],
+            panels: &mut [Line::ZERO; ROOM],
+        };
+        product.each(&BY_SIXTEEN, 0..x.len(), |i, at, _| seen.push((at.start, i)));
+        let expected = [0, 16, 32].map(|first| [(first, 0), (first, 1), (first, 2)]);
+        assert_eq!(seen, expected.as_flattened());
     }
 
     #[test]
