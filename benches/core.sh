@@ -61,6 +61,8 @@ locate() { # a format or a path: sets `model` and `file`, and writes the file if
 parse() { # a test: sets `kind`, `n` and `depth`
   [[ $1 =~ ^(pp|tg)([1-9][0-9]*)(@d([0-9]+))?$ ]] || usage
   kind=${BASH_REMATCH[1]} n=${BASH_REMATCH[2]} depth=${BASH_REMATCH[4]:-0}
+  [ -z "$ik" ] || [ "$kind" = tg ] || [ "$depth" = 0 ] ||
+    { echo "core.sh: ik_llama.cpp measures no prompt at a depth, as \`$1\` is" >&2 && exit 2; }
 }
 
 quiet() { # waits until nobody uses the processors, `patience` seconds at most: whether that came

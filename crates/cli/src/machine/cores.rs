@@ -21,11 +21,12 @@ const USED: &[&str] = &[
     "avx512_vnni",
     "asimd",
     "asimddp",
+    "i8mm",
 ];
 
 /// Features that products of matrices could be faster with.
 const UNUSED: &[&str] =
-    &["avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "i8mm", "bf16", "sve", "sve2", "sme"];
+    &["avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "bf16", "sve", "sve2", "sme"];
 
 /// A core is slow if it is less than this beside the fastest. The best cores of one kind differ by a
 /// few hundredths.
@@ -257,6 +258,14 @@ mod tests {
             [kind(false, 2, "2-3", Some(2400)), kind(true, 2, "0-1", Some(1800))]
         );
         assert_eq!(found.features, ["asimd", "asimddp"]);
+    }
+
+    #[test]
+    fn what_kernels_use_is_told_from_what_they_could() {
+        let told = "processor\t: 0\nFeatures\t: fp asimd asimddp sve i8mm bf16\n";
+        let found = Processor::at(lay(&[("proc/cpuinfo", told)]).path());
+        assert_eq!(found.features, ["asimd", "asimddp", "i8mm"]);
+        assert_eq!(found.unused, ["bf16", "sve"]);
     }
 
     #[test]

@@ -84,6 +84,9 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         let groups = self.cols.len().div_ceil(ROWS);
         let mut some = [0; 16];
         let mut n = take(&mut rows, &mut some);
+        if n == 0 {
+            return;
+        }
         if n < UNPACKED {
             let mut here = self.group(0);
             for g in 0..groups {

@@ -123,7 +123,7 @@ fn multiplied(isa: Isa) -> Vec<Multiplied> {
     let exact = |isa, formats| Multiplied { isa, precision: Precision::Exact, formats };
     let mut all = vec![Multiplied { isa, precision: Precision::Fast, formats: INTEGERS.to_vec() }];
     match numbers == others {
-        true => all.push(exact(isa, [&NUMBERS[..], &OTHERS].concat())),
+        true => all.push(exact(numbers, [&NUMBERS[..], &OTHERS].concat())),
         false => all.extend([exact(numbers, NUMBERS.to_vec()), exact(others, OTHERS.to_vec())]),
     }
     all

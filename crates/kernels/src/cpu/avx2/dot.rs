@@ -16,7 +16,8 @@ pub(in crate::cpu) const MADDUBS: u8 = 0;
 pub(in crate::cpu) const VEX: u8 = 1;
 pub(in crate::cpu) const EVEX: u8 = 2;
 
-/// Adds products, four to a lane of 32 bits, where one instruction does that.
+/// Adds products, four to a lane of 32 bits, where one instruction does that. `DOT` is a promise that
+/// the CPU has it, which `dispatch` makes: it alone names one.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn add<const DOT: u8>(sums: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
