@@ -1,6 +1,6 @@
 //! One backend, two ways, the same bits: for any number of threads, any chunks, any company in a
-//! batch, another model beside it, and after any other batch. Then a NaN, which must be found where
-//! it was made.
+//! batch, any blocks of the cache, another model beside it, and after any other batch. Then a NaN,
+//! which must be found where it was made.
 
 use std::thread;
 
@@ -61,7 +61,11 @@ impl Model {
     /// The bits of the logits of the last row of each of these sequences, which go on with
     /// `tokens` after `past` others.
     fn run(&mut self, parts: &[(usize, usize, &[u32])]) -> Vec<u32> {
-        self.backend.run(self.id, &batch(parts)).expect("a sound batch");
+        self.run_batch(&batch(parts))
+    }
+
+    fn run_batch(&mut self, batch: &Batch) -> Vec<u32> {
+        self.backend.run(self.id, batch).expect("a sound batch");
         let mut bits = Vec::new();
         let see = &mut |rows: &[f32]| bits.extend(rows.iter().map(|x| x.to_bits()));
         self.backend.read(self.id, self.logits, see).expect("the run succeeded");
@@ -220,6 +224,22 @@ fn for_any_chunks_and_company_and_whatever_ran_before() {
         model.run(&[(1, 3, &[8]), (0, 13, &prompt[13..270]), (2, 0, &prompt[..100])]);
         let mixed = model.run(&[(1, 4, &[9]), (2, 100, &[1]), (0, 270, &prompt[270..])]);
         assert_eq!(mixed[2 * VOCAB..], whole, "{config:?} {cache:?}");
+    });
+}
+
+#[test]
+fn in_any_blocks_of_the_cache() {
+    let prompt = tokens(300);
+    each(|config, cache| {
+        let whole = Model::new(config, cache).run(&[(0, 0, &prompt)]);
+        let mut model = Model::new(config, cache);
+        // Another sequence was in these blocks, which are in no order.
+        model.run(&[(0, 0, &[1]), (1, 0, &tokens(350))]);
+        let scattered = (0..BLOCKS).map(|block| (block * 7 % BLOCKS * SEQS + 1) as u32);
+        let mut batch = Batch::default();
+        batch.push(0, &prompt, Table(vec![scattered.collect()]));
+        batch.out.push(prompt.len() as u32 - 1);
+        assert_eq!(model.run_batch(&batch), whole, "{config:?} {cache:?}");
     });
 }
 
