@@ -16,6 +16,7 @@ use loader::{ModelFile, Override};
 use crate::{
     args::{CacheType, Device, Load},
     failure::Failure,
+    resident,
     settings::variable,
     terminal::tell,
     written,
@@ -86,7 +87,7 @@ pub(crate) fn tell_of_crowd(asked: Option<NonZeroUsize>) -> Option<String> {
 ///
 /// # Errors
 ///
-/// If this machine does not have the device, or the model cannot be loaded onto it.
+/// If this machine does not have the device, and as [`engine_on`].
 pub(crate) fn engine(
     name: &str,
     file: &ModelFile,
@@ -96,11 +97,12 @@ pub(crate) fn engine(
     engine_on(backend(load)?, name, file, load, options)
 }
 
-/// The same on a backend that is there, such as one beside another engine's.
+/// The same on a backend that is there, such as one beside another engine's. What of the file is on
+/// the disk alone is read meanwhile, where memory holds it.
 ///
 /// # Errors
 ///
-/// If the model cannot be loaded onto it.
+/// If the model cannot be loaded onto it, or Ctrl-C was pressed while the file was read.
 pub(crate) fn engine_on(
     backend: Box<dyn Backend>,
     name: &str,
@@ -110,7 +112,9 @@ pub(crate) fn engine_on(
 ) -> anyhow::Result<Engine> {
     let cache_format = load.cache_type.map(CacheType::format);
     let options = Options { cache_format, ..options.clone() };
-    Engine::load(file, backend, &options).map_err(|error| refused(name, load, error))
+    let loaded =
+        || Engine::load(file, backend, &options).map_err(|error| refused(name, load, error));
+    resident::beside(name, file, load, loaded)
 }
 
 /// Why the model of this name cannot be loaded. Where what the file says was overridden, that may

@@ -27,6 +27,7 @@ mod output;
 mod quantisation;
 mod random;
 mod repair;
+mod resident;
 mod sandbox;
 mod settings;
 mod shape;

@@ -6,6 +6,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -84,6 +85,39 @@ impl Mapping {
         match &self.0.held {
             Held::Mapped(it) => it.check(&self.0.path),
             Held::Read(_) => Ok(()),
+        }
+    }
+}
+
+/// What the system can be told of a mapped file on Linux. Elsewhere, and where a file was read into
+/// memory, nothing is cold, and nothing is done.
+impl Mapping {
+    /// Whether some of the file is on the disk alone, by a look at some of its pages. Of files that
+    /// the user may not write to, the system says that all of them are in memory.
+    pub fn is_cold(&self) -> bool {
+        match &self.0.held {
+            Held::Mapped(it) => it.is_cold(),
+            Held::Read(_) => false,
+        }
+    }
+
+    /// Reads this part of the file from the disk, and waits until it is in memory. What cannot be
+    /// read is left to whoever needs it.
+    ///
+    /// # Panics
+    ///
+    /// If the file is not so long.
+    pub fn read_ahead(&self, range: Range<usize>) {
+        if let Held::Mapped(it) = &self.0.held {
+            it.read_ahead(range);
+        }
+    }
+
+    /// From here on the file is read from its beginning to its end, again and again, and is too
+    /// large to stay in memory: what was used may go, and what follows is read in larger pieces.
+    pub fn stream(&self) {
+        if let Held::Mapped(it) = &self.0.held {
+            it.stream();
         }
     }
 }

@@ -6,10 +6,28 @@
 //! asks [`Mapped::check`]. Faults elsewhere go to the handler that was there before: see `guard`.
 //!
 //! A file that is written to changes under its readers. Bytes of a mapping are therefore only read
-//! as numbers; what has to be text is copied, and the copy checked. The only module of this crate
-//! with `unsafe`.
-#![expect(unsafe_code, reason = "mapping a file and handling a signal")]
+//! as numbers; what has to be text is copied, and the copy checked. How pages come into memory
+//! before anybody needs them is in `ahead`. The only module of this
+//! crate with `unsafe`.
+#![expect(unsafe_code, reason = "mapping a file, handling a signal and asking about pages")]
 
+/// A page is read when it is touched, and nobody is told anything.
+#[cfg(not(target_os = "linux"))]
+mod ahead {
+    use std::ops::Range;
+
+    use memmap2::Mmap;
+
+    pub(super) fn is_cold(_: &Mmap) -> bool {
+        false
+    }
+
+    pub(super) fn read(_: &Mmap, _: Range<usize>) {}
+
+    pub(super) fn stream(_: &Mmap) {}
+}
+#[cfg(target_os = "linux")]
+mod ahead;
 /// No handler: a lost page ends the process as the system sees fit.
 #[cfg(not(unix))]
 mod guard {
@@ -28,7 +46,7 @@ mod guard {
 #[cfg(unix)]
 mod guard;
 
-use std::{fs::File, io, path::Path, time::SystemTime};
+use std::{fs::File, io, ops::Range, path::Path, time::SystemTime};
 
 use memmap2::Mmap;
 
@@ -58,6 +76,22 @@ impl Mapped {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    /// Whether some of it is on the disk alone, as far as the system tells.
+    pub(crate) fn is_cold(&self) -> bool {
+        ahead::is_cold(&self.map)
+    }
+
+    /// Reads this part of it, and waits for that. What cannot be read is left to whoever needs it.
+    pub(crate) fn read_ahead(&self, range: Range<usize>) {
+        assert!(range.end <= self.map.len(), "{range:?} of {} bytes", self.map.len());
+        ahead::read(&self.map, range);
+    }
+
+    /// It is read from the beginning to the end, again and again, and cannot stay in memory.
+    pub(crate) fn stream(&self) {
+        ahead::stream(&self.map);
     }
 
     /// Whether all bytes read so far were the file's, which was opened by `path`, and nobody has

@@ -141,7 +141,7 @@ impl Better {
     ) -> anyhow::Result<Self> {
         // The better one is at its best, whatever is asked of the other.
         let precision = Some(Precision::Exact);
-        let load = Load { cache_type: None, precision, ..load.clone() };
+        let load = Load { cache_type: None, precision, quant: None, ..load.clone() };
         let engine = engine(name, file, &load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(

@@ -65,12 +65,17 @@ pub(super) fn watch(bytes: &[u8]) -> io::Result<Watch> {
     Ok(Watch(slot))
 }
 
+/// Bytes of a page.
+pub(super) fn page() -> usize {
+    // SAFETY: `sysconf` only reads a constant of the system.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(4096)
+}
+
 fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: `sysconf` only reads a constant of the system.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        PAGE.store(usize::try_from(page).unwrap_or(4096), Ordering::Release);
+        PAGE.store(page(), Ordering::Release);
         let mut old = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: a null `act` only queries; a zeroed `sigaction` is a valid value, so `old`
         // is initialised even if the call fails.
