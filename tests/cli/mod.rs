@@ -20,6 +20,7 @@ mod obeyed;
 mod paths;
 mod quantize;
 mod refusals;
+mod resident;
 
 use expect_test::Expect;
 use ingle_tests::binary::Place;

@@ -14,6 +14,7 @@ use crate::{
     device,
     failure::Failure,
     model::{self, Opened},
+    resident,
 };
 
 /// A draft that is open.
@@ -68,6 +69,11 @@ impl Draft {
     /// Bytes of memory that its weights are still going to take.
     pub(crate) fn weight_bytes(&self) -> u64 {
         if self.load.no_mmap { 0 } else { bytes(&self.file) }
+    }
+
+    /// Locks its weights in memory, if the model's are to be: as [`resident::lock`].
+    pub(crate) fn lock(&self) -> Option<String> {
+        resident::lock(&self.name, &self.file, &self.load)
     }
 
     /// Loads it beside `engine`, the model of this name, which was loaded with these options, to

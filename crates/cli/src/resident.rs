@@ -1,13 +1,15 @@
-//! How the weights of a mapped file come into memory before anybody needs them.
+//! How the weights of a mapped file come into memory before anybody needs them, and stay there.
 //!
 //! A page of a mapped file is read when it is touched, and whoever touched it waits. Where some of
 //! a file is on the disk alone, and memory holds it all, threads read it from its beginning to its
 //! end while the model is loaded; of a file that is in memory already, some pages are asked for,
 //! and no more. One that memory does not hold is not read ahead: its end would push out its
-//! beginning.
+//! beginning. With `--mlock` weights stay in memory, or a warning says why not.
 
 use std::{
+    io,
     ops::Range,
+    path::Path,
     sync::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -23,7 +25,8 @@ use crate::{
     args::Load,
     failure::Failure,
     memory,
-    terminal::Interrupts,
+    numbers::size,
+    terminal::{Interrupts, tell},
 };
 
 /// Threads that read: a disk has several requests at a time, and each finds the next piece in
@@ -157,6 +160,59 @@ impl<'a> Ahead<'a> {
     }
 }
 
+/// Locks the weights of the model of this name in memory, where `load` asks for that: a warning
+/// where it cannot be done, which was told.
+pub(crate) fn lock(name: &str, file: &ModelFile, load: &Load) -> Option<String> {
+    if !load.mlock {
+        return None;
+    }
+    let why = locked(file, load).err()?;
+    let warning = format!("`--mlock`: the weights of `{name}` are not locked in memory: {why}");
+    tell(format_args!("warning: {warning}"));
+    Some(warning)
+}
+
+/// Why they are not locked, if they are not.
+fn locked(file: &ModelFile, load: &Load) -> Result<(), String> {
+    let needed = file.page_bytes();
+    // What was read or encoded is in memory; pages of a file may still have to come there.
+    let is_mapped = !load.no_mmap && load.quant.is_none();
+    if let Some(free) = memory::free().filter(|&free| is_mapped && free < needed) {
+        return Err(format!("they take {}, and {} are free", size(needed), size(free)));
+    }
+    // If the system refuses, it refuses what comes then.
+    #[cfg(target_os = "linux")]
+    raise_limit().ok();
+    file.lock().map_err(|error| {
+        let limit = memory::linux::lock_limit(Path::new("/"));
+        refusal(needed, limit, &error)
+    })
+}
+
+/// Takes all that this process may lock: often it began with less.
+#[cfg(target_os = "linux")]
+fn raise_limit() -> nix::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, most) = getrlimit(Resource::RLIMIT_MEMLOCK)?;
+    setrlimit(Resource::RLIMIT_MEMLOCK, most, most)
+}
+
+/// What is said where the system does not lock so many bytes, for a process that may lock `limit`.
+fn refusal(needed: u64, limit: Option<u64>, error: &io::Error) -> String {
+    let Some(limit) = limit else { return error.to_string() };
+    // Below the limit, something else is locked already.
+    let enough = match limit < needed {
+        true => needed.div_ceil(1024).to_string(),
+        false => "unlimited".to_owned(),
+    };
+    format!(
+        "they take {}, and this process may lock {}: `ulimit -l {enough}` raises that for a shell, \
+         as root or where `memlock` in /etc/security/limits.conf allows it",
+        size(needed),
+        size(limit)
+    )
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use loader::{Bytes, Error};
@@ -208,5 +264,20 @@ mod tests {
         assert_eq!(beside("parrot", &file, &Load::default(), || Ok(7)).unwrap(), 7);
         let error = file.check_intact().unwrap_err();
         assert!(matches!(error, Error::TruncatedWhileMapped { found: 10, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_there_is_what_is_needed_and_what_to_do() {
+        let error = || io::Error::from(io::ErrorKind::OutOfMemory);
+        let told = |needed, limit| refusal(needed, limit, &error());
+        assert_eq!(
+            told(5 << 30, Some(8 << 20)),
+            "they take 5.0 GiB, and this process may lock 8.0 MiB: `ulimit -l 5242880` raises that \
+             for a shell, as root or where `memlock` in /etc/security/limits.conf allows it"
+        );
+        assert!(told(1025, Some(0)).contains("may lock 0 B: `ulimit -l 2` raises"));
+        // With something else.
+        assert!(told(1 << 20, Some(8 << 20)).contains("8.0 MiB: `ulimit -l unlimited` raises"));
+        assert_eq!(told(5 << 30, None), error().to_string());
     }
 }

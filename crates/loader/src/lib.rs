@@ -9,6 +9,7 @@ mod error;
 mod file;
 pub mod format;
 pub mod gguf;
+mod locked;
 mod mapping;
 mod metadata;
 mod mmap;

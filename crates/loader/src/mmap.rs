@@ -7,7 +7,7 @@
 //!
 //! A file that is written to changes under its readers. Bytes of a mapping are therefore only read
 //! as numbers; what has to be text is copied, and the copy checked. How pages come into memory
-//! before anybody needs them is in `ahead`. The only module of this
+//! before anybody needs them is in `ahead`, how they stay there in `lock`. The only module of this
 //! crate with `unsafe`.
 #![expect(unsafe_code, reason = "mapping a file, handling a signal and asking about pages")]
 
@@ -37,6 +37,11 @@ mod guard {
         Ok(Watch)
     }
 
+    /// What most systems have.
+    pub(super) fn page() -> usize {
+        4096
+    }
+
     impl Watch {
         pub(super) fn faulted(&self) -> bool {
             false
@@ -45,12 +50,14 @@ mod guard {
 }
 #[cfg(unix)]
 mod guard;
+mod lock;
 
 use std::{fs::File, io, ops::Range, path::Path, time::SystemTime};
 
 use memmap2::Mmap;
 
 use crate::Error;
+pub(crate) use lock::Pages;
 
 /// A mapped file, all of it, for reading.
 pub(crate) struct Mapped {

@@ -34,7 +34,7 @@ pub(crate) struct Instead {
     #[arg(long, value_name = "URL", hide = HIDDEN)]
     #[arg(conflicts_with_all = ["shape", "word", "model", "ctx_size", "threads", "device"])]
     #[arg(conflicts_with_all = ["precision", "override_kv", "quant", "lora", "no_mmap", "sandbox"])]
-    #[arg(conflicts_with_all = ["cache_type", "steady"])]
+    #[arg(conflicts_with_all = ["cache_type", "steady", "mlock"])]
     pub(crate) url: Option<String>,
     /// What the server calls the model [default: its first]
     #[arg(long, value_name = "NAME", requires = "url", conflicts_with_all = NAMED)]

@@ -55,6 +55,10 @@ pub(crate) struct Load {
     /// that may be pulled
     #[arg(long)]
     pub(crate) no_mmap: bool,
+    /// Lock the weights in memory, so that none is ever read from the disk again; where the limit
+    /// (`ulimit -l`) forbids that, a warning says so
+    #[arg(long)]
+    pub(crate) mlock: bool,
 }
 
 /// What computes.
@@ -189,6 +193,7 @@ impl Load {
             quant: self.quant.or(file.quant),
             lora: if self.lora.is_empty() { file.lora } else { self.lora },
             no_mmap: self.no_mmap || file.no_mmap,
+            mlock: self.mlock || file.mlock,
         }
     }
 }

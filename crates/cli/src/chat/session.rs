@@ -20,6 +20,7 @@ use crate::{
     failure::Failure,
     library, memory,
     model::{self, Opened},
+    resident,
     sandbox::{Level, Plan},
     terminal::tell,
     utf8,
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     /// Whether the settings file's draft is this model itself, and is not loaded again.
     pub(super) is_own_draft: bool,
     pub(super) style: Style,
+    /// Whether the system leaves the model's weights in memory.
+    pub(super) is_locked: bool,
     pub(super) loaded_in: Duration,
     pub(super) messages: Vec<Message>,
     /// Messages at the beginning that the context has no room for.
@@ -102,9 +105,13 @@ impl Session {
             ..Options::default()
         };
         let mut engine = device::engine(name, &file, &settings.load, &options)?;
+        let unlocked = resident::lock(name, &file, &settings.load);
+        let is_locked = settings.load.mlock && unlocked.is_none();
+        warnings.extend(unlocked);
         if let Some(draft) = draft {
             let joined = draft.guess_for(&mut engine, name, &options);
-            or_alone(joined, &settings.chat, &mut warnings)?;
+            let joined = or_alone(joined, &settings.chat, &mut warnings)?;
+            warnings.extend(joined.and_then(|()| draft.lock()));
         }
         let style = Style::of(&file, engine.tokenizer(), &settings);
         let style = style.with_context(|| match template {
@@ -121,6 +128,7 @@ impl Session {
             is_own_draft,
             style,
             settings,
+            is_locked,
             loaded_in: started.elapsed(),
             messages: Vec::new(),
             dropped: 0,
@@ -239,6 +247,8 @@ impl Session {
         let cache = info.cache_format.map(|it| format!(", cache in {it}")).unwrap_or_default();
         let draft = self.engine.draft().and(self.settings.chat.draft.as_ref());
         let draft = draft.map(|it| format!(", draft `{it}`")).unwrap_or_default();
-        format!("{name}, context {}{of} tokens{cache}, {}{draft}", grouped(context), info.device)
+        let locked = if self.is_locked { ", locked in memory" } else { "" };
+        let (context, device) = (grouped(context), &info.device);
+        format!("{name}, context {context}{of} tokens{cache}, {device}{locked}{draft}")
     }
 }

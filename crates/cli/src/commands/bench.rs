@@ -40,7 +40,7 @@ use crate::{
     failure::Failure,
     model,
     numbers::{grouped, size},
-    output,
+    output, resident,
     sandbox::{Mode, Plan},
     settings::Site,
     shape::Wanted,
@@ -157,6 +157,7 @@ impl Measurement<'_> {
             let mut rig = Rig::load(self.name, self.file, load, self.sizes, self.guesser)?;
             if rows.is_empty() {
                 warn_of_context(rig.info());
+                self.lock(load);
             }
             session.bytes_a_token = match session.scale {
                 Some(scale) => Some(scale.bytes_a_token()),
@@ -182,6 +183,14 @@ impl Measurement<'_> {
         session.bar.finish_and_clear();
         rows.iter_mut().for_each(|it| session.complete(it));
         Ok(rows)
+    }
+
+    /// Locks the weights in memory, where that is asked for.
+    fn lock(&self, load: &Load) {
+        resident::lock(self.name, self.file, load);
+        if let Some(guesser) = self.guesser {
+            guesser.draft.lock();
+        }
     }
 
     fn subject(&self, info: &Info, load: &Load) -> anyhow::Result<Subject> {

@@ -10,7 +10,9 @@ use anyhow::Context;
 use engine::{Engine, Options};
 use serde_json::{Map, json};
 
-use crate::{args::Logits, device, memory, model, sandbox, settings::Site, terminal::tell};
+use crate::{
+    args::Logits, device, memory, model, resident, sandbox, settings::Site, terminal::tell,
+};
 
 /// Writes them.
 pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
@@ -27,6 +29,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
         ..Options::default()
     };
     let mut engine = device::engine(&name, &file, &load, &options)?;
+    resident::lock(&name, &file, &load);
 
     let greedy = engine.greedy(&args.ids, args.greedy)?;
     write(&mut engine, &args.ids, &greedy, &args.output)?;

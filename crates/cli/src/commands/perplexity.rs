@@ -20,7 +20,7 @@ use crate::{
     failure::Failure,
     memory, model,
     numbers::grouped,
-    sandbox,
+    resident, sandbox,
     settings::Site,
     terminal::tell,
     utf8,
@@ -113,7 +113,9 @@ fn windows(
 fn engine(name: &str, file: &ModelFile, load: &Load, window: usize) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    device::engine(name, file, load, &options)
+    let engine = device::engine(name, file, load, &options)?;
+    resident::lock(name, file, load);
+    Ok(engine)
 }
 
 /// The model to compare with, and what it says about the present window.

@@ -1,4 +1,4 @@
-//! Free memory on Linux: `/proc/meminfo` and the limits of control groups.
+//! Free memory on Linux: `/proc/meminfo` and the limits of control groups; and what may be locked.
 //!
 //! Pages of files that a group has read count as used, but the kernel gives them back when asked:
 //! they are free here, as in `MemAvailable`.
@@ -18,6 +18,14 @@ pub(crate) fn free(root: &Path) -> Option<u64> {
 /// The most bytes that control groups let this process have, where they have a limit.
 pub(crate) fn limit(root: &Path) -> Option<u64> {
     groups::of(root, "memory").iter().filter_map(limit_of).min()
+}
+
+/// The most bytes that this process may lock in memory, where it has a limit.
+pub(crate) fn lock_limit(root: &Path) -> Option<u64> {
+    let limits = fs::read_to_string(root.join("proc/self/limits")).ok()?;
+    let limit = limits.lines().find_map(|it| it.strip_prefix("Max locked memory"))?;
+    // Of two: up to the second it may raise the first by itself.
+    limit.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The number in the line that begins with the word `name`.
@@ -101,5 +109,17 @@ mod tests {
         check(&files, Some(3_500_000));
         let unlimited = ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
         check(&[&files[..2], &[unlimited], &files[3..]].concat(), Some(8_192_000));
+    }
+
+    #[test]
+    fn what_may_be_locked_is_the_higher_of_two_limits() {
+        let of = |limit: &str| {
+            let text = format!("Max processes  9  9\nMax locked memory  {limit}  bytes\n");
+            lock_limit(lay(&[("proc/self/limits", text.as_str())]).path())
+        };
+        assert_eq!(of("65536  8388608"), Some(8 << 20));
+        assert_eq!(of("65536  unlimited"), None);
+        assert_eq!(of("0  0"), Some(0));
+        assert_eq!(lock_limit(lay(&[]).path()), None);
     }
 }

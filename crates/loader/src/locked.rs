@@ -1,0 +1,29 @@
+//! Weights that stay in memory: the system neither gives their pages to somebody else nor writes
+//! them out, as long as they are there.
+
+use std::io;
+
+use crate::{ModelFile, mmap::Pages};
+
+impl ModelFile {
+    /// Bytes of the pages that its weights lie in, those of adapters among them. Weights that are
+    /// computed when they are first looked at are computed now.
+    pub fn page_bytes(&self) -> u64 {
+        self.pages().bytes()
+    }
+
+    /// Locks these pages in memory, all of them or none; what is on the disk alone is read.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let this process lock so much, or a page cannot be read.
+    pub fn lock(&self) -> io::Result<()> {
+        self.pages().lock()
+    }
+
+    fn pages(&self) -> Pages {
+        let adapters = self.low_rank.values().flatten().flat_map(|it| [&it.a, &it.b]);
+        let tensors = self.tensors.values().chain(adapters);
+        Pages::of(tensors.flat_map(|it| &it.parts).map(|it| &**it))
+    }
+}
