@@ -136,6 +136,7 @@ mod tests {
             "proc/cpuinfo",
             "proc/meminfo",
             "proc/self/status",
+            "proc/self/limits",
             "proc/self/cgroup",
             "proc/sys/kernel/osrelease",
             "etc/os-release",

@@ -24,6 +24,7 @@ pub(crate) const LAPTOP: Files<'static> = &[
     ),
     ("proc/loadavg", "0.52 0.61 0.70 2/1203 4711\n"),
     ("proc/self/status", "Name:\tingle\nCpus_allowed_list:\t0-7\n"),
+    ("proc/self/limits", "Max locked memory         65536        8388608        bytes     \n"),
     ("proc/self/cgroup", "0::/user.slice/user-1000.slice\n"),
     ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
     ("sys/fs/cgroup/user.slice/memory.current", "4000000000\n"),

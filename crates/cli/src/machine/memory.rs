@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::text;
-use crate::memory::linux::{free, limit, value};
+use crate::memory::linux::{free, limit, lock_limit, value};
 
 /// In bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) huge_pages: Option<String>,
     /// Huge pages that were set aside.
     pub(crate) huge_reserved: Option<u64>,
+    /// The most that this process may lock (`--mlock`), where there is a limit.
+    pub(crate) lock_limit: Option<u64>,
 }
 
 impl Memory {
@@ -46,6 +48,7 @@ impl Memory {
                 .and_then(chosen)
                 .map(str::to_owned),
             huge_reserved: pages.and_then(reserved),
+            lock_limit: lock_limit(root),
         }
     }
 }
@@ -71,6 +74,7 @@ mod tests {
             swap_used: Some(1_100_000 << 10),
             huge_pages: Some("madvise".to_owned()),
             huge_reserved: Some(0),
+            lock_limit: Some(8 << 20),
         };
         assert_eq!(Memory::at(lay(fixture::LAPTOP).path()), expected);
     }

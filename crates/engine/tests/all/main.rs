@@ -16,6 +16,7 @@ mod lookup;
 mod models;
 mod plans;
 mod recurrent;
+mod same;
 mod sampling;
 mod scales;
 mod template;

@@ -142,7 +142,8 @@ fn memory_text(memory: &Memory) -> String {
     let pages = memory.huge_pages.as_ref().map(|it| format!("huge pages: {it}"));
     let reserved = memory.huge_reserved.filter(|&it| it > 0);
     let reserved = reserved.map(|it| format!("{} of them set aside", size(it)));
-    or_unknown(joined("; ", [all, swap, pages, reserved]))
+    let locked = memory.lock_limit.map(|it| format!("{} can be locked", size(it)));
+    or_unknown(joined("; ", [all, swap, pages, reserved, locked]))
 }
 
 fn limits(machine: &Machine) -> String {

@@ -2,18 +2,16 @@
 //! chunks of its prompt, beside other requests, in blocks that others were in, and where some of it
 //! is in the cache already; in either precision.
 
-mod answers;
-mod hybrid;
-mod tiny;
-
 use std::slice;
 
-use answers::run;
 use engine::{Engine, Options, Request, sample::Sampling};
-use hybrid::hybrid;
 use kernels::cpu::{Config, Cpu, Precision};
 use loader::{ModelFile, Value};
-use tiny::tiny;
+
+use crate::{
+    answers::run,
+    models::{hybrid, tiny},
+};
 
 /// Threads, and tokens of prompts that a step computes.
 type Way = (usize, usize);
