@@ -43,6 +43,27 @@ pub(crate) fn backend(load: &Load) -> anyhow::Result<Box<dyn Backend>> {
     }
 }
 
+/// The device that `load` asks for, and an exact one on the same threads: of two sets, one would
+/// still spin on the cores that the other needs.
+///
+/// # Errors
+///
+/// As [`backend`].
+pub(crate) fn with_exact(load: &Load) -> anyhow::Result<[Box<dyn Backend>; 2]> {
+    match load.device.unwrap_or_default() {
+        Device::Auto | Device::Cpu => {
+            let cpu = Cpu::new(config(load)?)?;
+            let exact = cpu.beside_in(Precision::Exact);
+            Ok([Box::new(cpu), Box::new(exact)])
+        }
+        Device::Reference => {
+            let reference = backend(load)?;
+            let exact = reference.beside();
+            Ok([reference, exact])
+        }
+    }
+}
+
 /// How the CPU is to be used.
 ///
 /// # Errors
@@ -162,6 +183,19 @@ mod tests {
         assert_eq!(threads(NonZeroUsize::new(1024)), Ok(1024));
         let error = threads(NonZeroUsize::new(1025)).unwrap_err();
         assert_eq!(error.to_string(), "found 1025 threads, expected at most 1024");
+    }
+
+    #[test]
+    fn an_exact_device_differs_in_nothing_else() {
+        let fast = Some(Precision::Fast);
+        let two = Load { threads: NonZeroUsize::new(2), precision: fast, ..Load::default() };
+        let [one, exact] = with_exact(&two).expect("two threads");
+        assert_ne!(one.info().name, exact.info().name);
+        assert_eq!(one.info().name.replace("fast", "exact"), exact.info().name);
+        let load = Load { device: Some(Device::Reference), ..Load::default() };
+        let [one, exact] = with_exact(&load).expect("it is always there");
+        assert_eq!(one.info().name, exact.info().name);
+        assert!(with_exact(&Load { precision: fast, ..load }).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use engine::{
     tokenizer::{Bos, Tokenizer},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use kernels::cpu::Precision;
+use kernels::Backend;
 use loader::ModelFile;
 use serde_json::json;
 
@@ -46,10 +46,11 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let tokenizer = Tokenizer::load(&file)?;
     let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
-    let mut engine = engine(&name, &file, &load, window)?;
+    let [backend, exact] = device::with_exact(&load)?;
+    let mut engine = engine(backend, &name, &file, &load, window)?;
     let mut better = match &better {
         None => None,
-        Some((name, file)) => Some(Better::load(name, file, &load, &ids, window)?),
+        Some((name, file)) => Some(Better::load(exact, name, file, &load, &ids, window)?),
     };
 
     let bar = progress(windows.len());
@@ -110,10 +111,16 @@ fn windows(
     Ok(whole.collect())
 }
 
-fn engine(name: &str, file: &ModelFile, load: &Load, window: usize) -> anyhow::Result<Engine> {
+fn engine(
+    backend: Box<dyn Backend>,
+    name: &str,
+    file: &ModelFile,
+    load: &Load,
+    window: usize,
+) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    let engine = device::engine(name, file, load, &options)?;
+    let engine = device::engine_on(backend, name, file, load, &options)?;
     resident::lock(name, file, load);
     Ok(engine)
 }
@@ -134,17 +141,17 @@ impl Better {
         Ok(model::open_for(name, &Load { quant: None, ..load.clone() })?.file)
     }
 
+    /// On an exact backend: the better one is at its best, whatever is asked of the other.
     fn load(
+        exact: Box<dyn Backend>,
         name: &str,
         file: &ModelFile,
         load: &Load,
         ids: &[u32],
         window: usize,
     ) -> anyhow::Result<Self> {
-        // The better one is at its best, whatever is asked of the other.
-        let precision = Some(Precision::Exact);
-        let load = Load { cache_type: None, precision, quant: None, ..load.clone() };
-        let engine = engine(name, file, &load, window)?;
+        let load = Load { cache_type: None, quant: None, ..load.clone() };
+        let engine = engine(exact, name, file, &load, window)?;
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= engine.info().vocab) {
             let message = format!(
                 "`{name}` has {} tokens, the text has token {id}",

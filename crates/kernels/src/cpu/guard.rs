@@ -4,7 +4,7 @@
 //! cache that no row was stored at hold a canary, which must live; it is a NaN, so that a kernel
 //! that reads it shows. On Linux, weights end where a page begins that nobody may read.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use half::f16;
 
@@ -156,7 +156,7 @@ impl Backend for Guarded {
     }
 
     fn beside(&self) -> Box<dyn Backend> {
-        Box::new(Self::of(Cpu::on(Arc::clone(&self.cpu.pool), self.cpu.config)))
+        Box::new(Self::of(self.cpu.beside_in(self.cpu.config.precision)))
     }
 
     fn upload(&mut self, spec: &WeightSpec, parts: &[Bytes]) -> Result<Weight, Error> {

@@ -228,7 +228,10 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backend, cpu::Cpu};
+    use crate::{
+        Backend,
+        cpu::{Cpu, Precision},
+    };
 
     const THREADS: [usize; 3] = [1, 2, 5];
 
@@ -272,9 +275,11 @@ mod tests {
         assert_eq!(sharers(), 1);
         let beside = cpu.beside();
         let further = beside.beside();
-        assert_eq!(sharers(), 3);
+        let exact = cpu.beside_in(Precision::Exact);
+        assert_eq!(sharers(), 4);
         assert_eq!(beside.info().name, cpu.info().name);
-        drop((beside, further));
+        assert_eq!(*exact.config(), Config { precision: Precision::Exact, ..config });
+        drop((beside, further, exact));
         assert_eq!(sharers(), 1);
         let pool = cpu.pool.lock().expect("no run panicked");
         assert_eq!(pool.threads(), 3);

@@ -276,6 +276,28 @@ fn beside_another_model_in_turn_and_at_once() {
 }
 
 #[test]
+fn beside_one_of_another_precision() {
+    let prompt = tokens(40);
+    each(|config, cache| {
+        if config.precision == Precision::Exact {
+            return; // that is the other one
+        }
+        let [fast, exact] = [config.precision, Precision::Exact].map(|precision| {
+            let mut model = Model::new(Config { precision, ..config }, cache);
+            steps(&mut model, &prompt).collect::<Vec<_>>()
+        });
+        assert_ne!(fast, exact, "one rounds activations");
+        let cpu = Cpu::new(config).expect("of this machine");
+        let other = cpu.beside_in(Precision::Exact);
+        let [mut first, mut second] =
+            [cpu, other].map(|it| Model::on(Box::new(it), cache, |_, _| {}));
+        let turns = steps(&mut first, &prompt).zip(steps(&mut second, &prompt));
+        let in_turn: (Vec<_>, Vec<_>) = turns.unzip();
+        assert!(in_turn == (fast, exact), "{config:?} {cache:?}");
+    });
+}
+
+#[test]
 fn fused_or_not() {
     let prompt = tokens(20);
     each(|config, cache| {
