@@ -282,6 +282,36 @@ fn what_a_draft_brings_is_measured() {
     assert!(told.contains(warning), "{told}");
 }
 
+/// As in a chat; a context that no text fills needs no room.
+#[test]
+fn what_a_draft_does_not_do_is_said() {
+    let place = crate::place();
+    let bench = |draft: &str| {
+        let args = ["bench", "parrot.gguf", "--draft", draft, "-p", "0", "-n", "16", "-r", "1"];
+        let told = place.run(&[&args[..], &["-c", "512"]].concat());
+        assert!(told.starts_with("exit 0"), "{told}");
+        told.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let size = "warning: the draft is no smaller than the model: answers take longer";
+    let told = bench("parrot.gguf");
+    assert!(told.contains(size) && !told.contains("warning: the draft has room"), "{told}");
+    for (context, is_short) in [(32, true), (256, false)] {
+        let made = parrot::with(|file| {
+            file.set("llama.context_length", loader::Value::U32(context));
+        });
+        place.file("made.gguf", made);
+        let written = place.run(&["quantize", "made.gguf", "small.gguf", "F16", "-y"]);
+        assert!(written.starts_with("exit 0"), "{written}");
+        let told = bench("small.gguf");
+        let room = format!(
+            "warning: the draft has room for {context} tokens: beyond them it guesses nothing"
+        );
+        assert_eq!(told.contains(&room), is_short, "{told}");
+        assert_eq!(told.contains("; it guessed nothing"), is_short, "{told}");
+        assert!(!told.contains(size), "{told}");
+    }
+}
+
 #[test]
 fn a_draft_that_cannot_guess_is_not_measured() {
     let place = crate::place();

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use engine::{Engine, LoadError, Options, arch};
+use engine::{Engine, Info, LoadError, Options, arch};
 use loader::ModelFile;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     device,
     failure::Failure,
     model::{self, Opened},
+    numbers::grouped,
     resident,
 };
 
@@ -111,6 +112,21 @@ impl Draft {
     }
 }
 
+/// What is asked of a draft and not done, where it guesses for this model in texts of so many tokens.
+pub(crate) fn idle(draft: &Info, model: &Info, tokens: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if draft.context < tokens {
+        let context = grouped(draft.context as u64);
+        warnings.push(format!(
+            "the draft has room for {context} tokens: beyond them it guesses nothing"
+        ));
+    }
+    if draft.weight_bytes >= model.weight_bytes {
+        warnings.push("the draft is no smaller than the model: answers take longer".to_owned());
+    }
+    warnings
+}
+
 /// Bytes of the weights of a file.
 fn bytes(file: &ModelFile) -> u64 {
     let parts = file.tensors.values().flat_map(|it| &it.parts);
@@ -124,6 +140,22 @@ fn is_too_large(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_draft_is_idle_beyond_its_context_and_where_it_saves_nothing() {
+        let bytes = loader::Bytes::new(ingle_tests::parrot::file());
+        let file = ModelFile::from_bytes("parrot", bytes, &[]).expect("sound");
+        let options = Options { ctx_size: Some(64), ..Options::default() };
+        let engine = device::engine("parrot", &file, &Load::default(), &options).expect("it fits");
+        let model = engine.info();
+        let smaller = Info { weight_bytes: model.weight_bytes - 1, ..model.clone() };
+        let room = "the draft has room for 64 tokens: beyond them it guesses nothing";
+        let size = "the draft is no smaller than the model: answers take longer";
+        assert!(idle(&smaller, model, 64).is_empty());
+        assert_eq!(idle(&smaller, model, 65), [room]);
+        assert_eq!(idle(model, model, 64), [size]);
+        assert_eq!(idle(model, model, 65), [room, size]);
+    }
 
     /// As `device::engine` tells it.
     #[test]

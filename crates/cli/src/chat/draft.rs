@@ -6,8 +6,7 @@
 use super::session::Session;
 use crate::{
     args::{Chat, Lookup, Settings, Think},
-    draft::Draft,
-    numbers::grouped,
+    draft::{self, Draft},
     terminal::tell,
 };
 
@@ -62,16 +61,7 @@ impl Session {
         if let Some(Think::AtMost(n)) = self.settings.chat.think {
             warnings.push(format!("the draft guesses nothing while `--think {n}` counts tokens"));
         }
-        if draft.context < self.engine.context() {
-            let context = grouped(draft.context as u64);
-            warnings.push(format!(
-                "the draft has room for {context} tokens: beyond them it guesses nothing"
-            ));
-        }
-        if draft.weight_bytes >= self.engine.info().weight_bytes {
-            let warning = "the draft is no smaller than the model: answers take longer";
-            warnings.push(warning.to_owned());
-        }
+        warnings.extend(draft::idle(draft, self.engine.info(), self.engine.context()));
         warnings
     }
 

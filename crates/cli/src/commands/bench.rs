@@ -157,6 +157,8 @@ impl Measurement<'_> {
             let mut rig = Rig::load(self.name, self.file, load, self.sizes, self.guesser)?;
             if rows.is_empty() {
                 warn_of_context(rig.info());
+                let idle = rig.idle_draft(self.tests);
+                idle.iter().for_each(|it| tell(format_args!("warning: {it}")));
                 self.lock(load);
             }
             session.bytes_a_token = match session.scale {

@@ -8,7 +8,7 @@ use loader::ModelFile;
 use super::speculation::{self, Guesser, Guesses, Text};
 use crate::{
     args::Load,
-    device,
+    device, draft,
     machine::{Mark, Meter},
     memory,
     random::Random,
@@ -171,6 +171,15 @@ impl Rig {
     /// What the draft is, if there is one.
     pub(super) fn draft(&self) -> Option<&Info> {
         self.engine.draft()
+    }
+
+    /// What it does not do in these tests.
+    pub(super) fn idle_draft(&self, tests: &[Test]) -> Vec<String> {
+        let Some(info) = self.draft() else { return Vec::new() };
+        let drafted = tests.iter().filter(|it| matches!(it, Test::Drafted { .. }));
+        let generated = drafted.map(|it| it.numbers().1).max().unwrap_or(0);
+        let begun = self.texts.iter().map(|it| it.beginning.len()).max().unwrap_or(0);
+        draft::idle(info, self.info(), begun + generated)
     }
 
     /// Runs the test's prompt once, and a few tokens where it generates.
