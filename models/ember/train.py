@@ -28,6 +28,7 @@ SHAPE = dict(context=CONTEXT, width=256, hidden=768, layers=5, heads=4, kv_heads
 HEAD = SHAPE["width"] // SHAPE["heads"]
 VOCABULARY = 4096
 BATCH = 2048         # tokens a step, at most
+ASKED = 0.2          # what a token of a question counts, where one of an answer counts 1
 PEAK_ADAM, PEAK_MUON = 3e-3, 1.5e-2
 EVERY = 200          # steps between measurements and checkpoints
 THREADS = 2
@@ -183,14 +184,16 @@ class Tokens:
         chance.shuffle(self.batches)
 
     def batch(self, nth):
-        """Tokens, where the next one is to be said, and that one."""
+        """Tokens, where there is a next one, that one, and whether it is Ember's to say."""
         rows = self.batches[nth % len(self.batches)]
         raw = np.zeros((len(rows), max(end - begin for begin, end in rows)), np.int64)
         for row, (begin, end) in zip(raw, rows):
             row[:end - begin] = self.raw[begin:end]
         raw = torch.from_numpy(raw)
         ids, said = raw & 0x7fff, raw[:, 1:] >> 15 == 1
-        return ids[:, :-1], torch.nonzero(said.flatten()).flatten(), ids[:, 1:][said]
+        lengths = torch.tensor([end - begin for begin, end in rows])
+        there = torch.arange(1, raw.shape[1]) < lengths[:, None]
+        return ids[:, :-1], torch.nonzero(there.flatten()).flatten(), ids[:, 1:][there], said[there]
 
 
 @torch.no_grad()
@@ -198,7 +201,8 @@ def examined(model, tokens, most):
     """The mean loss, and how many conversations are right to the letter."""
     total, count, right, rows = 0.0, 0, 0, 0
     for nth in range(min(most, len(tokens.batches))):
-        ids, at, wanted = tokens.batch(nth)
+        ids, at, wanted, said = tokens.batch(nth)
+        at, wanted = at[said], wanted[said]
         logits = model(ids, at)
         total += F.cross_entropy(logits, wanted, reduction="sum").item()
         wrong = (at // ids.shape[1])[logits.argmax(-1) != wanted].unique()
@@ -239,18 +243,18 @@ def train(work, steps, at_most):
         if step == done + at_most:
             return
         begun = time.perf_counter()
-        ids, at, wanted = learn.batch(step)
+        ids, at, wanted, said = learn.batch(step)
         for optimizer, peak in zip(optimizers, peaks):
             for group in optimizer.param_groups:
                 group["lr"] = peak * pace(step, steps)
         # A token weighs the same in every batch, however many are to be said in it.
-        loss = F.cross_entropy(model(ids, at), wanted, reduction="sum")
-        (loss / (BATCH / 2)).backward()
+        losses = F.cross_entropy(model(ids, at), wanted, reduction="none")
+        (torch.where(said, losses, ASKED * losses).sum() / (BATCH / 2)).backward()
         nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        recent.append(loss.item() / len(wanted))
+        recent.append(losses[said].mean().item())
         seen += ids.numel()
         seconds += time.perf_counter() - begun
         if (step + 1) % 50 == 0:
