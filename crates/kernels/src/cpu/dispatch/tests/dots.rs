@@ -308,7 +308,19 @@ fn instruction_sets_give_the_same_bits() {
     let Some((first, expected)) = sets.next() else { return };
     sets.for_each(|(isa, found)| assert_eq!(found, expected, "{isa} beside {first}"));
     expect![[r#"
-        not recorded yet
+        Q4_0   c25150477738939c
+        Q4_1   4183d02dd9f527dc
+        Q5_0   2c0b0e630d67169c
+        Q5_1   f9eb615ed57fe652
+        Q8_0   a856b65590dd6b32
+        Q2_K   21c7f9904b115867
+        Q3_K   5172ba27e1731b2a
+        Q4_K   36925d4e7f8364a8
+        Q5_K   5fc56608e2095ec5
+        Q6_K   3463f4ed848bc3bb
+        IQ4_NL d1890ebbbe2610d5
+        IQ4_XS 974a23e1c3032f8a
+        MXFP4  4184f40f5f150e0a
     "#]]
     .assert_eq(&expected);
 }
