@@ -305,11 +305,12 @@ fn stored<const N: usize>(sums: [[__m256; 2]; N]) -> [[f32; ROWS]; N] {
     out
 }
 
-/// Asks for the cache lines of `row[at..at + len]`, as far as there are.
+/// Asks for the cache lines of `row[at..at + len]`, as far as there are: to the second cache, since the
+/// first can wait for few lines at a time, and has what is computed with to wait for.
 #[inline]
 pub(super) fn prefetch(row: &[u8], at: usize, len: usize) {
     for line in (at..at + len).step_by(64) {
         // SAFETY: a prefetch reads nothing that a program could see, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(line).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(row.as_ptr().wrapping_add(line).cast()) };
     }
 }

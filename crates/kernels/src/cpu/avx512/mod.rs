@@ -9,7 +9,6 @@
 //! |-----------|---------------------------------------------------------------------------|
 //! | `formats` | how each format is packed                                                 |
 //! | `fields`  | fields of blocks as vectors                                               |
-//! | `few`     | straight from the file, for one row of activations                        |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
 //! | `floats`  | weights that are numbers as they are, with activations as they are        |
 //! | `vectors` | activations alone, for attention                                          |
@@ -17,11 +16,13 @@
 //! `vpdpbusd` multiplies unsigned with signed bytes: weights are unsigned, activations signed. Signed
 //! weights have 128 added to them, and what that makes too much is subtracted as an integer.
 //!
+//! One row of activations is multiplied by `avx2::few`, which reads memory as one stream: sixteen streams,
+//! a row each, were slower wherever that was measured.
+//!
 //! A sum has one order, whatever computes it: run after run, `sum = fma(integer, scale * d, sum)`,
 //! and, of formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is
 //! another one.
 
-mod few;
 mod fields;
 pub(super) mod floats;
 pub(super) mod formats;
@@ -30,10 +31,7 @@ pub(super) mod vectors;
 
 use core::arch::x86_64::*;
 
-use super::{
-    quantise::Q8Block,
-    wide::{Line, ROWS},
-};
+use super::wide::{Line, ROWS};
 
 /// Weights of a row at once: rows are whole multiples of them, but those of `floats`.
 pub(super) const PAIR: usize = 64;
@@ -85,8 +83,6 @@ pub(super) struct Scales<const RUNS: usize> {
 impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, I, S>
     Packed<BYTES, RUN, RUNS, MINS, I, S>
 {
-    /// Pairs of 32 weights in a block.
-    const PAIRS: usize = RUNS * RUN / PAIR;
     /// Runs in a pair.
     const RUNS_OF_PAIR: usize = {
         assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(PAIR));
@@ -99,15 +95,6 @@ fn padded<T: Copy + Default, const LEN: usize>(x: &[T]) -> [T; LEN] {
     let mut padded = [T::default(); LEN];
     padded[..x.len()].copy_from_slice(x);
     padded
-}
-
-/// The activations of both blocks.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_pair([a, b]: &[Q8Block; 2]) -> __m512i {
-    // SAFETY: both are valid for reads of 32 bytes and `loadu` has no alignment requirement.
-    let [a, b] = unsafe { [a, b].map(|it| _mm256_loadu_si256(it.qs.as_ptr().cast())) };
-    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b)
 }
 
 /// Loads `block[at..at + 32]`.

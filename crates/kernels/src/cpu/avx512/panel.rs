@@ -8,7 +8,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Integers, Packed, Scaled, few::quarters_turned, load_line, store_line, stored};
+use super::{Integers, Packed, Scaled, load_line, store_line, stored};
 use crate::cpu::{
     quantise::Q8Block,
     wide::{Line, ROWS, blocks, nth},
@@ -132,4 +132,18 @@ fn turned(rows: [__m512i; ROWS]) -> [__m512i; ROWS] {
         }
     }
     out
+}
+
+/// Quarter `j` of vector `i` becomes quarter `i` of vector `j`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn quarters_turned([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let low = [_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0x44>(c, d)];
+    let high = [_mm512_shuffle_i32x4::<0xee>(a, b), _mm512_shuffle_i32x4::<0xee>(c, d)];
+    [
+        _mm512_shuffle_i32x4::<0x88>(low[0], low[1]),
+        _mm512_shuffle_i32x4::<0xdd>(low[0], low[1]),
+        _mm512_shuffle_i32x4::<0x88>(high[0], high[1]),
+        _mm512_shuffle_i32x4::<0xdd>(high[0], high[1]),
+    ]
 }

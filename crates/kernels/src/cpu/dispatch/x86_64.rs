@@ -20,9 +20,9 @@ macro_rules! decoded_by_avx2 {
 
 /// The kernels over a format of `avx2::formats` or `avx512::formats`.
 macro_rules! packed {
-    ($format:expr, |$rows:ident, $next:ident, $x:ident, $room:ident| $($once:tt)+) => {
+    ($format:expr, once by $once:expr) => {
         Kernel::Blocks(Products::BySixteen(Sixteen {
-            once: checked!(|$rows, $next, $x, $room| $format.$($once)+),
+            once: checked!(|rows, next, x, room| $once.once(rows, next, x, room)),
             lines: checked!(|cols| $format.lines(cols)),
             unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
             by_one: checked!(|panel, x| $format.multiply(panel, x)),
@@ -35,14 +35,17 @@ macro_rules! packed {
 /// A format of `avx2::formats`, and what multiplies it.
 macro_rules! by_avx2 {
     ($format:ident, $dot:ident) => {
-        packed!(avx2::formats::$format::<$dot>(), |rows, next, x, room| once(rows, next, x, room))
+        packed!(avx2::formats::$format::<$dot>(), once by avx2::formats::$format::<$dot>())
     };
 }
 
 /// A format of `avx512::formats`.
 macro_rules! by_avx512 {
     ($format:ident) => {
-        packed!(avx512::formats::$format(), |rows, next, x, _room| once(rows, next, x))
+        packed!(
+            avx512::formats::$format(),
+            once by avx2::formats::$format::<{ avx2::dot::EVEX }>()
+        )
     };
 }
 
