@@ -28,7 +28,7 @@ SHAPE = dict(context=CONTEXT, width=256, hidden=768, layers=5, heads=4, kv_heads
 HEAD = SHAPE["width"] // SHAPE["heads"]
 VOCABULARY = 4096
 BATCH = 2048         # tokens a step, at most
-ASKED = 0.2          # what a token of a question counts, where one of an answer counts 1
+ASKED = 0.2          # what a token of a question counts at first, where one of an answer counts 1
 PEAK_ADAM, PEAK_MUON = 3e-3, 1.5e-2
 EVERY = 200          # steps between measurements and checkpoints
 THREADS = 2
@@ -215,6 +215,11 @@ def pace(step, steps):
     return min(1.0, (step + 1) / 100, max(0.0, (steps - step) / (steps * 0.5)))
 
 
+def asked(step, steps):
+    """What a token of a question counts: ever less, and nothing in the last half."""
+    return ASKED * max(0.0, 1 - step / (steps * 0.5))
+
+
 def train(work, steps, at_most):
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
@@ -249,7 +254,7 @@ def train(work, steps, at_most):
                 group["lr"] = peak * pace(step, steps)
         # A token weighs the same in every batch, however many are to be said in it.
         losses = F.cross_entropy(model(ids, at), wanted, reduction="none")
-        (torch.where(said, losses, ASKED * losses).sum() / (BATCH / 2)).backward()
+        (torch.where(said, losses, asked(step, steps) * losses).sum() / (BATCH / 2)).backward()
         nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             optimizer.step()
