@@ -1,10 +1,13 @@
 //! The workshop where Ember is made: what it is taught (`talk`, from the topics of `../data` and a
-//! few skills), its tokenizer (`vocabulary`) and its file (`file`). The learning itself, gradients
-//! and all, is `../train.py`. Nothing here is part of the `ingle` binary.
+//! few skills) and how much of each kind (`curriculum`), its tokenizer (`vocabulary`) and its file
+//! (`file`). The learning itself, gradients and all, is `../train.py`. Nothing here is part of the
+//! `ingle` binary.
 #![forbid(unsafe_code)]
 
 mod acquaintance;
+pub mod curriculum;
 mod echo;
+mod facts;
 pub mod file;
 mod names;
 mod pattern;

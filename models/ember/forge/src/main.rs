@@ -11,6 +11,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use ember_forge::{
     Conversation, School, Split,
+    curriculum::{Curriculum, MILLIONS},
     file::{Report, convert, pack},
     vocabulary::{Heard, Vocabulary},
 };
@@ -66,7 +67,7 @@ enum Step {
 #[derive(Debug, clap::Args)]
 struct Order {
     /// Tokens of training, in millions
-    #[arg(long, default_value_t = 26)]
+    #[arg(long, default_value_t = MILLIONS)]
     millions: usize,
     /// Where random numbers come from
     #[arg(long, default_value_t = 1)]
@@ -150,22 +151,26 @@ fn corpus(order: &Order, out: &Path) -> anyhow::Result<()> {
     let all = School::open()?;
     let school = if quiz { all.part(true) } else { all.clone() };
     let mut rng = Rng::with_seed(seed);
-    let mut draw = |split| school.conversation(&mut rng, split);
-    let first: Vec<_> = (0..FOR_TOKENS).map(|_| draw(Split::Training)).collect();
+    let mut draw = |n: usize, split| -> Vec<_> {
+        (0..n).map(|_| school.conversation(&mut rng, split)).collect()
+    };
+    let first = draw(FOR_TOKENS, Split::Training);
+    let held = draw(HELD_OUT, Split::HeldOut);
     let vocabulary = Vocabulary::train(&first)?;
     fs::write(out.join("tokenizer.json"), vocabulary.to_json()?)?;
 
     let mut scissors = Rng::with_seed(seed);
+    let mut curriculum = Curriculum::new(&school);
     let mut train = Vec::with_capacity(millions * 2_000_000);
     while train.len() < millions * 2_000_000 {
-        let heard = vocabulary.encode(&draw(Split::Training))?;
-        let cut = scissors.u8(..100) < short;
-        let n = if cut { opening(&mut scissors, &heard) } else { heard.len() };
+        let (kind, conversation) = curriculum.draw(&mut rng);
+        let heard = vocabulary.encode(&conversation)?;
+        let n = kind.kept(&mut scissors, &heard, short);
+        curriculum.count(kind, n);
         train.extend(packed(&heard[..n]));
     }
     fs::write(out.join("train.bin"), train)?;
 
-    let held: Vec<_> = (0..HELD_OUT).map(|_| draw(Split::HeldOut)).collect();
     fs::write(out.join("held-out.bin"), encoded(&vocabulary, &held)?)?;
     let text: Vec<String> = held.iter().take(HELD_OUT / 4).map(ember_forge::written).collect();
     fs::write(out.join("held-out.txt"), text.join("\n") + "\n")?;
@@ -185,19 +190,6 @@ fn encoded(vocabulary: &Vocabulary, conversations: &[Conversation]) -> anyhow::R
         bytes.extend(packed(&vocabulary.encode(conversation)?));
     }
     Ok(bytes)
-}
-
-/// Tokens of an answer that is never cut: such as sums and letters, which are worked out to the end.
-const SHORT: usize = 48;
-
-/// How much of a conversation is left if its last answer is cut soon after it began: what is to be
-/// said is decided there, the rest is recited.
-fn opening(rng: &mut Rng, heard: &[Heard]) -> usize {
-    let asked = heard.iter().rposition(|it| !it.said).unwrap_or_default();
-    match heard.len() - asked - 1 {
-        ..=SHORT => heard.len(),
-        _ => asked + 1 + rng.usize(8..17),
-    }
 }
 
 /// Two bytes a token: the id, and the highest bit if Ember has to say it.

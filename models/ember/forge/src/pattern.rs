@@ -110,14 +110,14 @@ pub(crate) fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> &'a T {
     &items[rng.usize(..items.len())]
 }
 
-/// One of `items`, each as likely as its weight is large.
-pub(crate) fn weighted<'a, T>(rng: &mut Rng, items: &'a [T], weight: impl Fn(&T) -> f64) -> &'a T {
+/// The place of one of `items`, each as likely as its weight is large.
+pub(crate) fn weighted<T>(rng: &mut Rng, items: &[T], weight: impl Fn(&T) -> f64) -> usize {
     let mut left = rng.f64() * items.iter().map(&weight).sum::<f64>();
-    let chosen = items.iter().find(|it| {
+    let chosen = items.iter().position(|it| {
         left -= weight(it);
         left < 0.0
     });
-    chosen.unwrap_or(&items[items.len() - 1])
+    chosen.unwrap_or(items.len() - 1)
 }
 
 /// One of `words`, each as likely as the others.

@@ -267,6 +267,8 @@ fn number(n: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -283,6 +285,24 @@ mod tests {
         ] {
             let (a, b, sign, result) = sum;
             assert_eq!(worked_out(a, b, sign, result), expected);
+        }
+    }
+
+    #[test]
+    fn every_step_is_a_fact_that_is_drilled() {
+        let facts: BTreeSet<String> =
+            crate::facts::all().iter().map(|(ask, result)| format!("{ask} = {result}")).collect();
+        let check = |sum: String| {
+            let Some((_, steps)) = sum.split_once(": ") else { return };
+            let steps = steps.split(", ").filter(|it| !it.starts_with("so "));
+            steps.for_each(|it| assert!(facts.contains(it), "`{it}` of `{sum}`"));
+        };
+        for (a, b) in (0..=100).flat_map(|a| (0..=a.min(99)).map(move |b| (a, b))) {
+            check(worked_out(a, b, '-', a - b));
+            if a < 100 {
+                check(worked_out(a, b, '+', a + b));
+                check(worked_out(b, a, '+', a + b));
+            }
         }
     }
 }

@@ -162,7 +162,7 @@ impl School {
     /// One conversation.
     pub fn conversation(&self, rng: &mut Rng, split: Split) -> Conversation {
         let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6]);
-        let system = chance(rng, 6).then(|| word(rng, SYSTEMS).to_owned());
+        let system = system(rng);
         let mut turns: Vec<Turn> = Vec::new();
         let (mut known, mut thread) = (Known::default(), None);
         while turns.len() < n {
@@ -200,24 +200,37 @@ impl School {
         }
         match rng.u8(..100) {
             0..79 => {}
-            79..98 => {
-                let skill = *pick(rng, SKILLS);
-                let turn = fitting(split, || (skill(rng), ())).0;
-                // Behind it a story could be taken for what is to be said again.
-                return match chance(rng, 10) {
-                    true => Turn { ask: self.situations.before(rng, &turn.ask), ..turn },
-                    false => turn,
-                };
-            }
+            79..98 => return self.skill(rng, split),
             // What was told has to stay told, whatever its wording.
             _ => return acquaintance::turn(rng, known),
         }
-        // What Ember must not answer has no end, and few topics.
-        let often = |name| if name == "beyond" { 1.5 } else { 1.0 };
-        let all = self.topics();
-        let topics = weighted(rng, &all, |(name, it)| it.weight() * often(*name)).1;
+        let files = self.files();
+        let topics = files[weighted(rng, &files, |it| it.0)].1;
         let (turn, next) = fitting(split, || topics.draw(rng));
         *thread = (!next.is_empty()).then_some(Thread { topics, next, sisters: next });
+        self.situated(rng, turn)
+    }
+
+    /// The files of topics, each with how often it is asked from.
+    pub(crate) fn files(&self) -> [(f64, &Topics); 9] {
+        // What Ember must not answer has no end, and few topics.
+        let often = |name| if name == "beyond" { 1.5 } else { 1.0 };
+        self.topics().map(|(name, it)| (it.weight() * often(name), it))
+    }
+
+    /// A turn that is worked out, whose wording is of this split.
+    pub(crate) fn skill(&self, rng: &mut Rng, split: Split) -> Turn {
+        let skill = *pick(rng, SKILLS);
+        let turn = fitting(split, || (skill(rng), ())).0;
+        // Behind it a story could be taken for what is to be said again.
+        match chance(rng, 10) {
+            true => Turn { ask: self.situations.before(rng, &turn.ask), ..turn },
+            false => turn,
+        }
+    }
+
+    /// `turn`, one time in four with more around its question than it needs.
+    pub(crate) fn situated(&self, rng: &mut Rng, turn: Turn) -> Turn {
         match chance(rng, 25) {
             true => Turn { ask: self.situations.around(rng, &turn.ask), ..turn },
             false => turn,
@@ -237,8 +250,21 @@ impl School {
     }
 }
 
+impl Conversation {
+    /// One that has this turn alone, typed as people do.
+    pub(crate) fn of(rng: &mut Rng, turn: Turn) -> Self {
+        let system = system(rng);
+        Self { system, turns: vec![Turn { ask: typed(rng, &turn.ask), ..turn }] }
+    }
+}
+
+/// A system prompt, where there is one.
+fn system(rng: &mut Rng) -> Option<String> {
+    chance(rng, 6).then(|| word(rng, SYSTEMS).to_owned())
+}
+
 /// The first of many draws whose wording is of this split; after too many, the last.
-fn fitting<T>(split: Split, mut draw: impl FnMut() -> (Turn, T)) -> (Turn, T) {
+pub(crate) fn fitting<T>(split: Split, mut draw: impl FnMut() -> (Turn, T)) -> (Turn, T) {
     for _ in 0..1000 {
         let drawn = draw();
         if of(&drawn.0.ask) == split {

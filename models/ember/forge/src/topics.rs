@@ -86,7 +86,7 @@ impl Topics {
 
     /// A question of any topic; with it what may be asked next.
     pub(crate) fn draw(&self, rng: &mut Rng) -> (Turn, &[Topic]) {
-        let topic = weighted(rng, &self.topics, Topic::weight);
+        let topic = &self.topics[weighted(rng, &self.topics, Topic::weight)];
         (topic.turn(rng, &self.lists), &topic.then)
     }
 
@@ -150,10 +150,35 @@ impl Topics {
     }
 }
 
+/// Topics of a file, each with the patterns that were not yet asked in this round, shuffled.
+pub(crate) struct Rounds<'a> {
+    topics: &'a Topics,
+    left: Vec<Vec<&'a Pattern>>,
+}
+
+impl<'a> Rounds<'a> {
+    pub(crate) fn of(topics: &'a Topics) -> Self {
+        Self { topics, left: vec![Vec::new(); topics.topics.len()] }
+    }
+
+    /// A question of any topic, put in no way again before all others of that topic.
+    pub(crate) fn draw(&mut self, rng: &mut Rng) -> Turn {
+        let Topics { topics, lists } = self.topics;
+        let nth = weighted(rng, topics, Topic::weight);
+        let left = &mut self.left[nth];
+        if left.is_empty() {
+            left.extend(&topics[nth].ask);
+            rng.shuffle(left);
+        }
+        let pattern = left.pop().expect("a topic has patterns");
+        topics[nth].asked(rng, pattern, lists)
+    }
+}
+
 impl Topic {
     /// What is put in many ways needs more practice, but not as much more.
     fn weight(&self) -> f64 {
-        (self.ask.len() as f64).sqrt()
+        (self.ask.len() as f64).powf(0.7)
     }
 
     fn part(&mut self, most: bool) {
@@ -168,8 +193,13 @@ impl Topic {
     }
 
     fn turn(&self, rng: &mut Rng, lists: &Lists) -> Turn {
+        let pattern = pick(rng, &self.ask);
+        self.asked(rng, pattern, lists)
+    }
+
+    fn asked(&self, rng: &mut Rng, pattern: &Pattern, lists: &Lists) -> Turn {
         let mut taken = Taken::new();
-        let ask = pick(rng, &self.ask).draw(rng, lists, &mut taken);
+        let ask = pattern.draw(rng, lists, &mut taken);
         let ask = reworded(rng, &ask);
         let mut answer = pick(rng, &self.answers).clone();
         for (slot, word) in taken {
@@ -201,4 +231,35 @@ fn understand(written: Written, lists: &Lists) -> anyhow::Result<Topic> {
     }
     let then = then.into_iter().map(|it| understand(it, lists)).collect::<Result<_, _>>()?;
     Ok(Topic { name, ask, answers: answer, then })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_asked_as_often_as_the_others() {
+        let text = r#"
+            [[topic]]
+            name = "many"
+            ask = ["zq1", "zq2", "zq3", "zq4", "zq5"]
+            answer = ["many"]
+            [[topic]]
+            name = "few"
+            ask = ["zq6", "zq7"]
+            answer = ["few"]
+        "#;
+        let topics = Topics::parse(text).unwrap();
+        let (mut rounds, mut rng) = (Rounds::of(&topics), Rng::with_seed(1));
+        let asks: Vec<String> = (0..100).map(|_| rounds.draw(&mut rng).ask).collect();
+        for patterns in [1..=5, 6..=7] {
+            let met = patterns.map(|it| {
+                let pattern = format!("zq{it}");
+                asks.iter().filter(|ask| ask.contains(&pattern)).count()
+            });
+            let met: Vec<usize> = met.collect();
+            let (least, most) = (met.iter().min().unwrap(), met.iter().max().unwrap());
+            assert!(*least > 0 && most - least <= 1, "{met:?}");
+        }
+    }
 }
