@@ -39,9 +39,9 @@ impl Kind {
     pub fn share(self) -> usize {
         match self {
             Self::Conversation => 40,
-            Self::Question => 33,
+            Self::Question => 32,
             Self::Skill => 5,
-            Self::Facts => 22,
+            Self::Facts => 23,
         }
     }
 
