@@ -61,22 +61,32 @@ pub(crate) fn beside<T>(
     }
     let ahead = Ahead::of(name, &cold);
     thread::scope(|scope| {
+        // However the work ends, nobody reads on.
+        let _stop = Stop(&ahead.stopped);
         let (reader, readers) = mpsc::channel::<()>();
         for _ in 0..READERS {
             let (ahead, reader) = (&ahead, reader.clone());
-            scope.spawn(move || {
+            let read = move || {
                 ahead.read();
                 drop(reader);
-            });
+            };
+            // Without a thread, pages are read when they are needed.
+            thread::Builder::new().spawn_scoped(scope, read).ok();
         }
         drop(reader);
-        let done = work().and_then(|done| {
-            ahead.wait(&readers)?;
-            Ok(done)
-        });
-        ahead.stopped.store(true, Relaxed);
-        done
+        let done = work()?;
+        ahead.wait(&readers)?;
+        Ok(done)
     })
+}
+
+/// Stops readers when it goes.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 /// Those of the files of which something is on the disk alone, where memory holds all of them.
@@ -166,19 +176,21 @@ pub(crate) fn lock(name: &str, file: &ModelFile, load: &Load) -> Option<String> 
     if !load.mlock {
         return None;
     }
-    let why = locked(file, load).err()?;
+    let why = locked(file).err()?;
     let warning = format!("`--mlock`: the weights of `{name}` are not locked in memory: {why}");
     tell(format_args!("warning: {warning}"));
     Some(warning)
 }
 
 /// Why they are not locked, if they are not.
-fn locked(file: &ModelFile, load: &Load) -> Result<(), String> {
-    let needed = file.page_bytes();
-    // What was read or encoded is in memory; pages of a file may still have to come there.
-    let is_mapped = !load.no_mmap && load.quant.is_none();
-    if let Some(free) = memory::free().filter(|&free| is_mapped && free < needed) {
-        return Err(format!("they take {}, and {} are free", size(needed), size(free)));
+fn locked(file: &ModelFile) -> Result<(), String> {
+    let (needed, to_come) = (file.page_bytes(), file.mapped_page_bytes());
+    if let Some(free) = memory::free().filter(|&free| free < to_come) {
+        return Err(format!(
+            "they take {}, and {} are free: a smaller model, or a smaller `--quant`, takes less",
+            size(to_come),
+            size(free)
+        ));
     }
     // If the system refuses, it refuses what comes then.
     #[cfg(target_os = "linux")]
@@ -199,15 +211,21 @@ fn raise_limit() -> nix::Result<()> {
 
 /// What is said where the system does not lock so many bytes, for a process that may lock `limit`.
 fn refusal(needed: u64, limit: Option<u64>, error: &io::Error) -> String {
-    let Some(limit) = limit else { return error.to_string() };
-    // Below the limit, something else is locked already.
-    let enough = match limit < needed {
-        true => needed.div_ceil(1024).to_string(),
-        false => "unlimited".to_owned(),
+    use io::ErrorKind::{OutOfMemory, PermissionDenied, Unsupported};
+    let limit = match (error.kind(), limit) {
+        (Unsupported, _) => {
+            return "this system has no call for it: leave `--mlock` out".to_owned();
+        }
+        (OutOfMemory | PermissionDenied, Some(limit)) => limit,
+        _ => return error.to_string(),
+    };
+    let (enough, beside) = match limit < needed {
+        true => (needed.div_ceil(1024).to_string(), ""),
+        false => ("unlimited".to_owned(), ", some of which it has locked already"),
     };
     format!(
-        "they take {}, and this process may lock {}: `ulimit -l {enough}` raises that for a shell, \
-         as root or where `memlock` in /etc/security/limits.conf allows it",
+        "they take {}, and this process may lock {}{beside}: `ulimit -l {enough}` raises that for a \
+         shell, as root or where `memlock` in /etc/security/limits.conf allows it",
         size(needed),
         size(limit)
     )
@@ -277,7 +295,13 @@ mod tests {
         );
         assert!(told(1025, Some(0)).contains("may lock 0 B: `ulimit -l 2` raises"));
         // With something else.
-        assert!(told(1 << 20, Some(8 << 20)).contains("8.0 MiB: `ulimit -l unlimited` raises"));
+        let beside = "8.0 MiB, some of which it has locked already: `ulimit -l unlimited` raises";
+        assert!(told(1 << 20, Some(8 << 20)).contains(beside));
         assert_eq!(told(5 << 30, None), error().to_string());
+        // Nothing that a limit is to blame for.
+        let cut = io::Error::from(io::ErrorKind::WouldBlock);
+        assert_eq!(refusal(5 << 30, Some(8 << 20), &cut), cut.to_string());
+        let none = refusal(5 << 30, None, &io::ErrorKind::Unsupported.into());
+        assert!(none.ends_with("leave `--mlock` out"), "{none}");
     }
 }

@@ -12,6 +12,15 @@ impl ModelFile {
         self.pages().bytes()
     }
 
+    /// Of these pages, those of mapped files: they may still have to come from the disk.
+    pub fn mapped_page_bytes(&self) -> u64 {
+        let is_mapped = |part: &&[u8]| {
+            let mut mapped = self.mappings.iter().filter(|it| it.is_mapped());
+            mapped.any(|it| it.as_ref().as_ptr_range().contains(&part.as_ptr()))
+        };
+        Pages::of(self.parts().filter(is_mapped)).bytes()
+    }
+
     /// Locks these pages in memory, all of them or none; what is on the disk alone is read.
     ///
     /// # Errors
@@ -22,8 +31,13 @@ impl ModelFile {
     }
 
     fn pages(&self) -> Pages {
+        Pages::of(self.parts())
+    }
+
+    /// The bytes of all weights.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let adapters = self.low_rank.values().flatten().flat_map(|it| [&it.a, &it.b]);
         let tensors = self.tensors.values().chain(adapters);
-        Pages::of(tensors.flat_map(|it| &it.parts).map(|it| &**it))
+        tensors.flat_map(|it| &it.parts).map(|it| &**it)
     }
 }

@@ -92,6 +92,11 @@ impl Mapping {
 /// What the system can be told of a mapped file on Linux. Elsewhere, and where a file was read into
 /// memory, nothing is cold, and nothing is done.
 impl Mapping {
+    /// Whether the file is mapped, and not in memory of this process.
+    pub(crate) fn is_mapped(&self) -> bool {
+        matches!(self.0.held, Held::Mapped(_))
+    }
+
     /// Whether some of the file is on the disk alone, by a look at some of its pages. Of files that
     /// the user may not write to, the system says that all of them are in memory.
     pub fn is_cold(&self) -> bool {
