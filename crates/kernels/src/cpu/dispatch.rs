@@ -2,7 +2,8 @@
 //!
 //! | table       | needs               | kernels                                                    |
 //! |-------------|---------------------|------------------------------------------------------------|
-//! | `avx512`    | AVX-512, VNNI       | numbers; those with integers, fast; all else as `avx2`     |
+//! | `avx512`    | AVX-512, VNNI       | numbers; those with integers, fast, for several rows of    |
+//! |             |                     | activations; all else as `avx2`                            |
 //! | `avx2`      | AVX2, FMA, F16C     | all formats; those with integers, fast, also by AVX-VNNI   |
 //! | `neon`      | NEON (`sdot`, i8mm) | numbers; those with integers, fast; all else as [`scalar`] |
 //! | [`scalar`]  | nothing             | all formats                                                |

@@ -72,7 +72,8 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
     }
 
     /// Sixteen weight rows after the other inside, activations outside: a few rows of these stay
-    /// in a cache while the panels, which another cache holds, go by.
+    /// in a cache while the panels, which another cache holds, go by. So few activations that weights
+    /// are not unpacked go by each group of these instead.
     fn each_by_sixteen<'x, X>(
         self,
         sixteen: &Sixteen<X>,
@@ -91,7 +92,7 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
             let mut here = self.group(0);
             for g in 0..groups {
                 let next = if g + 1 < groups { self.group(g + 1) } else { here };
-                // All rows before the next group: this one is in the nearest cache.
+                // All rows before the next group: this one is in a cache.
                 for &i in &some[..n] {
                     let room =
                         self.panels.first_chunk_mut::<ROOM>().expect("no less room than that");

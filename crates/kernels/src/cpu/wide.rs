@@ -1,11 +1,11 @@
-//! Sixteen weight rows at a time, for instruction sets with lanes for them.
+//! Sixteen weight rows at a time, for instruction sets with vectors.
 //!
 //! `product` multiplies matrices with them.
 
 /// Weight rows at once.
 pub(super) const ROWS: usize = 16;
 
-/// A cache line of a panel, which is sixteen weight rows, unpacked.
+/// A cache line of a panel, which is sixteen weight rows, unpacked, or of the room to compute in.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Line(pub(super) [u8; 64]);
