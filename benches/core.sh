@@ -48,7 +48,7 @@ export INGLE_HOME=$models/home
 said=$models/said told=$models/told peak=$models/peak
 header=build,threads,model,test,round,program,tokens_per_second,peak_mib,gbs_before,gbs_after,percent_of_gbs,others_percent,quiet,time
 [ -s "$csv" ] || echo "$header" >"$csv"
-[ "$(head -1 "$csv")" = "$header" ] || { echo "core.sh: \`$csv\` has other columns" >&2 && exit 1; }
+[ "$(head -1 "$csv")" = "$header" ] || { echo "core.sh: \`$csv\` has other columns: name another file" >&2 && exit 1; }
 
 locate() { # a format or a path: sets `model` and `file`, and writes the file if it is not there
   case $1 in

@@ -231,7 +231,7 @@ fn sequences_that_have_no_room_are_refused() {
     );
     let told = self::place().run(&[&TINY[..], &["--parallel", &most]].concat());
     let message = "error: `tiny/config.json:q8_0` does not fit: keys and values of ";
-    let hint = "\nhint: fewer or shorter sequences take less\n";
+    let hint = "\nhint: a smaller `--parallel`, `-d`, `-p` or `-n` takes less\n";
     assert!(told.starts_with("exit 1") && told.contains(message) && told.ends_with(hint), "{told}");
 }
 

@@ -1,5 +1,5 @@
 //! What models write themselves where it differs from what their templates write, several calls in one
-//! answer, and calls that cannot be read. Templates are in `tests/golden_templates`.
+//! answer, and calls that cannot be read. Templates are in `tests/golden/templates`.
 
 use serde_json::json;
 

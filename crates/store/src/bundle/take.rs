@@ -40,8 +40,8 @@ impl Packed {
     ///
     /// # Errors
     ///
-    /// If there is a model of its name, two of its files may be one, a file is no more what it was, or the system refuses. The
-    /// library is then as it was, and the next try goes on from there.
+    /// If there is a model of its name, two of its files may be one, a file is no more what it was, or
+    /// the system refuses. The library is then as it was, and the next try goes on from there.
     pub fn take_in(
         &self,
         library: &Library,

@@ -179,7 +179,7 @@ impl Error {
                  then `ingle adopt`"
             ),
             Self::Size { keeper: None, .. } => {
-                "`ingle verify` says what else of the model is damaged, and what to do".to_owned()
+                "`ingle verify --all` says what else is damaged, and what to do".to_owned()
             }
             Self::Load { source, .. } => source.hint()?,
             Self::Unnamed { .. } => "move it away, or get the model again with `-y`".to_owned(),
@@ -247,7 +247,7 @@ mod tests {
             keeper: keeper.map(str::to_owned),
         };
         assert!(size(Some("ollama")).hint().unwrap().starts_with("ollama keeps it: let it get"));
-        assert!(size(None).hint().unwrap().starts_with("`ingle verify` says what else"));
+        assert!(size(None).hint().unwrap().starts_with("`ingle verify --all` says what else"));
     }
 
     #[test]

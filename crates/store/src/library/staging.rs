@@ -90,8 +90,8 @@ impl Staging {
     /// # Errors
     ///
     /// If the manifest is of another name, or one that could not be read again, a file of it is missing
-    /// or of another size, there is one that it does not name, something that is no model is in its place, or the system refuses; the
-    /// library is then as it was. Only where the disk cannot exchange two folders may a process that
+    /// or of another size, there is one that it does not name, something that is no model is in its
+    /// place, or the system refuses; the library is then as it was. Only where the disk cannot exchange two folders may a process that
     /// dies leave it without what was to be replaced.
     pub fn publish(self, manifest: &Manifest) -> Result<Entry, Error> {
         let path = self.folder.join(MANIFEST);

@@ -118,7 +118,9 @@ impl Mould {
                 size(cache),
                 size(room)
             );
-            return Err(Failure::new(message).hint("fewer or shorter sequences take less").into());
+            return Err(Failure::new(message)
+                .hint("a smaller `--parallel`, `-d`, `-p` or `-n` takes less")
+                .into());
         }
         self.make_within(room - cache, threads, overrides)
     }
