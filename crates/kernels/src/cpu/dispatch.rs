@@ -2,7 +2,7 @@
 //!
 //! | table       | needs               | kernels                                                    |
 //! |-------------|---------------------|------------------------------------------------------------|
-//! | `avx512`    | AVX-512, VNNI       | numbers; those with integers, fast, for several rows of    |
+//! | `avx512`    | AVX-512, VNNI (AMX) | numbers; those with integers, fast, for several rows of    |
 //! |             |                     | activations; all else as `avx2`                            |
 //! | `avx2`      | AVX2, FMA, F16C     | all formats; those with integers, fast, also by AVX-VNNI   |
 //! | `neon`      | NEON (`sdot`, i8mm) | numbers; those with integers, fast; all else as [`scalar`] |
@@ -126,13 +126,15 @@ pub(super) fn kernel(isa: Isa, format: Format, precision: Precision, cols: usize
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => x86_64::avx512_kernel(format, precision, cols),
+        Isa::Amx => x86_64::avx512_kernel::<true>(format, precision, cols),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => x86_64::avx512_kernel::<false>(format, precision, cols),
         #[cfg(target_arch = "x86_64")]
         Isa::AvxVnni => x86_64::avx_vnni_kernel(format, precision),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => x86_64::avx2_kernel(format, precision),
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => unreachable!("not available"),
+        Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni | Isa::Amx => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => aarch64::kernel::<false, false>(format, precision),
         #[cfg(target_arch = "aarch64")]
@@ -150,15 +152,15 @@ pub(super) fn vectors(isa: Isa, precision: Precision) -> &'static Vectors {
     assert!(isa.is_available(), "`Cpu` admits no instruction set that this machine lacks");
     match (isa, precision) {
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512Vnni, Precision::Exact) => &x86_64::AVX512_EXACT,
+        (Isa::Avx512Vnni | Isa::Amx, Precision::Exact) => &x86_64::AVX512_EXACT,
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512Vnni, Precision::Fast) => &x86_64::AVX512_FAST,
+        (Isa::Avx512Vnni | Isa::Amx, Precision::Fast) => &x86_64::AVX512_FAST,
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2 | Isa::AvxVnni, Precision::Exact) => &x86_64::AVX2_EXACT,
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2 | Isa::AvxVnni, Precision::Fast) => &x86_64::AVX2_FAST,
         #[cfg(not(target_arch = "x86_64"))]
-        (Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni, _) => unreachable!("not available"),
+        (Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni | Isa::Amx, _) => unreachable!("not available"),
         #[cfg(target_arch = "aarch64")]
         (Isa::Neon | Isa::NeonDot | Isa::NeonI8mm, Precision::Exact) => &aarch64::EXACT,
         #[cfg(target_arch = "aarch64")]
@@ -246,7 +248,7 @@ macro_rules! floats_of {
             unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
             by_one: checked!(|panel, x| $isa::floats::multiply(panel, x)),
             by_four: checked!(|panel, x| $isa::floats::multiply(panel, x)),
-            by_sixteen: checked!(|panel, x| $isa::floats::multiply(panel, x)),
+            by_sixteen: Whole::Scattered(checked!(|panel, x| { $isa::floats::multiply(panel, x) })),
         }))
     };
 }

@@ -4,7 +4,7 @@ use std::{array::from_fn, ops::Range};
 
 use super::{
     dispatch::{Dots, Products},
-    wide::{Line, Multiply, ROOM, ROWS, Sixteen},
+    wide::{Line, Multiply, ROOM, ROWS, Sixteen, Whole},
 };
 
 /// Some rows of a matrix, to be multiplied with rows of activations.
@@ -75,7 +75,7 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
     /// in a cache while the panels, which another cache holds, go by. So few activations that weights
     /// are not unpacked go by each group of these instead.
     fn each_by_sixteen<'x, X>(
-        self,
+        mut self,
         sixteen: &Sixteen<X>,
         mut rows: impl Iterator<Item = usize>,
         mut see: impl FnMut(usize, Range<usize>, &[f32]),
@@ -97,7 +97,7 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
                     let room =
                         self.panels.first_chunk_mut::<ROOM>().expect("no less room than that");
                     let sums = (sixteen.once)(&here, &next, (self.x)(i), room);
-                    self.show(g, i, &sums, &mut see);
+                    show(&self.cols, g, i, &sums, &mut see);
                 }
                 here = next;
             }
@@ -112,7 +112,7 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
             let mut rest = &some[..n];
             while !rest.is_empty() {
                 let done = match rest.len() {
-                    16.. => self.show_some(sixteen.by_sixteen, lines, rest, &mut see),
+                    16.. => self.show_sixteen(&sixteen.by_sixteen, lines, rest, &mut see),
                     // Four rows cost less than two times one.
                     2.. => self.show_some(sixteen.by_four, lines, rest, &mut see),
                     _ => self.show_some(sixteen.by_one, lines, rest, &mut see),
@@ -146,23 +146,51 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         let groups = self.cols.len().div_ceil(ROWS);
         for (g, panel) in self.panels.chunks_exact(lines).take(groups).enumerate() {
             for (sums, &i) in multiply(panel, x).iter().zip(rows) {
-                self.show(g, i, sums, see);
+                show(&self.cols, g, i, sums, see);
             }
         }
         rows.len()
     }
 
-    fn show(
-        &self,
-        g: usize,
-        i: usize,
-        sums: &[f32; ROWS],
+    /// Shows those of the first sixteen of `rows`; gives this number.
+    fn show_sixteen<'x, X: 'x>(
+        &mut self,
+        whole: &Whole<X>,
+        lines: usize,
+        rows: &[usize],
         see: &mut impl FnMut(usize, Range<usize>, &[f32]),
-    ) {
-        let first = self.cols.start + g * ROWS;
-        let cols = first..(first + ROWS).min(self.cols.end);
-        see(i, cols.clone(), &sums[..cols.len()]);
+    ) -> usize
+    where
+        A: Fn(usize) -> &'x [X],
+    {
+        let by = match whole {
+            Whole::Scattered(multiply) => return self.show_some(*multiply, lines, rows, see),
+            Whole::Gathered(by) => by,
+        };
+        let groups = self.cols.len().div_ceil(ROWS);
+        let (panels, gathered) = self.panels.split_at_mut(groups * lines);
+        let gathered = &mut gathered[..(by.lines)(self.len)];
+        (by.gather)(from_fn(|n| (self.x)(rows[n])), gathered);
+        for (g, panel) in panels.chunks_exact(lines).enumerate() {
+            for (sums, &i) in (by.multiply)(panel, gathered).iter().zip(rows) {
+                show(&self.cols, g, i, sums, see);
+            }
+        }
+        ROWS
     }
+}
+
+/// Shows the products of a group of weight rows, of which those of `cols` are there.
+fn show(
+    cols: &Range<usize>,
+    g: usize,
+    i: usize,
+    sums: &[f32; ROWS],
+    see: &mut impl FnMut(usize, Range<usize>, &[f32]),
+) {
+    let first = cols.start + g * ROWS;
+    let some = first..(first + ROWS).min(cols.end);
+    see(i, some.clone(), &sums[..some.len()]);
 }
 
 /// Fills `some` from its front; gives how many there were.
@@ -178,6 +206,7 @@ fn take<const N: usize>(rows: &mut impl Iterator<Item = usize>, some: &mut [usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::wide::Gathered;
 
     // A weight row is one byte, and a product that byte times an activation.
 
@@ -192,7 +221,23 @@ mod tests {
         unpack: |rows, panel| (0..ROWS).for_each(|j| panel[0].0[j] = rows[j][0]),
         by_one: times,
         by_four: times,
-        by_sixteen: times,
+        by_sixteen: Whole::Scattered(times),
+    });
+
+    const BY_GATHERED: Products<f32> = Products::BySixteen(Sixteen {
+        once: |rows, _, x, _| rows.map(|w| f32::from(w[0]) * x[0]),
+        lines: |cols| cols,
+        unpack: |rows, panel| (0..ROWS).for_each(|j| panel[0].0[j] = rows[j][0]),
+        by_one: times,
+        by_four: times,
+        by_sixteen: Whole::Gathered(Gathered {
+            lines: |cols| cols,
+            gather: |x, gathered| (0..ROWS).for_each(|n| gathered[0].0[n] = x[n][0] as u8),
+            multiply: |panel, gathered| {
+                let x = gathered[0].0.map(f32::from);
+                from_fn(|n| from_fn(|j| f32::from(panel[0].0[j]) * x[n]))
+            },
+        }),
     });
 
     fn times<const N: usize>(panel: &[Line], x: [&[f32]; N]) -> [[f32; ROWS]; N] {
@@ -248,7 +293,8 @@ mod tests {
         for n in 0..40 {
             for cols in [3..4, 0..15, 5..21, 7..24, 0..64] {
                 check(&BY_ROW, n, cols.clone());
-                check(&BY_SIXTEEN, n, cols);
+                check(&BY_SIXTEEN, n, cols.clone());
+                check(&BY_GATHERED, n, cols);
             }
         }
     }

@@ -39,8 +39,56 @@ pub(super) struct Sixteen<X: 'static> {
     /// With four.
     pub(super) by_four: Multiply<X, 4>,
     /// With sixteen.
-    pub(super) by_sixteen: Multiply<X, 16>,
+    pub(super) by_sixteen: Whole<X>,
 }
+
+/// How unpacked weight rows are multiplied with sixteen rows of activations.
+pub(super) enum Whole<X: 'static> {
+    /// As these lie.
+    Scattered(Multiply<X, ROWS>),
+    #[cfg_attr(
+        not(any(test, target_arch = "x86_64")),
+        expect(dead_code, reason = "only AMX wants activations beside each other")
+    )]
+    Gathered(Gathered<X>),
+}
+
+/// Products with sixteen rows of activations that were laid beside each other.
+pub(super) struct Gathered<X: 'static> {
+    /// Lines that rows of so many activations take.
+    pub(super) lines: fn(cols: usize) -> usize,
+    /// Lays them into as many lines.
+    pub(super) gather: fn(x: [&[X]; ROWS], gathered: &mut [Line]),
+    /// Multiplies them.
+    pub(super) multiply: fn(panel: &[Line], gathered: &[Line]) -> [[f32; ROWS]; ROWS],
+}
+
+impl<X> Sixteen<X> {
+    /// Lines that so many rows of `cols` weights take, and what they are multiplied with.
+    pub(super) fn room(&self, rows: usize, cols: usize) -> usize {
+        let gathered = match &self.by_sixteen {
+            Whole::Scattered(_) => 0,
+            Whole::Gathered(it) => (it.lines)(cols),
+        };
+        ROOM.max(rows.div_ceil(ROWS) * (self.lines)(cols) + gathered)
+    }
+}
+
+impl<X> Clone for Whole<X> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<X> Copy for Whole<X> {}
+
+impl<X> Clone for Gathered<X> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<X> Copy for Gathered<X> {}
 
 impl<X> Clone for Sixteen<X> {
     fn clone(&self) -> Self {

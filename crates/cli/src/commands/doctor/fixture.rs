@@ -112,11 +112,12 @@ fn judged(mut report: Report) -> Report {
 fn multiplied(isa: Isa) -> Vec<Multiplied> {
     let numbers = match isa {
         Isa::AvxVnni => Isa::Avx2,
+        Isa::Amx => Isa::Avx512Vnni,
         Isa::NeonDot | Isa::NeonI8mm => Isa::Neon,
         Isa::Avx512Vnni | Isa::Avx2 | Isa::Neon | Isa::Scalar => isa,
     };
     let others = match isa {
-        Isa::Avx512Vnni | Isa::AvxVnni => Isa::Avx2,
+        Isa::Amx | Isa::Avx512Vnni | Isa::AvxVnni => Isa::Avx2,
         Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => Isa::Scalar,
         Isa::Avx2 | Isa::Scalar => isa,
     };
@@ -185,9 +186,7 @@ mod tests {
             };
             all.into_iter().map(sorted).collect::<Vec<_>>()
         };
-        let all =
-            [Isa::Avx512Vnni, Isa::AvxVnni, Isa::Avx2, Isa::NeonI8mm, Isa::NeonDot, Isa::Neon];
-        for isa in all.into_iter().filter(|it| it.is_available()) {
+        for &isa in Isa::ALL.iter().filter(|it| **it != Isa::Scalar && it.is_available()) {
             assert_eq!(told(multiplied(isa)), told(Multiplied::all(isa, Precision::Fast)), "{isa}");
         }
     }

@@ -10,6 +10,7 @@
 //! | `formats` | how each format is packed                                                 |
 //! | `fields`  | fields of blocks as vectors                                               |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
+//! | `tiles`   | the same, sixteen by sixteen at once, where a processor has AMX           |
 //! | `floats`  | weights that are numbers as they are, with activations as they are        |
 //! | `vectors` | activations alone, for attention                                          |
 //!
@@ -27,6 +28,7 @@ mod fields;
 pub(super) mod floats;
 pub(super) mod formats;
 mod panel;
+pub(super) mod tiles;
 pub(super) mod vectors;
 
 use core::arch::x86_64::*;

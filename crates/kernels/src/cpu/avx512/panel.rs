@@ -24,7 +24,7 @@ impl<
 > Packed<BYTES, RUN, RUNS, MINS, I, S>
 {
     /// Lines of a run.
-    const LINES: usize = RUN / 4 + if MINS { 2 } else { 1 };
+    pub(super) const LINES: usize = RUN / 4 + if MINS { 2 } else { 1 };
 
     /// Lines that rows of so many weights take.
     pub(in crate::cpu) fn lines(&self, cols: usize) -> usize {

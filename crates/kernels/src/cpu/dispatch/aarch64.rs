@@ -7,7 +7,7 @@ use crate::{
         Precision,
         neon::{self, formats},
         scalar,
-        wide::Sixteen,
+        wide::{Sixteen, Whole},
     },
 };
 
@@ -20,14 +20,18 @@ macro_rules! by_neon {
             unpack: checked!(|rows, panel| formats::$format().unpack(rows, panel)),
             by_one: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 1>(panel, x)),
             by_four: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 4>(panel, x)),
-            by_sixteen: checked!(|panel, x| formats::$format().multiply::<{ $sdot }, 16>(panel, x)),
+            by_sixteen: Whole::Scattered(checked!(
+                |panel, x| formats::$format().multiply::<{ $sdot }, 16>(panel, x)
+            )),
         };
         let by_two = Sixteen {
             unpack: checked!(|rows, panel| formats::$format().unpack_pairs(rows, panel)),
             // It is its own second one.
             by_one: checked!(|panel, x| [formats::$format().multiply_pairs(panel, [x[0]; 2])[0]]),
             by_four: checked!(|panel, x| formats::$format().multiply_pairs(panel, x)),
-            by_sixteen: checked!(|panel, x| formats::$format().multiply_pairs(panel, x)),
+            by_sixteen: Whole::Scattered(checked!(
+                |panel, x| formats::$format().multiply_pairs(panel, x)
+            )),
             ..by_row
         };
         Kernel::Blocks(Products::BySixteen(if $smmla { by_two } else { by_row }))

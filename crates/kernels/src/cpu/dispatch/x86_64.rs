@@ -3,7 +3,10 @@
 use super::{Kernel, Products, Vectors};
 use crate::{
     Format,
-    cpu::{Precision, avx2, avx512, scalar, wide::Sixteen},
+    cpu::{
+        Precision, avx2, avx512, scalar,
+        wide::{Gathered, Sixteen, Whole},
+    },
 };
 
 /// The kernels over a format of `avx2::exact`.
@@ -21,13 +24,20 @@ macro_rules! decoded_by_avx2 {
 /// The kernels over a format of `avx2::formats` or `avx512::formats`.
 macro_rules! packed {
     ($format:expr, once by $once:expr) => {
+        packed!(
+            $format,
+            once by $once,
+            by_sixteen: Whole::Scattered(checked!(|panel, x| $format.multiply(panel, x)))
+        )
+    };
+    ($format:expr, once by $once:expr, by_sixteen: $by_sixteen:expr) => {
         Kernel::Blocks(Products::BySixteen(Sixteen {
             once: checked!(|rows, next, x, room| $once.once(rows, next, x, room)),
             lines: checked!(|cols| $format.lines(cols)),
             unpack: checked!(|rows, panel| $format.unpack(rows, panel)),
             by_one: checked!(|panel, x| $format.multiply(panel, x)),
             by_four: checked!(|panel, x| $format.multiply(panel, x)),
-            by_sixteen: checked!(|panel, x| $format.multiply(panel, x)),
+            by_sixteen: $by_sixteen,
         }))
     };
 }
@@ -39,12 +49,24 @@ macro_rules! by_avx2 {
     };
 }
 
-/// A format of `avx512::formats`.
+/// A format of `avx512::formats`, and whether AMX multiplies it.
 macro_rules! by_avx512 {
-    ($format:ident) => {
+    ($format:ident, $tiles:ident) => {
         packed!(
             avx512::formats::$format(),
-            once by avx2::formats::$format::<{ avx2::dot::EVEX }>()
+            once by avx2::formats::$format::<{ avx2::dot::EVEX }>(),
+            by_sixteen: match $tiles {
+                false => Whole::Scattered(checked!(
+                    |panel, x| avx512::formats::$format().multiply(panel, x)
+                )),
+                true => Whole::Gathered(Gathered {
+                    lines: checked!(|cols| avx512::formats::$format().gathered(cols)),
+                    gather: checked!(|x, gathered| avx512::formats::$format().gather(x, gathered)),
+                    multiply: checked!(
+                        |panel, x| avx512::formats::$format().multiply_tiles(panel, x)
+                    ),
+                }),
+            }
         )
     };
 }
@@ -107,7 +129,12 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
     }
 }
 
-pub(super) fn avx512_kernel(format: Format, precision: Precision, cols: usize) -> Kernel {
+/// The kernels of `avx512`, and whether there are tiles.
+pub(super) fn avx512_kernel<const TILES: bool>(
+    format: Format,
+    precision: Precision,
+    cols: usize,
+) -> Kernel {
     use Precision::{Exact, Fast};
     let others = || of_256_bits::<{ avx2::dot::EVEX }>(format, precision);
     match (format, precision) {
@@ -116,19 +143,19 @@ pub(super) fn avx512_kernel(format: Format, precision: Precision, cols: usize) -
         (Format::BF16, _) => floats_of!(avx512, avx512::floats::bf16()),
         (_, Exact) => others(),
         _ if !cols.is_multiple_of(avx512::PAIR) => others(),
-        (Format::Q4_0, Fast) => by_avx512!(q4_0),
-        (Format::Q4_1, Fast) => by_avx512!(q4_1),
-        (Format::Q5_0, Fast) => by_avx512!(q5_0),
-        (Format::Q5_1, Fast) => by_avx512!(q5_1),
-        (Format::Q8_0, Fast) => by_avx512!(q8_0),
-        (Format::Q2_K, Fast) => by_avx512!(q2_k),
-        (Format::Q3_K, Fast) => by_avx512!(q3_k),
-        (Format::Q4_K, Fast) => by_avx512!(q4_k),
-        (Format::Q5_K, Fast) => by_avx512!(q5_k),
-        (Format::Q6_K, Fast) => by_avx512!(q6_k),
-        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl),
-        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs),
-        (Format::MXFP4, Fast) => by_avx512!(mxfp4),
+        (Format::Q4_0, Fast) => by_avx512!(q4_0, TILES),
+        (Format::Q4_1, Fast) => by_avx512!(q4_1, TILES),
+        (Format::Q5_0, Fast) => by_avx512!(q5_0, TILES),
+        (Format::Q5_1, Fast) => by_avx512!(q5_1, TILES),
+        (Format::Q8_0, Fast) => by_avx512!(q8_0, TILES),
+        (Format::Q2_K, Fast) => by_avx512!(q2_k, TILES),
+        (Format::Q3_K, Fast) => by_avx512!(q3_k, TILES),
+        (Format::Q4_K, Fast) => by_avx512!(q4_k, TILES),
+        (Format::Q5_K, Fast) => by_avx512!(q5_k, TILES),
+        (Format::Q6_K, Fast) => by_avx512!(q6_k, TILES),
+        (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl, TILES),
+        (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs, TILES),
+        (Format::MXFP4, Fast) => by_avx512!(mxfp4, TILES),
         (
             Format::IQ2_XXS
             | Format::IQ2_XS

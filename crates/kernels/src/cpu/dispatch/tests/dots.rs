@@ -11,7 +11,7 @@ use crate::{
         Isa, Precision,
         dispatch::{Dots, Kernel, Products, kernel},
         quantise::{LEN, Q8Block},
-        wide::{Line, ROOM, ROWS, Sixteen},
+        wide::{Line, ROOM, ROWS, Sixteen, Whole},
     },
 };
 
@@ -147,7 +147,7 @@ fn check_sixteen<X>(
     let (cols, sums) = (len_of(x[0]), sums.map(|it| it.map(bits)));
     let mut panel = vec![Line::ZERO; (sixteen.lines)(cols)];
     (sixteen.unpack)(rows, &mut panel);
-    let all = (sixteen.by_sixteen)(&panel, std::array::from_fn(|n| x[n % 4]));
+    let all = whole(sixteen, &panel, std::array::from_fn(|n| x[n % 4]));
     for (n, found) in all.into_iter().enumerate() {
         assert_eq!(found.map(bits), sums[n % 4], "column {n} of 16");
     }
@@ -155,6 +155,18 @@ fn check_sixteen<X>(
     for n in 0..4 {
         assert_eq!(once(sixteen, &rows, x[n]).map(bits), sums[n], "once");
         assert_eq!((sixteen.by_one)(&panel, [x[n]])[0].map(bits), sums[n], "one");
+    }
+}
+
+/// Products of unpacked rows with sixteen.
+fn whole<X>(sixteen: &Sixteen<X>, panel: &[Line], x: [&[X]; ROWS]) -> [[f32; ROWS]; ROWS] {
+    match &sixteen.by_sixteen {
+        Whole::Scattered(multiply) => multiply(panel, x),
+        Whole::Gathered(by) => {
+            let mut gathered = vec![Line([0xaa; 64]); (by.lines)(len_of(x[0]))];
+            (by.gather)(x, &mut gathered);
+            (by.multiply)(panel, &gathered)
+        }
     }
 }
 

@@ -1,0 +1,254 @@
+//! The same products by AMX: the integers of a run, sixteen weight rows by sixteen rows of
+//! activations, are one instruction.
+//!
+//! | tile | rows × bytes    | holds                                                               |
+//! |------|-----------------|---------------------------------------------------------------------|
+//! | 0, 1 | 16 × 64         | products: a row of activations a row, a weight row a lane           |
+//! | 2, 3 | 16 × `RUN`      | activations, signed                                                 |
+//! | 4, 5 | `RUN / 4` × 64  | weights, unsigned: the lines of a run as `panel` has them           |
+//!
+//! The compiler knows no tiles, so that nothing else touches them. Stable Rust has no intrinsics for them.
+
+use core::arch::{asm, x86_64::*};
+use std::sync::LazyLock;
+
+use super::{Integers, Packed, Scaled, load_line, stored};
+use crate::cpu::{
+    quantise::Q8Block,
+    wide::{Line, ROWS, nth},
+};
+
+/// Runs that are multiplied before the products of one are added: these are read back from memory, where
+/// it takes a while until they are.
+const AHEAD: usize = 3;
+
+/// Whether this processor has tiles of bytes, and the system lets this process use them.
+pub(in crate::cpu) fn are_available() -> bool {
+    static AVAILABLE: LazyLock<bool> = LazyLock::new(|| has_tiles() && may_use_tiles());
+    *AVAILABLE
+}
+
+/// AMX-TILE and AMX-INT8, and a system that keeps tiles when threads change.
+fn has_tiles() -> bool {
+    const TILES_OF_BYTES: u32 = 1 << 24 | 1 << 25;
+    const KEPT: u64 = 1 << 17 | 1 << 18;
+    // The features that `xgetbv` needs come with AVX.
+    is_x86_feature_detected!("avx512f")
+        && __cpuid(0).eax >= 7
+        && __cpuid_count(7, 0).edx & TILES_OF_BYTES == TILES_OF_BYTES
+        && kept_registers() & KEPT == KEPT
+}
+
+/// The registers that the system keeps when threads change, a bit a kind.
+fn kept_registers() -> u64 {
+    // SAFETY: a processor on which AVX-512 was detected has `xgetbv`, and a system that uses it.
+    unsafe { _xgetbv(0) }
+}
+
+/// Asks Linux, which gives tiles only to processes that ask, for as long as these live.
+#[cfg(target_os = "linux")]
+fn may_use_tiles() -> bool {
+    const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+    const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+    // SAFETY: this call touches no memory of the process.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0 }
+}
+
+/// Other systems are not known to have been asked in the right way.
+#[cfg(not(target_os = "linux"))]
+fn may_use_tiles() -> bool {
+    false
+}
+
+/// How large each tile is, as `ldtilecfg` reads it.
+#[repr(C, align(64))]
+struct Sizes {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    bytes_of_row: [u16; 16],
+    rows: [u8; 16],
+}
+
+impl Sizes {
+    const fn of_run(run: usize) -> Self {
+        let (mut bytes_of_row, mut rows) = ([0; 16], [0; 16]);
+        let mut i = 0;
+        while i < 2 {
+            [bytes_of_row[i], bytes_of_row[2 + i], bytes_of_row[4 + i]] = [64, run as u16, 64];
+            [rows[i], rows[2 + i], rows[4 + i]] = [16, 16, run as u8 / 4];
+            i += 1;
+        }
+        Self { palette: 1, start_row: 0, reserved: [0; 14], bytes_of_row, rows }
+    }
+}
+
+/// The tiles, set up for runs of so many weights.
+struct Tiles<const RUN: usize>(());
+
+impl<const RUN: usize> Tiles<RUN> {
+    const SIZES: &Sizes = &Sizes::of_run(RUN);
+
+    /// # Safety
+    ///
+    /// Tiles are available.
+    #[inline]
+    unsafe fn set_up() -> Self {
+        // SAFETY: the caller's; the sizes are valid: at most 16 rows of 64 bytes.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) Self::SIZES, options(nostack, readonly)) };
+        Self(())
+    }
+
+    /// `products[n][r]`: of row `n` of activations with weight row `r`. Even and odd runs have tiles of
+    /// their own, so that none waits for the one before.
+    #[inline]
+    fn multiply(&self, i: usize, x: &[Line], weights: &[Line], products: &mut [Line; ROWS]) {
+        assert!(x.len() == RUN / 4 && weights.len() == RUN / 4, "the lines of a run");
+        macro_rules! multiply {
+            ($products:literal, $x:literal, $weights:literal) => {
+                // SAFETY: the tiles are set up, for 16 rows of `RUN` bytes of `x`, `RUN / 4` lines of
+                // weights and 16 lines of products, which is how long each is.
+                unsafe {
+                    asm!(
+                        concat!("tilezero ", $products),
+                        concat!("tileloadd ", $x, ", [{x} + {run}]"),
+                        concat!("tileloadd ", $weights, ", [{weights} + {line}]"),
+                        concat!("tdpbsud ", $products, ", ", $x, ", ", $weights),
+                        concat!("tilestored [{products} + {line}], ", $products),
+                        x = in(reg) x.as_ptr(),
+                        run = in(reg) RUN,
+                        weights = in(reg) weights.as_ptr(),
+                        products = in(reg) products.as_mut_ptr(),
+                        line = in(reg) size_of::<Line>(),
+                        options(nostack, preserves_flags),
+                    );
+                }
+            };
+        }
+        match i % 2 {
+            0 => multiply!("tmm0", "tmm2", "tmm4"),
+            _ => multiply!("tmm1", "tmm3", "tmm5"),
+        }
+    }
+}
+
+impl<const RUN: usize> Drop for Tiles<RUN> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the tiles are set up. Empty ones cost nothing when threads change.
+        unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
+    }
+}
+
+impl<
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MINS: bool,
+    I: Integers<BYTES>,
+    S: Scaled<BYTES, RUNS>,
+> Packed<BYTES, RUN, RUNS, MINS, I, S>
+{
+    /// Lines of a run of sixteen rows of activations.
+    const GATHERED: usize = RUN / 4 + 2;
+
+    /// Lines that sixteen rows of so many activations take.
+    pub(in crate::cpu) fn gathered(&self, cols: usize) -> usize {
+        cols / RUN * Self::GATHERED
+    }
+
+    /// Lays rows of activations beside each other. Of each run:
+    ///
+    /// ```text
+    /// line 0 ‥ 3 or 7    the integers of each row
+    /// then               16 scales, and 16 sums or, without minimums, what products have too much
+    /// ```
+    #[inline]
+    pub(in crate::cpu) fn gather(&self, x: [&[Q8Block]; ROWS], gathered: &mut [Line]) {
+        let runs_of_block = 32 / RUN;
+        let blocks = gathered.len() / Self::GATHERED / runs_of_block;
+        let x = x.map(|x| &x[..blocks]);
+        for (i, run) in gathered.chunks_exact_mut(Self::GATHERED).enumerate() {
+            let (b, j) = (i / runs_of_block, i % runs_of_block);
+            let (integers, rest) = run.split_at_mut(RUN / 4);
+            for (n, x) in nth(&x, b).into_iter().enumerate() {
+                let (line, at) = (n * RUN / 64, n * RUN % 64);
+                integers[line].0[at..at + RUN]
+                    .copy_from_slice(&x.qs.map(i8::cast_unsigned)[j * RUN..][..RUN]);
+                let last = match MINS {
+                    false => x.excess_of_run::<RUN>(j).cast_unsigned(),
+                    true => x.sum_of_run::<RUN>(j).to_bits(),
+                };
+                rest[0].0[4 * n..][..4].copy_from_slice(&x.d.to_le_bytes());
+                rest[1].0[4 * n..][..4].copy_from_slice(&last.to_le_bytes());
+            }
+        }
+    }
+
+    /// `sum(rows[r][i] * x[n][i])` for each `n` of the gathered rows.
+    ///
+    /// # Safety
+    ///
+    /// Tiles are available.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    pub(in crate::cpu) unsafe fn multiply_tiles(
+        &self,
+        panel: &[Line],
+        x: &[Line],
+    ) -> [[f32; ROWS]; ROWS] {
+        let runs = panel.len() / Self::LINES;
+        let (panel, x) = (&panel[..runs * Self::LINES], &x[..runs * Self::GATHERED]);
+        let weights = |run: usize| panel[run * Self::LINES..][..Self::LINES].split_at(RUN / 4);
+        let x = |run: usize| x[run * Self::GATHERED..][..Self::GATHERED].split_at(RUN / 4);
+        // SAFETY: the caller's.
+        let tiles = unsafe { Tiles::<RUN>::set_up() };
+        let mut products = [[Line::ZERO; ROWS]; AHEAD + 1];
+        let mut sums = [_mm512_setzero_ps(); ROWS];
+        for i in 0..runs + AHEAD {
+            if i < runs {
+                tiles.multiply(i, x(i).0, weights(i).0, &mut products[i % (AHEAD + 1)]);
+            }
+            if let Some(run) = i.checked_sub(AHEAD) {
+                add::<MINS>(&products[run % (AHEAD + 1)], weights(run).1, x(run).1, &mut sums);
+            }
+        }
+        let mut out = [[0.0; ROWS]; ROWS];
+        for n in 0..ROWS {
+            out[n] = stored(sums[n]);
+        }
+        out
+    }
+}
+
+/// Adds the products of a run to the sums of all: `weights` and `x` are what follows its integers.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn add<const MINS: bool>(
+    products: &[Line; ROWS],
+    weights: &[Line],
+    x: &[Line],
+    sums: &mut [__m512; ROWS],
+) {
+    let scale = _mm512_castsi512_ps(load_line(&weights[0]));
+    for n in 0..ROWS {
+        let last = word(&x[1], n);
+        let mut product = load_line(&products[n]);
+        if !MINS {
+            product = _mm512_add_epi32(product, _mm512_set1_epi32(last));
+        }
+        let d = _mm512_castsi512_ps(_mm512_set1_epi32(word(&x[0], n)));
+        sums[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), _mm512_mul_ps(scale, d), sums[n]);
+        if MINS {
+            let min = _mm512_castsi512_ps(load_line(&weights[1]));
+            let sum = _mm512_castsi512_ps(_mm512_set1_epi32(last));
+            sums[n] = _mm512_fnmadd_ps(min, sum, sums[n]);
+        }
+    }
+}
+
+/// Word `n` of a line.
+#[inline]
+fn word(line: &Line, n: usize) -> i32 {
+    i32::from_le_bytes(line.0.as_chunks().0[n])
+}
