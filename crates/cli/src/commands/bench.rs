@@ -1,7 +1,7 @@
 //! `ingle bench`: tokens a second of prompts (`pp512`) and of generation (`tg128`).
 //!
-//! `measure` runs a test, `session` all of them, with what the machine does meanwhile
-//! (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names
+//! `measure` runs a test, `label` names it, `session` runs all of them, with what the machine does
+//! meanwhile (`conditions`, `roofline`); `table` prints results in llama-bench's forms and field names
 //! (`markdown` for people), `under` what stands below, `plot` draws them. `identity` says which results
 //! are comparable, and `compare` compares them; `foretold` holds them beside what `ingle fit` said.
 //! `synthetic` makes weights of a shape in the place of a model, `server` measures one that is reached
@@ -13,6 +13,7 @@ pub(super) mod conditions;
 mod fixture;
 mod foretold;
 mod identity;
+mod label;
 mod markdown;
 mod measure;
 mod plot;

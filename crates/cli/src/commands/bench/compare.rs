@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 
-use super::table::median;
+use super::{label, table::median};
 use crate::{
     args::Compare,
     commands::{print, print_json},
@@ -133,8 +133,7 @@ fn name_of(files: [&[Measured]; 2]) -> Name {
 fn with_threads(test: String, n: Option<u64>) -> String {
     match n {
         None => test,
-        Some(1) => format!("{test}, 1 thread"),
-        Some(n) => format!("{test}, {n} threads"),
+        Some(n) => label::with_threads(&test, n),
     }
 }
 

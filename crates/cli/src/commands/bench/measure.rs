@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use engine::{Engine, EventKind, Info, Options, Order, Request, Usage, sample::Sampling};
 use loader::ModelFile;
 
-use super::speculation::{self, Guesser, Guesses, Text};
+use super::{
+    label::Label,
+    speculation::{self, Guesser, Guesses, Text},
+};
 use crate::{
     args::Load,
     device, draft,
@@ -83,21 +86,14 @@ struct Stretches {
 }
 
 impl Test {
-    /// As llama-bench calls it, and what it is of where that is not any tokens.
+    /// What it is called.
     pub(super) fn label(&self) -> String {
         let (n_prompt, n_gen, depth) = self.numbers();
-        let (name, n) = if n_gen == 0 { ("pp", n_prompt) } else { ("tg", n_gen) };
-        let sequences = match self.sequences() {
-            1 => String::new(),
-            several => format!(" x {several}"),
-        };
-        let depth = if depth == 0 { String::new() } else { format!(" @ d{depth}") };
-        let [text, draft] = match self {
-            Self::Prompt { .. } | Self::Generate { .. } => ["", ""],
-            Self::Text { .. } => [speculation::TEXT, ""],
-            Self::Drafted { .. } => [speculation::TEXT, speculation::DRAFT],
-        };
-        format!("{name}{n}{sequences}{depth}{text}{draft}")
+        let [n_prompt, n_gen, depth, sequences] =
+            [n_prompt, n_gen, depth, self.sequences()].map(|it| it as u64);
+        let is_drafted = matches!(self, Self::Drafted { .. });
+        let is_of_texts = is_drafted || matches!(self, Self::Text { .. });
+        Label { n_prompt, n_gen, depth, sequences, is_of_texts, is_drafted }.to_string()
     }
 
     /// Tokens of the prompt, tokens to generate, and tokens before them.

@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::Context;
 
-use super::table::Row;
+use super::{
+    label::{self, Label},
+    table::Row,
+};
 use crate::{args::Bench, failure::Failure, numbers::grouped, output};
 
 /// One result.
@@ -158,10 +161,14 @@ impl Point {
 
     /// What its line over this axis is called.
     fn label(&self, axis: Axis) -> String {
-        let test = format!("{}{}", if self.is_prompt { "pp" } else { "tg" }, self.tokens);
-        match self.sequences {
-            several @ 2.. if axis != Axis::Sequences => format!("{test} x {several}"),
-            _ => test,
+        let (tokens, sequences) = (self.tokens as u64, self.sequences as u64);
+        let label = match self.is_prompt {
+            true => Label { n_prompt: tokens, ..Label::default() },
+            false => Label { n_gen: tokens, ..Label::default() },
+        };
+        match axis {
+            Axis::Depth | Axis::Threads => Label { sequences, ..label }.to_string(),
+            Axis::Sequences => label.to_string(),
         }
     }
 }
@@ -181,8 +188,7 @@ impl Panel {
         let threads = match most {
             // A server does not say how many it has.
             0 => String::new(),
-            1 => ", 1 thread".to_owned(),
-            _ => format!(", {most} threads"),
+            _ => format!(", {}", label::threads(most as u64)),
         };
         let depth = if least == 0 { String::new() } else { format!(", depth {least}") };
         let beside = match axis {

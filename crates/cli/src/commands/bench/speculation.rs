@@ -10,16 +10,11 @@ use serde::Serialize;
 
 use super::{
     identity,
+    label::DRAFT,
     measure::{Sample, Test},
     table::{Row, kind},
 };
 use crate::{draft::Draft, failure::Failure, numbers::grouped};
-
-/// What a test's name says where texts are gone on with.
-pub(super) const TEXT: &str = " text";
-
-/// And what besides where a draft guesses.
-pub(super) const DRAFT: &str = " + draft";
 
 /// How a story, a program and an explanation begin.
 const TEXTS: [&str; 3] = [

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     foretold::Told,
-    identity, markdown,
+    identity, label, markdown,
     measure::{Sample, Test},
     plot::Point,
     session::Beside,
@@ -280,12 +280,11 @@ impl Row {
 /// as many.
 pub(super) fn labels(rows: &[Row]) -> Vec<String> {
     let one = markdown::threads(rows).is_some();
-    let label = |row: &Row| match row.subject.n_threads {
-        _ if one => row.label.clone(),
-        1 => format!("{}, 1 thread", row.label),
-        n => format!("{}, {n} threads", row.label),
+    let name = |row: &Row| match one {
+        true => row.label.clone(),
+        false => label::with_threads(&row.label, row.subject.n_threads as u64),
     };
-    rows.iter().map(label).collect()
+    rows.iter().map(name).collect()
 }
 
 /// All rows, a table in lines of at most `width` columns; for jsonl nothing, its lines were printed as

@@ -2,7 +2,7 @@
 
 use super::{
     conditions::Conditions,
-    markdown,
+    label, markdown,
     session::Session,
     speculation,
     table::{self, Row},
@@ -51,11 +51,11 @@ pub(super) fn text(rows: &[Row], session: &Session) -> String {
 /// What computed, with so many threads, unless the table says with how many.
 fn processor(row: &Row, threads: Option<usize>) -> String {
     let it = &row.subject;
-    let threads = threads.map_or_else(String::new, |n| match n {
-        1 => ", 1 thread".to_owned(),
-        n => format!(", {n} threads"),
-    });
-    format!("{}; kernels {}{threads}", it.cpu_info, it.kernels)
+    let processor = format!("{}; kernels {}", it.cpu_info, it.kernels);
+    match threads {
+        None => processor,
+        Some(n) => label::with_threads(&processor, n as u64),
+    }
 }
 
 /// A line for each test of which there is something to tell; the name is in the first.

@@ -7,10 +7,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
 
-use crate::{
-    commands::bench::speculation::{DRAFT, TEXT},
-    failure::Failure,
-};
+use crate::{commands::bench::label::Label, failure::Failure};
 
 /// The result of a test.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -95,17 +92,17 @@ impl Measured {
         }
     }
 
-    /// As llama-bench calls it, and what it is of where that is not any tokens.
+    /// What its test is called.
     pub(super) fn test(&self) -> String {
-        let prompt = (self.n_prompt > 0).then(|| format!("pp{}", self.n_prompt));
-        let generation = (self.n_gen > 0).then(|| format!("tg{}", self.n_gen));
-        let parts: Vec<_> = prompt.into_iter().chain(generation).collect();
-        let sequences = self.n_parallel.filter(|it| *it > 1).map(|it| format!(" x {it}"));
-        let depth = (self.n_depth > 0).then(|| format!(" @ d{}", self.n_depth));
-        let text = if self.n_texts.is_some() { TEXT } else { "" };
-        let draft = if self.draft_facts.is_some() { DRAFT } else { "" };
-        let [sequences, depth] = [sequences, depth].map(Option::unwrap_or_default);
-        format!("{}{sequences}{depth}{text}{draft}", parts.join("+"))
+        let label = Label {
+            n_prompt: self.n_prompt,
+            n_gen: self.n_gen,
+            depth: self.n_depth,
+            sequences: self.n_parallel.unwrap_or(1),
+            is_of_texts: self.n_texts.is_some(),
+            is_drafted: self.draft_facts.is_some(),
+        };
+        label.to_string()
     }
 
     /// Whether both have one fingerprint.
