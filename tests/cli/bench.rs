@@ -295,6 +295,13 @@ fn what_a_draft_does_not_do_is_said() {
     let size = "warning: the draft is no smaller than the model: answers take longer";
     let told = bench("parrot.gguf");
     assert!(told.contains(size) && !told.contains("warning: the draft has room"), "{told}");
+    let json = [&DRAFTED[..], &["16", "-r", "1", "-c", "200001", "-o", "json"]].concat();
+    let output = place.output(&json, b"", &[]);
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("a list");
+    for warning in [&size["warning: ".len()..], "the model was made for 200,000, beyond them"] {
+        let has = |row: &Value| row["warnings"].to_string().contains(warning);
+        assert!(rows.len() == 2 && rows.iter().all(has), "{warning}: {rows:?}");
+    }
     for (context, is_short) in [(32, true), (256, false)] {
         let made = parrot::with(|file| {
             file.set("llama.context_length", loader::Value::U32(context));

@@ -80,14 +80,16 @@ fn what_measures_and_compares_goes_on_too() {
     let place = place();
     place.file("text", "Hello there, friend! ".repeat(20));
     for args in [
-        &["bench", "parrot.gguf", "-p", "8", "-n", "0", "-r", "1"][..],
-        &["perplexity", "parrot.gguf", "--text", "text", "-c", "16"],
-        &["logits", "parrot.gguf", "--ids", "5,6", "-o", "out.safetensors"],
+        &["bench", "parrot.gguf", "-p", "8", "-n", "0", "-r", "1", "-o", "jsonl"][..],
+        &["perplexity", "parrot.gguf", "--text", "text", "-c", "16", "--json"],
+        &["logits", "parrot.gguf", "--ids", "5,6", "-o", "out.safetensors", "--json"],
     ] {
-        let (_, said) = forbidden(&place, &[args, &["--mlock"]].concat());
-        is_warning(&said);
-        let (_, said) = forbidden(&place, args);
+        let (printed, said) = forbidden(&place, &[args, &["--mlock"]].concat());
+        let told: Value = serde_json::from_str(&printed).expect("JSON");
+        assert_eq!(is_warning(&told["warnings"].to_string()), is_warning(&said), "{told}");
+        let (printed, said) = forbidden(&place, args);
         assert!(!said.contains("--mlock"), "nobody asked: {said}");
+        assert!(!printed.contains("--mlock"), "nobody asked: {printed}");
     }
 }
 

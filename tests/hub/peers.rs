@@ -188,6 +188,7 @@ fn what_is_not_known_of_a_cache_is_said_once() {
     let served = Served::new(Manners::default());
     let (rows, told) = bench(&served, &deep, "");
     assert_eq!((rows.len(), told.matches(warning).count()), (1, 1), "{told}");
+    assert!(rows[0]["warnings"].to_string().contains(warning), "{rows:?}");
     let computed = |row: &Value| {
         let samples = ["samples_ts", "samples_ns"].map(|it| row[it][0].as_f64());
         let [per_second, nanoseconds] = samples.map(|it| it.expect("a number"));

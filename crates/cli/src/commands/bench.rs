@@ -39,7 +39,7 @@ use crate::{
     device,
     draft::Draft,
     failure::Failure,
-    model,
+    model::{self, Opened},
     numbers::{grouped, size},
     output, resident,
     sandbox::{Mode, Plan},
@@ -82,7 +82,10 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     };
     let usual = site.model.as_deref();
     let (name, opened, mould) = source(args.instead.shape.as_ref(), args.model, usual, &load)?;
+    let (opened, said) = opened.map(|it| (it.file, it.said)).unzip();
+    let mut said = said.unwrap_or_default();
     let draft = args.guessing.draft.as_deref().map(|it| Draft::open(it, &load)).transpose()?;
+    said.extend(draft.iter().flat_map(|it| it.said.iter().cloned()));
     if let Some(file) = &opened {
         spare(file, &load, &args.written)?;
     }
@@ -90,7 +93,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     // What tells of the machine is opened before: this process may open little of it then.
     let instruments = Instruments::open();
     let asked = args.sandbox.or(site.confine.sandbox).unwrap_or_default();
-    confine(asked, opened.as_ref(), draft.as_ref(), &args.written)?;
+    said.extend(confine(asked, opened.as_ref(), draft.as_ref(), &args.written)?);
     if let (Some(mould), Some(path)) = (&mould, &args.written.write) {
         mould.write(path)?;
         let bytes =
@@ -106,12 +109,14 @@ fn measured(args: Bench) -> anyhow::Result<()> {
     let made = synthetic.as_ref().map(|it| &it.file);
     let file = opened.as_ref().or(made).expect("it was opened or made");
 
+    said.extend(device::tell_of_crowd(args.counts.0.iter().max().copied()));
     let (loads, repetitions) = (by_threads(&load, &args.counts), args.repetitions.get());
     let mut session = Session {
         bytes_a_token: None,
         is_dense: roofline::is_dense(file),
         bar: Session::bar(loads.len() * tests.len(), repetitions),
         steady: args.steady,
+        said,
         notes: None,
         scale: synthetic.as_ref().map(|it| it.scale),
         instruments,
@@ -157,10 +162,9 @@ impl Measurement<'_> {
         for load in loads {
             let mut rig = Rig::load(self.name, self.file, load, self.sizes, self.guesser)?;
             if rows.is_empty() {
-                warn_of_context(rig.info());
-                let idle = rig.idle_draft(self.tests);
-                idle.iter().for_each(|it| tell(format_args!("warning: {it}")));
-                self.lock(load);
+                let doubts = long_context(rig.info()).into_iter().chain(rig.idle_draft(self.tests));
+                doubts.for_each(|it| session.warn(it));
+                session.said.extend(self.lock(load));
             }
             session.bytes_a_token = match session.scale {
                 Some(scale) => Some(scale.bytes_a_token()),
@@ -188,12 +192,11 @@ impl Measurement<'_> {
         Ok(rows)
     }
 
-    /// Locks the weights in memory, where that is asked for.
-    fn lock(&self, load: &Load) {
-        resident::lock(self.name, self.file, load);
-        if let Some(guesser) = self.guesser {
-            guesser.draft.lock();
-        }
+    /// Locks the weights in memory, where that is asked for; the warnings that were told.
+    fn lock(&self, load: &Load) -> Vec<String> {
+        let model = resident::lock(self.name, self.file, load);
+        let draft = self.guesser.and_then(|it| it.draft.lock());
+        [model, draft].into_iter().flatten().collect()
     }
 
     fn subject(&self, info: &Info, load: &Load) -> anyhow::Result<Subject> {
@@ -257,37 +260,38 @@ fn spare(file: &ModelFile, load: &Load, written: &Written) -> anyhow::Result<()>
     written.paths().try_for_each(|it| output::refuse(it, read(), written.yes))
 }
 
-/// Gives up all files but the models and what is written, and takes Ctrl-C.
+/// Gives up all files but the models and what is written, and takes Ctrl-C; the warning that was told,
+/// if there was one.
 fn confine(
     asked: Mode,
     model: Option<&ModelFile>,
     draft: Option<&Draft>,
     written: &Written,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<String>> {
     let plan = Plan::without_files(asked)?;
     let mut plan = draft.iter().fold(plan, |plan, it| plan.reading(&it.file.path));
     plan.write.extend(written.paths().map(|it| output::folder(it).to_owned()));
     let level = plan.enter(model.map(|it| it.path.as_path()))?;
-    if let Some(warning) = plan.warning(level) {
-        tell(format_args!("warning: {warning}"));
-    }
-    Ok(Interrupts::install()?)
+    let warning = plan.warning(level);
+    warning.iter().for_each(|it| tell(format_args!("warning: {it}")));
+    Interrupts::install()?;
+    Ok(warning)
 }
 
-/// The name of what is measured, and the file that is open, or what is going to be made.
+/// The name of what is measured, and the model that is open, or what is going to be made.
 fn source(
     shape: Option<&Wanted>,
     named: Model,
     usual: Option<&str>,
     load: &Load,
-) -> anyhow::Result<(String, Option<ModelFile>, Option<Mould>)> {
+) -> anyhow::Result<(String, Option<Opened>, Option<Mould>)> {
     if let Some(wanted) = shape {
         let mould = Mould::new(wanted)?;
         return Ok((mould.name.clone(), None, Some(mould)));
     }
     let name = model::alone(named, usual)?;
-    let file = model::open_for(&name, load)?.file;
-    Ok((name, Some(file), None))
+    let opened = model::open_for(&name, load)?;
+    Ok((name, Some(opened), None))
 }
 
 /// The table, what stands under it, and the picture where one is asked for.
@@ -316,7 +320,6 @@ fn by_threads(load: &Load, counts: &Counts) -> Vec<Load> {
     if counts.0.is_empty() {
         return vec![load.clone()];
     }
-    device::tell_of_crowd(counts.0.iter().max().copied());
     counts.0.iter().map(|&it| Load { threads: Some(it), ..load.clone() }).collect()
 }
 
@@ -375,14 +378,14 @@ fn several(n: usize, depth: usize, parallel: &[NonZeroUsize]) -> Vec<Test> {
     parallel.iter().map(|it| Test::Generate { n, depth, sequences: it.get() }).collect()
 }
 
-fn warn_of_context(info: &Info) {
+/// What is said of a context that is longer than the model's.
+fn long_context(info: &Info) -> Option<String> {
     let (context, most) = (info.context as u64, info.model_context as u64);
-    if context > most {
-        tell(format_args!(
-            "warning: a context of {} tokens; the model was made for {}, beyond them it may write \
-             nonsense",
+    (context > most).then(|| {
+        format!(
+            "a context of {} tokens; the model was made for {}, beyond them it may write nonsense",
             grouped(context),
             grouped(most)
-        ));
-    }
+        )
+    })
 }

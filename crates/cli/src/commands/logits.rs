@@ -11,7 +11,12 @@ use engine::{Engine, Options};
 use serde_json::{Map, json};
 
 use crate::{
-    args::Logits, device, memory, model, resident, sandbox, settings::Site, terminal::tell,
+    args::Logits,
+    device, memory,
+    model::{self, Opened},
+    resident, sandbox,
+    settings::Site,
+    terminal::tell,
 };
 
 /// Writes them.
@@ -19,7 +24,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let site = Site::find()?;
     let load = site.under_load(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
-    let file = model::open_for(&name, &load)?.file;
+    let Opened { file, mut said, .. } = model::open_for(&name, &load)?;
     let above = args.output.parent().filter(|it| !it.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new(".")).to_owned();
     sandbox::enter_if_required(&file.path, Vec::new(), vec![above])?;
@@ -29,7 +34,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
         ..Options::default()
     };
     let mut engine = device::engine(&name, &file, &load, &options)?;
-    resident::lock(&name, &file, &load);
+    said.extend(resident::lock(&name, &file, &load));
 
     let greedy = engine.greedy(&args.ids, args.greedy)?;
     write(&mut engine, &args.ids, &greedy, &args.output)?;
@@ -43,6 +48,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
             "tokens": args.ids.len(),
             "vocab": engine.info().vocab,
             "device": engine.info().device,
+            "warnings": said,
         })),
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     args::{Load, Perplexity},
     device,
     failure::Failure,
-    memory, model,
+    memory,
+    model::{self, Opened},
     numbers::grouped,
     resident, sandbox,
     settings::Site,
@@ -37,10 +38,14 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let name = model::alone(args.model, site.model.as_deref())?;
     let window = load.ctx_size.map_or(WINDOW, Into::into);
     let text = utf8::read_file(&args.text)?;
-    let file = model::open_for(&name, &load)?.file;
+    let Opened { file, mut said, .. } = model::open_for(&name, &load)?;
     let better = match args.kl_divergence.as_deref() {
         None => None,
-        Some(name) => Some((name, Better::open(name, &load)?)),
+        Some(name) => {
+            let better = Better::open(name, &load)?;
+            said.extend(better.said);
+            Some((name, better.file))
+        }
     };
     sandbox::enter_if_required(&file.path, Vec::new(), Vec::new())?;
     let tokenizer = Tokenizer::load(&file)?;
@@ -48,9 +53,14 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
     let [backend, exact] = device::with_exact(&load)?;
     let mut engine = engine(backend, &name, &file, &load, window)?;
+    said.extend(resident::lock(&name, &file, &load));
     let mut better = match &better {
         None => None,
-        Some((name, file)) => Some(Better::load(exact, name, file, &load, &ids, window)?),
+        Some((name, file)) => {
+            let better = Better::load(exact, name, file, &load, &ids, window)?;
+            said.extend(resident::lock(name, file, &load));
+            Some(better)
+        }
     };
 
     let bar = progress(windows.len());
@@ -74,7 +84,8 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     if args.verbose {
         tell(&engine.info().device);
     }
-    let told = Told { windows: windows.len(), window, losses: &losses, better: better.as_ref() };
+    let (windows, better) = (windows.len(), better.as_ref());
+    let told = Told { windows, window, losses: &losses, better, warnings: &said };
     match args.json.on {
         true => super::print_json(&told.json(&engine.info().device)),
         false => super::print(&told.page()),
@@ -120,9 +131,7 @@ fn engine(
 ) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    let engine = device::engine_on(backend, name, file, load, &options)?;
-    resident::lock(name, file, load);
-    Ok(engine)
+    device::engine_on(backend, name, file, load, &options)
 }
 
 /// The model to compare with, and what it says about the present window.
@@ -137,8 +146,8 @@ struct Better {
 }
 
 impl Better {
-    fn open(name: &str, load: &Load) -> anyhow::Result<ModelFile> {
-        Ok(model::open_for(name, &Load { quant: None, ..load.clone() })?.file)
+    fn open(name: &str, load: &Load) -> anyhow::Result<Opened> {
+        model::open_for(name, &Load { quant: None, ..load.clone() })
     }
 
     /// On an exact backend: the better one is at its best, whatever is asked of the other.
@@ -194,6 +203,8 @@ struct Told<'a> {
     window: usize,
     losses: &'a Losses,
     better: Option<&'a Better>,
+    /// What was told on standard error, too.
+    warnings: &'a [String],
 }
 
 impl Told<'_> {
@@ -221,6 +232,7 @@ impl Told<'_> {
             "tokens": self.losses.len(),
             "device": device,
             "kl_divergence": self.better.map(|it| it.distances.json()),
+            "warnings": self.warnings,
         })
     }
 }

@@ -14,6 +14,9 @@ const QUIET: f64 = 0.05;
 /// So do those that keep so much of one processor busy: all threads of a step wait for the last.
 const QUIET_CORE: f64 = 0.5;
 
+/// What is said of figures where nobody could tell whether others took the processors' time.
+pub(super) const UNTOLD: &str = "nothing told how busy the machine was";
+
 /// How it was before and after.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Conditions {

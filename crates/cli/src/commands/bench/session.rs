@@ -7,16 +7,19 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
-    conditions::{self, Conditions},
+    conditions::{self, Conditions, UNTOLD},
     measure::{Rig, Sample, Test},
     roofline::{self, Read, Roofline},
     synthetic::Scale,
     table::{Row, Subject, mean, median},
 };
-use crate::machine::{Meter, Note, Peak, Watch, last_level};
+use crate::{
+    machine::{Meter, Note, Peak, Watch, last_level},
+    terminal::tell,
+};
 
 /// What tells what the machine does; to be opened before this process gives up files.
 pub(super) struct Instruments {
@@ -37,6 +40,8 @@ pub(super) struct Session {
     pub(super) repetitions: usize,
     pub(super) steady: Option<Duration>,
     pub(super) bar: ProgressBar,
+    /// Warnings that were told so far, but for those of the machine.
+    pub(super) said: Vec<String>,
     /// Where not all of a model is there, times are scaled.
     pub(super) scale: Option<Scale>,
     /// How the machine was before the first test, and after the last.
@@ -56,8 +61,16 @@ pub(super) struct Beside {
     pub(super) energy: Energy,
     #[serde(flatten)]
     pub(super) steady: Steady,
-    /// Nothing where nobody watched, or too shortly to tell whether the machine was busy.
-    pub(super) warnings: Option<Vec<String>>,
+    pub(super) warnings: Warnings,
+}
+
+/// What makes a result doubtful, and what else was said while it was measured.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Warnings {
+    /// Of the machine; nothing where nobody watched, or too shortly to tell whether it was busy.
+    pub(super) machine: Option<Vec<String>>,
+    /// Of the models, of this process, of a server.
+    pub(super) said: Vec<String>,
 }
 
 /// What a token takes.
@@ -88,7 +101,31 @@ impl Instruments {
     }
 }
 
+impl Serialize for Warnings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.all().serialize(serializer)
+    }
+}
+
+impl Warnings {
+    /// In one list; nothing where there are none and nobody could tell. Beside others, that is one.
+    fn all(&self) -> Option<Vec<String>> {
+        let untold = [UNTOLD.to_owned()];
+        match &self.machine {
+            Some(machine) => Some([&machine[..], &self.said].concat()),
+            None if self.said.is_empty() => None,
+            None => Some([&untold[..], &self.said].concat()),
+        }
+    }
+}
+
 impl Session {
+    /// Says a warning, and has it in the results from here on.
+    pub(super) fn warn(&mut self, warning: String) {
+        tell(format_args!("warning: {warning}"));
+        self.said.push(warning);
+    }
+
     /// A bar for so many tests.
     pub(super) fn bar(tests: usize, repetitions: usize) -> ProgressBar {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
@@ -135,7 +172,10 @@ impl Session {
             roofline: roofline.unwrap_or_default(),
             energy: Energy::of(&samples, &self.instruments.meter),
             steady,
-            warnings: Some(conditions::warnings(&before, &after)),
+            warnings: Warnings {
+                machine: Some(conditions::warnings(&before, &after)),
+                said: self.said.clone(),
+            },
         };
         let first = self.notes.take().map_or(before, |it| it.0);
         self.notes = Some((first, after));
@@ -200,8 +240,8 @@ impl Beside {
         let whole = Conditions::between(before, after);
         self.conditions = std::mem::take(&mut self.conditions).with_load_of(&whole);
         let busy = conditions::of_load(before, after);
-        let all = self.warnings.take().map(|it| [busy, it].concat());
-        self.warnings = all.filter(|it| whole.tells_load() || !it.is_empty());
+        let all = self.warnings.machine.take().map(|it| [busy, it].concat());
+        self.warnings.machine = all.filter(|it| whole.tells_load() || !it.is_empty());
     }
 }
 
@@ -231,6 +271,8 @@ impl Steady {
 mod tests {
     use std::fs;
 
+    use serde_json::{Value, json};
+
     use super::{super::fixture::sample, *};
     use crate::machine::fixture::lay;
 
@@ -252,14 +294,17 @@ mod tests {
     fn a_test_that_is_too_short_to_tell_is_with_load_of_the_whole_run() {
         let of = |(before, after): &(Note, Note)| Beside {
             conditions: Conditions::between(before, after),
-            warnings: Some(conditions::warnings(before, after)),
+            warnings: Warnings {
+                machine: Some(conditions::warnings(before, after)),
+                ..Warnings::default()
+            },
             ..Beside::default()
         };
         let told = |test: &(Note, Note), run: &(Note, Note)| {
             let mut beside = of(test);
             beside.complete(&run.0, &run.1);
             let json = serde_json::to_value(&beside).unwrap();
-            (json["others_percent"].as_f64(), beside.warnings.map(|it| it.len()))
+            (json["others_percent"].as_f64(), beside.warnings.all().map(|it| it.len()))
         };
         let (short, busy, quiet) = (notes(10, 9), notes(1000, 620), notes(1000, 0));
         assert_eq!(told(&short, &busy), (Some(62.0), Some(1)));
@@ -267,6 +312,21 @@ mod tests {
         assert_eq!(told(&busy, &quiet), (Some(62.0), Some(1)));
         // Nobody knows.
         assert_eq!(told(&short, &short), (None, None));
+    }
+
+    #[test]
+    fn what_was_said_joins_the_warnings_of_the_machine() {
+        let text = |it: &str| it.to_owned();
+        let of = |machine: Option<&str>, said: &[&str]| {
+            let machine = machine.map(|it| vec![text(it)]);
+            let warnings = Warnings { machine, said: said.iter().map(|it| text(it)).collect() };
+            let json = serde_json::to_value(Beside { warnings, ..Beside::default() }).unwrap();
+            json["warnings"].clone()
+        };
+        assert_eq!(of(Some("it was hot"), &[]), json!(["it was hot"]));
+        assert_eq!(of(Some("it was hot"), &["a", "b"]), json!(["it was hot", "a", "b"]));
+        assert_eq!(of(None, &[]), Value::Null);
+        assert_eq!(of(None, &["a"]), json!([UNTOLD, "a"]));
     }
 
     #[test]

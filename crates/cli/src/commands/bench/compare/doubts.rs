@@ -3,6 +3,7 @@
 //! Tests of one run are told the same again and again, in other figures: the worst stands for all.
 
 use super::result::Measured;
+use crate::commands::bench::conditions::UNTOLD;
 
 /// The doubts of one file, in the order in which they come up.
 pub(super) fn of(all: &[Measured]) -> Vec<String> {
@@ -16,8 +17,9 @@ pub(super) fn of(all: &[Measured]) -> Vec<String> {
     }
     let mut doubts: Vec<String> = worst.into_iter().map(str::to_owned).collect();
     // Other programs' results have no fingerprint, and never tell.
-    if all.iter().any(|it| it.fingerprint.is_some() && it.warnings.is_none()) {
-        doubts.push("nothing told how busy the machine was".to_owned());
+    let is_untold = |it: &Measured| it.fingerprint.is_some() && it.warnings.is_none();
+    if all.iter().any(is_untold) && doubts.iter().all(|it| it != UNTOLD) {
+        doubts.push(UNTOLD.to_owned());
     }
     doubts
 }
@@ -75,7 +77,11 @@ mod tests {
 
     #[test]
     fn a_run_that_nobody_watched_is_not_taken_for_quiet() {
-        assert_eq!(of(&[measured(None)]), ["nothing told how busy the machine was"]);
+        assert_eq!(of(&[measured(None)]), [UNTOLD]);
+        // With another warning, that is one of a list.
+        let list = [UNTOLD.to_owned(), "it is not locked".to_owned()];
+        let beside_others = measured(Some(&list));
+        assert_eq!(of(&[beside_others, measured(None)]), list);
         let foreign = Measured { fingerprint: None, ..measured(None) };
         assert!(of(&[foreign]).is_empty());
     }

@@ -18,7 +18,7 @@ use crate::{
         bench::{
             conditions::{self, Conditions},
             measure::{Sample, Test},
-            session::{Beside, Session},
+            session::{Beside, Session, Warnings},
             speculation::Guesses,
             table::{Row, Subject},
         },
@@ -60,6 +60,8 @@ struct Line {
     told_of_short: bool,
     /// Whether it was said that nothing is known of the server's cache.
     told_of_cache: bool,
+    /// Warnings that were told so far, but for those of the machine.
+    said: Vec<String>,
 }
 
 /// Measures the server of `--url`.
@@ -134,6 +136,7 @@ impl Line {
             watch,
             told_of_short: false,
             told_of_cache: false,
+            said: Vec::new(),
         })
     }
 
@@ -166,14 +169,16 @@ impl Line {
                 bar.inc(1);
             }
             let time = started.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let row = Row::new(&subject, test, &samples, time, beside(before, self.note()));
+            let mut told = beside(before, self.note());
+            told.warnings.said.clone_from(&self.said);
+            let row = Row::new(&subject, test, &samples, time, told);
             if form == Form::Jsonl {
                 print(&row.line())?;
             }
             rows.push(row);
         }
         bar.finish_and_clear();
-        let warnings = beside(first, self.note()).warnings.unwrap_or_default();
+        let warnings = beside(first, self.note()).warnings.machine.unwrap_or_default();
         warnings.iter().for_each(|it| tell(format_args!("warning: {it}")));
         Ok(rows)
     }
@@ -255,8 +260,8 @@ impl Line {
     /// Says once that the server's model ends its answers by itself.
     fn tell_of_short(&mut self, came: u64, asked: u64) {
         if came < asked && !mem::replace(&mut self.told_of_short, true) {
-            tell(format_args!(
-                "warning: `{}` answered with {came} of {asked} tokens; its speed is that of those",
+            self.warn(format!(
+                "`{}` answered with {came} of {asked} tokens; its speed is that of those",
                 self.host
             ));
         }
@@ -265,13 +270,19 @@ impl Line {
     /// Says once that it is not known what of a prompt the server had computed before.
     fn tell_of_cache(&mut self, before: u64) {
         if !mem::replace(&mut self.told_of_cache, true) {
-            tell(format_args!(
-                "warning: `{}` does not say what of a prompt it had computed; the {} tokens before \
-                 are taken as computed, all of them",
+            self.warn(format!(
+                "`{}` does not say what of a prompt it had computed; the {} tokens before are taken \
+                 as computed, all of them",
                 self.host,
                 grouped(before)
             ));
         }
+    }
+
+    /// Says a warning, and has it in the results from here on.
+    fn warn(&mut self, warning: String) {
+        tell(format_args!("warning: {warning}"));
+        self.said.push(warning);
     }
 
     /// Any words, of some `tokens` tokens.
@@ -289,7 +300,10 @@ fn beside(before: Option<Note>, after: Option<Note>) -> Beside {
     let Some((before, after)) = before.zip(after) else { return Beside::default() };
     Beside {
         conditions: Conditions::between(&before, &after),
-        warnings: Some(conditions::warnings(&before, &after)),
+        warnings: Warnings {
+            machine: Some(conditions::warnings(&before, &after)),
+            said: Vec::new(),
+        },
         ..Beside::default()
     }
 }
@@ -328,9 +342,9 @@ mod tests {
 
     #[test]
     fn of_a_machine_that_nobody_watched_nothing_is_told() {
-        assert_eq!(beside(None, Some(Note::default())).warnings, None);
+        assert_eq!(beside(None, Some(Note::default())).warnings.machine, None);
         let told = beside(Some(Note::default()), Some(Note::default()));
-        assert_eq!(told.warnings, Some(Vec::new()));
+        assert_eq!(told.warnings.machine, Some(Vec::new()));
     }
 
     #[test]
