@@ -8,7 +8,8 @@
 #   benches/quantise.sh target/release/ingle LLAMA MODEL TEXT FOLDER [CHUNKS [THREADS]]
 #
 # LLAMA is the folder of llama.cpp's programs, …/build/bin. Of TEXT, CHUNKS windows (8) of 512 tokens are read, or of CONTEXT.
-# FORMATS names other types than all, IMATRIX an importance matrix for both, RMSE the example where it is not beside INGLE.
+# FORMATS names types in the place of all that `ingle quantize --help` lists and llama-quantize has, IMATRIX an importance matrix for both,
+# RMSE the example where it is not beside INGLE.
 # JUDGES="ingle llama.cpp" lets llama-perplexity judge the files, too, in its own precision, as a second opinion.
 #
 # What was measured stays in FOLDER: the same command goes on where it was stopped. FOLDER takes two quantised files at a time.
@@ -19,8 +20,19 @@ usage="usage: quantise.sh INGLE LLAMA MODEL TEXT FOLDER [CHUNKS [THREADS]]"
 ingle=$(realpath "${1:?$usage}") llama=$(realpath "${2:?$usage}") rmse=${RMSE:-$(dirname "$1")/examples/rmse}
 model=$(realpath "${3:?$usage}") text=$(realpath "${4:?$usage}") imatrix=${IMATRIX:+$(realpath "$IMATRIX")}
 window=(-c "${CONTEXT:-512}" --chunks "${6:-8}") threads=${7:-$(nproc)} judges=${JUDGES:-ingle}
-# llama-quantize makes Q2_K_S with an importance matrix alone; it has no MXFP4 but for experts. F32 loses nothing.
-formats=${FORMATS:-F16 BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S IQ4_NL IQ4_XS Q4_1 Q4_0 Q3_K_L Q3_K_M Q3_K_S Q2_K${imatrix:+ Q2_K_S}}
+
+types() { # what `ingle quantize --help` lists, however wide the terminal is, but for what says nothing beside llama.cpp
+  # llama-quantize has no MXFP4 but for experts, and makes Q2_K_S with an importance matrix alone. F32 loses nothing.
+  local others='F32|MXFP4|MXFP4_MOE'
+  [ -n "$imatrix" ] || others+='|Q2_K_S'
+  "$ingle" quantize --help </dev/null | sed -n '/^Types, /,/^$/p' | grep -oE '[A-Z]+[0-9][A-Z0-9_]*' | grep -vxE "$others" | paste -sd' '
+}
+
+formats=${FORMATS:-$(types)} || {
+  echo "quantise.sh: \`$1 quantize --help\` lists no types: expected them below \"Types, \"; FORMATS names some" >&2
+  exit 1
+}
+
 begin "${5:?$usage}" "quantise ${window[*]}" \
   "$ingle" "$rmse" "$llama/llama-quantize" "$llama/llama-perplexity" "$model" "$text" ${imatrix:+"$imatrix"}
 
