@@ -115,11 +115,12 @@ pub(crate) fn engine(
     load: &Load,
     options: &Options,
 ) -> anyhow::Result<Engine> {
-    engine_on(backend(load)?, name, file, load, options)
+    engine_on(backend(load)?, name, file, load, options, 0)
 }
 
 /// The same on a backend that is there, such as one beside another engine's. What of the file is on
-/// the disk alone is read meanwhile, where memory holds it.
+/// the disk alone is read meanwhile, where memory holds it beside so many bytes of `others`, as in
+/// [`resident::beside`].
 ///
 /// # Errors
 ///
@@ -130,12 +131,13 @@ pub(crate) fn engine_on(
     file: &ModelFile,
     load: &Load,
     options: &Options,
+    others: u64,
 ) -> anyhow::Result<Engine> {
     let cache_format = load.cache_type.map(CacheType::format);
     let options = Options { cache_format, ..options.clone() };
     let loaded =
         || Engine::load(file, backend, &options).map_err(|error| refused(name, load, error));
-    resident::beside(name, file, load, loaded)
+    resident::beside(name, file, load, others, loaded)
 }
 
 /// Why the model of this name cannot be loaded. Where what the file says was overridden, that may

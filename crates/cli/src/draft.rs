@@ -78,7 +78,8 @@ impl Draft {
     }
 
     /// Loads it beside `engine`, the model of this name, which was loaded with these options, to
-    /// guess for it.
+    /// guess for it. `others` are the bytes of the model's file that are to stay in memory, as in
+    /// [`resident::beside`].
     ///
     /// # Errors
     ///
@@ -88,6 +89,7 @@ impl Draft {
         engine: &mut Engine,
         name: &str,
         options: &Options,
+        others: u64,
     ) -> anyhow::Result<()> {
         let config = arch::config(&self.file);
         let config = config.map_err(|error| device::refused(&self.name, &self.load, error))?;
@@ -98,7 +100,7 @@ impl Draft {
         let load = |context: usize| {
             let options = Options { ctx_size: Some(context), free_memory, ..options.clone() };
             let backend = engine.backend_beside();
-            device::engine_on(backend, &self.name, &self.file, &self.load, &options)
+            device::engine_on(backend, &self.name, &self.file, &self.load, &options, others)
         };
         let draft = match load(context) {
             // Nobody asked for a context that takes as much as the model's did.
@@ -155,6 +157,31 @@ mod tests {
         assert_eq!(idle(&smaller, model, 65), [room]);
         assert_eq!(idle(model, model, 64), [size]);
         assert_eq!(idle(model, model, 65), [room, size]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_draft_is_read_ahead_where_memory_holds_the_model_too() {
+        let parrot = || {
+            let bytes = loader::Bytes::new(ingle_tests::parrot::file());
+            ModelFile::from_bytes("parrot", bytes, &[]).expect("sound")
+        };
+        // Nobody wrote to it: none of it is in memory.
+        let hole = tempfile::NamedTempFile::new().expect("a temporary file");
+        hole.as_file().set_len(1 << 20).expect("room for nothing");
+        let mut file = parrot();
+        file.mappings = vec![loader::Mapping::open(hole.path()).expect("it is mapped")];
+        let (name, load) = ("parrot".to_owned(), Load::default());
+        let draft = Draft { name, load, file, said: Vec::new() };
+        let options = Options { ctx_size: Some(64), ..Options::default() };
+        let is_cold_beside = |others: u64| {
+            let engine = device::engine("parrot", &parrot(), &Load::default(), &options);
+            let mut engine = engine.expect("it fits");
+            draft.guess_for(&mut engine, "parrot", &options, others).expect("one vocabulary");
+            draft.file.mappings[0].is_cold()
+        };
+        assert!(is_cold_beside(u64::MAX));
+        assert!(!is_cold_beside(0));
     }
 
     /// As `device::engine` tells it.

@@ -4,7 +4,8 @@
 //! a file is on the disk alone, and memory holds it all, threads read it from its beginning to its
 //! end while the model is loaded; of a file that is in memory already, some pages are asked for,
 //! and no more. One that memory does not hold is not read ahead: its end would push out its
-//! beginning. With `--mlock` weights stay in memory, or a warning says why not.
+//! beginning. Nor is a draft that memory does not hold beside its model: it would push that out.
+//! With `--mlock` weights stay in memory, or a warning says why not.
 
 use std::{
     io,
@@ -43,7 +44,8 @@ const TICK: Duration = Duration::from_millis(100);
 const BLINK: Duration = Duration::from_millis(300);
 
 /// Does `work`, which loads the model of this name, and meanwhile reads its file where that is not
-/// in memory; done when both are.
+/// in memory; done when both are. `others` are bytes of the files of other models: memory that is
+/// free as the system says, for it could take it from them, and is to stay theirs.
 ///
 /// # Errors
 ///
@@ -52,10 +54,11 @@ pub(crate) fn beside<T>(
     name: &str,
     file: &ModelFile,
     load: &Load,
+    others: u64,
     work: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     // What was encoded anew is in memory, and what it was made of is not needed again.
-    let cold = if load.quant.is_none() { cold(&file.mappings) } else { Vec::new() };
+    let cold = if load.quant.is_none() { cold(&file.mappings, others) } else { Vec::new() };
     if cold.is_empty() {
         return work();
     }
@@ -89,21 +92,22 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Those of the files of which something is on the disk alone, where memory holds all of them.
-/// Where it does not, that is what the system is told.
-fn cold(files: &[Mapping]) -> Vec<&Mapping> {
+/// Those of the files of which something is on the disk alone, where memory holds all of them beside
+/// so many bytes of `others`. Where it does not hold these files alone, that is what the system is
+/// told.
+fn cold(files: &[Mapping], others: u64) -> Vec<&Mapping> {
     let cold: Vec<_> = files.iter().filter(|it| it.is_cold()).collect();
     if cold.is_empty() {
         return cold;
     }
     let bytes: u64 = files.iter().map(|it| it.as_ref().len() as u64).sum();
     match memory::free() {
-        Some(free) if bytes <= free => cold,
-        Some(_) => {
+        Some(free) if bytes.saturating_add(others) <= free => cold,
+        Some(free) if bytes > free => {
             files.iter().for_each(Mapping::stream);
             Vec::new()
         }
-        None => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -253,25 +257,38 @@ mod tests {
         // Not a multiple of a piece, nor of a page.
         let (_hole, file) = cold_file((9 * PIECE + 5) as u64);
         assert!(file.mappings[0].is_cold());
-        let done = beside("parrot", &file, &Load::default(), || Ok(7)).unwrap();
+        let done = beside("parrot", &file, &Load::default(), 0, || Ok(7)).unwrap();
         assert_eq!((done, file.mappings[0].is_cold()), (7, false));
         // Now there is nothing to do beside the work.
-        assert_eq!(beside("parrot", &file, &Load::default(), || Ok(8)).unwrap(), 8);
+        assert_eq!(beside("parrot", &file, &Load::default(), 0, || Ok(8)).unwrap(), 8);
     }
 
     #[test]
     fn what_memory_does_not_hold_is_not_read() {
         let free = memory::free().expect("Linux tells");
         let (_hole, file) = cold_file(2 * free);
-        assert_eq!(beside("parrot", &file, &Load::default(), || Ok(7)).unwrap(), 7);
+        assert_eq!(beside("parrot", &file, &Load::default(), 0, || Ok(7)).unwrap(), 7);
         assert!(file.mappings[0].is_cold());
+    }
+
+    #[test]
+    fn what_memory_does_not_hold_beside_another_model_is_not_read() {
+        let free = memory::free().expect("Linux tells");
+        let (_hole, file) = cold_file(3 * PIECE as u64);
+        for others in [2 * free, u64::MAX] {
+            assert_eq!(beside("parrot", &file, &Load::default(), others, || Ok(7)).unwrap(), 7);
+            assert!(file.mappings[0].is_cold(), "{others}");
+        }
+        let others = PIECE as u64;
+        assert_eq!(beside("parrot", &file, &Load::default(), others, || Ok(7)).unwrap(), 7);
+        assert!(!file.mappings[0].is_cold());
     }
 
     #[test]
     fn an_error_of_the_work_is_the_error() {
         let (_hole, file) = cold_file(PIECE as u64);
         let fails = || -> anyhow::Result<()> { Err(Failure::new("it is no model").into()) };
-        let error = beside("parrot", &file, &Load::default(), fails).unwrap_err();
+        let error = beside("parrot", &file, &Load::default(), 0, fails).unwrap_err();
         assert_eq!(error.to_string(), "it is no model");
     }
 
@@ -279,7 +296,7 @@ mod tests {
     fn what_a_file_lost_is_no_signal_and_told_by_the_file() {
         let (hole, file) = cold_file(3 * PIECE as u64);
         hole.as_file().set_len(10).unwrap();
-        assert_eq!(beside("parrot", &file, &Load::default(), || Ok(7)).unwrap(), 7);
+        assert_eq!(beside("parrot", &file, &Load::default(), 0, || Ok(7)).unwrap(), 7);
         let error = file.check_intact().unwrap_err();
         assert!(matches!(error, Error::TruncatedWhileMapped { found: 10, .. }), "{error}");
     }

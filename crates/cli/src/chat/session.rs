@@ -109,7 +109,9 @@ impl Session {
         let is_locked = settings.load.mlock && unlocked.is_none();
         warnings.extend(unlocked);
         if let Some(draft) = draft {
-            let joined = draft.guess_for(&mut engine, name, &options);
+            // Pages that are locked do not count as free.
+            let others = if is_locked { 0 } else { file.mapped_page_bytes() };
+            let joined = draft.guess_for(&mut engine, name, &options, others);
             let joined = or_alone(joined, &settings.chat, &mut warnings)?;
             warnings.extend(joined.and_then(|()| draft.lock()));
         }

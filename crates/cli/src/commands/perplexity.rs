@@ -131,7 +131,8 @@ fn engine(
 ) -> anyhow::Result<Engine> {
     let options =
         Options { ctx_size: Some(window), free_memory: memory::free(), ..Options::default() };
-    device::engine_on(backend, name, file, load, &options)
+    // Where two models are compared, they are often one file, whose pages count once.
+    device::engine_on(backend, name, file, load, &options, 0)
 }
 
 /// The model to compare with, and what it says about the present window.

@@ -153,7 +153,7 @@ impl Rig {
         let texts = match guesser {
             None => Vec::new(),
             Some(Guesser { draft, .. }) => {
-                draft.guess_for(&mut engine, name, &options)?;
+                draft.guess_for(&mut engine, name, &options, file.mapped_page_bytes())?;
                 Text::all(engine.tokenizer())?
             }
         };
