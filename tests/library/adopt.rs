@@ -136,7 +136,12 @@ fn what_its_owner_removed_is_told() {
     let missing =
         format!("error: `[DIR]/ollama/blobs/{blob}` has no bytes: it is missing, expected ");
     assert!(told.contains(&missing), "{told}");
-    assert!(told.ends_with("hint: what keeps it may have removed it, or its disk is not there\n"));
+    let hint = "hint: ollama keeps the files of `parrot:latest` and may have removed them, or their \
+                disk is not there: let it get them again, or forget the model: `ingle rm \
+                parrot:latest`\n";
+    assert!(told.ends_with(hint), "{told}");
+    let verified = shared.run(&["verify", "parrot"]);
+    assert!(verified.starts_with("exit 1") && verified.ends_with(hint), "{verified}");
 }
 
 #[test]

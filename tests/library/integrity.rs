@@ -53,6 +53,27 @@ fn where_there_is_nothing_to_verify_that_is_said() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told_with_what_to_do() {
+    let place = Place::new();
+    place.file("ingle-home/models/a/b/c/manifest.json", r#"{"version": 99}"#);
+    place.file("ingle-home/models/a/b/d/manifest.json", "{}");
+    check(
+        &place,
+        &["verify", "--all"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            warning: `[DIR]/ingle-home/models/a/b/c/manifest.json` cannot be read: it is a manifest of version 99, expected at most 1
+            warning: `[DIR]/ingle-home/models/a/b/d/manifest.json` cannot be read: it is not a manifest: missing field `version` at line 1 column 2
+            error: 2 of 2 models differ from their manifests
+
+            hint: `[DIR]/ingle-home/models/a/b/c`: a newer `ingle` reads it
+                  `[DIR]/ingle-home/models/a/b/d`: get the model again with `-y`, or move its folder out of the library
+        "#]],
+    );
+}
+
+#[test]
 fn one_flipped_byte_is_named() {
     let place = Place::new();
     let entry = put(&place, "polly", &[("p.gguf", b"weights"), ("LICENSE", b"free\n")]);

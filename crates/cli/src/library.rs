@@ -188,11 +188,7 @@ pub(crate) fn open(
             refuse(entry, entry.verify(&Hashing::of(entry).watch())?)?;
             return Err(error.into());
         }
-        // Of what another program keeps, the error itself says what to do.
-        Err(error @ Error::Size { .. }) if !entry.is_adopted() => {
-            return Err(Failure::new(error.to_string()).hint(repair::of_files(entry)).into());
-        }
-        file => file?,
+        file => file.map_err(|error| repair::told(entry, error))?,
     };
     // What holds after it was opened, too, is true of what was opened, and not of its path alone.
     if was_verified && entry.verified().is_some() {
@@ -207,16 +203,15 @@ pub(crate) fn open(
 
 /// An error if the model is damaged. Files that its manifest does not name are not read, so that a
 /// warning will do.
-fn refuse(entry: &Entry, faults: Vec<Fault>) -> Result<(), Failure> {
+fn refuse(entry: &Entry, faults: Vec<Fault>) -> anyhow::Result<()> {
     let is_stray = |it: &Fault| matches!(it.flaw, Flaw::Unnamed);
     let (stray, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(is_stray);
     stray.iter().for_each(|it| tell(format_args!("warning: {it}; it is not read")));
     if faults.is_empty() {
         return Ok(());
     }
-    let hint = repair::of(entry, &faults);
-    let error = Error::Damaged { name: entry.name().clone(), faults };
-    Err(Failure::new(error.to_string()).hint(hint))
+    let name = entry.name().clone();
+    Err(repair::told(entry, Error::Damaged { name, faults }))
 }
 
 /// Notes that a model was verified; a library that is read only is no failure.

@@ -20,7 +20,7 @@ use crate::{
     args::{Load, Lora, Model},
     device, encode,
     failure::Failure,
-    library,
+    library, repair,
     terminal::tell,
     written,
 };
@@ -172,7 +172,10 @@ pub(crate) fn open_corrected(
         }
         Place::Library(library, entry) => {
             let file = match purpose {
-                Use::Header => entry.open(access, choose)?,
+                Use::Header => {
+                    let file = entry.open(access, choose);
+                    file.map_err(|error| repair::told(&entry, error))?
+                }
                 Use::Weights => library::open(&library, &entry, access, choose)?,
             };
             (file, Some(*entry))

@@ -23,7 +23,7 @@ use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
     library::{self, Hashing},
-    model,
+    model, repair,
     terminal::tell,
 };
 
@@ -141,7 +141,7 @@ fn verified(entry: &Entry, signature: &Path) -> anyhow::Result<Vec<StoredFile>> 
     faults.retain(|it| !(matches!(it.flaw, Flaw::Unnamed) && it.path == signature));
     if !faults.is_empty() {
         let name = entry.name().clone();
-        return Err(Error::Damaged { name, faults }.into());
+        return Err(repair::told(entry, Error::Damaged { name, faults }));
     }
     let files = entry.manifest.files.iter();
     Ok(files.filter(|it| it.path.0.as_str() != signing::FILE).cloned().collect())

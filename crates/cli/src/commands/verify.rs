@@ -22,10 +22,6 @@ use crate::{
 /// The most models whose mending is told.
 const MOST: usize = 5;
 
-/// What to do about models whose manifests cannot be read.
-const UNREADABLE: &str = "a model whose manifest cannot be read: get it again with `-y`, or move \
-                          its folder out of the library";
-
 /// Verifies and prints; fails if a byte differs.
 pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
     if args.checking.is_asked() {
@@ -45,10 +41,10 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         true => everything(&library)?,
         false => {
             let entries = args.models.iter().map(|it| library::entry(&library, it));
-            (entries.collect::<anyhow::Result<Vec<Entry>>>()?, 0)
+            (entries.collect::<anyhow::Result<Vec<Entry>>>()?, Vec::new())
         }
     };
-    let all = entries.len() + unreadable;
+    let all = entries.len() + unreadable.len();
     if all == 0 {
         tell(format_args!("No model is in `{}` yet.", library.root().display()));
     }
@@ -63,7 +59,8 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
             false => super::print(&harmless(&page(entry, &faults)))?,
         }
     }
-    let damaged = ways.len() + unreadable;
+    let damaged = ways.len() + unreadable.len();
+    ways.extend(unreadable.into_iter().flatten());
     if args.json.on {
         super::print_json(&json!({"models": told, "damaged": damaged}))?;
     }
@@ -71,23 +68,24 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
         0 => Ok(()),
         n => {
             let failure = Failure::new(format!("{n} of {all} models differ from their manifests"));
-            Err(failure.hint(hint(ways, unreadable)).into())
+            let failure = match hint(ways) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            };
+            Err(failure.into())
         }
     }
 }
 
-/// What to do about the models that differ, a line for each.
-fn hint(mut ways: Vec<String>, unreadable: usize) -> String {
+/// What to do about the models that differ, a line for each; nothing where nobody knows.
+fn hint(mut ways: Vec<String>) -> Option<String> {
     let more = ways.len().saturating_sub(MOST);
     ways.truncate(MOST);
     if more > 0 {
         ways.push(format!("{more} more: `ingle verify MODEL` says what to do about each"));
     }
-    if unreadable > 0 {
-        ways.push(UNREADABLE.to_owned());
-    }
     // Below the first, which stands after `hint: `.
-    ways.join("\n      ")
+    (!ways.is_empty()).then(|| ways.join("\n      "))
 }
 
 /// Holds one model against a signature: all its files, and no others, are as they were signed.
@@ -111,15 +109,15 @@ fn signed(args: &Verify) -> anyhow::Result<()> {
     }
 }
 
-/// All models, and how many there are that cannot be read.
-fn everything(library: &Library) -> Result<(Vec<Entry>, usize), Error> {
-    let (mut entries, mut unreadable) = (Vec::new(), 0);
+/// All models, and of each that cannot be read what to do about it, where that is known.
+fn everything(library: &Library) -> Result<(Vec<Entry>, Vec<Option<String>>), Error> {
+    let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
     for found in library.entries()? {
         match found {
             Found::Model(entry) => entries.push(entry),
-            Found::Unreadable { why, .. } => {
+            Found::Unreadable { folder, why } => {
+                unreadable.push(why.hint().map(|it| format!("`{}`: {it}", folder.display())));
                 tell(format_args!("warning: {:#}", anyhow::Error::from(why)));
-                unreadable += 1;
             }
         }
     }

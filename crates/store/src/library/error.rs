@@ -65,8 +65,6 @@ pub enum Error {
         found: Option<u64>,
         /// What the manifest says.
         expected: u64,
-        /// The program that keeps the model, if it was adopted.
-        keeper: Option<String>,
     },
     /// A file that the manifest does not name.
     #[error("`{}` is not named in the manifest", path.display())]
@@ -145,7 +143,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about it; nothing of files that are not what a manifest says: what mends
+    /// them depends on where the model came from.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Manifest { why: Unreadable::Newer { .. }, .. } => {
@@ -170,23 +169,12 @@ impl Error {
             }
             Self::Twin { .. } => "spell it as what is there, or give it another name".to_owned(),
             Self::Exists { name } => format!("`ingle rm {name}` removes it"),
-            Self::Damaged { name, .. } => format!("`ingle verify {name}` says what to do about it"),
-            Self::Size { found: None, keeper: Some(_), .. } => {
-                "what keeps it may have removed it, or its disk is not there".to_owned()
-            }
-            Self::Size { keeper: Some(program), .. } => format!(
-                "{program} keeps it: let it get the model again; a newer one takes `ingle rm`, and \
-                 then `ingle adopt`"
-            ),
-            Self::Size { keeper: None, .. } => {
-                "`ingle verify --all` says what else is damaged, and what to do".to_owned()
-            }
             Self::Load { source, .. } => source.hint()?,
             Self::Unnamed { .. } => "move it away, or get the model again with `-y`".to_owned(),
             Self::NotAFile { .. } => {
                 "move it away, and get the model again with `-y`, or put its file there".to_owned()
             }
-            Self::Stopped => return None,
+            Self::Size { .. } | Self::Damaged { .. } | Self::Stopped => return None,
         })
     }
 
@@ -236,18 +224,6 @@ mod tests {
     fn check(action: &'static str, source: impl Into<io::Error>, expected: &str) {
         let hint = Error::io(action, "models")(source.into()).hint().unwrap_or_default();
         assert!(hint.contains(expected), "{hint}");
-    }
-
-    #[test]
-    fn what_another_program_keeps_it_gets_again() {
-        let size = |keeper: Option<&str>| Error::Size {
-            path: "m".into(),
-            found: Some(1),
-            expected: 2,
-            keeper: keeper.map(str::to_owned),
-        };
-        assert!(size(Some("ollama")).hint().unwrap().starts_with("ollama keeps it: let it get"));
-        assert!(size(None).hint().unwrap().starts_with("`ingle verify --all` says what else"));
     }
 
     #[test]

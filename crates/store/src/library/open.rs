@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use loader::{Access, Bytes, Mapping, ModelFile, Override};
 
-use super::{Entry, Error, Links, Origin, absent};
+use super::{Entry, Error, Links, absent};
 
 impl Entry {
     /// Opens the model; what to override is chosen once it has been read, as in
@@ -76,19 +76,10 @@ impl Entry {
                 found => Some(found.map_err(Error::io("read", &path))?.len()),
             };
             if found != Some(file.size) {
-                let keeper = self.keeper().map(str::to_owned);
-                return Err(Error::Size { path, found, expected: file.size, keeper });
+                return Err(Error::Size { path, found, expected: file.size });
             }
         }
         Ok(())
-    }
-
-    /// The program that keeps its files, where that is another.
-    fn keeper(&self) -> Option<&str> {
-        match &self.manifest.origin {
-            Origin::Adopted { program, .. } if self.is_adopted() => Some(program),
-            _ => None,
-        }
     }
 
     fn names(&self, path: &Path) -> bool {

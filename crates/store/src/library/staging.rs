@@ -170,10 +170,7 @@ impl Staging {
             let at = found.iter().position(|it| it.0 == path);
             match at.map(|at| found.swap_remove(at).1) {
                 Some(size) if size == wanted.size => {}
-                found => {
-                    let (expected, keeper) = (wanted.size, None);
-                    return Err(Error::Size { path, found, expected, keeper });
-                }
+                found => return Err(Error::Size { path, found, expected: wanted.size }),
             }
         }
         match found.into_iter().next() {

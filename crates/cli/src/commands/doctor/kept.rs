@@ -11,7 +11,7 @@ use store::{
 };
 
 use super::{advice::Seen, airgap};
-use crate::{commands::policy, settings::Site};
+use crate::{commands::policy, repair, settings::Site};
 
 /// The library, as far as can be known without reading its files.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -107,7 +107,7 @@ impl Health {
             Err(error) => {
                 let name = entry.name();
                 let todo = format!("`ingle verify {name}` says all that is wrong with the model");
-                seen.or_broken(Err::<(), _>(error), "library", &todo);
+                seen.or_broken(Err::<(), _>(repair::told(entry, error)), "library", &todo);
             }
         }
     }
