@@ -427,6 +427,20 @@ fn what_is_fetched_and_what_may_not_be_is_noted() {
     assert_eq!(entries[2]["policy"]["rule"], "no parrots");
 }
 
+/// No lock, and no folder.
+#[test]
+fn a_finished_pull_leaves_nothing_where_it_grew() {
+    let stage = Stage::new();
+    let partial = stage.place.path().join("ingle-home/models/.partial");
+    for command in [&["pull", NAME][..], &["verify", "--all"][..], &["rm", "-y", NAME][..]] {
+        let told = stage.run(command);
+        assert!(told.starts_with("exit 0"), "{told}");
+        let left = fs::read_dir(&partial).unwrap().map(|it| it.unwrap().file_name());
+        let left: Vec<_> = left.collect();
+        assert!(left.is_empty(), "after {command:?}: {left:?}");
+    }
+}
+
 /// `kill -9` while bytes come; then the same command again.
 #[cfg(unix)]
 #[test]

@@ -5,12 +5,13 @@
 //! or a folder's names brought to the disk, a name moved, linked or removed. Reading is not counted.
 //!
 //! `calls` makes them: on Linux in folders that are open, so that below the library's own folder no
-//! link is followed, whenever it was laid there; elsewhere by their paths. `power` is what a power cut
-//! undoes of them.
+//! link is followed, whenever it was laid there; elsewhere by their paths. `lock` are locks whose files
+//! go when they are let go of, `power` is what a power cut undoes of changes.
 
 #[cfg_attr(target_os = "linux", path = "disk/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "disk/elsewhere.rs")]
 mod calls;
+mod lock;
 mod power;
 
 use std::{
@@ -23,6 +24,7 @@ use std::{
     },
 };
 
+pub(crate) use lock::{Lock, is_at};
 use power::{Volatile, What};
 
 /// What changes files.
@@ -40,6 +42,9 @@ enum How {
     New,
     /// To be written, and made where it is not there.
     OldOrNew,
+    /// The same, to be locked: as long as it is open, others do not remove it where the system can hold
+    /// them to that.
+    Lock,
     /// To be read.
     Read,
 }

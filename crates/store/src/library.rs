@@ -13,6 +13,8 @@
 //!   .partial/HEX.lock                                held by who makes or removes a model
 //! ```
 //!
+//! What is done leaves nothing in `.partial`: no lock, and no folder.
+//!
 //! A model appears by one rename of its folder, after all its bytes are on the disk and have the
 //! digests that the manifest says; a model goes by one rename, too. One that is replaced changes
 //! names with the new one at once; where the disk cannot do that (those of Linux can, but for some
@@ -42,7 +44,7 @@ mod staging;
 mod verify;
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -54,7 +56,11 @@ pub use mark::Look;
 pub use staging::Staging;
 pub use verify::{Fault, Flaw, Watch, digest_of};
 
-use crate::{digest::Sha256Hex, disk::Disk, name::Name};
+use crate::{
+    digest::Sha256Hex,
+    disk::{Disk, Lock},
+    name::Name,
+};
 
 /// The file beside a model's files that says what they are.
 pub const MANIFEST: &str = "manifest.json";
@@ -68,7 +74,8 @@ pub(crate) const OWN: [&str; 3] = [MANIFEST, MARK, SIGNATURES];
 const PARTIAL: &str = ".partial";
 /// The folder in it of what is being removed.
 const REMOVED: &str = ".removed";
-/// The file in it that is locked while a model appears or goes.
+/// The file in it that is locked while a model appears or goes; after a digest, the end of the name of
+/// one that is locked for one model.
 const LOCK: &str = ".lock";
 /// Bytes of the longest manifest, of some ten thousand files; nothing beside it is longer.
 const MAX_MANIFEST: u64 = 16 << 20;
@@ -165,35 +172,23 @@ impl Library {
         Ok(self.root.join(name.path()))
     }
 
-    /// Nobody else makes, replaces or removes the model `name` while the result is kept.
-    fn claim(&self, name: &Name) -> Result<File, Error> {
-        // Three parts of a name together can be longer than the name of a file may be.
-        let file = format!("{}.lock", Sha256Hex::of(name.fold_key().as_bytes()));
-        let (path, lock) = self.lock_file(&file)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { name: name.clone() }),
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
-        }
-        self.sweep(&self.alone()?)?;
+    /// Nobody else makes, replaces or removes the model `name` while the result is kept. It is asked for
+    /// with the lock of [`Library::alone`], so that who tidies up is not taken for somebody at it.
+    fn claim(&self, name: &Name, alone: &Lock) -> Result<Lock, Error> {
+        let path = self.root.join(PARTIAL).join(lock_of(name));
+        let lock = self.disk.try_lock(&path).map_err(Error::io("lock", path))?;
+        let lock = lock.ok_or_else(|| Error::Busy { name: name.clone() })?;
+        self.sweep(alone)?;
         Ok(lock)
     }
 
     /// No model appears or goes elsewhere while the result is kept: for moments, not for downloads.
-    fn alone(&self) -> Result<File, Error> {
-        let (path, lock) = self.lock_file(LOCK)?;
-        lock.lock().map_err(Error::io("lock", path))?;
-        Ok(lock)
-    }
-
-    fn lock_file(&self, name: &str) -> Result<(PathBuf, File), Error> {
+    fn alone(&self) -> Result<Lock, Error> {
         refuse_links(&self.root, Path::new(PARTIAL))?;
         let folder = self.root.join(PARTIAL);
         self.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
-        let path = folder.join(name);
-        let file = self.disk.reopen(&path).and_then(|it| it.file().try_clone());
-        let file = file.map_err(Error::io("write", &path))?;
-        Ok((path, file))
+        let path = folder.join(LOCK);
+        self.disk.lock(&path).map_err(Error::io("lock", path))
     }
 
     /// An error if no manifest says of what is in the place of the model `name` that it is one: it is
@@ -246,6 +241,12 @@ impl Entry {
     pub fn is_adopted(&self) -> bool {
         self.manifest.root.is_some()
     }
+}
+
+/// The file that is locked for the model `name`: three parts of a name together can be longer than the
+/// name of a file may be.
+fn lock_of(name: &Name) -> String {
+    format!("{}{LOCK}", Sha256Hex::of(name.fold_key().as_bytes()))
 }
 
 /// An error if a part of `path`, from below `base` on, is a link: it could lead anywhere.

@@ -13,7 +13,7 @@ use super::{
     parts::{MAX_PARTS, part},
 };
 use crate::{
-    disk::{Disk, DiskFile, has_no_locks},
+    disk::{Disk, DiskFile, has_no_locks, is_at},
     room,
 };
 
@@ -176,19 +176,6 @@ fn hold(file: &File, path: &Path) -> io::Result<()> {
         true => Ok(()),
         false => Err(io::ErrorKind::ResourceBusy.into()),
     }
-}
-
-/// Whether it is still this file that has the name: who held it before may have removed it.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let (open, named) = (file.metadata()?, fs::symlink_metadata(path)?);
-    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> io::Result<bool> {
-    Ok(true)
 }
 
 /// An error if something is at `target` that does not give way to a bundle.

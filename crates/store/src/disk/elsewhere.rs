@@ -9,15 +9,23 @@ use std::{
 
 use super::How;
 
+/// What others may do with a file that is open: `FILE_SHARE_READ` and `FILE_SHARE_WRITE`.
+#[cfg(windows)]
+const READ_AND_WRITE: u32 = 1 | 2;
+
 pub(super) fn open(path: &Path, _: Option<&Path>, how: How) -> io::Result<File> {
     let mut options = OpenOptions::new();
     match how {
         How::New => options.read(true).write(true).create_new(true),
-        How::OldOrNew => options.read(true).write(true).create(true).truncate(false),
+        How::OldOrNew | How::Lock => options.read(true).write(true).create(true).truncate(false),
         How::Read => options.read(true),
     };
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    #[cfg(windows)]
+    if matches!(how, How::Lock) {
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, READ_AND_WRITE);
+    }
     options.open(path)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn open(path: &Path, base: Option<&Path>, how: How) -> io::Result<Fil
     let place = Place::of(path, base)?;
     let flags = match how {
         How::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
-        How::OldOrNew => OFlags::RDWR | OFlags::CREATE,
+        How::OldOrNew | How::Lock => OFlags::RDWR | OFlags::CREATE,
         How::Read => OFlags::RDONLY,
     };
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;

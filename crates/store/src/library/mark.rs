@@ -76,6 +76,9 @@ impl Library {
             file.sync()?;
             self.disk.rename(&begun, &path)
         });
+        if let Some(alone) = &alone {
+            self.prune(alone);
+        }
         written.map_err(Error::io("write", path))
     }
 

@@ -1,14 +1,14 @@
 //! How models go: by one rename out of the library, and their bytes after that.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
     process,
 };
 
-use super::{Error, Library, PARTIAL, REMOVED, absent, names_in, refuse_links};
-use crate::name::Name;
+use super::{Error, LOCK, Library, PARTIAL, REMOVED, absent, names_in, refuse_links};
+use crate::{digest::Sha256Hex, disk::Lock, name::Name};
 
 impl Library {
     /// Takes the model `name` out of the library, and what was made of it so far; whether there was
@@ -19,7 +19,14 @@ impl Library {
     /// If another process is making or removing it, or the system refuses; it is then there whole,
     /// or not there and some of its bytes are, until something is made or removed again.
     pub fn remove(&self, name: &Name) -> Result<bool, Error> {
-        let _claim = self.claim(name)?;
+        let _claim = self.alone().and_then(|alone| self.claim(name, &alone))?;
+        let removed = self.remove_claimed(name);
+        self.tidy();
+        removed
+    }
+
+    /// The same, while nobody else makes or removes it.
+    fn remove_claimed(&self, name: &Name) -> Result<bool, Error> {
         let unfinished = Path::new(PARTIAL).join(name.path());
         refuse_links(&self.root, &unfinished)?;
         let unfinished = self.root.join(unfinished);
@@ -73,13 +80,53 @@ impl Library {
     /// # Errors
     ///
     /// If a link leads elsewhere.
-    pub(super) fn sweep(&self, _alone: &File) -> Result<(), Error> {
+    pub(super) fn sweep(&self, _alone: &Lock) -> Result<(), Error> {
         let graves = self.graves()?;
         for grave in names_in(&graves).unwrap_or_default() {
             // What stays takes room, and is tried again next time; it is in nobody's way.
             let _ = self.remove_tree(&graves.join(grave));
         }
         Ok(())
+    }
+
+    /// Removes what nobody needs any more of where models are made and removed, as far as the system
+    /// lets that happen: the next one tries again.
+    pub(super) fn tidy(&self) {
+        if let Ok(alone) = self.alone() {
+            self.prune(&alone);
+        }
+    }
+
+    /// Removes files of locks that nobody holds, and folders that hold nothing. With the lock of
+    /// [`Library::alone`], nobody is about to use them.
+    pub(super) fn prune(&self, _alone: &Lock) {
+        let partial = self.root.join(PARTIAL);
+        for name in names_in(&partial).unwrap_or_default() {
+            let path = partial.join(&name);
+            let digest = name.strip_suffix(LOCK).and_then(|it| it.parse::<Sha256Hex>().ok());
+            match name.as_str() {
+                // It goes when it is let go of.
+                _ if digest.is_some() => drop(self.disk.try_lock(&path)),
+                REMOVED => self.remove_if_empty(&path, 0),
+                _ => self.remove_if_empty(&path, 1),
+            }
+        }
+    }
+
+    /// Removes a folder that holds nothing, or nothing but such folders, `deep` of them one in the other;
+    /// a link is none.
+    fn remove_if_empty(&self, folder: &Path, deep: usize) {
+        if !fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir()) {
+            return;
+        }
+        if let Some(deeper) = deep.checked_sub(1) {
+            for name in names_in(folder).unwrap_or_default() {
+                self.remove_if_empty(&folder.join(name), deeper);
+            }
+        }
+        if names_in(folder).is_ok_and(|it| it.is_empty()) {
+            let _ = self.disk.remove_folder(folder);
+        }
     }
 
     /// The folder of what is being removed, which need not be there.

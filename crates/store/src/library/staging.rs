@@ -4,7 +4,7 @@
 //! [`Staging::publish`] is the only way from there into the library.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -12,7 +12,7 @@ use std::{
 use loader::SafeRelPath;
 
 use super::{Entry, Error, Library, MANIFEST, Manifest, OWN, PARTIAL, absent, refuse_links};
-use crate::name::Name;
+use crate::{disk::Lock, name::Name};
 
 /// A model that is being made by this process alone.
 #[derive(Debug)]
@@ -23,12 +23,13 @@ pub struct Staging {
     /// Whether an earlier process began it.
     is_resumed: bool,
     /// Held as long as this lives.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Staging {
     pub(super) fn begin(library: &Library, name: &Name) -> Result<Self, Error> {
-        let lock = library.claim(name)?;
+        let alone = library.alone()?;
+        let lock = library.claim(name, &alone)?;
         library.refuse_twin(name)?;
         library.refuse_strangers(name)?;
         let folder = library.root.join(PARTIAL).join(name.path());
@@ -37,6 +38,8 @@ impl Staging {
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let (library, name) = (library.clone(), name.clone());
         let staging = Self { library, name, folder, is_resumed, _lock: lock };
+        // Only now: who tidies up removes folders that hold nothing.
+        drop(alone);
         staging.let_go()?;
         Ok(staging)
     }
@@ -118,6 +121,7 @@ impl Staging {
             // The new model is there; what is left of the old one is removed next time.
             let _ = library.keeping_marks(|| library.remove_tree(&replaced));
         }
+        library.tidy();
         Ok(Entry { manifest: manifest.clone(), folder: target })
     }
 
@@ -202,10 +206,12 @@ impl Staging {
     ///
     /// If the system refuses.
     pub fn abandon(self) -> Result<(), Error> {
-        match self.is_resumed {
-            true => Ok(()),
-            false => self.library.remove_tree(&self.folder),
+        if self.is_resumed {
+            return Ok(());
         }
+        let removed = self.library.remove_tree(&self.folder);
+        self.library.tidy();
+        removed
     }
 
     /// Removes all that was made, whoever began it: it is to become no model.
@@ -214,7 +220,9 @@ impl Staging {
     ///
     /// If the system refuses.
     pub fn discard(self) -> Result<(), Error> {
-        self.library.keeping_marks(|| self.library.remove_tree(&self.folder))
+        let removed = self.library.keeping_marks(|| self.library.remove_tree(&self.folder));
+        self.library.tidy();
+        removed
     }
 }
 

@@ -8,6 +8,8 @@ mod verify;
 use std::{
     fs,
     io::{ErrorKind, Write},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use loader::{Value, gguf::Writer};
@@ -111,6 +113,60 @@ fn a_model_appears_is_found_and_goes() {
     assert_eq!(names(library), ["mine"]);
     // Not even an empty folder of its publisher stays.
     assert!(!library.root().join("org").exists());
+}
+
+/// No lock and no folder; what is not done stays, with the lock of who is at it.
+#[test]
+fn of_what_is_done_nothing_stays_where_it_was_made() {
+    let Place { library, .. } = &place();
+    let left = || names_in(&library.root().join(PARTIAL)).unwrap();
+    for files in [&[("x", &b"1"[..])], &[("y", &b"2"[..])]] {
+        let made = make(library, "org/m:Q4_0", files).unwrap();
+        assert!(left().is_empty(), "{:?}", left());
+        library.mark_verified(&made, made.look().unwrap(), "2026-11-29T12:00:00Z").unwrap();
+        assert!(left().is_empty(), "{:?}", left());
+    }
+    library.stage(&name("org/n")).unwrap().abandon().unwrap();
+    library.stage(&name("org/n")).unwrap().discard().unwrap();
+    assert!(left().is_empty(), "{:?}", left());
+    let begun = library.stage(&name("org/begun")).unwrap();
+    fs::write(begun.folder().join("x"), "1").unwrap();
+    // As a process leaves it that dies.
+    fs::write(library.root().join(PARTIAL).join(lock_of(&name("org/dead"))), "").unwrap();
+    assert!(library.remove(&name("org/m:Q4_0")).unwrap());
+    assert_eq!(left(), [lock_of(&name("org/begun")), "org".to_owned()]);
+    drop(begun);
+    assert_eq!(left(), ["org"]);
+    assert!(library.remove(&name("org/begun")).unwrap());
+    assert!(left().is_empty(), "{:?}", left());
+    assert!(!library.remove(&name("org/begun")).unwrap());
+    assert!(left().is_empty(), "{:?}", left());
+}
+
+/// Of those that want one model, each has it alone, or is told that another has.
+#[test]
+fn who_makes_a_model_makes_it_alone() {
+    let Place { library, .. } = &place();
+    let makers = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let staging = match library.stage(&name("org/m")) {
+                        Err(Error::Busy { .. }) => continue,
+                        staging => staging.unwrap(),
+                    };
+                    assert_eq!(makers.fetch_add(1, Ordering::SeqCst), 0, "two make it");
+                    fs::write(staging.folder().join("x"), "1").unwrap();
+                    makers.fetch_sub(1, Ordering::SeqCst);
+                    staging.publish(&manifest("org/m", &[("x", b"1")])).unwrap();
+                }
+            });
+        }
+    });
+    assert!(library.find(&name("org/m")).unwrap().unwrap().verify(&on).unwrap().is_empty());
+    let left = names_in(&library.root().join(PARTIAL)).unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// A download makes its files in full size at once.
