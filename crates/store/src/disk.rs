@@ -4,12 +4,12 @@
 //! A change is one call of the system: a folder made, a file made, bytes written, a file's bytes
 //! or a folder's names brought to the disk, a name moved, linked or removed. Reading is not counted.
 //!
-//! `calls` makes them: on Linux in folders that are open, so that below the library's own folder no
+//! `calls` makes them: on Unix in folders that are open, so that below the library's own folder no
 //! link is followed, whenever it was laid there; elsewhere by their paths. `lock` are locks whose files
 //! go when they are let go of, `power` is what a power cut undoes of changes.
 
-#[cfg_attr(target_os = "linux", path = "disk/linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "disk/elsewhere.rs")]
+#[cfg_attr(unix, path = "disk/unix.rs")]
+#[cfg_attr(not(unix), path = "disk/elsewhere.rs")]
 mod calls;
 mod lock;
 mod power;
@@ -89,7 +89,7 @@ impl Disk {
     }
 
     /// The same, which follows no link below `base`: not even one that is laid there meanwhile, where
-    /// the system is Linux.
+    /// the system is a Unix.
     pub(crate) fn below(self, base: &Path) -> Self {
         Self { base: Some(base.into()), ..self }
     }

@@ -17,15 +17,15 @@
 //!
 //! A model appears by one rename of its folder, after all its bytes are on the disk and have the
 //! digests that the manifest says; a model goes by one rename, too. One that is replaced changes
-//! names with the new one at once; where the disk cannot do that (those of Linux can, but for some
-//! over a network), there is none between two renames. So a reader sees a model whole or not at
+//! names with the new one at once; where the disk cannot do that (those of Linux and macOS can, but for
+//! some over a network), there is none between two renames. So a reader sees a model whole or not at
 //! all, whatever happens to the writer, and needs no lock: a library may lie on a disk that is read
 //! only.
 //!
 //! Below the library's own folder no link is followed. Each part of a path is looked at before a file
 //! is opened, and the last one again while it is (`O_NOFOLLOW`), but for what the loader opens by its
 //! path; that is hashed where it is open, unless its mark holds. What changes the library goes, on
-//! Linux, from one folder that is open to the next (`disk`): nobody leads a writer elsewhere. What
+//! Unix, from one folder that is open to the next (`disk`): nobody leads a writer elsewhere. What
 //! remains: a reader goes by paths, so whoever can move folders of the library at the right moment can
 //! lead one elsewhere. They must be able to write to the library, and could have put there what they
 //! like: let nobody do that whom you do not trust.

@@ -156,7 +156,7 @@ fn stranger(found: &Metadata) -> Option<&'static str> {
     if std::os::unix::fs::MetadataExt::nlink(found) > 1 {
         return Some("it is a file that has another name, too");
     }
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     if std::os::unix::fs::MetadataExt::uid(found) != rustix::process::geteuid().as_raw() {
         return Some("it is another user's");
     }

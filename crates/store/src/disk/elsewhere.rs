@@ -1,5 +1,5 @@
-//! The calls that make, move and remove files where the system is not Linux: by their paths, of which
-//! the last part alone may be no link, and that where the system can say so.
+//! The calls that make, move and remove files where the system is no Unix: by their paths, which follow
+//! every link that is laid there.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,8 +20,6 @@ pub(super) fn open(path: &Path, _: Option<&Path>, how: How) -> io::Result<File> 
         How::OldOrNew | How::Lock => options.read(true).write(true).create(true).truncate(false),
         How::Read => options.read(true),
     };
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
     #[cfg(windows)]
     if matches!(how, How::Lock) {
         std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, READ_AND_WRITE);
@@ -30,11 +28,7 @@ pub(super) fn open(path: &Path, _: Option<&Path>, how: How) -> io::Result<File> 
 }
 
 pub(super) fn make_folder(path: &Path, _: Option<&Path>) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-    builder.create(path)
+    fs::create_dir_all(path)
 }
 
 pub(super) fn rename(from: &Path, to: &Path, _: Option<&Path>) -> io::Result<()> {

@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(inside, ["a/new new", "a/old a", "b/old b"]);
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     #[test]
     fn two_that_changed_their_names_have_them_back() {
         let changed = |disk: &Disk, at: &Path| {

@@ -42,7 +42,7 @@ fn what_a_file_system_does_not_know_is_no_failure() {
     assert!(!has_no_locks(&raised(libc::EIO)));
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
 #[test]
 fn two_folders_change_their_names_at_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -71,7 +71,7 @@ fn a_link_in_the_way_is_not_followed() {
 }
 
 /// Whoever may write to the library can put a link in the place of a folder after somebody looked.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[test]
 fn t17_a_link_in_the_place_of_a_folder_leads_nowhere() {
     let dir = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ fn t17_a_link_in_the_place_of_a_folder_leads_nowhere() {
 }
 
 /// The folder itself may be one, as of a library on another disk.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[test]
 fn the_base_may_be_a_link() {
     let dir = tempfile::tempdir().unwrap();

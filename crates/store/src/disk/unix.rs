@@ -1,4 +1,4 @@
-//! The calls of Linux that make, move and remove files.
+//! The calls of Unix that make, move and remove files.
 //!
 //! Below the folder `base`, each part of a path is opened in the one before it, and none may be a link.
 //! Whoever lays a link in the way, or another folder in the place of one, while that goes on makes a
@@ -16,11 +16,8 @@ use std::{
 };
 
 use rustix::{
-    fs::{
-        AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, mkdirat, openat, renameat, renameat_with,
-        unlinkat,
-    },
-    io::{Errno, retry_on_intr},
+    fs::{AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat, renameat, unlinkat},
+    io::retry_on_intr,
 };
 
 use super::How;
@@ -29,6 +26,11 @@ use super::How;
 const FILE: Mode = Mode::from_raw_mode(0o666);
 /// Those of a new folder.
 const FOLDER: Mode = Mode::from_raw_mode(0o755);
+/// What a folder is opened for, to name what is in it: Linux asks for no right to read it then.
+#[cfg(target_os = "linux")]
+const TO_NAME: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const TO_NAME: OFlags = OFlags::RDONLY;
 
 pub(super) fn open(path: &Path, base: Option<&Path>, how: How) -> io::Result<File> {
     let place = Place::of(path, base)?;
@@ -61,15 +63,25 @@ pub(super) fn rename(from: &Path, to: &Path, base: Option<&Path>) -> io::Result<
     Ok(renameat(from.folder(), from.name, to.folder(), to.name)?)
 }
 
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
 pub(super) fn exchange(one: &Path, other: &Path, base: Option<&Path>) -> io::Result<()> {
+    use rustix::{
+        fs::{RenameFlags, renameat_with},
+        io::Errno,
+    };
     let (one, other) = (Place::of(one, base)?, Place::of(other, base)?);
     let flags = RenameFlags::EXCHANGE;
     let exchanged = renameat_with(one.folder(), one.name, other.folder(), other.name, flags);
     exchanged.map_err(|error| match error {
-        // Of a file system that knows no exchange.
-        Errno::INVAL => io::ErrorKind::Unsupported.into(),
+        // Of a file system that knows no exchange: of Linux, and of macOS.
+        Errno::INVAL | Errno::NOTSUP => io::ErrorKind::Unsupported.into(),
         error => error.into(),
     })
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+pub(super) fn exchange(_: &Path, _: &Path, _: Option<&Path>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(super) fn hard_link(from: &Path, to: &Path, base: Option<&Path>) -> io::Result<()> {
@@ -127,6 +139,6 @@ fn enter(folder: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
 }
 
 fn folder_at(at: BorrowedFd<'_>, name: &Path, links: OFlags) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | links;
+    let flags = TO_NAME | OFlags::DIRECTORY | OFlags::CLOEXEC | links;
     retry_on_intr(|| openat(at, name, flags, Mode::empty()))
 }
