@@ -232,7 +232,8 @@ macro_rules! checked {
         |$($arg),+| {
             // SAFETY: `kernel` and `vectors`, the only ways to this pointer, have asserted
             // `Isa::is_available`, which asks the CPU for all features that these functions
-            // enable or are written for, and a CPU does not lose features while a process runs.
+            // enable or are written for, and a CPU does not lose features while a process runs, nor
+            // the process the tiles that the system gave it.
             unsafe { $call }
         }
     };

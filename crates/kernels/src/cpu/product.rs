@@ -17,7 +17,7 @@ pub(super) struct Product<'p, W, A> {
     pub(super) weight: W,
     /// A row of activations.
     pub(super) x: A,
-    /// Room for `cols`, unpacked, and not less than [`ROOM`].
+    /// As many lines as [`Sixteen::room`] says.
     pub(super) panels: &'p mut [Line],
 }
 
@@ -112,7 +112,9 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
             let mut rest = &some[..n];
             while !rest.is_empty() {
                 let done = match rest.len() {
-                    16.. => self.show_sixteen(&sixteen.by_sixteen, lines, rest, &mut see),
+                    n if n >= sixteen.by_sixteen.least() => {
+                        self.show_sixteen(&sixteen.by_sixteen, lines, rest, &mut see)
+                    }
                     // Four rows cost less than two times one.
                     2.. => self.show_some(sixteen.by_four, lines, rest, &mut see),
                     _ => self.show_some(sixteen.by_one, lines, rest, &mut see),
@@ -152,7 +154,7 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         rows.len()
     }
 
-    /// Shows those of the first sixteen of `rows`; gives this number.
+    /// Shows those of the first sixteen of `rows`, or of all if they are fewer; gives how many these are.
     fn show_sixteen<'x, X: 'x>(
         &mut self,
         whole: &Whole<X>,
@@ -170,13 +172,14 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         let groups = self.cols.len().div_ceil(ROWS);
         let (panels, gathered) = self.panels.split_at_mut(groups * lines);
         let gathered = &mut gathered[..(by.lines)(self.len)];
-        (by.gather)(from_fn(|n| (self.x)(rows[n])), gathered);
+        let rows = &rows[..ROWS.min(rows.len())];
+        (by.gather)(from_fn(|n| (self.x)(rows[n.min(rows.len() - 1)])), gathered);
         for (g, panel) in panels.chunks_exact(lines).enumerate() {
             for (sums, &i) in (by.multiply)(panel, gathered).iter().zip(rows) {
                 show(&self.cols, g, i, sums, see);
             }
         }
-        ROWS
+        rows.len()
     }
 }
 
@@ -244,17 +247,24 @@ mod tests {
         x.map(|x| from_fn(|j| f32::from(panel[0].0[j]) * x[0]))
     }
 
+    /// Weights of a row, so many that four groups need more than the least room.
+    const LEN: usize = ROOM / 4 + 1;
+
     #[track_caller]
     fn check(products: &Products<f32>, n: usize, cols: Range<usize>) {
         let weights: Vec<[u8; 1]> = (0..64).map(|w| [w]).collect();
         let x: Vec<_> = (0..n).map(|i| [i as f32]).collect();
         let (mut seen, mut times) = (vec![[0.0; 64]; n], vec![[0; 64]; n]);
+        let room = match products {
+            Products::ByRow(_) => 0,
+            Products::BySixteen(sixteen) => sixteen.room(64, LEN),
+        };
         let product = Product {
             cols: cols.clone(),
-            len: 1,
+            len: LEN,
             weight: |w: usize| &weights[w][..],
             x: |i: usize| &x[i][..],
-            panels: &mut [Line::ZERO; ROOM],
+            panels: &mut vec![Line::ZERO; room],
         };
         product.each(products, 0..n, |i, at, sums| {
             assert_eq!(at.len(), sums.len());

@@ -10,7 +10,7 @@ pub(super) struct Room {
     pub(super) splits: Splits,
     /// Of a recurrent layer's tile.
     pub(super) state: Vec<f32>,
-    /// Weight rows, unpacked.
+    /// Weight rows, unpacked, and activations, gathered.
     pub(super) panels: Vec<Line>,
     /// Of experts.
     pub(super) order: Order,

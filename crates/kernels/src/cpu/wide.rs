@@ -45,12 +45,27 @@ pub(super) struct Sixteen<X: 'static> {
 /// How unpacked weight rows are multiplied with sixteen rows of activations.
 pub(super) enum Whole<X: 'static> {
     /// As these lie.
+    #[cfg_attr(
+        not(any(test, target_arch = "x86_64", target_arch = "aarch64")),
+        expect(dead_code, reason = "portable kernels take one at a time")
+    )]
     Scattered(Multiply<X, ROWS>),
+    /// Beside each other.
     #[cfg_attr(
         not(any(test, target_arch = "x86_64")),
-        expect(dead_code, reason = "only AMX wants activations beside each other")
+        expect(dead_code, reason = "only AMX wants them so")
     )]
     Gathered(Gathered<X>),
+}
+
+impl<X> Whole<X> {
+    /// How many rows of activations are worth it: tiles cost about as much as eight of them alone.
+    pub(super) fn least(&self) -> usize {
+        match self {
+            Self::Scattered(_) => ROWS,
+            Self::Gathered(_) => ROWS / 2 + 1,
+        }
+    }
 }
 
 /// Products with sixteen rows of activations that were laid beside each other.

@@ -1,9 +1,9 @@
 //! AVX-512 kernels with VNNI: sixteen weight rows at once, one a lane, and 64 products of bytes in one
 //! instruction; and 16 lanes of `f32`.
 //!
-//! Every function here is `#[target_feature(enable = …)]`, so its intrinsics are safe to call and
-//! only loads and stores through pointers need `unsafe`: those at the end of this file. Callers
-//! check the features; see `dispatch`.
+//! Every kernel here is `#[target_feature(enable = …)]`, so its intrinsics are safe to call and
+//! only loads and stores through pointers need `unsafe`: those at the end of this file, and of `tiles`,
+//! whose instructions are assembly. Callers check the features; see `dispatch`.
 //!
 //! | module    | what                                                                      |
 //! |-----------|---------------------------------------------------------------------------|

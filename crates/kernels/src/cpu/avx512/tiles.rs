@@ -1,16 +1,20 @@
 //! The same products by AMX: the integers of a run, sixteen weight rows by sixteen rows of
 //! activations, are one instruction.
 //!
-//! | tile | rows × bytes    | holds                                                               |
-//! |------|-----------------|---------------------------------------------------------------------|
-//! | 0, 1 | 16 × 64         | products: a row of activations a row, a weight row a lane           |
-//! | 2, 3 | 16 × `RUN`      | activations, signed                                                 |
-//! | 4, 5 | `RUN / 4` × 64  | weights, unsigned: the lines of a run as `panel` has them           |
+//! | tile  | rows × bytes    | holds                                                              |
+//! |-------|-----------------|--------------------------------------------------------------------|
+//! | 0 ‥ 3 | 16 × 64         | products: a row of activations a row, a weight row a lane          |
+//! | 4     | 16 × `RUN`      | activations, signed                                                |
+//! | 5     | `RUN / 4` × 64  | weights, unsigned: the lines of a run as `panel` has them          |
 //!
-//! The compiler knows no tiles, so that nothing else touches them. Stable Rust has no intrinsics for them.
+//! Products leave their tile by way of memory. Of four runs at a time, one is multiplied, one stored and
+//! one added, so that none of these waits for another.
+//!
+//! Stable Rust has no intrinsics for tiles, hence the assembly. A signal's frame takes in the tiles: of the
+//! stack that std gives to handlers, 432 bytes were left where it is the smallest that Linux allows.
 
 use core::arch::{asm, x86_64::*};
-use std::sync::LazyLock;
+use std::{marker::PhantomData, sync::LazyLock};
 
 use super::{Integers, Packed, Scaled, load_line, stored};
 use crate::cpu::{
@@ -18,9 +22,8 @@ use crate::cpu::{
     wide::{Line, ROWS, nth},
 };
 
-/// Runs that are multiplied before the products of one are added: these are read back from memory, where
-/// it takes a while until they are.
-const AHEAD: usize = 3;
+/// Runs between one that is multiplied and one that is stored, and between that one and one that is added.
+const APART: usize = 2;
 
 /// Whether this processor has tiles of bytes, and the system lets this process use them.
 pub(in crate::cpu) fn are_available() -> bool {
@@ -54,7 +57,7 @@ fn may_use_tiles() -> bool {
     unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0 }
 }
 
-/// Other systems are not known to have been asked in the right way.
+/// Other systems are not asked yet.
 #[cfg(not(target_os = "linux"))]
 fn may_use_tiles() -> bool {
     false
@@ -72,19 +75,18 @@ struct Sizes {
 
 impl Sizes {
     const fn of_run(run: usize) -> Self {
+        assert!(run == 16 || run == 32, "16 rows of at most 64 bytes");
         let (mut bytes_of_row, mut rows) = ([0; 16], [0; 16]);
-        let mut i = 0;
-        while i < 2 {
-            [bytes_of_row[i], bytes_of_row[2 + i], bytes_of_row[4 + i]] = [64, run as u16, 64];
-            [rows[i], rows[2 + i], rows[4 + i]] = [16, 16, run as u8 / 4];
-            i += 1;
-        }
+        [bytes_of_row[0], bytes_of_row[1], bytes_of_row[2], bytes_of_row[3]] = [64; 4];
+        [rows[0], rows[1], rows[2], rows[3]] = [16; 4];
+        (bytes_of_row[4], rows[4]) = (run as u16, 16);
+        (bytes_of_row[5], rows[5]) = (64, run as u8 / 4);
         Self { palette: 1, start_row: 0, reserved: [0; 14], bytes_of_row, rows }
     }
 }
 
-/// The tiles, set up for runs of so many weights.
-struct Tiles<const RUN: usize>(());
+/// The tiles of a thread, set up for runs of so many weights.
+struct Tiles<const RUN: usize>(PhantomData<*const ()>);
 
 impl<const RUN: usize> Tiles<RUN> {
     const SIZES: &Sizes = &Sizes::of_run(RUN);
@@ -94,30 +96,59 @@ impl<const RUN: usize> Tiles<RUN> {
     /// Tiles are available.
     #[inline]
     unsafe fn set_up() -> Self {
-        // SAFETY: the caller's; the sizes are valid: at most 16 rows of 64 bytes.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) Self::SIZES, options(nostack, readonly)) };
-        Self(())
+        // SAFETY: tiles are available, and `Sizes` are valid.
+        unsafe {
+            asm!(
+                "ldtilecfg [{}]", in(reg) Self::SIZES,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _,
+                options(nostack, readonly, preserves_flags),
+            );
+        };
+        Self(PhantomData)
     }
 
-    /// `products[n][r]`: of row `n` of activations with weight row `r`. Even and odd runs have tiles of
-    /// their own, so that none waits for the one before.
+    /// Multiplies each row of activations with each weight row.
     #[inline]
-    fn multiply(&self, i: usize, x: &[Line], weights: &[Line], products: &mut [Line; ROWS]) {
+    fn multiply(&mut self, run: usize, x: &[Line], weights: &[Line]) {
         assert!(x.len() == RUN / 4 && weights.len() == RUN / 4, "the lines of a run");
         macro_rules! multiply {
-            ($products:literal, $x:literal, $weights:literal) => {
-                // SAFETY: the tiles are set up, for 16 rows of `RUN` bytes of `x`, `RUN / 4` lines of
-                // weights and 16 lines of products, which is how long each is.
+            ($tile:tt) => {
+                // SAFETY: the tiles are set up, for 16 rows of `RUN` bytes of `x` and `RUN / 4` lines of
+                // weights, which is how long both are.
                 unsafe {
                     asm!(
-                        concat!("tilezero ", $products),
-                        concat!("tileloadd ", $x, ", [{x} + {run}]"),
-                        concat!("tileloadd ", $weights, ", [{weights} + {line}]"),
-                        concat!("tdpbsud ", $products, ", ", $x, ", ", $weights),
-                        concat!("tilestored [{products} + {line}], ", $products),
+                        concat!("tilezero ", $tile),
+                        "tileloadd tmm4, [{x} + {run}]",
+                        "tileloadd tmm5, [{weights} + {line}]",
+                        concat!("tdpbsud ", $tile, ", tmm4, tmm5"),
                         x = in(reg) x.as_ptr(),
                         run = in(reg) RUN,
                         weights = in(reg) weights.as_ptr(),
+                        line = in(reg) size_of::<Line>(),
+                        out($tile) _, out("tmm4") _, out("tmm5") _,
+                        options(nostack, readonly, preserves_flags),
+                    );
+                }
+            };
+        }
+        match run % 4 {
+            0 => multiply!("tmm0"),
+            1 => multiply!("tmm1"),
+            2 => multiply!("tmm2"),
+            _ => multiply!("tmm3"),
+        }
+    }
+
+    /// `products[n][r]`: of row `n` of activations with weight row `r`, of a run that was multiplied not
+    /// more than three runs ago.
+    #[inline]
+    fn store(&self, run: usize, products: &mut [Line; ROWS]) {
+        macro_rules! store {
+            ($tile:literal) => {
+                // SAFETY: the tiles are set up, and these are 16 rows of 64 bytes.
+                unsafe {
+                    asm!(
+                        concat!("tilestored [{products} + {line}], ", $tile),
                         products = in(reg) products.as_mut_ptr(),
                         line = in(reg) size_of::<Line>(),
                         options(nostack, preserves_flags),
@@ -125,9 +156,11 @@ impl<const RUN: usize> Tiles<RUN> {
                 }
             };
         }
-        match i % 2 {
-            0 => multiply!("tmm0", "tmm2", "tmm4"),
-            _ => multiply!("tmm1", "tmm3", "tmm5"),
+        match run % 4 {
+            0 => store!("tmm0"),
+            1 => store!("tmm1"),
+            2 => store!("tmm2"),
+            _ => store!("tmm3"),
         }
     }
 }
@@ -164,6 +197,7 @@ impl<
     /// then               16 scales, and 16 sums or, without minimums, what products have too much
     /// ```
     #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     pub(in crate::cpu) fn gather(&self, x: [&[Q8Block]; ROWS], gathered: &mut [Line]) {
         let runs_of_block = 32 / RUN;
         let blocks = gathered.len() / Self::GATHERED / runs_of_block;
@@ -173,8 +207,8 @@ impl<
             let (integers, rest) = run.split_at_mut(RUN / 4);
             for (n, x) in nth(&x, b).into_iter().enumerate() {
                 let (line, at) = (n * RUN / 64, n * RUN % 64);
-                integers[line].0[at..at + RUN]
-                    .copy_from_slice(&x.qs.map(i8::cast_unsigned)[j * RUN..][..RUN]);
+                let bytes = integers[line].0[at..at + RUN].iter_mut();
+                bytes.zip(&x.qs[j * RUN..][..RUN]).for_each(|(to, q)| *to = q.cast_unsigned());
                 let last = match MINS {
                     false => x.excess_of_run::<RUN>(j).cast_unsigned(),
                     true => x.sum_of_run::<RUN>(j).to_bits(),
@@ -201,16 +235,19 @@ impl<
         let (panel, x) = (&panel[..runs * Self::LINES], &x[..runs * Self::GATHERED]);
         let weights = |run: usize| panel[run * Self::LINES..][..Self::LINES].split_at(RUN / 4);
         let x = |run: usize| x[run * Self::GATHERED..][..Self::GATHERED].split_at(RUN / 4);
-        // SAFETY: the caller's.
-        let tiles = unsafe { Tiles::<RUN>::set_up() };
-        let mut products = [[Line::ZERO; ROWS]; AHEAD + 1];
+        let mut products = [[Line::ZERO; ROWS]; 4];
         let mut sums = [_mm512_setzero_ps(); ROWS];
-        for i in 0..runs + AHEAD {
+        // SAFETY: tiles are available, says the caller.
+        let mut tiles = unsafe { Tiles::<RUN>::set_up() };
+        for i in 0..runs + 2 * APART {
             if i < runs {
-                tiles.multiply(i, x(i).0, weights(i).0, &mut products[i % (AHEAD + 1)]);
+                tiles.multiply(i, x(i).0, weights(i).0);
             }
-            if let Some(run) = i.checked_sub(AHEAD) {
-                add::<MINS>(&products[run % (AHEAD + 1)], weights(run).1, x(run).1, &mut sums);
+            if (APART..runs + APART).contains(&i) {
+                tiles.store(i - APART, &mut products[(i - APART) % 4]);
+            }
+            if let Some(run) = i.checked_sub(2 * APART) {
+                add::<MINS>(&products[run % 4], weights(run).1, x(run).1, &mut sums);
             }
         }
         let mut out = [[0.0; ROWS]; ROWS];
