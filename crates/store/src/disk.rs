@@ -292,6 +292,16 @@ pub(crate) fn has_no_locks(error: &io::Error) -> bool {
     if error.raw_os_error() == Some(libc::ENOLCK) {
         return true;
     }
+    is_unknown(error)
+}
+
+/// Whether the system or the file system knows no such call.
+pub(crate) fn is_unknown(error: &io::Error) -> bool {
+    // macOS has two numbers for that, and one of them is no `Unsupported`.
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOTSUP) {
+        return true;
+    }
     error.kind() == io::ErrorKind::Unsupported
 }
 
@@ -299,9 +309,8 @@ pub(crate) fn has_no_locks(error: &io::Error) -> bool {
 /// nobody can make it.
 #[cfg(unix)]
 fn unless_unknown(synced: io::Result<()>) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, Unsupported};
     match synced {
-        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+        Err(error) if is_unknown(&error) || error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         synced => synced,
     }
 }

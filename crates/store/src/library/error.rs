@@ -1,6 +1,9 @@
 //! Why a model is not found in, brought into or taken out of the library.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, ErrorKind::StaleNetworkFileHandle},
+    path::PathBuf,
+};
 
 use super::{Fault, Unreadable};
 use crate::{disk::has_no_locks, name::Name};
@@ -161,6 +164,11 @@ impl Error {
                  by `INGLE_HOME`; the models on this one can be run"
                     .to_owned()
             }
+            Self::Io { action: "lock", source, .. } if source.kind() == StaleNetworkFileHandle => {
+                "say it again; if that repeats, end what removes files there, or name a folder on \
+                 another disk by `INGLE_HOME`"
+                    .to_owned()
+            }
             Self::Io { source, .. } => of_system(source.kind())?.to_owned(),
             Self::Busy { .. } => "wait until it is done, or end it".to_owned(),
             Self::Link { .. } => "put what it leads to in its place".to_owned(),
@@ -232,6 +240,7 @@ mod tests {
         check("lock", Unsupported, "has no locks");
         #[cfg(unix)]
         check("lock", io::Error::from_raw_os_error(libc::ENOLCK), "has no locks");
+        check("lock", StaleNetworkFileHandle, "say it again");
         check("remove", CrossesDevices, "keep models on a volume");
         check("write", StorageFull, "make room on that disk");
     }

@@ -12,7 +12,7 @@ use super::{
     Entry, Error, Found, Library, Links, Manifest, SIGNATURES, Staging, StoredFile, Watch, absent,
     refuse_links, staging::files_below, verify::digest_at,
 };
-use crate::name::Name;
+use crate::{disk::is_unknown, name::Name};
 
 impl Staging {
     /// Takes the file `wanted` from a model of the library, if one has it: as a second name of the
@@ -173,6 +173,22 @@ fn has(path: &Path, wanted: &StoredFile, watch: Watch<'_>) -> Result<bool, Error
 
 /// Whether a file cannot have a second name here, though it may be copied.
 fn cannot_link(error: &io::Error) -> bool {
-    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
-    matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks};
+    is_unknown(error) || matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_copied_where_the_disk_gives_no_second_names() {
+        let raised = io::Error::from_raw_os_error;
+        for code in [libc::EPERM, libc::EMLINK, libc::EXDEV, libc::EOPNOTSUPP, libc::ENOTSUP] {
+            assert!(cannot_link(&raised(code)), "{code}");
+        }
+        for code in [libc::EIO, libc::ENOSPC, libc::ENOENT] {
+            assert!(!cannot_link(&raised(code)), "{code}");
+        }
+    }
 }
