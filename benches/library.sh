@@ -9,8 +9,9 @@
 #   cargo build --release -p ingle-cli && cargo build --release -p ingle-cli --example hub
 #   benches/library.sh target/release/ingle target/release/examples/hub FOLDER [BYTES [ROUNDS]]
 #
-# FOLDER takes up to five times BYTES, and the server as much memory. What was made and measured stays there: the same command
-# goes on where it was stopped, and prints the table when all is measured. Remove FOLDER afterwards.
+# FOLDER takes up to five times BYTES, and seven where another program was measured before; the server takes as much memory as
+# BYTES. What was made and measured stays there: the same command goes on where it was stopped, and prints the table when all is
+# measured. Remove FOLDER afterwards.
 set -euo pipefail
 export LC_ALL=C NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 INGLE_AUDIT=0
 usage="usage: library.sh INGLE HUB FOLDER [BYTES [ROUNDS]]"

@@ -114,10 +114,7 @@ impl Library {
     /// If a folder cannot be read.
     pub fn unfinished(&self) -> Result<Vec<(Name, u64)>, Error> {
         let mut found = Vec::new();
-        for [publisher, model, variant] in self.places(PathBuf::from(PARTIAL))? {
-            let Ok(name) = format!("{publisher}/{model}:{variant}").parse::<Name>() else {
-                continue;
-            };
+        for name in self.staged()? {
             let mut files = Vec::new();
             // One that is finished meanwhile is unfinished no more.
             let read = files_below(&self.root.join(PARTIAL).join(name.path()), &mut files);
@@ -126,6 +123,15 @@ impl Library {
             }
         }
         Ok(found)
+    }
+
+    /// Models that there is a folder to make them in, whatever is in it.
+    pub(super) fn staged(&self) -> Result<Vec<Name>, Error> {
+        let places = self.places(PathBuf::from(PARTIAL))?.into_iter();
+        let name = |[publisher, model, variant]: [String; 3]| {
+            format!("{publisher}/{model}:{variant}").parse::<Name>().ok()
+        };
+        Ok(places.filter_map(name).collect())
     }
 
     /// Three folders one in the other below `below`, which is below the library.

@@ -7,7 +7,10 @@ use std::{
     process,
 };
 
-use super::{Error, LOCK, Library, PARTIAL, REMOVED, absent, names_in, refuse_links};
+use super::{
+    Error, LOCK, Library, PARTIAL, REMOVED, absent, lock_of, names_in, refuse_links,
+    staging::holds_files,
+};
 use crate::{digest::Sha256Hex, disk::Lock, name::Name};
 
 impl Library {
@@ -35,24 +38,28 @@ impl Library {
             self.remove_tree(&unfinished)?;
         }
         let alone = self.alone()?;
-        let grave = self.set_aside(name)?;
-        if grave.is_some() {
-            self.remove_empty(name)?;
-        }
-        drop(alone);
-        match grave {
-            None => Ok(begun),
-            Some(grave) => self.keeping_marks(|| self.remove_tree(&grave)).map(|()| true),
-        }
+        let Some(grave) = self.set_aside(name)? else { return Ok(begun) };
+        self.remove_empty(name)?;
+        // In the place of that folder, it is where others put what they remove: not before it is gone.
+        let alone = Some(alone).filter(|_| grave.ends_with(REMOVED));
+        let removed = self.keeping_marks(move || {
+            let _until_it_is_gone = alone;
+            self.remove_tree(&grave)
+        });
+        removed.map(|()| true)
     }
 
-    /// Moves the model `name` to where it is removed from, if it is there.
+    /// Moves the model `name` to where it is removed from, if it is there: into the folder for that, or
+    /// into its place where there is no room to make one.
     pub(super) fn set_aside(&self, name: &Name) -> Result<Option<PathBuf>, Error> {
         let folder = self.folder(name)?;
         if fs::symlink_metadata(&folder).is_err_and(|it| absent(&it)) {
             return Ok(None);
         }
-        let grave = self.grave()?;
+        let grave = match self.grave() {
+            Err(Error::Io { source, .. }) if is_full(&source) => self.graves()?,
+            grave => grave?,
+        };
         self.disk.rename(&folder, &grave).map_err(Error::io("remove", &folder))?;
         Ok(Some(grave))
     }
@@ -97,10 +104,13 @@ impl Library {
         }
     }
 
-    /// Removes files of locks that nobody holds, and folders that hold nothing. With the lock of
-    /// [`Library::alone`], nobody is about to use them.
+    /// Removes files of locks that nobody holds, and folders that hold nothing, be it those of a model
+    /// that somebody was about to make. With the lock of [`Library::alone`], nobody is about to use them.
     pub(super) fn prune(&self, _alone: &Lock) {
         let partial = self.root.join(PARTIAL);
+        for name in self.staged().unwrap_or_default() {
+            self.prune_place(&name);
+        }
         for name in names_in(&partial).unwrap_or_default() {
             let path = partial.join(&name);
             let digest = name.strip_suffix(LOCK).and_then(|it| it.parse::<Sha256Hex>().ok());
@@ -110,6 +120,19 @@ impl Library {
                 REMOVED => self.remove_if_empty(&path, 0),
                 _ => self.remove_if_empty(&path, 1),
             }
+        }
+    }
+
+    /// Removes the folder that the model `name` was to be made in, if nothing is there and nobody is at it.
+    fn prune_place(&self, name: &Name) {
+        let place = Path::new(PARTIAL).join(name.path());
+        let folder = self.root.join(&place);
+        if refuse_links(&self.root, &place).is_err() || holds_files(&folder) {
+            return;
+        }
+        let lock = self.root.join(PARTIAL).join(lock_of(name));
+        if let Ok(Some(_held)) = self.disk.try_lock(&lock) {
+            self.remove_if_empty(&folder, usize::MAX);
         }
     }
 
@@ -168,6 +191,11 @@ fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+/// Whether there is no room left, on the disk or for this user.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// A name in `folder` that nothing has.

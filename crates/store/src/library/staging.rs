@@ -20,7 +20,7 @@ pub struct Staging {
     pub(super) library: Library,
     name: Name,
     pub(super) folder: PathBuf,
-    /// Whether an earlier process began it.
+    /// Whether an earlier process began it, and something of that is there.
     is_resumed: bool,
     /// Held as long as this lives.
     _lock: Lock,
@@ -34,7 +34,7 @@ impl Staging {
         library.refuse_strangers(name)?;
         let folder = library.root.join(PARTIAL).join(name.path());
         refuse_links(&library.root, &Path::new(PARTIAL).join(name.path()))?;
-        let is_resumed = fs::symlink_metadata(&folder).is_ok();
+        let is_resumed = holds_files(&folder);
         library.disk.make_folder(&folder).map_err(Error::io("make the folder", &folder))?;
         let (library, name) = (library.clone(), name.clone());
         let staging = Self { library, name, folder, is_resumed, _lock: lock };
@@ -223,6 +223,15 @@ impl Staging {
         let removed = self.library.keeping_marks(|| self.library.remove_tree(&self.folder));
         self.library.tidy();
         removed
+    }
+}
+
+/// Whether there is anything below `folder` that is no folder; what cannot be read may be.
+pub(super) fn holds_files(folder: &Path) -> bool {
+    let mut found = Vec::new();
+    match files_below(folder, &mut found) {
+        Ok(()) => !found.is_empty(),
+        Err(error) => !absent(&error),
     }
 }
 

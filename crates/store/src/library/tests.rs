@@ -143,6 +143,26 @@ fn of_what_is_done_nothing_stays_where_it_was_made() {
     assert!(left().is_empty(), "{:?}", left());
 }
 
+/// As a process leaves it that dies before anything has come.
+#[test]
+fn a_place_where_nothing_has_come_goes_and_was_begun_by_nobody() {
+    let Place { library, .. } = &place();
+    let partial = library.root().join(PARTIAL);
+    let next = || library.stage(&name("org/next")).unwrap().abandon().unwrap();
+    fs::create_dir_all(partial.join("org/dead/Q4_0/more")).unwrap();
+    let held = library.stage(&name("org/held:Q4_0")).unwrap();
+    next();
+    assert!(!partial.join("org/dead").exists() && held.folder().exists());
+    drop(held);
+    next();
+    assert!(names_in(&partial).unwrap().is_empty());
+    fs::create_dir_all(partial.join("org/dead/Q4_0/more")).unwrap();
+    let staging = library.stage(&name("org/dead:Q4_0")).unwrap();
+    fs::write(staging.folder().join("x"), "1").unwrap();
+    staging.abandon().unwrap();
+    assert!(names_in(&partial).unwrap().is_empty());
+}
+
 /// Of those that want one model, each has it alone, or is told that another has.
 #[test]
 fn who_makes_a_model_makes_it_alone() {

@@ -145,3 +145,37 @@ fn a_model_is_there_whole_or_not_at_all_whatever_fails() {
         }
     }
 }
+
+/// To make a folder takes room, to move one takes none.
+#[test]
+fn a_model_is_removed_from_a_disk_that_is_full() {
+    let a = &name("org/a:Q4_0");
+    for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+        let Place { library, .. } = &place();
+        two(library).unwrap();
+        let full = Library::at(library.root(), Disk::failing(0, kind));
+        let alone = library.alone().unwrap();
+        let aside = full.set_aside(a).unwrap().unwrap();
+        assert_eq!(aside, library.root().join(PARTIAL).join(REMOVED));
+        assert_eq!(names(library), ["org/b:Q4_0"]);
+        drop(alone);
+        // A process that dies there leaves it to the next one.
+        library.stage(&name("other")).unwrap().abandon().unwrap();
+        assert!(names_in(&library.root().join(PARTIAL)).unwrap().is_empty());
+    }
+    for nth in 0.. {
+        let Place { library, .. } = &place();
+        two(library).and_then(|()| copy(library)).unwrap();
+        // Its mark is written again when the other name of its files is gone: that takes the lock.
+        let copied = library.find(&name("c")).unwrap().unwrap();
+        library.mark_verified(&copied, copied.look().unwrap(), "2026-11-29T12:00:00Z").unwrap();
+        let disk = Disk::failing(nth, ErrorKind::StorageFull);
+        let removed = Library::at(library.root(), disk.clone()).remove(a);
+        let needs_it = matches!(&removed, Err(Error::Io { path, .. }) if path.ends_with(REMOVED));
+        assert!(!needs_it, "{nth}: {removed:?}");
+        whole(library, nth);
+        if disk.changes() <= nth {
+            break;
+        }
+    }
+}
