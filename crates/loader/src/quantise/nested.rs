@@ -136,9 +136,8 @@ fn over_minima<const LEN: usize, const RUNS: usize>(
 ) -> OverMinima<RUNS> {
     let runs = runs::<LEN, RUNS>(x, w);
     let wanted = runs.map(|run| run.scale_and_min(tops.code, Floor::AtMostZero));
-    let largest = |of: fn(&(f32, f32)) -> f32| wanted.iter().map(of).fold(0.0, f32::max);
-    let d = as_f16(largest(|it| it.0) / tops.scale);
-    let dmin = as_f16(largest(|it| -it.1) / tops.scale);
+    let d = unit(wanted.map(|it| it.0), tops.scale);
+    let dmin = unit(wanted.map(|it| -it.1), tops.scale);
     let (mut scales, mut q) = ([[0; 2]; RUNS], [0; 256]);
     for (i, (run, (scale, min))) in runs.into_iter().zip(wanted).enumerate() {
         let rounded = [nearest(scale * inverse(d)), nearest(-min * inverse(dmin))];
@@ -150,6 +149,20 @@ fn over_minima<const LEN: usize, const RUNS: usize>(
         }
     }
     OverMinima { d, dmin, scales, q }
+}
+
+/// What the scales are multiples of, as an f16 holds it: the largest one, of at most `top`, is a whole
+/// multiple, and of all loses least by rounding.
+fn unit<const RUNS: usize>(scales: [f32; RUNS], top: f32) -> f32 {
+    let largest = scales.into_iter().fold(0.0, f32::max);
+    let lost = |unit: &f32| -> f32 {
+        let ratio = inverse(*unit);
+        let off = |it: f32| it - unit * nearest(it * ratio).clamp(0.0, top);
+        scales.iter().map(|it| off(*it).powi(2)).sum()
+    };
+    let multiples = (top as i32 / 2 + 1..=top as i32).rev();
+    let units = multiples.map(|it| as_f16(largest / it as f32));
+    units.min_by(|a, b| lost(a).total_cmp(&lost(b))).unwrap_or(0.0)
 }
 
 /// Of a rounded scale and minimum and their neighbours, those that lose least.

@@ -97,9 +97,12 @@ impl<const N: usize> Run<'_, N> {
                 (best, best_error) = (found, error);
             }
         };
-        const STEPS: i32 = 18;
+        const STEPS: i32 = 9;
         for i in -STEPS..=STEPS {
-            try_from((high - low) / (top + 0.05 * i as f32), low);
+            try_from((high - low) / (top + 0.1 * i as f32), low);
+        }
+        for levels in top as i32 / 2..top as i32 {
+            try_from((high - low) / levels as f32, low);
         }
         for _ in 0..4 {
             let before = best;
