@@ -54,7 +54,8 @@ const ASK_LIKE: &[&str] = &[
     "do you know what I like best",
 ];
 
-const THINGS: &[&str] = &[
+/// What people like.
+pub(crate) const THINGS: &[&str] = &[
     "tea",
     "coffee",
     "music",
@@ -95,6 +96,9 @@ const THINGS: &[&str] = &[
     "birds",
     "robots",
 ];
+
+/// Every way to tell of oneself, with `{}` for a name or a thing, and to ask for it.
+pub(crate) const FRAMES: [&[&str]; 4] = [NAME, ASK_NAME, LIKE, ASK_LIKE];
 
 /// What was told so far.
 #[derive(Debug, Default)]

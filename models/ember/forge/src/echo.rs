@@ -9,7 +9,8 @@ use crate::{
     topics::Turn,
 };
 
-const FRAMES: &[&str] = &[
+/// Every way to ask, with `{}` for the words.
+pub(crate) const FRAMES: &[&str] = &[
     "repeat after me: {}",
     "say {}",
     "please say {}",

@@ -8,7 +8,8 @@ use crate::{
     speech::{capital, chance},
 };
 
-const PEOPLE: &[&str] = &[
+/// People, without those whose names are made up.
+pub(crate) const PEOPLE: &[&str] = &[
     "Ada", "Adam", "Alex", "Alice", "Amir", "Ana", "Andrea", "Anna", "Arthur", "Aya", "Ben", "Bob",
     "Carla", "Carlos", "Chen", "Clara", "Daniel", "David", "Diana", "Elena", "Eli", "Ella", "Emil",
     "Emma", "Eva", "Farid", "Felix", "Fiona", "Frank", "Gina", "Hana", "Hans", "Hugo", "Ida",
@@ -243,6 +244,19 @@ pub(crate) fn hero(rng: &mut Rng) -> (String, String) {
     }
 }
 
+/// Heroes as they may be asked for, without those whose names are made up.
+pub(crate) fn heroes() -> Vec<String> {
+    let plain = BEINGS.iter().map(|being| article(being));
+    let manners = BEINGS
+        .iter()
+        .flat_map(|being| MANNERS.iter().map(move |manner| article(&format!("{manner} {being}"))));
+    let called = BEINGS.iter().flat_map(|being| {
+        PEOPLE.iter().map(move |name| format!("{} called {name}", article(being)))
+    });
+    let people = PEOPLE.iter().map(|name| (*name).to_owned());
+    plain.chain(manners).chain(called).chain(people).collect()
+}
+
 /// A hero whom everybody knows.
 pub(crate) fn plain_hero(rng: &mut Rng) -> (String, String) {
     let being = word(rng, BEINGS);
@@ -265,6 +279,14 @@ pub(crate) fn place(rng: &mut Rng) -> String {
         7..9 => format!("in {} {}", word(rng, SITES), unheard(rng)),
         _ => format!("in {}", unheard(rng)),
     }
+}
+
+/// Places as they may be asked for, without those whose names are made up.
+pub(crate) fn places() -> Vec<String> {
+    let spots = MANNERS.iter().flat_map(|manner| {
+        SPOTS.iter().map(move |spot| format!("in {}", article(&format!("{manner} {spot}"))))
+    });
+    PLACES.iter().map(|it| (*it).to_owned()).chain(spots).collect()
 }
 
 fn article(noun: &str) -> String {

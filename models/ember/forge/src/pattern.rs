@@ -1,9 +1,14 @@
 //! One way to put a question, with its choices: `how (do|can) I stop (it|the answer)`.
 //! `(a|b|)` is a choice, which may be empty and may hold others; `{name}` takes a word of a list.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use fastrand::Rng;
+
+use crate::leak::Net;
 
 /// Words by the name of their list.
 pub(crate) type Lists = BTreeMap<String, Vec<String>>;
@@ -78,6 +83,26 @@ impl Pattern {
             }
         });
         widths.fold(1, usize::saturating_mul)
+    }
+
+    /// The places of `net` that its texts lead to from `places`. A slot that stands twice may take
+    /// two words here.
+    pub(crate) fn lead(
+        &self,
+        net: &Net,
+        places: BTreeSet<usize>,
+        lists: &Lists,
+    ) -> BTreeSet<usize> {
+        self.0.iter().fold(places, |places, part| match part {
+            _ if places.is_empty() => places,
+            Part::Text(text) => net.after(&places, text),
+            Part::Slot(name) => {
+                lists[name].iter().flat_map(|word| net.after(&places, word)).collect()
+            }
+            Part::Choice(patterns) => {
+                patterns.iter().flat_map(|it| it.lead(net, places.clone(), lists)).collect()
+            }
+        })
     }
 
     /// One of its texts. Choices with many texts are taken no more often than short ones.

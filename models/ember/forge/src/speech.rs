@@ -1,13 +1,17 @@
 //! How people type: the same question with and without politeness, capitals, a question mark, and
 //! with a slip of the finger now and then.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    sync::LazyLock,
+};
 
 use fastrand::Rng;
 
 use crate::pattern::{pick, word};
 
-const BEFORE: &[&str] = &[
+pub(crate) const BEFORE: &[&str] = &[
     "please tell me",
     "can you tell me",
     "could you tell me",
@@ -62,7 +66,7 @@ const BEFORE: &[&str] = &[
     "alright",
 ];
 
-const AFTER: &[&str] = &[
+pub(crate) const AFTER: &[&str] = &[
     "please",
     "thanks",
     "thank you",
@@ -91,9 +95,29 @@ const AFTER: &[&str] = &[
 ];
 
 /// Words that a hasty person leaves out.
-const IDLE: &[&str] = &[
+pub(crate) const IDLE: &[&str] = &[
     "the", "a", "an", "do", "does", "is", "are", "to", "can", "could", "of", "my", "this", "that",
     "I", "it", "there", "for", "in", "would", "please", "you", "me", "with",
+];
+
+/// Two words, and how some write them as one.
+const CONTRACTED: &[(&str, &str, &str)] = &[
+    ("I am", "I'm", "im"),
+    ("what is", "what's", "whats"),
+    ("do not", "don't", "dont"),
+    ("does not", "doesn't", "doesnt"),
+    ("cannot", "can't", "cant"),
+    ("is not", "isn't", "isnt"),
+    ("it is", "it's", "its"),
+    ("I have", "I've", "ive"),
+    ("that is", "that's", "thats"),
+    ("I would", "I'd", "id"),
+    ("how is", "how's", "hows"),
+    ("who is", "who's", "whos"),
+    ("will not", "won't", "wont"),
+    ("you are", "you're", "youre"),
+    ("let us", "let's", "lets"),
+    ("where is", "where's", "wheres"),
 ];
 
 /// Words that mean about the same, a group a line; `-` stands for a space.
@@ -107,6 +131,24 @@ static SYNONYMS: LazyLock<BTreeMap<&str, Vec<Vec<&str>>>> = LazyLock::new(|| {
     }
     synonyms
 });
+
+/// Words, each with some that may be said in their place.
+pub(crate) fn exchanged() -> BTreeSet<(String, String)> {
+    let groups = SYNONYMS.values().flatten();
+    let synonyms = groups.flat_map(|group| {
+        group.iter().flat_map(move |it| group.iter().map(move |other| (*it, *other)))
+    });
+    let contracted = CONTRACTED.iter().flat_map(|&(long, short, _)| [(long, short), (short, long)]);
+    let pairs = synonyms.chain(contracted).filter(|(it, other)| it != other);
+    pairs.map(|(it, other)| (it.replace('-', " "), other.replace('-', " "))).collect()
+}
+
+/// `text`, and with each of its words contracted that can be.
+pub(crate) fn spellings(text: &str) -> impl Iterator<Item = String> {
+    let contracted = CONTRACTED.iter().filter(move |it| text.contains(it.0));
+    let contracted = contracted.map(move |&(long, short, _)| text.replace(long, short));
+    iter::once(text.to_owned()).chain(contracted)
+}
 
 /// `phrase`, which is about the topics, in other words.
 pub(crate) fn reworded(rng: &mut Rng, phrase: &str) -> String {
@@ -161,26 +203,8 @@ pub(crate) fn typed(rng: &mut Rng, phrase: &str) -> String {
 
 /// As some write it: `I'm`, `what's`, `dont`.
 fn contracted(rng: &mut Rng, text: &str) -> String {
-    let pairs = [
-        ("I am", "I'm", "im"),
-        ("what is", "what's", "whats"),
-        ("do not", "don't", "dont"),
-        ("does not", "doesn't", "doesnt"),
-        ("cannot", "can't", "cant"),
-        ("is not", "isn't", "isnt"),
-        ("it is", "it's", "its"),
-        ("I have", "I've", "ive"),
-        ("that is", "that's", "thats"),
-        ("I would", "I'd", "id"),
-        ("how is", "how's", "hows"),
-        ("who is", "who's", "whos"),
-        ("will not", "won't", "wont"),
-        ("you are", "you're", "youre"),
-        ("let us", "let's", "lets"),
-        ("where is", "where's", "wheres"),
-    ];
     let mut text = text.to_owned();
-    for (long, short, bare) in pairs {
+    for &(long, short, bare) in CONTRACTED {
         if text.contains(long) && chance(rng, 50) {
             text = text.replace(long, if chance(rng, 75) { short } else { bare });
         }

@@ -102,6 +102,9 @@ const BACKWARDS: &[&str] = &[
     "how do you spell {} backwards",
 ];
 
+/// Every way to ask, with `{}` for the word.
+pub(crate) const FRAMES: [&[&str]; 3] = [SPELL, COUNT, BACKWARDS];
+
 /// Words of every day.
 pub(crate) const WORDS: &str = include_str!("../../data/words.txt");
 

@@ -84,6 +84,9 @@ const NEITHER: &[&str] = &[
     "entertain me with a story",
 ];
 
+/// Every way to ask.
+pub(crate) const FRAMES: [&[&str]; 4] = [BOTH, HERO, PLACE, NEITHER];
+
 const BEGIN: &[&str] = &[
     "Once upon a time {hero} lived {place}.",
     "There was once {hero}, and the story happened {place}.",

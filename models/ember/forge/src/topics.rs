@@ -122,6 +122,22 @@ impl Topics {
         answers
     }
 
+    /// Every pattern, follow-ups included, with the name of the topic that it belongs to.
+    pub(crate) fn patterns(&self) -> Vec<(&str, &Pattern)> {
+        let mut patterns = Vec::new();
+        let mut open: Vec<_> = self.topics.iter().map(|it| (it.name.as_str(), it)).collect();
+        while let Some((name, topic)) = open.pop() {
+            patterns.extend(topic.ask.iter().map(|it| (name, it)));
+            open.extend(topic.then.iter().map(|it| (name, it)));
+        }
+        patterns
+    }
+
+    /// The words of its slots.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
     /// `answer` with the first word of each list that it takes.
     pub(crate) fn filled(&self, answer: &str) -> String {
         let fill = |text: String, (name, words): (&String, &Vec<String>)| {
