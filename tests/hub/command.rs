@@ -31,20 +31,20 @@ fn a_pull_and_what_comes_after_it() {
     stage.check(
         &["pull", NAME],
         expect![[r#"
-        exit 0
-        -- stderr
-        repository  org/model at 0123456789ab
-        from        [HUB]
-        format      Q4_K_M, by default; there are also F16 4.9 KiB
-        size        786.2 KiB in 2 files
-        licence     Apache-2.0
-        memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.5 MiB; fits
-         30%  256.0 KiB of 786.2 KiB
-         60%  512.0 KiB of 786.2 KiB
-         90%  768.0 KiB of 786.2 KiB
-        100%  786.2 KiB of 786.2 KiB
-        `org/model:Q4_K_M` is here; `ingle run org/model` chats with it, offline
-    "#]],
+            exit 0
+            -- stderr
+            repository  org/model at 0123456789ab
+            from        [HUB]
+            format      Q4_K_M, by default; there are also F16 4.9 KiB
+            size        786.2 KiB in 2 files
+            licence     Apache-2.0
+            memory      4.2 MiB: weights 777.2 KiB, cache of 32,768 tokens 1.0 MiB, scratch 2.4 MiB; fits
+             30%  256.0 KiB of 786.2 KiB
+             60%  512.0 KiB of 786.2 KiB
+             90%  768.0 KiB of 786.2 KiB
+            100%  786.2 KiB of 786.2 KiB
+            `org/model:Q4_K_M` is here; `ingle run org/model` chats with it, offline
+        "#]],
     );
     stage.check(
         &["pull", NAME],

@@ -71,10 +71,19 @@ pub(crate) fn with_exact(load: &Load) -> anyhow::Result<[Box<dyn Backend>; 2]> {
 /// If `INGLE_ISA` names no instruction set of this machine, or there are not so many threads.
 pub(crate) fn config(load: &Load) -> anyhow::Result<Config> {
     let mut config = Config::detect();
-    config.isa = variable("INGLE_ISA", |it| it.parse::<Isa>())?.unwrap_or(config.isa);
+    config.isa = isa()?;
     config.precision = load.precision.unwrap_or(config.precision);
     config.threads = threads(load.threads)?;
     Ok(config)
+}
+
+/// The instruction set that `INGLE_ISA` names, else the best of this machine.
+///
+/// # Errors
+///
+/// If this machine has none of that name.
+pub(crate) fn isa() -> anyhow::Result<Isa> {
+    Ok(variable("INGLE_ISA", |it| it.parse::<Isa>())?.unwrap_or_else(Isa::best))
 }
 
 /// How many threads that is: what was asked for, else one a physical core.

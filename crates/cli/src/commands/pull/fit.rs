@@ -1,12 +1,12 @@
 //! Whether a model will fit the memory: its exact bytes, from its headers alone.
 
 use engine::{Info, Options};
-use kernels::cpu::Config;
+use kernels::cpu::{Config, Isa};
 use loader::{Error, ModelFile};
 
 use crate::{
     commands::fit::sizes::{chain, outline, total},
-    memory,
+    device, memory,
     numbers::{grouped, size},
 };
 
@@ -32,7 +32,9 @@ impl Fit {
         };
         let architecture = Some(file.architecture().to_owned());
         let options = Options { free_memory: free, ..Options::default() };
-        let config = Config { threads: 1, ..Config::detect() };
+        // A name that is wrong is told where kernels run.
+        let isa = device::isa().unwrap_or_else(|_| Isa::best());
+        let config = Config { isa, threads: 1, ..Config::detect() };
         let takes = outline(file, config, &options).map(|it| it.info);
         Self { architecture, takes, free }
     }
