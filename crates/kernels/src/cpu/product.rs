@@ -174,11 +174,11 @@ impl<'w, W: Fn(usize) -> &'w [u8], A> Product<'_, W, A> {
         let gathered = &mut gathered[..(by.lines)(self.len)];
         let rows = &rows[..ROWS.min(rows.len())];
         (by.gather)(from_fn(|n| (self.x)(rows[n.min(rows.len() - 1)])), gathered);
-        for (g, panel) in panels.chunks_exact(lines).enumerate() {
-            for (sums, &i) in (by.multiply)(panel, gathered).iter().zip(rows) {
+        (by.multiply)(panels, gathered, &mut |g, sums| {
+            for (sums, &i) in sums.iter().zip(rows) {
                 show(&self.cols, g, i, sums, see);
             }
-        }
+        });
         rows.len()
     }
 }
@@ -236,9 +236,11 @@ mod tests {
         by_sixteen: Whole::Gathered(Gathered {
             lines: |cols| cols,
             gather: |x, gathered| (0..ROWS).for_each(|n| gathered[0].0[n] = x[n][0] as u8),
-            multiply: |panel, gathered| {
+            multiply: |panels, gathered, see| {
                 let x = gathered[0].0.map(f32::from);
-                from_fn(|n| from_fn(|j| f32::from(panel[0].0[j]) * x[n]))
+                for (g, panel) in panels.chunks_exact(LEN).enumerate() {
+                    see(g, &from_fn(|n| from_fn(|j| f32::from(panel[0].0[j]) * x[n])));
+                }
             },
         }),
     });

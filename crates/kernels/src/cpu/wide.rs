@@ -74,8 +74,9 @@ pub(super) struct Gathered<X: 'static> {
     pub(super) lines: fn(cols: usize) -> usize,
     /// Lays them into as many lines.
     pub(super) gather: fn(x: [&[X]; ROWS], gathered: &mut [Line]),
-    /// Multiplies them.
-    pub(super) multiply: fn(panel: &[Line], gathered: &[Line]) -> [[f32; ROWS]; ROWS],
+    /// Multiplies them with panel after panel, and shows the products of each.
+    pub(super) multiply:
+        fn(panels: &[Line], gathered: &[Line], see: &mut dyn FnMut(usize, &[[f32; ROWS]; ROWS])),
 }
 
 impl<X> Sixteen<X> {

@@ -219,7 +219,7 @@ impl<
         }
     }
 
-    /// `sum(rows[r][i] * x[n][i])` for each `n` of the gathered rows.
+    /// Shows of each panel `sum(rows[r][i] * x[n][i])` for each `n` of the gathered rows.
     ///
     /// # Safety
     ///
@@ -228,33 +228,35 @@ impl<
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     pub(in crate::cpu) unsafe fn multiply_tiles(
         &self,
-        panel: &[Line],
+        panels: &[Line],
         x: &[Line],
-    ) -> [[f32; ROWS]; ROWS] {
-        let runs = panel.len() / Self::LINES;
-        let (panel, x) = (&panel[..runs * Self::LINES], &x[..runs * Self::GATHERED]);
-        let weights = |run: usize| panel[run * Self::LINES..][..Self::LINES].split_at(RUN / 4);
+        see: &mut dyn FnMut(usize, &[[f32; ROWS]; ROWS]),
+    ) {
+        let runs = x.len() / Self::GATHERED;
         let x = |run: usize| x[run * Self::GATHERED..][..Self::GATHERED].split_at(RUN / 4);
         let mut products = [[Line::ZERO; ROWS]; 4];
-        let mut sums = [_mm512_setzero_ps(); ROWS];
         // SAFETY: tiles are available, says the caller.
         let mut tiles = unsafe { Tiles::<RUN>::set_up() };
-        for i in 0..runs + 2 * APART {
-            if i < runs {
-                tiles.multiply(i, x(i).0, weights(i).0);
+        for (g, panel) in panels.chunks_exact(runs * Self::LINES).enumerate() {
+            let weights = |run: usize| panel[run * Self::LINES..][..Self::LINES].split_at(RUN / 4);
+            let mut sums = [_mm512_setzero_ps(); ROWS];
+            for i in 0..runs + 2 * APART {
+                if i < runs {
+                    tiles.multiply(i, x(i).0, weights(i).0);
+                }
+                if (APART..runs + APART).contains(&i) {
+                    tiles.store(i - APART, &mut products[(i - APART) % 4]);
+                }
+                if let Some(run) = i.checked_sub(2 * APART) {
+                    add::<MINS>(&products[run % 4], weights(run).1, x(run).1, &mut sums);
+                }
             }
-            if (APART..runs + APART).contains(&i) {
-                tiles.store(i - APART, &mut products[(i - APART) % 4]);
+            let mut out = [[0.0; ROWS]; ROWS];
+            for n in 0..ROWS {
+                out[n] = stored(sums[n]);
             }
-            if let Some(run) = i.checked_sub(2 * APART) {
-                add::<MINS>(&products[run % 4], weights(run).1, x(run).1, &mut sums);
-            }
+            see(g, &out);
         }
-        let mut out = [[0.0; ROWS]; ROWS];
-        for n in 0..ROWS {
-            out[n] = stored(sums[n]);
-        }
-        out
     }
 }
 

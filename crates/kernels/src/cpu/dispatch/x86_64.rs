@@ -63,7 +63,7 @@ macro_rules! by_avx512 {
                     lines: checked!(|cols| avx512::formats::$format().gathered(cols)),
                     gather: checked!(|x, gathered| avx512::formats::$format().gather(x, gathered)),
                     multiply: checked!(
-                        |panel, x| avx512::formats::$format().multiply_tiles(panel, x)
+                        |panels, x, see| avx512::formats::$format().multiply_tiles(panels, x, see)
                     ),
                 }),
             }

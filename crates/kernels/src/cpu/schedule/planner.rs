@@ -13,7 +13,7 @@ use crate::{
 pub(in crate::cpu) const ATTEND_ROWS: usize = 8;
 
 /// Most columns of a tile of a linear operation.
-pub(in crate::cpu) const LINEAR_COLS: usize = 4 * LINE;
+pub(in crate::cpu) const LINEAR_COLS: usize = 8 * LINE;
 
 /// A cache line of `f32`: tiles of columns begin at one, and vectors end where tiles do.
 const LINE: usize = 16;
