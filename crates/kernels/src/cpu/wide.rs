@@ -68,6 +68,9 @@ impl<X> Whole<X> {
     }
 }
 
+/// Is shown which panel it is, and its products with each row of activations.
+pub(super) type SeePanel<'a> = &'a mut dyn FnMut(usize, &[[f32; ROWS]; ROWS]);
+
 /// Products with sixteen rows of activations that were laid beside each other.
 pub(super) struct Gathered<X: 'static> {
     /// Lines that rows of so many activations take.
@@ -75,8 +78,7 @@ pub(super) struct Gathered<X: 'static> {
     /// Lays them into as many lines.
     pub(super) gather: fn(x: [&[X]; ROWS], gathered: &mut [Line]),
     /// Multiplies them with panel after panel, and shows the products of each.
-    pub(super) multiply:
-        fn(panels: &[Line], gathered: &[Line], see: &mut dyn FnMut(usize, &[[f32; ROWS]; ROWS])),
+    pub(super) multiply: fn(panels: &[Line], gathered: &[Line], see: SeePanel<'_>),
 }
 
 impl<X> Sixteen<X> {

@@ -19,7 +19,7 @@ use std::{marker::PhantomData, sync::LazyLock};
 use super::{Integers, Packed, Scaled, load_line, stored};
 use crate::cpu::{
     quantise::Q8Block,
-    wide::{Line, ROWS, nth},
+    wide::{Line, ROWS, SeePanel, nth},
 };
 
 /// Runs between one that is multiplied and one that is stored, and between that one and one that is added.
@@ -230,7 +230,7 @@ impl<
         &self,
         panels: &[Line],
         x: &[Line],
-        see: &mut dyn FnMut(usize, &[[f32; ROWS]; ROWS]),
+        see: SeePanel<'_>,
     ) {
         let runs = x.len() / Self::GATHERED;
         let x = |run: usize| x[run * Self::GATHERED..][..Self::GATHERED].split_at(RUN / 4);
