@@ -110,12 +110,12 @@ impl Serialize for Warnings {
 impl Warnings {
     /// In one list; nothing where there are none and nobody could tell. Beside others, that is one.
     fn all(&self) -> Option<Vec<String>> {
-        let untold = [UNTOLD.to_owned()];
-        match &self.machine {
-            Some(machine) => Some([&machine[..], &self.said].concat()),
-            None if self.said.is_empty() => None,
-            None => Some([&untold[..], &self.said].concat()),
-        }
+        let machine = match &self.machine {
+            Some(machine) => machine.clone(),
+            None if self.said.is_empty() => return None,
+            None => vec![UNTOLD.to_owned()],
+        };
+        Some([machine, self.said.clone()].concat())
     }
 }
 
