@@ -218,21 +218,18 @@ mod tests {
         four: |w, x| x.map(|x| f32::from(w[0]) * x[0]),
     });
 
-    const BY_SIXTEEN: Products<f32> = Products::BySixteen(Sixteen {
+    const SIXTEEN: Sixteen<f32> = Sixteen {
         once: |rows, _, x, _| rows.map(|w| f32::from(w[0]) * x[0]),
         lines: |cols| cols,
         unpack: |rows, panel| (0..ROWS).for_each(|j| panel[0].0[j] = rows[j][0]),
         by_one: times,
         by_four: times,
         by_sixteen: Whole::Scattered(times),
-    });
+    };
+
+    const BY_SIXTEEN: Products<f32> = Products::BySixteen(SIXTEEN);
 
     const BY_GATHERED: Products<f32> = Products::BySixteen(Sixteen {
-        once: |rows, _, x, _| rows.map(|w| f32::from(w[0]) * x[0]),
-        lines: |cols| cols,
-        unpack: |rows, panel| (0..ROWS).for_each(|j| panel[0].0[j] = rows[j][0]),
-        by_one: times,
-        by_four: times,
         by_sixteen: Whole::Gathered(Gathered {
             lines: |cols| cols,
             gather: |x, gathered| (0..ROWS).for_each(|n| gathered[0].0[n] = x[n][0] as u8),
@@ -243,6 +240,7 @@ mod tests {
                 }
             },
         }),
+        ..SIXTEEN
     });
 
     fn times<const N: usize>(panel: &[Line], x: [&[f32]; N]) -> [[f32; ROWS]; N] {
