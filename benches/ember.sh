@@ -61,7 +61,7 @@ their_ids() { # text
 
 ours() { # ids: those that follow, a line each
   local out=$place/ours.safetensors
-  "$ingle" logits "$file" --ids "$1" --greedy "$n" --precision exact --cache-type f32 --device cpu -t "$threads" -o "$out" \
+  "$ingle" logits "$file" --ids "$1" --greedy "$n" --precision exact --cache-type f32 --device cpu -t "$threads" -y -o "$out" \
     >"$said" 2>&1 </dev/null || failed "ingle does not compute Ember"
   # They are the end of the file, in eight bytes each.
   tail -c $((8 * n)) "$out" | od -An -v -w8 -t d8 | tr -d ' '

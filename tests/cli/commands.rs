@@ -257,6 +257,37 @@ fn logits_are_written() {
     assert_eq!((greedy.dtype(), greedy.shape()), (safetensors::Dtype::I64, &[3][..]));
 }
 
+#[test]
+fn logits_take_the_place_of_no_model_and_of_a_file_with_yes_alone() {
+    let place = place();
+    let model = std::fs::read(place.path().join("parrot.gguf")).unwrap();
+    let logits = |output: &str, yes: &[&str]| {
+        let args = ["logits", "parrot.gguf", "--ids", "5", "-o", output];
+        place.run(&[&args[..], yes].concat())
+    };
+    expect![[r#"
+        exit 2
+        -- stderr
+        error: `./parrot.gguf` is the model that is read
+
+        hint: give the result another name
+    "#]]
+    .assert_eq(&logits("./parrot.gguf", &["-y"]));
+    assert_eq!(std::fs::read(place.path().join("parrot.gguf")).unwrap(), model);
+    place.file("out.safetensors", "mine");
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: `out.safetensors` is there already
+
+        hint: `-y` replaces it
+    "#]]
+    .assert_eq(&logits("out.safetensors", &[]));
+    assert_eq!(std::fs::read(place.path().join("out.safetensors")).unwrap(), b"mine");
+    assert_eq!(logits("out.safetensors", &["-y"]), "exit 0\n");
+    assert!(std::fs::read(place.path().join("out.safetensors")).unwrap().len() > 8);
+}
+
 /// The fields that scripts written for llama-bench read.
 #[test]
 fn a_benchmark_has_llama_benchs_fields() {

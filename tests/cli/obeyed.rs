@@ -48,7 +48,6 @@ fn flags_that_mean_nothing_where_they_stand() {
         &["show", "parrot.gguf", "--verbose"],
         &["tokenize", "parrot.gguf", "a", "--verbose"],
         &["bench", "parrot.gguf", "-y"],
-        &["logits", "parrot.gguf", "--ids", "1", "-o", "o", "-y"],
         &["--version", "-y"],
         &["--verbose"],
         &["--json"],

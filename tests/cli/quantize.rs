@@ -204,7 +204,7 @@ fn an_adapter_runs_beside_a_model_and_is_merged_into_it() {
     let place = place();
     place.file("lora.gguf", adapter());
     let logits = |args: &[&str]| {
-        let found = place.run(&[&["logits", "--ids", "1,2,3", "-o", "out"], args].concat());
+        let found = place.run(&[&["logits", "--ids", "1,2,3", "-yo", "out"], args].concat());
         assert!(found.starts_with("exit 0"), "{found}");
         std::fs::read(place.path().join("out")).expect("it was written")
     };

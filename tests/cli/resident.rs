@@ -82,7 +82,7 @@ fn what_measures_and_compares_goes_on_too() {
     for args in [
         &["bench", "parrot.gguf", "-p", "8", "-n", "0", "-r", "1", "-o", "jsonl"][..],
         &["perplexity", "parrot.gguf", "--text", "text", "-c", "16", "--json"],
-        &["logits", "parrot.gguf", "--ids", "5,6", "-o", "out.safetensors", "--json"],
+        &["logits", "parrot.gguf", "--ids", "5,6", "-yo", "out.safetensors", "--json"],
     ] {
         let (printed, said) = forbidden(&place, &[args, &["--mlock"]].concat());
         let told: Value = serde_json::from_str(&printed).expect("JSON");

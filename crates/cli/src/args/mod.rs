@@ -323,6 +323,9 @@ pub(crate) struct Logits {
     /// The safetensors file to write: `logits`, f32 (tokens, vocab), and `greedy_ids`, i64
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
     /// Say which device computed
     #[arg(long, help_heading = "Output")]
     pub(crate) verbose: bool,

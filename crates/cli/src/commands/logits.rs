@@ -8,13 +8,14 @@ use std::{
 
 use anyhow::Context;
 use engine::{Engine, Options};
+use loader::Mapping;
 use serde_json::{Map, json};
 
 use crate::{
     args::Logits,
     device, memory,
     model::{self, Opened},
-    resident, sandbox,
+    output, resident, sandbox,
     settings::Site,
     terminal::tell,
 };
@@ -25,8 +26,10 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     let load = site.under_load(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let Opened { file, mut said, .. } = model::open_for(&name, &load)?;
-    let above = args.output.parent().filter(|it| !it.as_os_str().is_empty());
-    let above = above.unwrap_or(Path::new(".")).to_owned();
+    let weights = file.mappings.iter().map(Mapping::path).chain([file.path.as_path()]);
+    let adapters = load.lora.iter().map(|it| it.path.as_path());
+    output::refuse(&args.output, weights.chain(adapters), args.yes)?;
+    let above = output::folder(&args.output).to_owned();
     sandbox::enter_if_required(&file.path, Vec::new(), vec![above])?;
     let options = Options {
         ctx_size: load.ctx_size.map(Into::into),
