@@ -99,6 +99,19 @@ fn what_is_there_is_not_lost() {
     );
     let told = place.run(&["export", "parrot.gguf", "-o", "parrot.ingle", "-y"]);
     assert!(told.starts_with("exit 0"), "{told}");
+    #[cfg(unix)]
+    {
+        let pipe = place.path().join("pipe");
+        let _held = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        check(
+            &place.run(&["export", "parrot.gguf", "--bom", "-o", "pipe", "-y"]),
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `pipe` is a device or a pipe, expected the name of a file
+            "#]],
+        );
+    }
     place.file("other.gguf", other());
     let told = place.run(&["export", "other.gguf", "--name", "parrot", "-o", "other.ingle"]);
     assert!(told.starts_with("exit 0"), "{told}");

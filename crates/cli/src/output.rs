@@ -16,7 +16,7 @@ use crate::{failure::Failure, numbers::size};
 pub(crate) type Draft = BufWriter<NamedTempFile>;
 
 /// Refuses to write `output` where there is no folder for it, or where it would take the place of
-/// one of `sources`, of a folder, or, unless the user says `yes`, of anything else.
+/// one of `sources`, of a folder, of a device, or, unless the user says `yes`, of another file.
 ///
 /// # Errors
 ///
@@ -31,6 +31,7 @@ pub(crate) fn refuse<'a>(
         let failure = Failure::new(format!("there is no folder `{}`", folder.display()));
         return Err(failure.hint("make it, or name another").into());
     }
+    refuse_device(output)?;
     let Ok(there) = output.canonicalize() else { return Ok(()) };
     let same = |it: PathBuf| it == there;
     if sources.into_iter().filter_map(|it| it.canonicalize().ok()).any(same) {
@@ -48,6 +49,21 @@ pub(crate) fn refuse<'a>(
             Err(failure.hint("`-y` replaces it").into())
         }
     }
+}
+
+/// Refuses a device or a pipe, such as `/dev/null` or `/dev/stdout`: what is written beside it first
+/// would take its place.
+///
+/// # Errors
+///
+/// If it is one.
+pub(crate) fn refuse_device(output: &Path) -> Result<(), Failure> {
+    if output.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+        let message =
+            format!("`{}` is a device or a pipe, expected the name of a file", output.display());
+        return Err(Failure::usage(message));
+    }
+    Ok(())
 }
 
 /// Refuses to write so many bytes where the disk has no room for them.
@@ -130,6 +146,16 @@ mod tests {
         assert!(refuse(&path, [path.as_path()], true).is_err());
         assert!(refuse(dir.path(), none(), true).is_err());
         assert!(refuse(&dir.path().join("no/out"), none(), true).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_stays_what_it_is() {
+        for yes in [false, true] {
+            let refused = refuse(Path::new("/dev/null"), std::iter::empty(), yes);
+            let error = refused.expect_err("a file would take its place").to_string();
+            assert_eq!(error, "`/dev/null` is a device or a pipe, expected the name of a file");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::{
     failure::Failure,
     library,
     numbers::size,
+    output::refuse_device,
     settings::Site,
     terminal::{Interrupts, tell},
 };
@@ -120,7 +121,7 @@ fn refuse(
         let hint = format!("`-o {}`", output.join("models.ingle").display());
         return Err(Failure::usage(message).hint(hint).into());
     }
-    Ok(())
+    Ok(refuse_device(output)?)
 }
 
 /// Each model once, however often it is named.

@@ -23,7 +23,9 @@ use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
     library::{self, Hashing},
-    model, repair,
+    model,
+    output::refuse_device,
+    repair,
     terminal::tell,
 };
 
@@ -46,6 +48,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
         Named::Path(path) => Extent::of(path).signature(),
         Named::Entry(_) => signing::FILE.into(),
     });
+    refuse_device(&output)?;
     if output.exists() && !yes {
         let failure = Failure::new(format!("`{}` is there already", output.display()));
         return Err(failure.hint("`-y` replaces it").into());
