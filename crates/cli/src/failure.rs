@@ -5,7 +5,11 @@
 
 use std::{error::Error, fmt, io, process::ExitCode};
 
-use crate::{commands::pull, sandbox, terminal::tell};
+use crate::{
+    commands::pull,
+    sandbox,
+    terminal::{Unwritten, tell},
+};
 
 /// Something that this program found itself.
 #[derive(Debug)]
@@ -128,10 +132,10 @@ fn of_file(error: &loader::Error) -> Option<String> {
     })
 }
 
-/// The reader of our output has seen enough, as in `ingle show m.gguf | head -1`.
+/// The reader of our output has seen enough. A connection that breaks gives the same error of the
+/// system, and is a failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let of = |it: &io::Error| it.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|it| it.downcast_ref::<io::Error>().is_some_and(of))
+    error.chain().any(|it| it.downcast_ref().is_some_and(Unwritten::is_closed_pipe))
 }
 
 #[cfg(test)]
@@ -139,6 +143,19 @@ mod tests {
     use anyhow::{Context, anyhow};
 
     use super::*;
+
+    #[test]
+    fn what_nobody_reads_any_more_is_no_failure_and_a_broken_connection_is() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let unread = anyhow::Error::from(Unwritten::from(broken()));
+        assert!(is_closed_pipe(&unread.context("cannot list the models")));
+        let full = Unwritten::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!is_closed_pipe(&full.into()));
+        let hop = Err::<(), _>(broken()).context("cannot read the answer of `hub.example`");
+        let error = hop.unwrap_err();
+        assert!(!is_closed_pipe(&error), "{error:#}");
+        assert_eq!(exit(&error), 1);
+    }
 
     #[test]
     fn causes_are_indented_and_the_hint_comes_last() {

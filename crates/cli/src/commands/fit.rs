@@ -18,7 +18,7 @@ mod subject;
 mod table;
 mod verdict;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,7 +35,7 @@ use crate::{
     memory, model,
     settings::Site,
     speed::{Effort, Speed},
-    terminal::{self, tell},
+    terminal::{self, put, tell},
 };
 use costs::Costs;
 use found::Terms;
@@ -190,6 +190,5 @@ fn print_styled(text: &str) -> anyhow::Result<()> {
     if !io::stdout().is_terminal() {
         return super::print(text);
     }
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")
+    Ok(put(text)?)
 }

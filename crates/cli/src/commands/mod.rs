@@ -25,18 +25,14 @@ pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod welcome;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use anyhow::Context;
-
-use crate::terminal::harmless;
+use crate::terminal::{harmless, put};
 
 /// Writes `text` to standard output; to a terminal, without what commands it.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let harmless = io::stdout().is_terminal().then(|| harmless(text));
-    let text = harmless.as_deref().unwrap_or(text);
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")
+    Ok(put(harmless.as_deref().unwrap_or(text))?)
 }
 
 /// Writes `value` as JSON with a line end.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::{self, Failure},
-    terminal::{Interrupts, edit},
+    terminal::{Interrupts, edit, put},
 };
 
 /// The verb that this program is started with; people have no use for it.
@@ -147,8 +147,7 @@ pub(crate) fn attend(folder: &Path) -> anyhow::Result<()> {
         let answer = done.map_or_else(|error| Answer::of(&error), Answer::Done);
         let mut text = serde_json::to_string(&answer)?;
         text.push('\n');
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
+        put(&text)?;
     }
     Ok(())
 }

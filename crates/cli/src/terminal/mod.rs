@@ -12,6 +12,7 @@ mod quiet;
 mod screen;
 
 use std::{
+    error::Error,
     fmt,
     io::{self, IsTerminal, Write},
 };
@@ -32,6 +33,45 @@ pub(crate) fn is_styled() -> bool {
 /// Columns of the terminal now; `None` where there is none.
 pub(crate) fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| width.0.into())
+}
+
+/// What standard output did not take.
+#[derive(Debug)]
+pub(crate) struct Unwritten(io::Error);
+
+impl Unwritten {
+    /// Whether the reader of it has seen enough, as in `ingle show m.gguf | head -1`.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot write the result")
+    }
+}
+
+impl Error for Unwritten {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Writes `text` to standard output as it is, at once.
+///
+/// # Errors
+///
+/// If it is not taken.
+pub(crate) fn put(text: &str) -> Result<(), Unwritten> {
+    let mut out = io::stdout().lock();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
 }
 
 /// Says `what` on standard error, on lines of its own; on a terminal they break between words.

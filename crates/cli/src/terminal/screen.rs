@@ -1,8 +1,8 @@
 //! Shows an answer as it comes: rendered and dimmed on a terminal, as it is elsewhere.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use super::{harmless, is_styled, markdown::Markdown, tell, width};
+use super::{Unwritten, harmless, is_styled, markdown::Markdown, put, tell, width};
 
 /// Columns where the terminal does not say.
 const USUAL_WIDTH: usize = 80;
@@ -49,18 +49,16 @@ impl Screen {
     }
 
     /// Shows how far a long prompt was read, until there is something better to show.
-    pub(crate) fn reading(&mut self, done: usize, total: usize) -> io::Result<()> {
+    pub(crate) fn reading(&mut self, done: usize, total: usize) -> Result<(), Unwritten> {
         if !matches!(self.target, Target::Terminal(_)) || self.last.is_some() || done >= total {
             return Ok(());
         }
         self.is_reading = true;
-        let mut out = io::stdout().lock();
-        write!(out, "\r\x1b[2mreading: {done} of {total} tokens\x1b[22m\x1b[K")?;
-        out.flush()
+        put(&format!("\r\x1b[2mreading: {done} of {total} tokens\x1b[22m\x1b[K"))
     }
 
     /// Shows more of what the model thinks; not where it could not be told from the answer.
-    pub(crate) fn thought(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn thought(&mut self, text: &str) -> Result<(), Unwritten> {
         if !matches!(self.target, Target::Terminal(_)) {
             return Ok(());
         }
@@ -73,7 +71,7 @@ impl Screen {
     }
 
     /// Shows more of the answer.
-    pub(crate) fn answer(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn answer(&mut self, text: &str) -> Result<(), Unwritten> {
         if self.part == Part::Thought {
             let line_ends = if self.last == Some('\n') { "\n" } else { "\n\n" };
             self.write(line_ends, line_ends)?;
@@ -96,14 +94,14 @@ impl Screen {
     }
 
     /// Says something that is no part of the answer, on a line of its own.
-    pub(crate) fn note(&mut self, line: &str) -> io::Result<()> {
+    pub(crate) fn note(&mut self, line: &str) -> Result<(), Unwritten> {
         self.end()?;
         tell(line);
         Ok(())
     }
 
     /// The answer is over: the next thing shown begins a line.
-    pub(crate) fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> Result<(), Unwritten> {
         if self.is_reading {
             self.write("", "")?;
         }
@@ -118,13 +116,11 @@ impl Screen {
         Ok(())
     }
 
-    fn write(&mut self, shown: &str, text: &str) -> io::Result<()> {
+    fn write(&mut self, shown: &str, text: &str) -> Result<(), Unwritten> {
         self.last = text.chars().last().or(self.last);
-        let mut out = io::stdout().lock();
         if std::mem::take(&mut self.is_reading) {
-            out.write_all(b"\r\x1b[K")?;
+            put("\r\x1b[K")?;
         }
-        out.write_all(shown.as_bytes())?;
-        out.flush()
+        put(shown)
     }
 }
