@@ -94,6 +94,26 @@ fn what_is_there_is_replaced_only_with_yes() {
     );
 }
 
+/// A file may have a name that no JSON can hold.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_text_is_told_as_far_as_it_is() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
+
+    let (place, name) = (place(), OsStr::from_bytes(b"out\xff"));
+    let told = |before: &[&str], after: &[&str]| {
+        let mut command = Command::new(ingle_tests::binary::ingle());
+        command.args(before).arg(name).args(after).current_dir(place.path());
+        let output = command.env_clear().envs(place.environment()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["output"].as_str().map(str::to_owned)
+    };
+    let expected = Some("out\u{fffd}".to_owned());
+    assert_eq!(told(&["quantize", "parrot.gguf"], &["f16", "--json"]), expected);
+    assert_eq!(told(&["logits", "parrot.gguf", "--ids", "5", "--json", "-yo"], &[]), expected);
+}
+
 #[test]
 fn a_model_is_encoded_while_it_is_loaded() {
     let place = place();

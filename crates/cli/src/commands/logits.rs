@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use crate::{
     args::Logits,
-    device, memory,
+    device, library, memory,
     model::{self, Opened},
     output, resident, sandbox,
     settings::Site,
@@ -47,7 +47,7 @@ pub(crate) fn run(args: Logits) -> anyhow::Result<()> {
     match args.json.on {
         false => Ok(()),
         true => super::print_json(&json!({
-            "output": args.output,
+            "output": library::text(&args.output),
             "tokens": args.ids.len(),
             "vocab": engine.info().vocab,
             "device": engine.info().device,

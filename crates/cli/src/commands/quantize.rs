@@ -20,6 +20,7 @@ use crate::{
     device,
     encode::Encoder,
     failure::Failure,
+    library,
     model::{self, Opened},
     numbers::{grouped, size},
     output, sandbox,
@@ -183,7 +184,7 @@ impl Told {
         };
         let formats: serde_json::Map<_, _> = self.formats.iter().map(format).collect();
         json!({
-            "output": output,
+            "output": library::text(output),
             "mix": mix.map(|it| it.to_string()),
             "bytes": self.after,
             "bytes_before": self.before,
