@@ -36,6 +36,20 @@ fn settings_that_the_reference_does_not_have() {
     );
 }
 
+/// Figures would be others of the same test.
+#[test]
+fn the_context_of_chats_is_not_that_of_what_is_measured() {
+    let place = place();
+    place.file("text", "hello parrot ".repeat(60));
+    place.file("ingle-home/settings.toml", "ctx-size = 16\n");
+    let told = place.run(&["perplexity", "parrot.gguf", "--text", "text"]);
+    assert!(told.starts_with("exit 0") && told.contains(" 1 of 512 tokens, 255 count"), "{told}");
+    let told = place.run(&["bench", "parrot.gguf", "-p", "32", "-n", "0", "-r", "1"]);
+    assert!(told.starts_with("exit 0") && told.contains(" pp32 "), "{told}");
+    let told = place.run(&["bench", "parrot.gguf", "-p", "32", "-n", "0", "-r", "1", "-c", "16"]);
+    assert!(told.contains("found `--ctx-size 16`"), "{told}");
+}
+
 /// What a person asks for is done or refused: each flag is there where it means something.
 #[test]
 fn flags_that_mean_nothing_where_they_stand() {

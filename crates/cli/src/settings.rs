@@ -83,6 +83,17 @@ impl Site {
     pub(crate) fn under_load(&self, flags: Load) -> anyhow::Result<Load> {
         Ok(flags.or_environment()?.or(self.file.load.clone()))
     }
+
+    /// The same for those that measure: their context is what a flag says, or what the measurement
+    /// needs. The file's is that of chats, and would make other figures of the same test.
+    ///
+    /// # Errors
+    ///
+    /// As [`under`](Self::under).
+    pub(crate) fn under_measured(&self, flags: Load) -> anyhow::Result<Load> {
+        let ctx_size = flags.ctx_size;
+        Ok(Load { ctx_size, ..self.under_load(flags)? })
+    }
 }
 
 /// `flag`, and where it says nothing, the variable of this name.

@@ -74,7 +74,7 @@ fn measured(args: Bench) -> anyhow::Result<()> {
         return print(&rows, form, None, plot);
     }
     let needed = most_tokens(&tests)?;
-    let load = site.under_load(args.load)?;
+    let load = site.under_measured(args.load)?;
     let sizes = Sizes {
         context: context(&load, needed)?,
         sequences: tests.iter().map(Test::sequences).max().unwrap_or(1),

@@ -34,7 +34,7 @@ const WINDOW: usize = 512;
 /// Measures and prints.
 pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     let site = Site::find()?;
-    let load = site.under_load(args.load)?;
+    let load = site.under_measured(args.load)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let window = load.ctx_size.map_or(WINDOW, Into::into);
     let text = utf8::read_file(&args.text)?;
