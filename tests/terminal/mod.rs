@@ -283,6 +283,9 @@ fn commands_change_the_conversation() {
     ask("/export md chat.md", "(written to `chat.md`)");
     ask("/clear", "(a new conversation)");
     ask("/load notes", "(notes: 6 messages)");
+    ask("/set predict 2", "(predict = 2)");
+    ask("/compact", "error: `--predict` cut the summary; the conversation is as it was");
+    ask("/set predict 50", "(predict = 50)");
     ask("/compact", "(6 messages were replaced by a summary)");
     ask("/model none.gguf", "error: there is no file `none.gguf`");
     ask("/model parrot.gguf", "Parrot, context");

@@ -1,5 +1,6 @@
 //! `/compact`: a summary in the place of the conversation.
 
+use engine::Finish;
 use store::{Message, Role};
 
 use super::session::Session;
@@ -14,7 +15,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If there is nothing to summarise, or the engine fails; the conversation is then as it was.
+    /// If there is nothing to summarise, the summary is not whole, or the engine fails; the
+    /// conversation is then as it was.
     pub(super) fn compact(&mut self) -> anyhow::Result<usize> {
         if self.messages.is_empty() {
             return Err(Failure::new("there is nothing to summarise yet").into());
@@ -28,7 +30,10 @@ impl Session {
         self.messages = before;
         self.dropped = dropped;
         let answer = answer?;
-        if answer.text.is_empty() || answer.finish == engine::Finish::Cancelled {
+        if let Some(failure) = cut(&answer.finish) {
+            return Err(failure.into());
+        }
+        if answer.text.is_empty() || answer.finish == Finish::Cancelled {
             return Err(Failure::new("no summary was made; the conversation is as it was").into());
         }
         let message = |role, content: String| Message { role, content, reasoning: None };
@@ -40,4 +45,17 @@ impl Session {
         ];
         Ok(n)
     }
+}
+
+/// Why a summary lacks its end, if it does: what it leaves out would be lost.
+fn cut(finish: &Finish) -> Option<Failure> {
+    let (by, hint) = match finish {
+        Finish::Length => ("`--predict` cut the summary", "`/set predict -` lets it end"),
+        Finish::ContextFull => (
+            "the context was full before the summary ended",
+            "`/undo` makes room for it, and so does a larger `--ctx-size`",
+        ),
+        Finish::StopToken(_) | Finish::StopString(_) | Finish::Cancelled => return None,
+    };
+    Some(Failure::new(format!("{by}; the conversation is as it was")).hint(hint))
 }
