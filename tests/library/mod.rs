@@ -213,7 +213,7 @@ fn a_model_is_removed_after_a_question() {
     assert!(library(&place).find(&name("polly")).unwrap().is_some());
     check(
         &place,
-        &["rm", "-y", "polly", "--json"],
+        &["rm", "-y", "polly", "polly", "--json"],
         expect![[r#"
         exit 0
         -- stdout

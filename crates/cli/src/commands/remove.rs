@@ -39,8 +39,14 @@ impl Target {
 /// Removes them, after a question; nothing, if one of them is not there.
 pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
     let library = library::library()?;
-    let targets = args.models.iter().map(|it| target(&library, it));
-    let targets = targets.collect::<anyhow::Result<Vec<Target>>>()?;
+    let mut targets: Vec<Target> = Vec::new();
+    for word in &args.models {
+        let target = target(&library, word)?;
+        // However often and by whatever word it is named.
+        if targets.iter().all(|it| it.name != target.name) {
+            targets.push(target);
+        }
+    }
     if !args.yes {
         confirm(&targets)?;
     }
