@@ -1,4 +1,5 @@
-//! The screens of `fit`, `doctor` and `bench` on narrow and on wide terminals, with colours and without.
+//! The screens of `fit`, `list`, `doctor` and `bench` on narrow and on wide terminals, with colours
+//! and without.
 
 use ingle_tests::binary::Place;
 
@@ -37,6 +38,17 @@ fn one_model_of_fit_has_no_line_that_is_too_wide() {
         let args = ["fit", "llama3.2:3b", "--no-measure"];
         let printed = check(&place, &args, columns, environment);
         assert!(printed.lines[0].starts_with("model      llama3.2:3b"), "{:?}", printed.lines);
+    }
+}
+
+#[test]
+fn the_catalogue_has_no_line_that_is_too_wide() {
+    let place = place();
+    for (columns, environment) in [(80, &[][..]), (160, &PLAIN)] {
+        let printed = check(&place, &["list", "--all"], columns, environment);
+        let head = printed.lines.iter().find(|it| it.starts_with("name  ")).expect("a table");
+        assert_eq!(head.contains("creator"), columns == 160, "{head}");
+        assert!(head.contains("licence"), "{head}");
     }
 }
 

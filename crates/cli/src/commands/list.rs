@@ -2,7 +2,10 @@
 
 mod catalogue;
 
-use std::path::PathBuf;
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+};
 
 use serde_json::{Value, json};
 use store::{
@@ -15,7 +18,7 @@ use crate::{
     library::{self, GET_ONE, came_from, text},
     numbers::size,
     settings::Site,
-    terminal::{harmless, tell},
+    terminal::{self, harmless, tell},
 };
 
 /// Prints them; what is there and is no model is told.
@@ -66,7 +69,8 @@ pub(crate) fn run(args: List) -> anyhow::Result<()> {
     }
     let Some(known) = known else { return Ok(()) };
     let between = if models.is_empty() { "" } else { "\n" };
-    super::print(&harmless(&format!("{between}{}", catalogue::table(&known))))
+    let width = io::stdout().is_terminal().then(terminal::width).flatten();
+    super::print(&harmless(&format!("{between}{}", catalogue::table(&known, width))))
 }
 
 fn as_json(

@@ -34,17 +34,40 @@ fn called(entry: &Entry) -> Option<String> {
     })
 }
 
-/// For people.
-pub(super) fn table(all: &[Known<'_>]) -> String {
-    let head = ["name", "parameters", "context", "here", "licence", "creator"];
-    let mut rows = vec![head.map(str::to_owned)];
+/// What stands above the columns.
+const HEAD: [&str; 6] = ["name", "parameters", "context", "here", "licence", "creator"];
+
+/// Of numbers: the second and the third.
+const NUMBERS: [usize; 2] = [1, 2];
+
+/// Left out in this order where there is no room, as many as have to be.
+const SPARE: [usize; 3] = [5, 2, 1];
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// For people, in lines of at most `width` columns where that can be.
+pub(super) fn table(all: &[Known<'_>], width: Option<usize>) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(all.iter().map(row));
-    let width = |nth: usize| rows.iter().map(|it| it[nth].chars().count()).max().unwrap_or(0);
-    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(width);
-    let line = |[name, parameters, context, here, licence, creator]: &[String; 6]| {
-        format!(
-            "{name:<a$}  {parameters:>b$}  {context:>c$}  {here:<d$}  {licence:<e$}  {creator}\n"
-        )
+    let widest = |nth: usize| rows.iter().map(|it| it[nth].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(widest);
+    let mut shown: Vec<usize> = (0..HEAD.len()).collect();
+    for spare in SPARE {
+        let wide: usize = shown.iter().map(|&nth| widths[nth] + GAP.len()).sum();
+        if width.is_some_and(|width| wide > width + GAP.len()) {
+            shown.retain(|&nth| nth != spare);
+        }
+    }
+    let line = |row: &[String; 6]| {
+        let cells = shown.iter().map(|&nth| {
+            let (cell, wide) = (&row[nth], widths[nth]);
+            match NUMBERS.contains(&nth) {
+                true => format!("{cell:>wide$}"),
+                false => format!("{cell:<wide$}"),
+            }
+        });
+        cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
 }
