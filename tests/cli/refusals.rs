@@ -291,6 +291,17 @@ fn arguments_of_other_commands() {
     );
     check(
         &place,
+        &["logits", "ember", "--ids", "1,2", "--greedy", "18446744073709551615", "-o", "o"],
+        expect![[r#"
+            exit 1
+            -- stderr
+            error: the prompt has 18,446,744,073,709,551,615 tokens, the context holds 1,024
+
+            hint: shorten it: no context holds so many
+        "#]],
+    );
+    check(
+        &place,
         &["logits", "parrot.gguf", "--ids", "99999", "-o", "o"],
         expect![[r#"
         exit 1

@@ -297,10 +297,10 @@ impl Error {
     /// What the user can do, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::PromptTooLong { prompt, .. } => {
-                let enough = prompt.next_power_of_two();
-                Some(format!("`--ctx-size {enough}` holds it, or shorten the prompt"))
-            }
+            Self::PromptTooLong { prompt, .. } => Some(match prompt.checked_next_power_of_two() {
+                Some(enough) => format!("`--ctx-size {enough}` holds it, or shorten the prompt"),
+                None => "shorten it: no context holds so many".to_owned(),
+            }),
             Self::NotFinite { .. } => Some(
                 "the weights are damaged, or a kernel is wrong: compare `--device reference`"
                     .to_owned(),

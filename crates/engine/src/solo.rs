@@ -48,7 +48,8 @@ impl Engine {
     /// As [`logits`](Self::logits); all `n` must fit into the context.
     pub fn greedy(&mut self, tokens: &[u32], n: usize) -> Result<Vec<u32>, Error> {
         self.check_prompt(tokens)?;
-        let (prompt, context) = (tokens.len() + n.saturating_sub(1), self.context());
+        let prompt = tokens.len().saturating_add(n.saturating_sub(1));
+        let context = self.context();
         if prompt > context {
             return Err(Error::PromptTooLong { prompt, context });
         }
