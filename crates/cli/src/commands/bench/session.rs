@@ -130,7 +130,8 @@ impl Session {
     pub(super) fn bar(tests: usize, repetitions: usize) -> ProgressBar {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::new((tests * (repetitions + 1)) as u64).with_style(style)
+        let steps = tests.saturating_mul(repetitions.saturating_add(1));
+        ProgressBar::new(steps as u64).with_style(style)
     }
 
     /// Measures a test of `subject`, which is in `rig`.
@@ -312,6 +313,12 @@ mod tests {
         assert_eq!(told(&busy, &quiet), (Some(62.0), Some(1)));
         // Nobody knows.
         assert_eq!(told(&short, &short), (None, None));
+    }
+
+    #[test]
+    fn a_bar_is_for_as_many_repetitions_as_there_are_numbers() {
+        assert_eq!(Session::bar(2, 5).length(), Some(12));
+        assert_eq!(Session::bar(2, usize::MAX).length(), Some(usize::MAX as u64));
     }
 
     #[test]
