@@ -68,6 +68,8 @@ fn flags_that_mean_nothing_where_they_stand() {
         &["--json", "show", "parrot.gguf"],
         &["--version", "run", "parrot.gguf"],
         &["bench", "parrot.gguf", "--json", "-o", "md"],
+        &["pull", "org/m:Q8_0", "--quant", "q4_k_m", "--offline"],
+        &["pull", "org/m@main", "--revision", "v1", "--offline"],
         &["run", "parrot.gguf", "-y", "hi"],
         &["run", "parrot.gguf", "--raw", "--chat-template", "a", "hi"],
     ] {

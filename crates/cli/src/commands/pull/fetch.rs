@@ -22,6 +22,7 @@ use crate::{
     admission::Pending,
     args::Pull,
     commands::{print_json, verify},
+    failure::Failure,
     library,
     settings::Site,
     terminal::tell,
@@ -30,6 +31,8 @@ use crate::{
 /// Fetches it, and says what to type next.
 pub(crate) fn run(args: Pull) -> anyhow::Result<()> {
     let reference = reference(&args.reference)?;
+    agree("--quant", args.quant.as_deref(), reference.quant.as_deref())?;
+    agree("--revision", args.revision.as_deref(), reference.revision.as_deref())?;
     let hub = source::open(&args.hub, args.limit_rate)?;
     // Reads the user's own catalogue, too.
     Site::find()?;
@@ -52,6 +55,17 @@ fn reference(text: &str) -> anyhow::Result<Reference> {
     match (parsed, library::other(text)) {
         (_, Some(other)) => Err(other.into()),
         (parsed, None) => Ok(parsed?),
+    }
+}
+
+/// An error if a flag says something else than the name of the model does: one would be passed over.
+fn agree(flag: &str, said: Option<&str>, named: Option<&str>) -> Result<(), Failure> {
+    match (said, named) {
+        (Some(said), Some(named)) if !said.eq_ignore_ascii_case(named) => {
+            let message = format!("the model is named with `{named}`, found `{flag} {said}`");
+            Err(Failure::usage(message).hint("leave one of them out"))
+        }
+        _ => Ok(()),
     }
 }
 
