@@ -229,6 +229,28 @@ fn a_pasted_page_is_one_message() {
     terminal.leave();
 }
 
+/// Two processes that resumed one chat would each write over what the other said.
+#[test]
+fn a_chat_that_another_process_went_on_with_stays() {
+    let place = place();
+    let mut terminal = chat(&place, &[]);
+    terminal.say("hi");
+    terminal.wait_for("(saved as `");
+    terminal.wait_for_prompt();
+    let told = place.run(&["run", "parrot.gguf", "--resume", "smile"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    terminal.clear();
+    terminal.say("hi there");
+    terminal.wait_for("was saved by another process meanwhile");
+    terminal.wait_for("(saved as `");
+    terminal.wait_for_prompt();
+    terminal.leave();
+    let mut all = kept(&place);
+    all.sort();
+    let hello = "Hello there, friend!";
+    assert_eq!(all, [["hi", hello, "hi there", hello], ["hi", hello, "smile", "Look🙂 yes"]]);
+}
+
 #[test]
 fn the_editor_changes_the_line() {
     let place = place();

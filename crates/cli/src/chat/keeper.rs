@@ -16,6 +16,8 @@ pub(crate) struct Keeper {
     chats: Chats,
     /// The name it is saved under by itself; a new one is made for the first save.
     name: Option<ChatName>,
+    /// What was read or written there last.
+    seen: Option<Chat>,
     is_on: bool,
     was_told: bool,
     /// Whether it was said that nothing can be saved.
@@ -23,12 +25,13 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// A keeper that goes on with the chat `name`, or begins one; it does nothing by itself
-    /// unless it `keeps`.
-    pub(crate) fn new(chats: Chats, name: Option<ChatName>, keeps: Keeps) -> Self {
-        let was_told = name.is_some();
+    /// A keeper that goes on with the chat that was `resumed`, or begins one; it does nothing by
+    /// itself unless it `keeps`.
+    pub(crate) fn new(chats: Chats, resumed: Option<(ChatName, Chat)>, keeps: Keeps) -> Self {
+        let was_told = resumed.is_some();
+        let (name, seen) = resumed.unzip();
         let is_on = keeps == Keeps::Everything;
-        Self { chats, name, is_on, was_told, has_warned: false }
+        Self { chats, name, seen, is_on, was_told, has_warned: false }
     }
 
     /// The folder of saved chats.
@@ -36,9 +39,18 @@ impl Keeper {
         &self.chats
     }
 
-    /// What it is saved under by itself.
-    pub(super) fn name(&self) -> Option<&ChatName> {
-        self.name.as_ref()
+    /// Whether the chat of this name is the one that is saved by itself, and nobody else's by now.
+    pub(super) fn is_own(&self, name: &ChatName) -> bool {
+        self.name.as_ref() == Some(name) && self.is_as_seen(name)
+    }
+
+    /// Whether nobody else went on with the chat of this name, as a process that resumed it does.
+    fn is_as_seen(&self, name: &ChatName) -> bool {
+        match self.chats.load(name) {
+            Ok(found) => self.seen.as_ref() == Some(&found),
+            // What is not there, or no chat any more, is written anew.
+            Err(error) => !matches!(error, store::Error::NewerChat { .. }),
+        }
     }
 
     /// Saves the conversation with its new answer, if that is wanted. Says the first time where,
@@ -71,32 +83,41 @@ impl Keeper {
         Ok(first.then_some(path))
     }
 
-    /// Saves the conversation as it is now; the path.
+    /// Saves the conversation as it is now; the path. What somebody else saved there meanwhile stays.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub(super) fn save(&mut self, session: &Session) -> Result<PathBuf, store::Error> {
+        if let Some(name) = self.name.as_ref().filter(|it| !self.is_as_seen(it)) {
+            tell(format_args!(
+                "warning: the chat `{name}` was saved by another process meanwhile, and stays as it \
+                 is there; this one goes on under another name"
+            ));
+            (self.name, self.was_told) = (None, false);
+        }
         let chat = session.chat();
-        match &self.name {
-            Some(name) => self.chats.save(name, &chat),
+        let path = match &self.name {
+            Some(name) => self.chats.save(name, &chat)?,
             None => {
                 let name = self.chats.create(names(), &chat)?;
                 let path = self.chats.path(&name);
                 self.name = Some(name);
-                Ok(path)
+                path
             }
-        }
+        };
+        self.seen = Some(chat);
+        Ok(path)
     }
 
     /// The next save makes a new chat.
     pub(super) fn begin_anew(&mut self) {
-        self.name = None;
+        (self.name, self.seen) = (None, None);
     }
 
-    /// Goes on saving under `name`.
-    pub(super) fn go_on_as(&mut self, name: ChatName) {
-        (self.name, self.was_told) = (Some(name), true);
+    /// Goes on saving under `name`, where `chat` is now.
+    pub(super) fn go_on_as(&mut self, name: ChatName, chat: Chat) {
+        (self.name, self.seen, self.was_told) = (Some(name), Some(chat), true);
     }
 }
 

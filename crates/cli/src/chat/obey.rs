@@ -160,11 +160,12 @@ impl Talk {
         };
         let name: ChatName = name.parse()?;
         let path = self.keeper.chats().path(&name);
-        if path.exists() && self.keeper.name() != Some(&name) && !self.may_replace(&path)? {
+        if path.exists() && !self.keeper.is_own(&name) && !self.may_replace(&path)? {
             return Err(Failure::new("not saved").into());
         }
-        let path = self.keeper.chats().save(&name, &self.session.chat())?;
-        self.keeper.go_on_as(name);
+        let chat = self.session.chat();
+        let path = self.keeper.chats().save(&name, &chat)?;
+        self.keeper.go_on_as(name, chat);
         tell(format_args!("(saved as `{}`)", path.display()));
         Ok(())
     }
@@ -180,10 +181,10 @@ impl Talk {
         };
         let name: ChatName = name.parse()?;
         let chat = self.keeper.chats().load(&name)?;
-        self.session.take(chat);
+        self.session.take(chat.clone());
         self.attached.clear();
         tell(format_args!("({name}: {} messages)", self.session.messages.len()));
-        self.keeper.go_on_as(name);
+        self.keeper.go_on_as(name, chat);
         Ok(())
     }
 

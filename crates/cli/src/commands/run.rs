@@ -58,10 +58,10 @@ pub(crate) fn run(args: Run) -> anyhow::Result<()> {
     let attendant = if prompt.is_none() { attendant(&site, &plan)? } else { None };
     let mut session = Session::load(&name, settings, plan)?;
     Interrupts::install()?;
-    if let Some(chat) = chat {
-        session.resume(chat);
+    if let Some(chat) = &chat {
+        session.resume(chat.clone());
     }
-    let keeper = Keeper::new(chats, resumed, keeps);
+    let keeper = Keeper::new(chats, resumed.zip(chat), keeps);
     match prompt {
         Some(prompt) => once(session, keeper, prompt, Form { json: json.on, verbose }),
         None => {
