@@ -304,9 +304,10 @@ fn csv(rows: &[Row]) -> String {
         .filter_map(|row| serde_json::to_value(row).ok()?.as_object().cloned())
         .collect();
     let Some(first) = objects.first() else { return String::new() };
-    // Lists have no place in a table.
+    // Lists have no place in a table, nor has the one that is nothing where nobody could tell.
+    let is_list = |name: &str, it: &Value| it.is_array() || name == "warnings";
     let names: Vec<&String> =
-        first.iter().filter(|(_, it)| !it.is_array()).map(|(name, _)| name).collect();
+        first.iter().filter(|(name, it)| !is_list(name, it)).map(|(name, _)| name).collect();
     let quoted = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
     let cell = |value: &Value| match value {
         Value::String(text) => quoted(text.clone()),
@@ -391,6 +392,15 @@ mod tests {
         ] {
             assert_ne!(mark(&other), mark(&one));
         }
+    }
+
+    #[test]
+    fn columns_are_the_same_where_nobody_could_tell_of_warnings() {
+        let row = super::super::fixture::row(Test::Prompt { n: 8, depth: 0 }, 1);
+        assert!(serde_json::to_value(&row).is_ok_and(|it| it["warnings"].is_null()));
+        let csv = csv(&[row]);
+        let head = csv.lines().next().unwrap_or_default();
+        assert!(head.ends_with(",steady_ratio"), "{head}");
     }
 
     #[test]
