@@ -229,6 +229,29 @@ fn a_pasted_page_is_one_message() {
     terminal.leave();
 }
 
+/// A message that is refused took the place of no other.
+#[test]
+fn what_is_too_long_makes_no_room_for_itself() {
+    let place = place();
+    let template = "{% for m in messages %}{% if m.role == 'assistant' %}<|bot|>{% else %}<|user|>\
+                    {% endif %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}\
+                    {% if messages|length > 1 %}<|smile|>{% else %}<|bot|>{% endif %}{% endif %}";
+    place.file("remembers.jinja", template);
+    let args = ["--no-save", "-c", "64", "--context-shift", "--chat-template", "remembers.jinja"];
+    let mut terminal = chat(&place, &args);
+    terminal.say("hi");
+    terminal.wait_for("Hello there, friend!");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.say(&"x".repeat(70));
+    terminal.wait_for("the context holds 64");
+    terminal.wait_for_prompt();
+    terminal.clear();
+    terminal.say("hi");
+    terminal.wait_for("Look🙂 yes");
+    terminal.leave();
+}
+
 /// Two processes that resumed one chat would each write over what the other said.
 #[test]
 fn a_chat_that_another_process_went_on_with_stays() {

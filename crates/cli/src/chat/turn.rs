@@ -72,7 +72,7 @@ impl Session {
     /// If the conversation does not fit, the engine fails, the terminal is gone, or the log cannot be
     /// written.
     pub(super) fn say(&mut self, message: String, screen: &mut Screen) -> anyhow::Result<Answer> {
-        let before = self.messages.len();
+        let (before, dropped) = (self.messages.len(), self.dropped);
         self.messages.push(Message { role: Role::User, content: message, reasoning: None });
         let answer = self.answer(screen);
         let ended = screen.end();
@@ -87,7 +87,8 @@ impl Session {
             // A question without an answer would confuse templates that expect one.
             other => {
                 self.messages.truncate(before);
-                self.dropped = self.dropped.min(before);
+                // What had to make room for it need not any more.
+                self.dropped = dropped;
                 other
             }
         }
