@@ -99,6 +99,21 @@ fn what_is_there_is_not_lost() {
     );
     let told = place.run(&["export", "parrot.gguf", "-o", "parrot.ingle", "-y"]);
     assert!(told.starts_with("exit 0"), "{told}");
+    let model = std::fs::read(place.path().join("parrot.gguf")).unwrap();
+    let key = root().join("crates/store/fixtures/signing/p256.key").display().to_string();
+    for verb in [&["export"][..], &["sign", "--key", &key]] {
+        check(
+            &place.run(&[verb, &["parrot.gguf", "-o", "./parrot.gguf", "-y"]].concat()),
+            expect![[r#"
+                exit 2
+                -- stderr
+                error: `./parrot.gguf` is the model that is read
+
+                hint: give the result another name
+            "#]],
+        );
+        assert_eq!(std::fs::read(place.path().join("parrot.gguf")).unwrap(), model);
+    }
     #[cfg(unix)]
     {
         let pipe = place.path().join("pipe");

@@ -9,7 +9,7 @@ use std::{
     },
     num::NonZeroU64,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -28,7 +28,7 @@ use crate::{
     failure::Failure,
     library,
     numbers::size,
-    output::refuse_device,
+    output,
     settings::Site,
     terminal::{Interrupts, tell},
 };
@@ -49,7 +49,7 @@ pub(crate) fn run(args: Export) -> anyhow::Result<()> {
     }
     let signer = sign::signer(&signature)?;
     let library = library::library()?;
-    let mut packed = all(&models, name.as_ref(), &library)?;
+    let mut packed = all(&models, name.as_ref(), &library, output.as_deref())?;
     if let Some(signer) = &signer {
         packed.iter_mut().for_each(|it| it.sign(signer));
     }
@@ -121,14 +121,24 @@ fn refuse(
         let hint = format!("`-o {}`", output.join("models.ingle").display());
         return Err(Failure::usage(message).hint(hint).into());
     }
-    Ok(refuse_device(output)?)
+    Ok(output::refuse_device(output)?)
 }
 
-/// Each model once, however often it is named.
-fn all(words: &[String], name: Option<&Name>, library: &Library) -> anyhow::Result<Vec<Packed>> {
+/// Each model once, however often it is named; none that `output` would take the place of.
+fn all(
+    words: &[String],
+    name: Option<&Name>,
+    library: &Library,
+    output: Option<&Path>,
+) -> anyhow::Result<Vec<Packed>> {
     let mut all: Vec<Packed> = Vec::new();
     for word in words {
-        let model = pack(word, name.cloned(), library)?;
+        let named = sign::find(word, library)?;
+        if let Some(output) = output {
+            // What else is there was refused before, unless it may be replaced.
+            output::refuse(output, sign::spared(&named).iter().map(PathBuf::as_path), true)?;
+        }
+        let model = pack(named, name.cloned())?;
         match all.iter().find(|it| it.name == model.name) {
             None => all.push(model),
             Some(twin) if twin.files().eq(model.files()) => {}
@@ -141,8 +151,8 @@ fn all(words: &[String], name: Option<&Name>, library: &Library) -> anyhow::Resu
     Ok(all)
 }
 
-fn pack(word: &str, name: Option<Name>, library: &Library) -> anyhow::Result<Packed> {
-    match sign::find(word, library)? {
+fn pack(named: Named, name: Option<Name>) -> anyhow::Result<Packed> {
+    match named {
         Named::Entry(entry) => {
             let mut packed = Packed::of(&entry);
             packed.name = name.unwrap_or(packed.name);

@@ -14,6 +14,7 @@ use store::{
     bundle,
     digest::Sha256Hex,
     library::{Entry, Error, Flaw, Library, Resolved, StoredFile},
+    policy::holds_weights,
     reference::Reference,
     signing::{self, Chain, Extent, PrivateKey, PublicKey, Signed, Signer, Trust},
 };
@@ -23,9 +24,7 @@ use crate::{
     args::{Checking, Making, Sign, Trusted},
     failure::Failure,
     library::{self, Hashing},
-    model,
-    output::refuse_device,
-    repair,
+    model, output, repair,
     terminal::tell,
 };
 
@@ -48,11 +47,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
         Named::Path(path) => Extent::of(path).signature(),
         Named::Entry(_) => signing::FILE.into(),
     });
-    refuse_device(&output)?;
-    if output.exists() && !yes {
-        let failure = Failure::new(format!("`{}` is there already", output.display()));
-        return Err(failure.hint("`-y` replaces it").into());
-    }
+    output::refuse(&output, spared(&named).iter().map(PathBuf::as_path), yes)?;
     let files = files(&named, &output)?;
     let bytes = match &named {
         Named::Path(path) => match (Extent::of(path), &files[..]) {
@@ -175,6 +170,23 @@ pub(super) fn find(word: &str, library: &Library) -> anyhow::Result<Named> {
     Err(failure.hint("`ingle list` names the models of the library").into())
 }
 
+/// The files of the model whose place nothing takes that is made of it.
+pub(super) fn spared(named: &Named) -> Vec<PathBuf> {
+    match named {
+        Named::Path(path) => match Extent::of(path) {
+            Extent::Files(files) => files,
+            folder @ Extent::Folder(_) => {
+                paths(&folder).into_iter().filter(|it| holds_weights(it, None)).collect()
+            }
+        },
+        Named::Entry(entry) => {
+            let files = entry.manifest.files.iter();
+            let files = files.filter(|it| it.path.0.as_str() != signing::FILE);
+            files.map(|it| it.path.0.below(entry.files())).collect()
+        }
+    }
+}
+
 /// Who signs, if anybody.
 ///
 /// # Errors
@@ -252,13 +264,17 @@ fn called(path: &Path) -> String {
 
 /// Bytes of files, or about those of a folder: its bar may run over.
 fn size_of(extent: &Extent) -> u64 {
-    let paths: Vec<_> = match extent {
+    paths(extent).iter().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+}
+
+/// The files, or what lies in the folder itself.
+fn paths(extent: &Extent) -> Vec<PathBuf> {
+    match extent {
         Extent::Folder(folder) => {
             folder.read_dir().into_iter().flatten().flatten().map(|it| it.path()).collect()
         }
         Extent::Files(files) => files.clone(),
-    };
-    paths.iter().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum()
+    }
 }
 
 fn parsed<T>(path: &Path, parse: fn(&str) -> Result<T, signing::Error>) -> anyhow::Result<T> {
