@@ -162,6 +162,24 @@ fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
     );
 }
 
+/// Where thoughts are counted, nothing is computed ahead; where none are marked, none are counted.
+#[test]
+fn a_bound_that_changes_nothing_makes_nothing_slower() {
+    let place = place();
+    place
+        .file("plain.jinja", "{% for m in messages %}<|user|>{{ m.content }}{% endfor %}<|count|>");
+    let ahead = |more: &[&str]| {
+        let args = ["run", "parrot.gguf", "--no-save", "--json", "-n", "90", "hi"];
+        let args = [&args[..], &["--chat-template", "plain.jinja"], more].concat();
+        let output = place.output(&args, b"", &[]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["usage"]["ahead_tokens"].as_u64().unwrap()
+    };
+    let usual = ahead(&[]);
+    assert!(usual > 0, "it counts to 8 again and again");
+    assert_eq!(ahead(&["--think", "5"]), usual);
+}
+
 /// As of DeepSeek-R1: what opens an answer opens the reasoning, and the model writes its end only.
 #[test]
 fn a_prompt_that_opens_the_reasoning_is_ended_by_the_model() {

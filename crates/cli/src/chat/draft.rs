@@ -5,7 +5,7 @@
 
 use super::session::Session;
 use crate::{
-    args::{Chat, Lookup, Settings, Think},
+    args::{Chat, Lookup, Settings},
     draft::{self, Draft},
     terminal::tell,
 };
@@ -58,7 +58,7 @@ impl Session {
             return self.absent_draft().into_iter().collect();
         };
         let mut warnings = Vec::new();
-        if let Some(Think::AtMost(n)) = self.settings.chat.think {
+        if let Some(n) = self.counted_thoughts() {
             warnings.push(format!("the draft guesses nothing while `--think {n}` counts tokens"));
         }
         warnings.extend(draft::idle(draft, self.engine.info(), self.engine.context()));

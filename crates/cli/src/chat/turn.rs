@@ -174,17 +174,22 @@ impl Session {
     /// How many tokens are computed ahead, where at most so many may be. Where thoughts are counted,
     /// none: they end at a token.
     fn ahead(&self, most: Option<Lookup>) -> usize {
+        match self.counted_thoughts() {
+            Some(_) => 0,
+            None => most.unwrap_or(Lookup::MOST).0,
+        }
+    }
+
+    /// How many tokens of reasoning there may be, where they are bounded and the template marks them.
+    pub(super) fn counted_thoughts(&self) -> Option<usize> {
         match self.settings.chat.think {
-            Some(Think::AtMost(_)) => 0,
-            _ => most.unwrap_or(Lookup::MOST).0,
+            Some(Think::AtMost(n)) => self.marks().map(|_| n),
+            _ => None,
         }
     }
 
     fn step(&mut self, seq: SeqId, turn: &mut Turn<'_>) -> anyhow::Result<Left> {
-        let limit = match self.settings.chat.think {
-            Some(Think::AtMost(n)) => n,
-            _ => usize::MAX,
-        };
+        let limit = self.counted_thoughts().unwrap_or(usize::MAX);
         loop {
             let (events, left) = if turn.interrupts.asked() {
                 (self.engine.cancel(seq), Some(Left::Finished(Finish::Cancelled)))
