@@ -67,6 +67,14 @@ pub enum Error {
         /// What is wrong with the name.
         source: PathError,
     },
+    /// The index names a file that is not called as one of weights.
+    #[error("`{}` names the shard `{shard}`, expected one called `NAME.safetensors`", index.display())]
+    ShardName {
+        /// The index.
+        index: PathBuf,
+        /// The shard.
+        shard: String,
+    },
     /// Two names of shards are one file where case does not matter.
     #[error("`{}` names `{first}` and `{second}`, which some systems take for one file", index.display())]
     ShardCase {

@@ -66,6 +66,22 @@ impl Index {
         Fault::ShardMissing { index: self.path.clone(), shard: shard.to_string() }
     }
 
+    /// Weights lie in files that are called so: by that, others know whose digests those of the
+    /// weights are.
+    pub(super) fn check_names(&self) -> Result<(), Fault> {
+        let is_stranger = |it: &&SafeRelPath| {
+            let ending = Path::new(it.as_str()).extension();
+            ending.is_none_or(|it| !it.eq_ignore_ascii_case("safetensors"))
+        };
+        match self.shards.iter().find(is_stranger) {
+            Some(shard) => {
+                let (index, shard) = (self.path.clone(), shard.to_string());
+                Err(Fault::ShardName { index, shard })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// A shard must hold what the index says, and nothing else: then no two hold one tensor.
     pub(super) fn check(&self, shard: usize, mut found: Vec<&str>) -> Result<(), Fault> {
         found.sort_unstable();

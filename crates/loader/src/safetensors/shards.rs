@@ -92,6 +92,7 @@ impl Weights {
         if let Some(shard) = index.shards.iter().find(is_missing) {
             return Err(index.missing(shard).into());
         }
+        index.check_names()?;
         for (i, shard) in index.shards.iter().enumerate() {
             let first = weights.tensors.len();
             found += weights.add(&shard.below(folder.path()), folder)?;

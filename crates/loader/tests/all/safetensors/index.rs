@@ -74,6 +74,25 @@ fn t8_a_shard_is_missing() {
     );
 }
 
+/// A policy that allows weights by their digests goes by the names of files: what is called otherwise
+/// would be loaded beside a file that is allowed and that nobody loads.
+#[test]
+fn t8_shards_that_are_not_called_as_weights() {
+    for shard in ["model-00001-of-00002.dat", "safetensors", ".safetensors", "a.safetensors.txt"] {
+        let dir = sharded(|map| {
+            let of_first = map.values_mut().filter(|it| it.as_str() == Some(FIRST));
+            of_first.for_each(|it| *it = shard.into());
+        });
+        fs::rename(dir.path().join(FIRST), dir.path().join(shard)).expect("another name");
+        let text = format!(
+            "`model.safetensors.index.json` names the shard `{shard}`, expected one called \
+             `NAME.safetensors`"
+        );
+        assert_eq!(refusal(dir.path()), text);
+        assert_eq!(refusal(&dir.path().join(SECOND)), text);
+    }
+}
+
 #[test]
 fn t8_shards_that_differ_in_case() {
     check(
