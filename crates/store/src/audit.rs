@@ -110,12 +110,17 @@ impl Log {
         let (now, month) = (month, files.last().map_or(month, |it| month.max(it.0)));
         let path = self.folder.join(file_name(month));
         let end = self.end(&files)?;
+        match &end.last {
+            // Before the first line, so that lines without a head are a fault.
+            None => self.set_head(0, Sha256Hex::from([0; 32]))?,
+            // Whose head could not be written: a second line before it would look replaced.
+            Some(last) if head(&self.folder)?.is_some_and(|it| it.0 < last.nth) => {
+                self.set_head(last.nth, last.digest)?;
+            }
+            Some(_) => {}
+        }
         if let Some((_, latest)) = files.last().filter(|_| end.torn > 0) {
             self.cut(latest, end.whole)?;
-        }
-        if end.last.is_none() {
-            // Before the first line, so that lines without a head are a fault.
-            self.set_head(0, Sha256Hex::from([0; 32]))?;
         }
         let before = end.last.as_ref().and_then(|it| line::month(&it.time));
         let mut last = end.last.map(|it| (it.nth, it.digest));

@@ -319,6 +319,30 @@ fn a_writer_that_dies_anywhere_leaves_a_log_that_goes_on() {
     say(&format!("faults in an audit log: {faults}"));
 }
 
+/// As a disk is that has room for a line, and none for the head after it.
+#[test]
+fn writers_that_fail_one_after_the_other_leave_a_log_that_goes_on() {
+    for nth in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        five(dir.path());
+        let append = || {
+            let disk = Disk::failing(nth, io::ErrorKind::StorageFull);
+            Log::at(dir.path(), MONTHS, disk).unwrap().append(entry(NOW))
+        };
+        if append().is_ok() {
+            assert!(nth > 4, "{nth} changes were tried");
+            break;
+        }
+        for _ in 0..2 {
+            let error = append().unwrap_err();
+            assert!(matches!(error, Error::Io { .. }), "change {nth}: {error}");
+        }
+        log(dir.path()).append(entry(NOW)).unwrap();
+        let entries = verify(dir.path(), None).unwrap().entries;
+        assert!((6..=9).contains(&entries), "change {nth}: {entries} entries");
+    }
+}
+
 /// Figures for the README of the tests.
 fn say(what: &str) {
     #[expect(clippy::print_stdout, reason = "the numbers are written down in tests/README.md")]
