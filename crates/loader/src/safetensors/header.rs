@@ -22,6 +22,8 @@ pub const MAX_HEADER: u64 = 64 << 20;
 pub const MAX_TENSORS: usize = 1 << 17;
 /// Most dimensions of a tensor.
 pub const MAX_DIMS: usize = 8;
+/// Longest dimension of a tensor that has no numbers: its bytes bound none, there are none.
+pub(super) const MAX_EMPTY: usize = 1 << 20;
 
 /// What a header says; every range lies in the file.
 #[derive(Debug, Default)]
@@ -120,6 +122,9 @@ impl<'a> Header<'a> {
         if dtype.bytes(shape).is_none_or(|n| begin.checked_add(n) != Some(end)) {
             let (name, shape) = (name.into_owned(), shape.to_vec());
             return Err(HeaderError::Size { name, dtype, shape, begin, end });
+        }
+        if shape.contains(&0) && shape.iter().any(|&dim| dim > MAX_EMPTY) {
+            return Err(HeaderError::Empty { name: name.into_owned(), shape: shape.to_vec() });
         }
         self.dims.extend(shape);
         let dims_end = u32::try_from(self.dims.len()).expect("2^17 tensors of 8 dimensions");

@@ -2,7 +2,7 @@
 
 use super::{
     dtype::Dtype,
-    header::{MAX_DIMS, MAX_HEADER, MAX_TENSORS},
+    header::{MAX_DIMS, MAX_EMPTY, MAX_HEADER, MAX_TENSORS},
 };
 
 /// What is wrong with a header.
@@ -70,6 +70,14 @@ pub enum HeaderError {
         begin: usize,
         /// Stated end.
         end: usize,
+    },
+    /// No numbers, in a shape as of very many.
+    #[error("tensor `{name}` of {shape:?} has no numbers, expected dimensions up to {MAX_EMPTY}")]
+    Empty {
+        /// Name of the tensor.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
     },
     /// A hole, or bytes that two tensors claim.
     #[error("tensor `{name}` begins at data byte {found}, the one before it ends at {expected}")]

@@ -161,6 +161,22 @@ fn t8_sizes() {
     );
 }
 
+/// They would cost their file nothing, and whoever makes something of each row all memory.
+#[test]
+fn t8_shapes_without_numbers() {
+    let one =
+        |shape: &str| format!(r#"{{"a":{{"dtype":"I32","shape":{shape},"data_offsets":[0,0]}}}}"#);
+    let told = "has no numbers, expected dimensions up to 1048576";
+    for (shape, shown) in [
+        ("[1048577,0]", "[1048577, 0]"),
+        ("[0,4611686018427387904]", "[0, 4611686018427387904]"),
+        ("[1,1048577,0,16]", "[1, 1048577, 0, 16]"),
+    ] {
+        check(&one(shape), 0, &format!("tensor `a` of {shown} {told}"));
+    }
+    assert!(header(&file(&one("[1048576,0,3]"), b"")).is_ok());
+}
+
 #[test]
 fn t8_offsets() {
     let b = |begin: usize, end: usize| {
