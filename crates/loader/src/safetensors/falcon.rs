@@ -113,7 +113,7 @@ impl Layout {
     fn sort(&self, tensor: &mut FileTensor) {
         let n_rows = self.n_groups * (self.queries + 2) * self.head_dim;
         let ([rows, _], [bytes]) = (&tensor.shape[..], &tensor.parts[..]) else { return };
-        if *rows != n_rows || n_rows == 0 {
+        if *rows != n_rows || n_rows == 0 || bytes.is_empty() {
             return;
         }
         let head_bytes = bytes.len() / n_rows * self.head_dim;
@@ -152,6 +152,15 @@ mod tests {
         let mut tensor = fused();
         Layout { n_groups: 2, queries: 2, head_dim: 1 }.sort(&mut tensor);
         assert_eq!(bytes(&tensor), SORTED);
+    }
+
+    /// There may be very many of them, and each part takes memory.
+    #[test]
+    fn rows_without_numbers_are_no_parts() {
+        let parts = vec![Bytes::default()];
+        let mut tensor = FileTensor { format: Format::F16, shape: vec![8, 0], parts };
+        Layout { n_groups: 2, queries: 2, head_dim: 1 }.sort(&mut tensor);
+        assert_eq!(tensor.parts.len(), 1);
     }
 
     #[test]

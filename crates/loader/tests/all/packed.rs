@@ -109,6 +109,33 @@ fn t7_parts_that_do_not_fit_are_refused() {
     assert!(refused(&unknown, "q_proj", "q_proj").contains("`quant_method`"));
 }
 
+/// T7: what has no numbers may be of any size, and costs its file nothing.
+#[test]
+fn t7_packed_weights_without_numbers_are_refused() {
+    let words = "I32 with two dimensions above 0";
+    let blocks = "U8 [experts, rows, blocks, 16], none of them 0";
+    let scale = r#","w.weight_scale":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+    let scales = r#","w_scales":{"dtype":"U8","shape":[9,0,1],"data_offsets":[0,0]}"#;
+    for (how, name, dtype, shape, beside, expected) in [
+        (r#""gptq","bits":4"#, "w.qweight", "I32", "[8,0]", "", words),
+        (r#""awq","bits":4"#, "w.qweight", "I32", "[8,0]", "", words),
+        (r#""fp8""#, "w.weight", "F8_E4M3", "[0,8]", scale, "two dimensions above 0"),
+        (r#""mxfp4""#, "w_blocks", "U8", "[9,0,1,16]", scales, blocks),
+    ] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config =
+            format!(r#"{{"model_type":"x","quantization_config":{{"quant_method":{how}}}}}"#);
+        let info = format!(r#"{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,0]}}"#);
+        let header = format!(r#"{{"{name}":{info}{beside}}}"#);
+        let data: &[u8] = if beside == scale { &[0; 4] } else { &[] };
+        let weights = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat();
+        fs::write(dir.path().join("config.json"), config).expect("a small file");
+        fs::write(dir.path().join("model.safetensors"), weights).expect("a small file");
+        let error = ModelFile::open(dir.path(), &[]).expect_err("nothing is packed").to_string();
+        assert!(error.ends_with(&format!("expected {expected}")), "{how}: {error}");
+    }
+}
+
 /// The golden gpt-oss keeps its experts so; its GGUF has the same blocks.
 #[test]
 fn golden_mxfp4_experts_are_those_of_the_gguf() {

@@ -33,8 +33,9 @@ pub(super) fn decode(
     for name in OF_ACTIVATIONS {
         rest.remove(&format!("{stem}.{name}"));
     }
-    let [rows, cols] = weight.shape[..] else {
-        return Err(misfit(&format!("{stem}.weight"), &weight, "two dimensions".to_owned()));
+    let (&[rows, cols], false) = (&weight.shape[..], weight.bytes.is_empty()) else {
+        let expected = "two dimensions above 0".to_owned();
+        return Err(misfit(&format!("{stem}.weight"), &weight, expected));
     };
     let block = match (scale.shape.as_slice(), block) {
         ([] | [1] | [1, 1], _) => [rows.max(1), cols.max(1)],

@@ -86,8 +86,9 @@ pub(super) fn awq(rest: &mut BTreeMap<String, Stored>, stem: &str) -> Result<Fil
 fn words(rest: &mut BTreeMap<String, Stored>, name: &str) -> Result<(Bytes, [usize; 2]), Error> {
     let tensor = need(rest, name.to_owned())?;
     match tensor.shape[..] {
-        [a, b] if tensor.is_words() => Ok((tensor.bytes, [a, b])),
-        _ => Err(misfit(name, &tensor, "I32 with two dimensions".to_owned())),
+        // A matrix without numbers has no size that its file bounds.
+        [a, b] if tensor.is_words() && a > 0 && b > 0 => Ok((tensor.bytes, [a, b])),
+        _ => Err(misfit(name, &tensor, "I32 with two dimensions above 0".to_owned())),
     }
 }
 
