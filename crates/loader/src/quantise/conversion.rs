@@ -6,11 +6,14 @@ use std::{borrow::Cow, ops::Range};
 use super::{Importance, Measured, Mix, Recipe, encode_rows, is_encoded, product::Product};
 use crate::{
     Bytes, Container, Error, FileTensor, Format, LowRank, Metadata, ModelFile, QkOrder, Value,
-    file::Heads, gguf,
+    file::Heads, format::largest, gguf,
 };
 
 /// What GGUF calls the generation of its K formats.
 const QUANTIZATION_VERSION: u32 = 2;
+
+/// Rows of smaller weights have scales and minima that an f16 holds, whatever their format.
+const SMALL: f32 = 16_384.0;
 
 /// A model and what it is going to be.
 #[derive(Debug)]
@@ -244,8 +247,22 @@ impl<'a> Item<'a> {
             let at = out.len();
             out.resize(at + row_bytes, 0);
             encode_rows(self.format, &numbers, cols, importance, &mut out[at..]);
+            self.check_encoded(&out[at..], &mut numbers)?;
         }
         Ok(())
+    }
+
+    /// An error if a scale of the row became infinite: what it is multiplied with would be no number.
+    fn check_encoded(&self, bytes: &[u8], numbers: &mut [f32]) -> Result<(), Error> {
+        let found = largest(numbers);
+        if found.abs() <= SMALL {
+            return Ok(());
+        }
+        self.format.decode_row(bytes, numbers);
+        match numbers.iter().all(|it| it.is_finite()) {
+            true => Ok(()),
+            false => Err(self.refused(found)),
+        }
     }
 
     /// What this row is multiplied with.
@@ -258,12 +275,12 @@ impl<'a> Item<'a> {
         let limit = if self.format == Format::F16 { 65_504.0 } else { f32::MAX };
         match numbers.iter().find(|it| it.is_nan() || it.abs() > limit) {
             None => Ok(()),
-            Some(&found) => Err(Error::Weight {
-                tensor: self.name.to_owned(),
-                found,
-                format: self.format.layout().name,
-            }),
+            Some(&found) => Err(self.refused(found)),
         }
+    }
+
+    fn refused(&self, found: f32) -> Error {
+        Error::Weight { tensor: self.name.to_owned(), found, format: self.format.layout().name }
     }
 
     fn row_bytes(&self, format: Format) -> usize {

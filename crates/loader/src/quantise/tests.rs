@@ -146,6 +146,34 @@ fn t7_any_weights_are_encoded() {
     }
 }
 
+/// An infinite scale would make no number of each weight beside it.
+#[test]
+fn weights_that_no_scale_holds_are_refused() {
+    let encoded = |mix: Mix, largest: f32| {
+        let mut numbers = vec![0.0; 512];
+        (numbers[3], numbers[200]) = (largest, -1.0);
+        let mut file = Writer::new();
+        file.set("general.architecture", Value::String("llama".to_owned()));
+        let bytes = Format::F32.encode(&numbers);
+        file.tensor("blk.0.ffn_up.weight", Format::F32, &[2, 256], bytes);
+        let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
+        let made = Conversion::new(&file, Some(mix), None).unwrap();
+        let mut bytes = Vec::new();
+        let done = made.items[0].encode(0..1, &mut bytes);
+        done.map(|()| decoded(made.items[0].format, &bytes, 256)[3])
+    };
+    for &mix in Mix::ALL {
+        let has_no_f16 = matches!(mix, Mix::F32 | Mix::BF16 | Mix::MXFP4);
+        for (x, is_held) in [(1e4, true), (1e5, mix != Mix::F16), (1e9, has_no_f16)] {
+            match encoded(mix, x) {
+                Ok(y) => assert!(is_held && (y - x).abs() <= 0.21 * x, "{mix}: {x} became {y}"),
+                Err(crate::Error::Weight { found, .. }) => assert!(!is_held && found == x, "{mix}"),
+                Err(other) => panic!("{mix}: {other}"),
+            }
+        }
+    }
+}
+
 /// Where a column counts for more, less of it is lost.
 #[test]
 fn important_columns_keep_more() {
