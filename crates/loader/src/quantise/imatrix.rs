@@ -41,7 +41,18 @@ impl Importance {
             return Self::from_gguf(path, &ModelFile::open_with(path, &[], Access::Read)?);
         }
         let read = Older { rest: mapping.as_ref() }.read();
-        read.ok_or_else(|| not_one(path, "ends within an entry, or is another kind of file"))
+        let ends = || not_one(path, "ends within an entry, or is another kind of file");
+        read.ok_or_else(ends)?.checked(path)
+    }
+
+    /// Itself, if columns can count by its values: beside one that is no number, nothing is the best
+    /// scale, and a run would be encoded as zeros.
+    fn checked(self, path: &Path) -> Result<Self, Error> {
+        let counts = |it: &f32| it.is_finite() && *it >= 0.0;
+        match self.entries.values().flatten().all(counts) {
+            true => Ok(self),
+            false => Err(not_one(path, "a value is negative, infinite or no number")),
+        }
     }
 
     /// How much each column of the matrix `name` counts; the experts of a stack one after the other.
@@ -75,7 +86,7 @@ impl Importance {
         let datasets = file.metadata.strings("imatrix.datasets")?;
         let dataset = datasets.and_then(|it| it.iter().next());
         let chunks = file.metadata.u64("imatrix.chunk_count")?.map(|it| it as u32);
-        Ok(Self { entries, dataset, chunks })
+        Self { entries, dataset, chunks }.checked(path)
     }
 }
 
@@ -182,6 +193,22 @@ mod tests {
         let mut many = whole;
         many[13..17].copy_from_slice(&i32::MAX.to_le_bytes());
         assert!(written(&many).is_err());
+    }
+
+    #[test]
+    fn values_that_no_column_can_count_by_are_refused() {
+        for bad in [f32::NAN, f32::INFINITY, f32::MIN, -1.0] {
+            let mut older = older();
+            older[21..25].copy_from_slice(&bad.to_le_bytes());
+            let mut newer = Writer::new();
+            newer.set("general.type", Value::String("imatrix".to_owned()));
+            newer.tensor("w.in_sum2", Format::F32, &[1, 2], Format::F32.encode(&[1.0, bad]));
+            newer.tensor("w.counts", Format::F32, &[1, 1], Format::F32.encode(&[2.0]));
+            for bytes in [older, newer.to_bytes()] {
+                let error = written(&bytes).unwrap_err().to_string();
+                assert!(error.ends_with("a value is negative, infinite or no number"), "{error}");
+            }
+        }
     }
 
     #[test]
