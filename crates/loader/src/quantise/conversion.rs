@@ -335,7 +335,7 @@ fn scales_of(name: &str) -> [String; 2] {
 /// Where writers of GGUF have a tensor: the table, the head, then block after block.
 fn place(name: &str) -> (usize, String) {
     let block = name.strip_prefix("blk.").and_then(|it| it.split('.').next()?.parse().ok());
-    (block.map_or(0, |it: usize| it + 1), name.to_owned())
+    (block.map_or(0, |it: usize| it.saturating_add(1)), name.to_owned())
 }
 
 /// GGUF has the rows of this architecture's q and k in another order than the folder's class.

@@ -253,7 +253,10 @@ fn layer(name: &str) -> Option<usize> {
 /// A number, or the first of one a layer.
 fn first(metadata: &Metadata, key: &str) -> Result<Option<usize>, Error> {
     match metadata.get(key).and_then(|it| it.as_array()) {
-        Some(array) => Ok(array.get(0).and_then(|it| it.as_u64()).map(|it| it as usize)),
+        Some(array) => {
+            let first = array.get(0).and_then(|it| u32::try_from(it.as_u64()?).ok());
+            Ok(first.map(|it| it as usize))
+        }
         None => metadata.usize_in(key, 0..=u32::MAX as usize),
     }
 }

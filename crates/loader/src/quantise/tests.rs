@@ -146,6 +146,20 @@ fn t7_any_weights_are_encoded() {
     }
 }
 
+/// T6: a file may have numbers of blocks as no model has.
+#[test]
+fn t6_absurd_numbers_of_blocks_are_no_panic() {
+    let mut file = Writer::new();
+    file.set("general.architecture", Value::String("llama".to_owned()));
+    file.set("llama.block_count", Value::Array(crate::Array::U64(vec![u64::MAX])));
+    let (name, zeros) =
+        (format!("blk.{}.ffn_down.weight", u64::MAX), Format::F32.encode(&[0.0; 512]));
+    file.tensor(name, Format::F32, &[2, 256], zeros);
+    let file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
+    let made = Conversion::new(&file, Some(Mix::Q4_K_M), None).unwrap();
+    assert_eq!(made.items.len(), 1);
+}
+
 /// An infinite scale would make no number of each weight beside it.
 #[test]
 fn weights_that_no_scale_holds_are_refused() {
