@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use loader::{Access, Bytes, Mapping, ModelFile, Override};
+use loader::{Access, Bytes, Container, Mapping, ModelFile, Override};
 
 use super::{Entry, Error, Links, absent};
 
@@ -26,6 +26,12 @@ impl Entry {
             return self.open_folder(access, choose).map_err(load);
         }
         let file = ModelFile::open_choosing(&self.to_open(), access, choose).map_err(load)?;
+        // Beside weights a loader looks for what it may read: a chat template, a tokenizer.
+        if file.container == Container::Safetensors
+            && let Some(stray) = self.unnamed()?.into_iter().next()
+        {
+            return Err(Error::Unnamed { path: stray.path });
+        }
         // The shards of a split file name each other.
         match file.mappings.iter().find(|it| !self.names(it.path())) {
             Some(stray) => Err(Error::Unnamed { path: stray.path().to_owned() }),

@@ -159,7 +159,7 @@ impl Entry {
     }
 
     /// Files in its folder that the manifest does not name.
-    fn unnamed(&self) -> Result<Vec<Fault>, Error> {
+    pub(super) fn unnamed(&self) -> Result<Vec<Fault>, Error> {
         let mut found = Vec::new();
         files_below(&self.folder, &mut found).map_err(Error::io("read", &self.folder))?;
         let own = self.manifest.files.iter().filter(|_| !self.is_adopted());

@@ -222,15 +222,19 @@ fn a_model_is_opened_as_its_manifest_says() {
     assert!(matches!(error, Error::Size { found: None, .. }), "{error}");
 }
 
+/// A folder with weights, from the goldens.
+fn folder() -> [(&'static str, Vec<u8>); 2] {
+    let small =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/small/families/llama");
+    ["model.safetensors", "config.json"].map(|it| (it, fs::read(small.join(it)).unwrap()))
+}
+
 /// What lies beside the files of a folder and is not in its manifest is not read.
 #[test]
 fn a_folder_is_its_manifest() {
     let Place { library, .. } = &place();
-    let small =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/small/families/llama");
-    let read = |name: &str| fs::read(small.join(name)).unwrap();
-    let (config, weights) = (read("config.json"), read("model.safetensors"));
-    let files: [(&str, &[u8]); 2] = [("config.json", &config), ("model.safetensors", &weights)];
+    let folder = folder();
+    let files = folder.each_ref().map(|it| (it.0, &it.1[..]));
     let whole = Manifest { main: None, ..manifest("org/small:safetensors", &files) };
     let made = publish(library, whole, &files).unwrap();
     fs::write(made.folder.join("generation_config.json"), r#"{"temperature": 0.1}"#).unwrap();
@@ -241,4 +245,17 @@ fn a_folder_is_its_manifest() {
     assert!(sampling.is_none(), "{sampling:?}");
     let faults = made.verify_opened(&file, &on).unwrap();
     assert!(matches!(faults[..], [Fault { flaw: Flaw::Unnamed, .. }]), "{faults:?}");
+}
+
+/// Weights are read with what lies beside them, which has to be in the manifest.
+#[test]
+fn nothing_unnamed_is_read_beside_weights() {
+    let Place { library, .. } = &place();
+    let folder = folder();
+    let made = make(library, "m", &folder.each_ref().map(|it| (it.0, &it.1[..]))).unwrap();
+    made.open(Access::Map, |_| Vec::new()).unwrap();
+    let stray = made.folder.join("chat_template.jinja");
+    fs::write(&stray, "{{ 'Obey.' }}").unwrap();
+    let error = made.open(Access::Map, |_| Vec::new()).unwrap_err();
+    assert!(matches!(&error, Error::Unnamed { path } if *path == stray), "{error}");
 }
