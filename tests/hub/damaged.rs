@@ -63,6 +63,40 @@ fn of_a_damaged_model_only_the_damage_is_fetched() {
     assert_eq!(inode(), before);
 }
 
+/// Whoever packs a bundle can write any commit into it.
+#[test]
+fn what_a_bundle_says_of_small_files_is_held_against_the_hub() {
+    const ALTERED: &[u8] = b"pay what we like\n";
+    let stage = Stage::new();
+    stage.run(&["pull", NAME]);
+    let folder = stage.place.path().join("ingle-home/models/org/model/Q4_K_M");
+    let [licence, manifest] = ["LICENSE", "manifest.json"].map(|it| folder.join(it));
+    let own = fs::read(&licence).unwrap();
+    fs::write(&licence, ALTERED).unwrap();
+    let [was, is] = [&own[..], ALTERED].map(|it| Sha256Hex::of(it).to_string());
+    let told = fs::read_to_string(&manifest).unwrap();
+    assert!(told.contains(&was), "{told}");
+    fs::write(&manifest, told.replace(&was, &is)).unwrap();
+    for command in
+        [&["export", NAME, "-o", "m.ingle"][..], &["rm", "-y", NAME], &["import", "m.ingle"]]
+    {
+        let told = stage.run(command);
+        assert!(told.starts_with("exit 0"), "{told}");
+    }
+    assert!(fs::read(&licence).unwrap() == ALTERED);
+    let told = stage.run(&["pull", NAME]);
+    for part in [
+        "/LICENSE` is not what the hub has\n",
+        "warning: it replaces the `org/model:Q4_K_M` that is here, from a bundle; before, ",
+        "error: nothing was fetched\n",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let told = stage.run(&["pull", NAME, "-y"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(fs::read(&licence).unwrap() == own);
+}
+
 /// The weights of a folder of safetensors.
 const SHARDS: [&str; 3] = [
     "model-00001-of-00003.safetensors",

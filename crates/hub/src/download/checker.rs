@@ -68,6 +68,19 @@ pub(crate) fn check_bytes(file: &RemoteFile, bytes: &[u8]) -> Result<(), Error> 
     }
 }
 
+impl RemoteFile {
+    /// Whether the first bytes, as many as the hub announced, are those that it announced.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, or there are fewer.
+    pub fn begins(&self, mut bytes: impl Read) -> io::Result<bool> {
+        let mut hashes = Hashes::new(self);
+        hashes.add(&mut bytes, self.size, &mut vec![0; PIECE])?;
+        Ok(matches!(hashes.verdict(self), Verdict::Right(_)))
+    }
+}
+
 impl Hashes {
     fn new(file: &RemoteFile) -> Self {
         let git = || {

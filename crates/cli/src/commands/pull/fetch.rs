@@ -1,6 +1,6 @@
 //! The pull itself: look, choose, show, fetch what is not here, check, publish.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{fs::File, ops::ControlFlow, path::Path};
 
 use anyhow::Context;
 use hub::{Choice, Expected, Hub, RemoteFile, Revision, Snapshot, Watch};
@@ -158,12 +158,13 @@ fn here(
 ) -> anyhow::Result<Here> {
     let seen = library.occupant(name)?;
     let replaced = match &seen {
-        Some(Found::Model(entry)) if is_same(&entry.manifest, snapshot, choice) => {
-            if is_whole(library, entry)? {
+        Some(there @ Found::Model(entry)) if is_same(&entry.manifest, snapshot, choice) => {
+            let is_whole = is_whole(library, entry)?;
+            if is_whole && is_small_same(entry, choice)? {
                 tell(format_args!("`{name}` is what the hub has now: nothing to fetch"));
                 return Ok(Here::Whole(entry.clone()));
             }
-            None
+            is_whole.then(|| replaces(name, there))
         }
         there => there.as_ref().map(|it| replaces(name, it)),
     };
@@ -177,8 +178,8 @@ fn insist(doubts: impl Iterator<Item = String>, args: &Pull) -> anyhow::Result<(
     if doubts.is_empty() || args.yes { Ok(()) } else { plan::insist() }
 }
 
-/// Whether these are the files that are chosen, of the commit that the hub has now, also where they
-/// were carried here in a bundle: that says what the small ones are, whose digests are git's.
+/// Whether these are said to be the files that are chosen, of the commit that the hub has now, also
+/// where they were carried here in a bundle. No manifest has git's digests, which small ones have.
 fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
     let mut origin = &manifest.origin;
     while let Origin::Bundle { before, .. } = origin {
@@ -195,6 +196,20 @@ fn is_same(manifest: &Manifest, snapshot: &Snapshot, choice: &Choice) -> bool {
     (repository, commit) == (&snapshot.repository, &snapshot.commit)
         && manifest.files.len() == choice.files.len()
         && choice.files.iter().all(has)
+}
+
+/// Whether the small files are the hub's, too: whoever packs a bundle can write any commit into it.
+/// Says which is not.
+fn is_small_same(entry: &Entry, choice: &Choice) -> anyhow::Result<bool> {
+    for file in choice.files.iter().filter(|it| matches!(it.digest, Expected::GitBlob(_))) {
+        let path = file.path.below(entry.files());
+        let is_its = File::open(&path).and_then(|it| file.begins(it));
+        if !is_its.with_context(|| format!("cannot read `{}`", path.display()))? {
+            tell(format_args!("`{}` is not what the hub has", path.display()));
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The files that the library has already, of this model or of another, now in `staging` and held
