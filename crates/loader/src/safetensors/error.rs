@@ -165,7 +165,13 @@ pub enum Error {
         /// `architectures` of `config.json`.
         class: String,
     },
-    /// One tensor by two names, or an expert that is missing among others or of another shape.
+    /// One tensor by two names.
+    #[error("tensor `{tensor}` is there a second time, by another name, expected one")]
+    SecondTensor {
+        /// The second, by its name in the file, or that of a stack in GGUF.
+        tensor: String,
+    },
+    /// An expert that is missing among others or of another shape.
     #[error(
         "tensor `{tensor}` cannot be put together: {found} of {expected} parts fit one another"
     )]

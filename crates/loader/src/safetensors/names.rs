@@ -1,6 +1,6 @@
 //! From the names of a checkpoint to GGUF's, by a family's table. No matrix is copied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
     Error,
@@ -30,25 +30,29 @@ pub(super) fn rename(
         let Some((to, numbers)) = found else {
             return Err(Error::StrayTensor { tensor: from, class: family.class.to_owned() });
         };
-        match to {
-            To::Tensor(name) => {
-                out.insert(filled(name, &numbers), as_f32(tensor));
-            }
-            To::PlusOne(name) => {
-                out.insert(filled(name, &numbers), plus_one(&tensor));
-            }
+        let added = match to {
+            To::Tensor(name) => add(&mut out, filled(name, &numbers), as_f32(tensor)),
+            To::PlusOne(name) => add(&mut out, filled(name, &numbers), plus_one(&tensor)),
             To::Stack(name) => {
                 let (&last, rest) = numbers.split_last().expect("a stack's name has a number");
-                stacks.entry(filled(name, rest)).or_default().insert(last, tensor);
+                add(stacks.entry(filled(name, rest)).or_default(), last, tensor)
             }
-            To::Dropped => {}
-        }
+            To::Dropped => Some(()),
+        };
+        added.ok_or(Error::SecondTensor { tensor: from })?;
     }
     for (name, parts) in stacks {
         let stack = stacked(&name, parts)?;
-        out.insert(name, stack);
+        add(&mut out, name.clone(), stack).ok_or(Error::SecondTensor { tensor: name })?;
     }
     Ok(out)
+}
+
+/// `None` if there is one already: which of the two is meant nobody can know.
+fn add<K: Ord>(tensors: &mut BTreeMap<K, FileTensor>, place: K, tensor: FileTensor) -> Option<()> {
+    let Entry::Vacant(free) = tensors.entry(place) else { return None };
+    free.insert(tensor);
+    Some(())
 }
 
 /// The numbers that stand in `name` where `pattern` has `{}`; `None` if it is not that pattern.
@@ -119,7 +123,10 @@ pub(super) fn vector(numbers: &[f32]) -> FileTensor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{families::FAMILIES, family::Name},
+        *,
+    };
 
     #[test]
     fn one_is_added_in_f32() {
@@ -169,6 +176,30 @@ mod tests {
         let text = "tensor `x` cannot be put together: 2 of 3 parts fit one another";
         assert_eq!(error([0, 1, 3]), text);
         assert!(error([1, 2, 3]).contains("0 of 3"));
+    }
+
+    #[test]
+    fn two_names_for_one_tensor_are_refused() {
+        const NAMES: &[&[Name]] = &[&[
+            Name { from: "norm.{}", to: To::Tensor("blk.{}.norm") },
+            Name { from: "ln.{}", to: To::PlusOne("blk.{}.norm") },
+            Name { from: "up.{}.{}", to: To::Stack("blk.{}.up") },
+            Name { from: "ups.{}", to: To::Tensor("blk.{}.up") },
+            Name { from: "w3.{}.{}", to: To::Stack("blk.{}.up") },
+        ]];
+        let family = Family { tensors: NAMES, ..FAMILIES[0] };
+        let check = |names: &[&str], expected: Option<&str>| {
+            let tensors = names.iter().map(|it| ((*it).to_owned(), matrix(0))).collect();
+            let found = rename(&family, tensors).err().map(|it| it.to_string());
+            let expected = expected.map(|it| {
+                format!("tensor `{it}` is there a second time, by another name, expected one")
+            });
+            assert_eq!(found, expected, "{names:?}");
+        };
+        check(&["norm.0", "ln.1", "up.0.0", "up.0.1", "up.1.0"], None);
+        check(&["norm.0", "ln.0"], Some("ln.0"));
+        check(&["up.0.0", "w3.0.0"], Some("w3.0.0"));
+        check(&["up.0.0", "ups.0"], Some("blk.0.up"));
     }
 
     #[test]
