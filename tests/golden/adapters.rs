@@ -416,3 +416,16 @@ fn peft_scales_by_module_and_by_the_root_of_the_rank() {
     let found = scale(config, "blk.1.attn_q.weight");
     assert!((found - 6.0 / 3.0f32.sqrt()).abs() < 1e-6, "{found}");
 }
+
+/// PEFT takes the keys of `alpha_pattern` for regular expressions.
+#[test]
+fn peft_scales_by_expressions_are_refused() {
+    let small = Changed::small();
+    for pattern in [r"layers\.0\..*up_proj", "^model.layers.0.mlp.up_proj", "(up|down)_proj"] {
+        let mut config = peft_config();
+        config["alpha_pattern"] = json!({ pattern: 12.0 });
+        let dir = small.peft(config);
+        let error = small.base.clone().adapt(dir.path(), 1.0, Access::Map).expect_err(pattern);
+        assert!(error.to_string().contains("`alpha_pattern`"), "{error}");
+    }
+}

@@ -115,9 +115,11 @@ impl Scales {
         let alpha = config.real("lora_alpha")?;
         let patterns = config.object("alpha_pattern")?;
         let patterns = patterns.iter().flat_map(|it| it.keys());
+        // PEFT takes names for regular expressions, which would say something else here.
+        let is_plain = |name: &str| !name.contains(|c: char| r"\[](){}*+?|^$".contains(c));
         let number = |(name, value): (&str, &serde_json::Value)| match value.as_f64() {
-            Some(alpha) => Ok((name.to_owned(), alpha)),
-            None => Err(config.not("alpha_pattern", "numbers by the ends of names")),
+            Some(alpha) if is_plain(name) => Ok((name.to_owned(), alpha)),
+            _ => Err(config.not("alpha_pattern", "numbers by the ends of names")),
         };
         Ok(Self {
             alpha: alpha.ok_or_else(|| config.not("lora_alpha", "a number"))?,
@@ -208,10 +210,16 @@ fn pairs(
     let (a, mut b, mut scales) = (renamed(a)?, renamed(b)?, renamed(alphas)?);
     let pair = |(name, a): (String, FileTensor)| {
         let b = b.remove(&name).expect("both have the same names");
-        let scale = scales.remove(&name).expect("and so has this").numbers()[0];
-        (name, Pair { a, b, scale })
+        let of_all = scales.remove(&name).expect("and so has this").numbers();
+        let scale = of_all[0];
+        match of_all.iter().all(|it| *it == scale) {
+            true => Ok((name, Pair { a, b, scale })),
+            false => Err(Error::Unsupported {
+                found: format!("experts of `{name}` that `alpha_pattern` scales apart"),
+            }),
+        }
     };
-    Ok(a.into_iter().map(pair).collect())
+    a.into_iter().map(pair).collect()
 }
 
 /// What is added to Falcon's fused matrices has the order of the checkpoint's rows, which is not that
@@ -222,4 +230,36 @@ fn sort_rows(base: &ModelFile, pairs: &mut BTreeMap<String, Pair>) -> Result<(),
         sorted.ok_or_else(|| Error::Heads { tensor: name.clone() })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stack has one scale.
+    #[test]
+    fn experts_are_scaled_alike_or_refused() {
+        let family = FAMILIES.iter().find(|it| it.class == "MixtralForCausalLM").unwrap();
+        let factor = |shape: [usize; 2]| FileTensor { shape: shape.to_vec(), ..vector(&[1.0; 8]) };
+        let module = |i: usize| {
+            let name = format!("model.layers.0.block_sparse_moe.experts.{i}.w1");
+            (name, [Some(factor([2, 4])), Some(factor([4, 2]))])
+        };
+        let modules: Modules = (0..2).map(module).collect();
+        let found = |patterns: &[(&str, f64)]| {
+            let patterns = patterns.iter().map(|it| (it.0.to_owned(), it.1)).collect();
+            let scales = Scales { alpha: 4.0, patterns, by_root: false };
+            match pairs(family, &modules, &scales) {
+                Ok(pairs) => pairs["blk.0.ffn_gate_exps.weight"].scale.to_string(),
+                Err(error) => error.to_string(),
+            }
+        };
+        assert_eq!(found(&[]), "2");
+        assert_eq!(found(&[("w1", 6.0)]), "3");
+        assert_eq!(
+            found(&[("experts.1.w1", 6.0)]),
+            "it has experts of `blk.0.ffn_gate_exps.weight` that `alpha_pattern` scales apart, which \
+             is not supported"
+        );
+    }
 }
