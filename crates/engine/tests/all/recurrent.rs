@@ -3,9 +3,10 @@
 
 use engine::{Engine, EventKind, Options, Request, sample::Sampling};
 use kernels::{
-    Backend,
+    Backend, Bytes,
     cpu::{Config, Cpu, Precision},
 };
+use loader::{FileTensor, ModelFile};
 
 use crate::models::hybrid;
 
@@ -14,10 +15,14 @@ const BLOCK_LEN: usize = 32;
 const CHUNK: usize = 48;
 
 fn engine(max_seqs: usize, chunk: usize) -> Engine {
+    engine_of(&hybrid(), max_seqs, chunk)
+}
+
+fn engine_of(file: &ModelFile, max_seqs: usize, chunk: usize) -> Engine {
     let config = Config { precision: Precision::Exact, threads: 2, ..Config::detect() };
     let cpu: Box<dyn Backend> = Box::new(Cpu::new(config).expect("what was detected"));
     let options = Options { ctx_size: Some(512), max_seqs, chunk, ..Options::default() };
-    Engine::load_ids_only(&hybrid(), cpu, &options).expect("a complete model")
+    Engine::load_ids_only(file, cpu, &options).expect("a complete model")
 }
 
 fn prompt(n: u32, salt: u32) -> Vec<u32> {
@@ -130,4 +135,47 @@ fn a_sequence_that_is_cancelled_leaves_what_can_be_gone_on_from() {
     engine.cancel(id);
     assert_eq!(run(&mut engine, std::slice::from_ref(&first)).remove(0), alone(&first));
     assert!(engine.stats().reused > 0);
+}
+
+/// The model with NaN in its row for token 7, and with a head of its own that has none.
+fn poisoned() -> ModelFile {
+    let mut file = hybrid();
+    let table = file.tensors["token_embd.weight"].clone();
+    let mut bytes: Vec<u8> = table.parts[0].to_vec();
+    bytes[7 * table.shape[1] * 4..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let bad = FileTensor { parts: vec![Bytes::new(bytes)], ..table.clone() };
+    file.tensors.insert("token_embd.weight".to_owned(), bad);
+    file.tensors.insert("output.weight".to_owned(), table);
+    file
+}
+
+#[test]
+fn why_one_sequence_failed_is_found_out_beside_another_that_goes_on() {
+    let file = poisoned();
+    let tokens: Vec<u32> = prompt(40, 1).into_iter().filter(|it| *it != 7).collect();
+    let sampling = Sampling { temperature: 1.0, seed: Some(3), ..Sampling::default() };
+    let sampling = Sampling { logit_bias: vec![(7, f32::NEG_INFINITY)], ..sampling };
+    let good = Request { max_new: Some(60), ..Request::new(tokens, sampling) };
+    // So many neighbours, one after the other, fail in the step that lets them in.
+    let ids_beside = |failures: usize| {
+        let mut engine = engine_of(&file, 2, CHUNK);
+        let seq = engine.submit(good.clone()).expect("a sound request");
+        let (mut ids, mut failed) = (vec![], 0);
+        while !engine.is_idle() {
+            if !ids.is_empty() && failed < failures {
+                engine.submit(request(&[1, 7, 3], 3)).expect("a sound request");
+            }
+            for event in engine.step().expect("nothing fails as a whole") {
+                match event.kind {
+                    EventKind::Token { id, .. } if event.seq == seq => ids.push(id),
+                    EventKind::Failed(error) if event.seq == seq => panic!("{error}"),
+                    EventKind::Failed(_) => failed += 1,
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(failed, failures);
+        ids
+    };
+    assert_eq!(ids_beside(20), ids_beside(0));
 }
