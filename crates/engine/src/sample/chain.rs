@@ -9,6 +9,8 @@ use super::{Candidate, Sampling, Stage, Xtc, repeats::Changes};
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     left: Vec<(u32, f32)>,
+    /// What `left` lacks of the logits, since a temperature takes the largest from all.
+    base: f32,
     sorted: bool,
     /// Of `left`, in its order, after [`normalise`](Self::normalise).
     normal: Vec<Candidate>,
@@ -23,7 +25,7 @@ impl Candidates {
         if self.left.is_empty() {
             self.left.push((0, 0.0));
         }
-        self.sorted = false;
+        (self.base, self.sorted) = (0.0, false);
     }
 
     pub(super) fn adjust(&mut self, changes: &Changes) {
@@ -32,7 +34,7 @@ impl Candidates {
         }
         for (token, logit) in &mut self.left {
             if let Some(change) = changes.of(*token) {
-                *logit = change.of(*logit);
+                *logit = change.of(*logit + self.base) - self.base;
             }
         }
         self.sorted = false;
@@ -77,10 +79,13 @@ impl Candidates {
         self.normal.last().map_or(0, |it| it.token)
     }
 
-    /// The largest becomes 0: no quotient of the others is too large for a number.
+    /// The largest becomes 0: no quotient of the others is too large for a number. A penalty that
+    /// comes later asks for the sign that the logit itself would have.
     fn temper(&mut self, temperature: f32) {
+        const MOST: f32 = 1e30;
         let max = self.left.iter().map(|it| it.1).fold(f32::NEG_INFINITY, f32::max);
-        self.left.iter_mut().for_each(|it| it.1 = (it.1 - max) / temperature);
+        self.left.iter_mut().for_each(|it| it.1 = ((it.1 - max) / temperature).max(f32::MIN));
+        self.base = ((self.base + max) / temperature).clamp(-MOST, MOST);
     }
 
     /// Keeps logits of at least `max - n * deviation`. Tang et al.: "Top-n-sigma", 2024.

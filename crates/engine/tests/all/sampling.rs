@@ -178,6 +178,19 @@ fn penalties_come_before_top_k() {
     check_after(&[1], &settings, &logits(FOUR), &[(3, 1.0)]);
 }
 
+/// A temperature of 0.5 makes 4 and 3 of 2 and 1.5; then 4 / 2 = 2, and -4 * 2 = -8.
+#[test]
+fn penalties_after_the_temperature_go_by_the_sign_of_the_logit() {
+    let penalties = Penalties { last_n: None, repeat: 2.0, frequency: 0.0, presence: 0.0 };
+    let order = vec![Stage::Temperature, Stage::Penalties];
+    let settings = Sampling { temperature: 0.5, penalties, order, ..plain() };
+    let shares = |x: f32| [1.0 / (1.0 + (-x).exp()), 1.0 / (1.0 + x.exp())];
+    let [more, less] = shares(3.0 - 2.0);
+    check_after(&[0], &settings, &[2.0, 1.5], &[(1, more), (0, less)]);
+    let [more, less] = shares(-5.0 - -8.0);
+    check_after(&[0], &settings, &[-2.0, -2.5], &[(1, more), (0, less)]);
+}
+
 #[test]
 fn a_bias_comes_first_and_can_forbid() {
     let logit_bias = vec![(1, f32::NEG_INFINITY), (2, 3.0_f32.ln())];
