@@ -57,6 +57,18 @@ pub enum Error {
         /// What it does.
         found: String,
     },
+    /// A pair that is not merged, though both together are a token: GGUF's sentencepiece has scores
+    /// of tokens, and merges whatever makes one.
+    #[error(
+        "tokenizer.json does not merge `{left}` and `{right}`, though both together are a token: \
+        GGUF's sentencepiece cannot leave that out"
+    )]
+    Unmerged {
+        /// The first token.
+        left: String,
+        /// The second.
+        right: String,
+    },
     /// No pre-tokenizer of that name.
     #[error("pre-tokenizer `{found}` is not known; known: {}", .known.join(", "))]
     UnknownPreTokenizer {

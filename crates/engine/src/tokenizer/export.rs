@@ -4,7 +4,7 @@
 //! GGUF only names how text is cut (`tokenizer.ggml.pre`), and its sentencepiece has scores instead
 //! of merges. What it cannot say is an error, never a tokenizer that is nearly the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use loader::{Array, ModelFile, Value};
 
@@ -51,6 +51,7 @@ pub fn gguf_keys(file: &ModelFile) -> Result<Vec<(String, Value)>, Error> {
         let merges = tokenizer.model.merges.iter().map(joined);
         put("merges", Value::Array(Array::String(merges.collect())));
     } else {
+        check_merges(&tokenizer, &texts, &kinds)?;
         put("model", Value::String("llama".to_owned()));
         put("pre", Value::String("default".to_owned()));
         let prefix = prefix(&tokenizer)? == SpacePrefix::Add;
@@ -161,6 +162,31 @@ fn prefix(tokenizer: &File<'_>) -> Result<SpacePrefix, Error> {
     }
 }
 
+/// An error if two tokens are not merged though both together are one, as in vocabularies that are
+/// not sentencepiece's: with scores they would be.
+fn check_merges(tokenizer: &File<'_>, texts: &[String], kinds: &[i32]) -> Result<(), Error> {
+    let listed: HashSet<_> = tokenizer.model.merges.iter().filter_map(halves).collect();
+    let normal = texts.iter().zip(kinds).filter(|it| *it.1 == NORMAL).map(|it| it.0.as_str());
+    let known: HashSet<&str> = normal.clone().collect();
+    let is_left_out = |(a, b): &(&str, &str)| {
+        known.contains(a) && known.contains(b) && !listed.contains(&(*a, *b))
+    };
+    for text in normal {
+        let mut splits = text.char_indices().skip(1).map(|(at, _)| text.split_at(at));
+        if let Some((left, right)) = splits.find(is_left_out) {
+            return Err(Error::Unmerged { left: left.to_owned(), right: right.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn halves<'a>(merge: &'a Merge<'_>) -> Option<(&'a str, &'a str)> {
+    match merge {
+        Merge::Joined(text) => text.0.split_once(' '),
+        Merge::Pair(a, b) => Some((&*a.0, &*b.0)),
+    }
+}
+
 /// A piece that is merged early has a high score.
 fn scores(tokenizer: &File<'_>, texts: &[String], kinds: &[i32]) -> Vec<f32> {
     let mut ranks: HashMap<String, usize> = HashMap::new();
@@ -203,6 +229,24 @@ mod tests {
         assert_eq!(refused("special", "null", Alphabet::Bytes, "llama"), None);
         assert_eq!(refused("rstrip", "null", Alphabet::Chars, "phi3"), None);
         assert!(refused("rstrip", "null", Alphabet::Bytes, "phi3").is_some());
+    }
+
+    #[test]
+    fn merges_that_scores_cannot_leave_out_are_refused() {
+        let check = |merges: &str| {
+            let json = format!(
+                r#"{{"model": {{"vocab": {{"a": 0, "b": 1, "c": 2, "ab": 3, "bc": 4, "abc": 5}},
+                    "merges": {merges}}}}}"#
+            );
+            let tokenizer: File<'_> = serde_json::from_str(&json).expect("a tokenizer");
+            let (texts, kinds) = tokens(&tokenizer, Alphabet::Chars, 0).expect("sound ids");
+            check_merges(&tokenizer, &texts, &kinds).map_err(|it| it.to_string())
+        };
+        assert_eq!(check(r#"["a b", "b c", "a bc", "ab c"]"#), Ok(()));
+        assert_eq!(check(r#"[["a", "b"], ["b", "c"], ["a", "bc"], ["ab", "c"]]"#), Ok(()));
+        let text = "tokenizer.json does not merge `a` and `bc`, though both together are a token: \
+                    GGUF's sentencepiece cannot leave that out";
+        assert_eq!(check(r#"["a b", "b c", "ab c"]"#), Err(text.to_owned()));
     }
 
     #[test]
