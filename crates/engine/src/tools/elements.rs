@@ -17,9 +17,10 @@ pub(super) fn read(block: &str, mark: &str, tools: &[Json]) -> Read {
             let (key, after) = after.split_once('>').ok_or("an argument does not end")?;
             let close = format!("{mark}</{key}>");
             let (value, after) = after.split_once(&close).ok_or("an argument does not end")?;
-            let value = match is_text(tools, name, key) {
-                true => Json::String(unwrapped(value).to_owned()),
-                false => untyped(unwrapped(value)),
+            let value = unwrapped(value);
+            let value = match is_text(tools, name, key, value) {
+                true => Json::String(value.to_owned()),
+                false => untyped(value),
             };
             arguments.insert(key.to_owned(), value);
             rest = after;

@@ -16,6 +16,8 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::slice;
+
 use serde_json::{Map, Value as Json};
 
 use crate::{
@@ -176,11 +178,26 @@ fn call(
     })
 }
 
-/// Whether the schema of the tool says that this argument is text.
-fn is_text(tools: &[Json], name: &str, key: &str) -> bool {
+/// Whether the schema of the tool says that `value`, which is this argument, is text: it has no other
+/// type, but may be nothing, and then `null` is.
+fn is_text(tools: &[Json], name: &str, key: &str, value: &str) -> bool {
     let mut functions = tools.iter().map(|tool| tool.get("function").unwrap_or(tool));
-    let tool = functions.find(|it| it["name"] == name);
-    tool.is_some_and(|it| it["parameters"]["properties"][key]["type"] == "string")
+    let Some(tool) = functions.find(|it| it["name"] == name) else { return false };
+    let types = types(&tool["parameters"]["properties"][key]);
+    let fits = |it: &Option<&str>| matches!(it, Some("string" | "null"));
+    let is_nothing = types.contains(&Some("null")) && value.trim() == "null";
+    types.contains(&Some("string")) && types.iter().all(fits) && !is_nothing
+}
+
+/// The types that a schema or its alternatives name; `None` of one that names none.
+fn types(schema: &Json) -> Vec<Option<&str>> {
+    let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|it| schema[it].as_array());
+    let schemas = alternatives.map_or(slice::from_ref(schema), Vec::as_slice);
+    let types = schemas.iter().flat_map(|it| match &it["type"] {
+        Json::Array(types) => types.as_slice(),
+        one => slice::from_ref(one),
+    });
+    types.map(Json::as_str).collect()
 }
 
 /// An argument as a format without types writes it: JSON where it is some, else text.

@@ -40,7 +40,7 @@ pub(super) fn read(block: &str, tags: &Tags, tools: &[Json]) -> Read {
         let value = unwrapped(value);
         let key = key.trim();
         let marked = !tags.text.is_empty() && kind.contains(tags.text);
-        let value = match marked || is_text(tools, name.trim(), key) {
+        let value = match marked || is_text(tools, name.trim(), key, value) {
             true => Json::String(value.to_owned()),
             false => untyped(value),
         };

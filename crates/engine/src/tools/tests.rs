@@ -90,6 +90,30 @@ fn schemas_tell_text_from_numbers() {
 }
 
 #[test]
+fn an_argument_that_may_be_nothing_is_text_all_the_same() {
+    let (text, nothing, number) = (json!("string"), json!("null"), json!("integer"));
+    let either = |a: &Json, b: &Json| json!({"anyOf": [{"type": a}, {"type": b}]});
+    for (argument, written, expected) in [
+        (json!({"type": [text, nothing]}), "12", "\"12\""),
+        (json!({"type": [text, nothing]}), "null", "null"),
+        (json!({"type": text}), "null", "\"null\""),
+        (either(&text, &nothing), "12", "\"12\""),
+        (either(&text, &nothing), "null", "null"),
+        (json!({"oneOf": [{"type": nothing}, {"type": text}]}), "12", "\"12\""),
+        (json!({"type": [text, number]}), "12", "12"),
+        (either(&number, &nothing), "12", "12"),
+        (json!({"anyOf": [{"type": text}, {"const": 12}]}), "12", "12"),
+    ] {
+        let schema = json!({"type": "object", "properties": {"a": argument}});
+        let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema}});
+        let answer =
+            format!("<tool_call>f<arg_key>a</arg_key><arg_value>{written}</arg_value></tool_call>");
+        let call = format!("f{{\"a\":{expected}}}");
+        assert_eq!(read(&answer, slice::from_ref(&tool)), call, "{tool}");
+    }
+}
+
+#[test]
 fn broken_calls_are_kept_as_they_came() {
     for broken in [
         "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}</tool_call>",
