@@ -62,11 +62,25 @@ fn rsplit(text: &str, args: &[Value]) -> Result<Value, Error> {
     let mut parts: Vec<&str> = match mark {
         Some("") => return Err(Error::new(ErrorKind::InvalidOperation, "empty separator")),
         Some(mark) => text.rsplitn(most, mark).collect(),
-        None if most == usize::MAX => text.split_whitespace().rev().collect(),
-        None => text.trim_end().rsplitn(most, char::is_whitespace).map(str::trim_end).collect(),
+        None => last_words(text, most),
     };
     parts.reverse();
     Ok(parts.into_iter().map(Value::from).collect())
+}
+
+/// The last words of `text`, the last first, and what is before them: `most` parts in all.
+fn last_words(text: &str, most: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim_end();
+    while !rest.is_empty() {
+        let word = match parts.len() + 1 < most {
+            true => rest.rsplit(char::is_whitespace).next().unwrap_or(rest),
+            false => rest,
+        };
+        parts.push(word);
+        rest = rest[..rest.len() - word.len()].trim_end();
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -87,6 +101,9 @@ mod tests {
         check("'abc'.rpartition('-')", "('', '', 'abc')");
         check("'a-b-c'.rsplit('-', 1)", "['a-b', 'c']");
         check("' a b  c '.rsplit()", "['a', 'b', 'c']");
+        check("' a b  c '.rsplit(none, 1)", "[' a b', 'c']");
+        check("' x a  b'.rsplit(none, 2)", "[' x', 'a', 'b']");
+        check("' a'.rsplit(none, 9) ~ ' '.rsplit()", "['a'][]");
         check("'a-b'.removeprefix('a-') ~ 'a-b'.removesuffix('-b')", "ba");
         check("'{:>5}|{}'.format('x', 1)", "    x|1");
     }
