@@ -149,8 +149,11 @@ fn name(tokenizer: &File<'_>) -> Result<&'static str, Error> {
 /// Whether sentencepiece puts a space in front.
 fn prefix(tokenizer: &File<'_>) -> Result<SpacePrefix, Error> {
     let json = &tokenizer.pre_tokenizer;
+    // Gemma's file cuts at spaces, of which the normalizer leaves none.
+    let is_idle = json["pattern"]["String"] == " " && json["invert"] != true;
     match (Normalizer::from_json(&tokenizer.normalizer)?, json["type"].as_str()) {
-        (Normalizer::Escape { prefix }, None | Some("Split")) => Ok(prefix),
+        (Normalizer::Escape { prefix }, None) => Ok(prefix),
+        (Normalizer::Escape { prefix }, Some("Split")) if is_idle => Ok(prefix),
         (Normalizer::None, Some("Metaspace")) => {
             let never = json["prepend_scheme"] == "never" || json["add_prefix_space"] == false;
             Ok(if never { SpacePrefix::Leave } else { SpacePrefix::Add })
@@ -229,6 +232,24 @@ mod tests {
         assert_eq!(refused("special", "null", Alphabet::Bytes, "llama"), None);
         assert_eq!(refused("rstrip", "null", Alphabet::Chars, "phi3"), None);
         assert!(refused("rstrip", "null", Alphabet::Bytes, "phi3").is_some());
+    }
+
+    #[test]
+    fn cuts_that_sentencepiece_does_not_make_are_refused() {
+        let check = |pattern: &str, invert: bool| {
+            let json = format!(
+                r#"{{"model": {{"vocab": {{}}}},
+                    "normalizer": {{"type": "Replace", "pattern": {{"String": " "}}, "content": "▁"}},
+                    "pre_tokenizer": {{"type": "Split", "pattern": {pattern},
+                        "behavior": "Isolated", "invert": {invert}}}}}"#
+            );
+            let tokenizer: File<'_> = serde_json::from_str(&json).expect("a tokenizer");
+            prefix(&tokenizer).map_err(|it| it.to_string())
+        };
+        let text = "tokenizer.json: GGUF has no name for the pre-tokenizer `Split`";
+        assert_eq!(check(r#"{"String": " "}"#, false), Ok(SpacePrefix::Leave));
+        assert_eq!(check(r#"{"String": " "}"#, true), Err(text.to_owned()));
+        assert_eq!(check(r#"{"Regex": "[0-9]"}"#, false), Err(text.to_owned()));
     }
 
     #[test]
