@@ -84,6 +84,13 @@ impl<'a, T> Strided<'a, T> {
     }
 }
 
+/// [`Vectors::scores`] of four queries.
+pub(super) type ScoresOfFour<T> = fn(q: [&[f32]; 4], keys: Strided<'_, T>, scores: [&mut [f32]; 4]);
+
+/// [`Vectors::weigh`] with four rows of shares.
+pub(super) type WeighOfFour<T> =
+    fn(shares: [&[f32]; 4], values: Strided<'_, T>, y: [&mut [f32]; 4]);
+
 /// The kernels over rows of activations. Slices given together have one length.
 pub(super) struct Vectors {
     /// `sum(a[i] * b[i])`
@@ -92,6 +99,10 @@ pub(super) struct Vectors {
     pub(super) scores: fn(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]),
     /// The same.
     pub(super) scores_f16: fn(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]),
+    /// The same bits of four queries, for which keys may be read once.
+    pub(super) scores_of_four: ScoresOfFour<f32>,
+    /// The same.
+    pub(super) scores_of_four_f16: ScoresOfFour<f16>,
     /// `y[i] += a * x[i]`
     pub(super) axpy: fn(a: f32, x: &[f32], y: &mut [f32]),
     /// `y[i] += shares[t] * values[t][i]`, `t` ascending; shares below the smallest normal number
@@ -99,6 +110,10 @@ pub(super) struct Vectors {
     pub(super) weigh: fn(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]),
     /// The same.
     pub(super) weigh_f16: fn(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]),
+    /// The same bits of four times as many shares, for which values may be read once.
+    pub(super) weigh_of_four: WeighOfFour<f32>,
+    /// The same.
+    pub(super) weigh_of_four_f16: WeighOfFour<f16>,
     /// `y[i] = x[i]`, rounded to nearest, ties to even.
     pub(super) to_f16: fn(x: &[f32], y: &mut [f16]),
     /// `y = x`, of whole blocks.

@@ -33,8 +33,22 @@ pub(super) trait Places: Copy {
 pub(super) trait Number: Copy + 'static {
     /// [`Vectors::scores`] of this kind.
     fn score(vectors: &Vectors, q: &[f32], keys: Strided<'_, Self>, scores: &mut [f32]);
+    /// [`Vectors::scores_of_four`] of this kind.
+    fn score_four(
+        vectors: &Vectors,
+        q: [&[f32]; 4],
+        keys: Strided<'_, Self>,
+        scores: [&mut [f32]; 4],
+    );
     /// [`Vectors::weigh`] of this kind.
     fn weigh(vectors: &Vectors, shares: &[f32], values: Strided<'_, Self>, y: &mut [f32]);
+    /// [`Vectors::weigh_of_four`] of this kind.
+    fn weigh_four(
+        vectors: &Vectors,
+        shares: [&[f32]; 4],
+        values: Strided<'_, Self>,
+        y: [&mut [f32]; 4],
+    );
 }
 
 impl Number for f32 {
@@ -42,8 +56,26 @@ impl Number for f32 {
         (vectors.scores)(q, keys, scores);
     }
 
+    fn score_four(
+        vectors: &Vectors,
+        q: [&[f32]; 4],
+        keys: Strided<'_, Self>,
+        scores: [&mut [f32]; 4],
+    ) {
+        (vectors.scores_of_four)(q, keys, scores);
+    }
+
     fn weigh(vectors: &Vectors, shares: &[f32], values: Strided<'_, Self>, y: &mut [f32]) {
         (vectors.weigh)(shares, values, y);
+    }
+
+    fn weigh_four(
+        vectors: &Vectors,
+        shares: [&[f32]; 4],
+        values: Strided<'_, Self>,
+        y: [&mut [f32]; 4],
+    ) {
+        (vectors.weigh_of_four)(shares, values, y);
     }
 }
 
@@ -52,8 +84,26 @@ impl Number for f16 {
         (vectors.scores_f16)(q, keys, scores);
     }
 
+    fn score_four(
+        vectors: &Vectors,
+        q: [&[f32]; 4],
+        keys: Strided<'_, Self>,
+        scores: [&mut [f32]; 4],
+    ) {
+        (vectors.scores_of_four_f16)(q, keys, scores);
+    }
+
     fn weigh(vectors: &Vectors, shares: &[f32], values: Strided<'_, Self>, y: &mut [f32]) {
         (vectors.weigh_f16)(shares, values, y);
+    }
+
+    fn weigh_four(
+        vectors: &Vectors,
+        shares: [&[f32]; 4],
+        values: Strided<'_, Self>,
+        y: [&mut [f32]; 4],
+    ) {
+        (vectors.weigh_of_four_f16)(shares, values, y);
     }
 }
 

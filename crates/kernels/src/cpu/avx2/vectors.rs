@@ -11,7 +11,7 @@ use crate::{
     CacheFormat,
     cpu::{
         dispatch::Strided,
-        scalar::vectors::{self as portable, GELU, counts},
+        scalar::vectors::{self as portable, GELU, LEAST_SHARE, counts},
         tables::{INVERSE_FACTORIALS, LN_2_LOWER, LN_2_UPPER},
     },
 };
@@ -20,43 +20,151 @@ use super::{horizontal_sum, load_8, load_8_f16, padded, store_8, store_8_f16};
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    dot_with(a, b, |b| load_8(b))
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn scores(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]) {
-    for (t, score) in scores.iter_mut().enumerate() {
-        *score = dot_with(q, keys.at(t, q.len()), |b| load_8(b));
-    }
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::cpu) fn scores_f16(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]) {
-    for (t, score) in scores.iter_mut().enumerate() {
-        *score = dot_with(q, keys.at(t, q.len()), |b| load_8_f16(b));
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn dot_with<T: Copy + Default>(a: &[f32], b: &[T], load: impl Fn(&[T; 8]) -> __m256) -> f32 {
     debug_assert_eq!(a.len(), b.len());
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let ((a, a_few), (b, b_few)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let mut sums = [_mm256_setzero_ps(); 4];
     for (a, b) in a.iter().zip(b) {
         for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum = _mm256_fmadd_ps(load_8(a), load(b), *sum);
+            *sum = _mm256_fmadd_ps(load_8(a), load_8(b), *sum);
         }
     }
     for (sum, (a, b)) in sums.iter_mut().zip(a_few.iter().zip(b_few)) {
-        *sum = _mm256_fmadd_ps(load_8(a), load(b), *sum);
+        *sum = _mm256_fmadd_ps(load_8(a), load_8(b), *sum);
     }
     if !a_rest.is_empty() {
-        sums[3] = _mm256_fmadd_ps(load_8(&padded(a_rest)), load(&padded(b_rest)), sums[3]);
+        sums[3] = _mm256_fmadd_ps(load_8(&padded(a_rest)), load_8(&padded(b_rest)), sums[3]);
     }
     let [a, b, c, d] = sums;
     horizontal_sum(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn scores(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]) {
+    scores_with(q, keys, scores, |x| load_8(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn scores_f16(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]) {
+    scores_with(q, keys, scores, |x| load_8_f16(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn scores_of_four(
+    q: [&[f32]; 4],
+    keys: Strided<'_, f32>,
+    scores: [&mut [f32]; 4],
+) {
+    scores_of_four_with(q, keys, scores, |x| load_8(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn scores_of_four_f16(
+    q: [&[f32]; 4],
+    keys: Strided<'_, f16>,
+    scores: [&mut [f32]; 4],
+) {
+    scores_of_four_with(q, keys, scores, |x| load_8_f16(x));
+}
+
+/// Four keys at a time, each summed as if it were alone.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scores_with<T: Copy + Default>(
+    q: &[f32],
+    keys: Strided<'_, T>,
+    scores: &mut [f32],
+    load: impl Fn(&[T; 8]) -> __m256,
+) {
+    let (len, n) = (q.len(), scores.len());
+    // The last key stands in for those after it.
+    let key = |t: usize| keys.at(t.min(n - 1), len);
+    for (t, scores) in scores.chunks_mut(4).enumerate().map(|(c, scores)| (4 * c, scores)) {
+        let keys = [key(t), key(t + 1), key(t + 2), key(t + 3)];
+        let [sums] = products([q], keys, &load);
+        scores.iter_mut().zip(sums_of(sums)).for_each(|(score, sum)| *score = sum);
+    }
+}
+
+/// Two keys at a time, each summed with each query as if these were alone.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scores_of_four_with<T: Copy + Default>(
+    q: [&[f32]; 4],
+    keys: Strided<'_, T>,
+    mut scores: [&mut [f32]; 4],
+    load: impl Fn(&[T; 8]) -> __m256,
+) {
+    let (len, n) = (q[0].len(), scores[0].len());
+    for t in (0..n).step_by(2) {
+        let last = (t + 1).min(n - 1);
+        let [a, b, c, d] = products(q, [keys.at(t, len), keys.at(last, len)], &load);
+        let first = sums_of([a[0], b[0], c[0], d[0]]);
+        let second = sums_of([a[1], b[1], c[1], d[1]]);
+        for (n, scores) in scores.iter_mut().enumerate() {
+            (scores[t], scores[last]) = (first[n], second[n]);
+        }
+    }
+}
+
+/// Sums of eight lanes, of each query with each key.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn products<T: Copy + Default, const Q: usize, const K: usize>(
+    q: [&[f32]; Q],
+    keys: [&[T]; K],
+    load: &impl Fn(&[T; 8]) -> __m256,
+) -> [[__m256; K]; Q] {
+    let whole = q[0].len() / 8;
+    let (mut whole_q, mut whole_keys): ([&[[f32; 8]]; Q], [&[[T; 8]]; K]) = ([&[]; Q], [&[]; K]);
+    for (whole_q, q) in whole_q.iter_mut().zip(q) {
+        *whole_q = &q.as_chunks().0[..whole];
+    }
+    for (whole_key, key) in whole_keys.iter_mut().zip(keys) {
+        *whole_key = &key.as_chunks().0[..whole];
+    }
+    let mut sums = [[_mm256_setzero_ps(); K]; Q];
+    for i in 0..whole {
+        let mut loaded = [_mm256_setzero_ps(); K];
+        for (loaded, key) in loaded.iter_mut().zip(whole_keys) {
+            *loaded = load(&key[i]);
+        }
+        for (sums, q) in sums.iter_mut().zip(whole_q) {
+            add_products(load_8(&q[i]), loaded, sums);
+        }
+    }
+    let at = 8 * whole;
+    if at < q[0].len() {
+        let mut loaded = [_mm256_setzero_ps(); K];
+        for (loaded, key) in loaded.iter_mut().zip(keys) {
+            *loaded = load(&padded(&key[at..]));
+        }
+        for (sums, q) in sums.iter_mut().zip(q) {
+            add_products(load_8(&padded(&q[at..])), loaded, sums);
+        }
+    }
+    sums
+}
+
+/// `sums[k] += x * y[k]`
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_products<const N: usize>(x: __m256, y: [__m256; N], sums: &mut [__m256; N]) {
+    for (sum, y) in sums.iter_mut().zip(y) {
+        *sum = _mm256_fmadd_ps(x, y, *sum);
+    }
+}
+
+/// The sum of each, in a fixed order.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sums_of([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+    let all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    let all = _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps::<1>(all));
+    let mut out = [0.0; 4];
+    // SAFETY: `out` is valid for writes of 4 floats and `storeu` has no alignment requirement.
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), all) };
+    out
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -72,54 +180,136 @@ pub(in crate::cpu) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn weigh(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]) {
-    weigh_with(shares, values, y, |x| load_8(x));
+    weigh_with::<_, 4, 1>([shares], values, [y], |x| load_8(x));
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::cpu) fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
-    weigh_with(shares, values, y, |x| load_8_f16(x));
+    weigh_with::<_, 4, 1>([shares], values, [y], |x| load_8_f16(x));
 }
 
-/// Columns outside, so that their sums stay in registers.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn weigh_of_four(
+    shares: [&[f32]; 4],
+    values: Strided<'_, f32>,
+    y: [&mut [f32]; 4],
+) {
+    weigh_with::<_, 2, 4>(shares, values, y, |x| load_8(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::cpu) fn weigh_of_four_f16(
+    shares: [&[f32]; 4],
+    values: Strided<'_, f16>,
+    y: [&mut [f32]; 4],
+) {
+    weigh_with::<_, 2, 4>(shares, values, y, |x| load_8_f16(x));
+}
+
+/// Columns outside, `V` vectors of them, so that their sums stay in registers.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn weigh_with<T: Copy + Default>(
-    shares: &[f32],
+fn weigh_with<T: Copy + Default, const V: usize, const Q: usize>(
+    shares: [&[f32]; Q],
     values: Strided<'_, T>,
-    y: &mut [f32],
+    mut y: [&mut [f32]; Q],
     load: impl Fn(&[T; 8]) -> __m256,
 ) {
-    let len = y.len();
-    let (y, rest) = y.as_chunks_mut::<8>();
-    let (fours, ones) = y.as_chunks_mut::<4>();
-    for (c, y) in fours.iter_mut().enumerate() {
-        let mut sums = [load_8(&y[0]), load_8(&y[1]), load_8(&y[2]), load_8(&y[3])];
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = values.at(t, len)[32 * c..][..32].as_chunks::<8>().0;
-            let share = _mm256_set1_ps(share);
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = _mm256_fmadd_ps(share, load(x), *sum);
+    let (len, mut at) = (y[0].len(), 0);
+    while at + 8 * V <= len {
+        weigh_columns::<T, V, Q>(shares, values, &mut y, at, &load);
+        at += 8 * V;
+    }
+    while at + 8 <= len {
+        weigh_columns::<T, 1, Q>(shares, values, &mut y, at, &load);
+        at += 8;
+    }
+    if at < len {
+        let mut sums = [[_mm256_setzero_ps()]; Q];
+        for (sum, y) in sums.iter_mut().zip(&y) {
+            *sum = [load_8(&padded(&y[at..]))];
+        }
+        add_weighed(shares, |t| [load(&padded(&values.at(t, len)[at..]))], &mut sums);
+        for (y, [sum]) in y.iter_mut().zip(sums) {
+            let mut last = [0.0; 8];
+            store_8(sum, &mut last);
+            y[at..].copy_from_slice(&last[..len - at]);
+        }
+    }
+}
+
+/// Adds the columns from `at` on, `V` vectors of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn weigh_columns<T: Copy, const V: usize, const Q: usize>(
+    shares: [&[f32]; Q],
+    values: Strided<'_, T>,
+    y: &mut [&mut [f32]; Q],
+    at: usize,
+    load: &impl Fn(&[T; 8]) -> __m256,
+) {
+    let mut sums = [[_mm256_setzero_ps(); V]; Q];
+    for (sums, y) in sums.iter_mut().zip(&*y) {
+        for (sum, y) in sums.iter_mut().zip(y[at..][..8 * V].as_chunks().0) {
+            *sum = load_8(y);
+        }
+    }
+    let loaded = |t| {
+        let x = values.at(t, at + 8 * V)[at..].as_chunks().0;
+        let mut loaded = [_mm256_setzero_ps(); V];
+        for (loaded, x) in loaded.iter_mut().zip(x) {
+            *loaded = load(x);
+        }
+        loaded
+    };
+    add_weighed(shares, loaded, &mut sums);
+    for (sums, y) in sums.into_iter().zip(y) {
+        for (sum, y) in sums.into_iter().zip(y[at..][..8 * V].as_chunks_mut().0) {
+            store_8(sum, y);
+        }
+    }
+}
+
+/// `sums[n] += shares[n][t] * x(t)`, `t` ascending, of the shares that count.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn add_weighed<const V: usize, const Q: usize>(
+    shares: [&[f32]; Q],
+    x: impl Fn(usize) -> [__m256; V],
+    sums: &mut [[__m256; V]; Q],
+) {
+    let n = shares[0].len();
+    let shares = shares.map(|it| &it[..n]);
+    for begin in (0..n).step_by(8) {
+        let some = begin..n.min(begin + 8);
+        // Nearly always all do: it is asked once for eight places.
+        let mut all = true;
+        for shares in shares {
+            all &= all_count(&shares[some.clone()]);
+        }
+        for t in some {
+            let x = x(t);
+            for (sums, shares) in sums.iter_mut().zip(shares) {
+                if all || counts(shares[t]) {
+                    add_products(_mm256_set1_ps(shares[t]), x, sums);
+                }
             }
         }
-        y.iter_mut().zip(sums).for_each(|(y, sum)| store_8(sum, y));
     }
-    let first = 32 * fours.len();
-    for (c, y) in ones.iter_mut().enumerate() {
-        let mut sum = load_8(y);
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = values.at(t, len)[first + 8 * c..].as_chunks::<8>().0;
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(share), load(&x[0]), sum);
+}
+
+/// Whether each of up to eight shares does.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn all_count(shares: &[f32]) -> bool {
+    match shares.first_chunk() {
+        Some(shares) => {
+            let least = _mm256_set1_ps(LEAST_SHARE);
+            let do_count = _mm256_cmp_ps::<_CMP_NLT_UQ>(load_8(shares), least);
+            _mm256_movemask_ps(do_count) == 0xff
         }
-        store_8(sum, y);
+        None => shares.iter().all(|share| counts(*share)),
     }
-    let last = len - rest.len();
-    change_8s(rest, |mut y| {
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = load(&padded(&values.at(t, len)[last..]));
-            y = _mm256_fmadd_ps(_mm256_set1_ps(share), x, y);
-        }
-        y
-    });
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

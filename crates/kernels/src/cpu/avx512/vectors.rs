@@ -6,72 +6,140 @@ use core::arch::x86_64::*;
 use half::f16;
 
 use super::{load_16, padded, stored};
-use crate::cpu::{dispatch::Strided, scalar::vectors::counts};
+use crate::cpu::{
+    dispatch::Strided,
+    scalar::vectors::{LEAST_SHARE, counts},
+};
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
 pub(in crate::cpu) fn scores(q: &[f32], keys: Strided<'_, f32>, scores: &mut [f32]) {
-    scores_with(q, keys, scores, |x| load_16(x));
+    scores_with([q], keys, [scores], |x| load_16(x));
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
 pub(in crate::cpu) fn scores_f16(q: &[f32], keys: Strided<'_, f16>, scores: &mut [f32]) {
+    scores_with([q], keys, [scores], |x| load_16_f16(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+pub(in crate::cpu) fn scores_of_four(
+    q: [&[f32]; 4],
+    keys: Strided<'_, f32>,
+    scores: [&mut [f32]; 4],
+) {
+    scores_with(q, keys, scores, |x| load_16(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+pub(in crate::cpu) fn scores_of_four_f16(
+    q: [&[f32]; 4],
+    keys: Strided<'_, f16>,
+    scores: [&mut [f32]; 4],
+) {
     scores_with(q, keys, scores, |x| load_16_f16(x));
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
 pub(in crate::cpu) fn weigh(shares: &[f32], values: Strided<'_, f32>, y: &mut [f32]) {
-    weigh_with(shares, values, y, |x| load_16(x));
+    weigh_with([shares], values, [y], |x| load_16(x));
 }
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
 pub(in crate::cpu) fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
+    weigh_with([shares], values, [y], |x| load_16_f16(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+pub(in crate::cpu) fn weigh_of_four(
+    shares: [&[f32]; 4],
+    values: Strided<'_, f32>,
+    y: [&mut [f32]; 4],
+) {
+    weigh_with(shares, values, y, |x| load_16(x));
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+pub(in crate::cpu) fn weigh_of_four_f16(
+    shares: [&[f32]; 4],
+    values: Strided<'_, f16>,
+    y: [&mut [f32]; 4],
+) {
     weigh_with(shares, values, y, |x| load_16_f16(x));
 }
 
-/// Four keys at a time, each summed as if it were alone.
+/// Four keys at a time, each summed with each query as if these were alone.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
-fn scores_with<T: Copy + Default>(
-    q: &[f32],
+fn scores_with<T: Copy + Default, const Q: usize>(
+    q: [&[f32]; Q],
     keys: Strided<'_, T>,
-    scores: &mut [f32],
+    mut scores: [&mut [f32]; Q],
     load: impl Fn(&[T; 16]) -> __m512,
 ) {
-    let (fours, rest) = scores.as_chunks_mut::<4>();
-    for (t, four) in fours.iter_mut().enumerate() {
-        let keys = [0, 1, 2, 3].map(|n| keys.at(4 * t + n, q.len()));
-        *four = four_products(q, keys, &load);
-    }
-    let first = 4 * fours.len();
-    for (t, score) in rest.iter_mut().enumerate() {
-        let key = keys.at(first + t, q.len());
-        *score = four_products(q, [key; 4], &load)[0];
+    let (len, n) = (q[0].len(), scores[0].len());
+    for t in (0..n).step_by(4) {
+        // The last key stands in for those after it.
+        let key = |t: usize| keys.at(t.min(n - 1), len);
+        let products = products(q, [key(t), key(t + 1), key(t + 2), key(t + 3)], &load);
+        for (scores, products) in scores.iter_mut().zip(products) {
+            match scores[t..].first_chunk_mut() {
+                Some(four) => *four = products,
+                None => scores[t..].iter_mut().zip(products).for_each(|(s, it)| *s = it),
+            }
+        }
     }
 }
 
+/// Of each query with each of four keys.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
-fn four_products<T: Copy + Default>(
-    q: &[f32],
+fn products<T: Copy + Default, const Q: usize>(
+    q: [&[f32]; Q],
     keys: [&[T]; 4],
     load: &impl Fn(&[T; 16]) -> __m512,
-) -> [f32; 4] {
-    let mut sums = [_mm512_setzero_ps(); 4];
-    let (whole, rest) = q.as_chunks::<16>();
-    for (i, q) in whole.iter().enumerate() {
-        let q = load_16(q);
-        for (sum, key) in sums.iter_mut().zip(keys) {
-            *sum = _mm512_fmadd_ps(q, load(&key.as_chunks().0[i]), *sum);
+) -> [[f32; 4]; Q] {
+    let whole = q[0].len() / 16;
+    let (mut whole_q, mut whole_keys): ([&[[f32; 16]]; Q], [&[[T; 16]]; 4]) = ([&[]; Q], [&[]; 4]);
+    for (whole_q, q) in whole_q.iter_mut().zip(q) {
+        *whole_q = &q.as_chunks().0[..whole];
+    }
+    for (whole_key, key) in whole_keys.iter_mut().zip(keys) {
+        *whole_key = &key.as_chunks().0[..whole];
+    }
+    let mut sums = [[_mm512_setzero_ps(); 4]; Q];
+    for i in 0..whole {
+        let mut loaded = [_mm512_setzero_ps(); 4];
+        for (loaded, key) in loaded.iter_mut().zip(whole_keys) {
+            *loaded = load(&key[i]);
+        }
+        for (sums, q) in sums.iter_mut().zip(whole_q) {
+            add_products(load_16(&q[i]), loaded, sums);
         }
     }
-    if !rest.is_empty() {
-        let q = load_16(&padded(rest));
-        for (sum, key) in sums.iter_mut().zip(keys) {
-            let key = padded(&key[16 * whole.len()..]);
-            *sum = _mm512_fmadd_ps(q, load(&key), *sum);
+    let at = 16 * whole;
+    if at < q[0].len() {
+        let mut loaded = [_mm512_setzero_ps(); 4];
+        for (loaded, key) in loaded.iter_mut().zip(keys) {
+            *loaded = load(&padded(&key[at..]));
+        }
+        for (sums, q) in sums.iter_mut().zip(q) {
+            add_products(load_16(&padded(&q[at..])), loaded, sums);
         }
     }
-    sums_of(sums)
+    let mut out = [[0.0; 4]; Q];
+    for (out, sums) in out.iter_mut().zip(sums) {
+        *out = sums_of(sums);
+    }
+    out
+}
+
+/// `sums[k] += x * y[k]`
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add_products<const N: usize>(x: __m512, y: [__m512; N], sums: &mut [__m512; N]) {
+    for (sum, y) in sums.iter_mut().zip(y) {
+        *sum = _mm512_fmadd_ps(x, y, *sum);
+    }
 }
 
 /// The sum of each, in a fixed order.
@@ -91,43 +159,103 @@ fn sums_of(x: [__m512; 4]) -> [f32; 4] {
 /// Columns outside, so that their sums stay in registers.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
-fn weigh_with<T: Copy + Default>(
-    shares: &[f32],
+fn weigh_with<T: Copy + Default, const Q: usize>(
+    shares: [&[f32]; Q],
     values: Strided<'_, T>,
-    y: &mut [f32],
+    mut y: [&mut [f32]; Q],
     load: impl Fn(&[T; 16]) -> __m512,
 ) {
-    let len = y.len();
-    let (whole, rest) = y.as_chunks_mut::<16>();
-    let (fours, ones) = whole.as_chunks_mut::<4>();
-    for (c, y) in fours.iter_mut().enumerate() {
-        let mut sums = [load_16(&y[0]), load_16(&y[1]), load_16(&y[2]), load_16(&y[3])];
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = values.at(t, len)[64 * c..][..64].as_chunks::<16>().0;
-            let share = _mm512_set1_ps(share);
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = _mm512_fmadd_ps(share, load(x), *sum);
+    let (len, mut at) = (y[0].len(), 0);
+    while at + 64 <= len {
+        weigh_columns::<T, 4, Q>(shares, values, &mut y, at, &load);
+        at += 64;
+    }
+    while at + 16 <= len {
+        weigh_columns::<T, 1, Q>(shares, values, &mut y, at, &load);
+        at += 16;
+    }
+    if at < len {
+        let mut sums = [[_mm512_setzero_ps()]; Q];
+        for (sum, y) in sums.iter_mut().zip(&y) {
+            *sum = [load_16(&padded(&y[at..]))];
+        }
+        add_weighed(shares, |t| [load(&padded(&values.at(t, len)[at..]))], &mut sums);
+        for (y, [sum]) in y.iter_mut().zip(sums) {
+            y[at..].copy_from_slice(&stored(sum)[..len - at]);
+        }
+    }
+}
+
+/// Adds the columns from `at` on, `V` vectors of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+fn weigh_columns<T: Copy, const V: usize, const Q: usize>(
+    shares: [&[f32]; Q],
+    values: Strided<'_, T>,
+    y: &mut [&mut [f32]; Q],
+    at: usize,
+    load: &impl Fn(&[T; 16]) -> __m512,
+) {
+    let mut sums = [[_mm512_setzero_ps(); V]; Q];
+    for (sums, y) in sums.iter_mut().zip(&*y) {
+        for (sum, y) in sums.iter_mut().zip(y[at..][..16 * V].as_chunks().0) {
+            *sum = load_16(y);
+        }
+    }
+    let loaded = |t| {
+        let x = values.at(t, at + 16 * V)[at..].as_chunks().0;
+        let mut loaded = [_mm512_setzero_ps(); V];
+        for (loaded, x) in loaded.iter_mut().zip(x) {
+            *loaded = load(x);
+        }
+        loaded
+    };
+    add_weighed(shares, loaded, &mut sums);
+    for (sums, y) in sums.into_iter().zip(y) {
+        for (sum, y) in sums.into_iter().zip(y[at..][..16 * V].as_chunks_mut().0) {
+            *y = stored(sum);
+        }
+    }
+}
+
+/// `sums[n] += shares[n][t] * x(t)`, `t` ascending, of the shares that count.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+fn add_weighed<const V: usize, const Q: usize>(
+    shares: [&[f32]; Q],
+    x: impl Fn(usize) -> [__m512; V],
+    sums: &mut [[__m512; V]; Q],
+) {
+    let n = shares[0].len();
+    let shares = shares.map(|it| &it[..n]);
+    for begin in (0..n).step_by(16) {
+        let some = begin..n.min(begin + 16);
+        // Nearly always all do: it is asked once for sixteen places.
+        let mut all = true;
+        for shares in shares {
+            all &= all_count(&shares[some.clone()]);
+        }
+        for t in some {
+            let x = x(t);
+            for (sums, shares) in sums.iter_mut().zip(shares) {
+                if all || counts(shares[t]) {
+                    add_products(_mm512_set1_ps(shares[t]), x, sums);
+                }
             }
         }
-        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = stored(sum));
     }
-    let first = 64 * fours.len();
-    for (c, y) in ones.iter_mut().enumerate() {
-        let mut sum = load_16(y);
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = values.at(t, len)[first + 16 * c..].as_chunks::<16>().0;
-            sum = _mm512_fmadd_ps(_mm512_set1_ps(share), load(&x[0]), sum);
+}
+
+/// Whether each of up to sixteen shares does.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn all_count(shares: &[f32]) -> bool {
+    match shares.first_chunk() {
+        Some(shares) => {
+            let least = _mm512_set1_ps(LEAST_SHARE);
+            _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(load_16(shares), least) == 0xffff
         }
-        *y = stored(sum);
-    }
-    if !rest.is_empty() {
-        let last = len - rest.len();
-        let mut sum = load_16(&padded(rest));
-        for (t, &share) in shares.iter().enumerate().filter(|it| counts(*it.1)) {
-            let x = load(&padded(&values.at(t, len)[last..]));
-            sum = _mm512_fmadd_ps(_mm512_set1_ps(share), x, sum);
-        }
-        rest.copy_from_slice(&stored(sum)[..rest.len()]);
+        None => shares.iter().all(|share| counts(*share)),
     }
 }
 

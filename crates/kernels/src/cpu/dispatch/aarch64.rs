@@ -6,7 +6,7 @@ use crate::{
     cpu::{
         Precision,
         neon::{self, formats},
-        scalar,
+        scalar::{self, vectors::one_by_one},
         wide::{Sixteen, Whole},
     },
 };
@@ -89,9 +89,13 @@ pub(super) static FAST: Vectors = Vectors {
     dot: checked!(|a, b| neon::vectors::dot(a, b)),
     scores: checked!(|q, keys, scores| neon::vectors::scores(q, keys, scores)),
     scores_f16: checked!(|q, keys, scores| neon::vectors::scores_f16(q, keys, scores)),
+    scores_of_four: |q, keys, scores| one_by_one(FAST.scores, q, keys, scores),
+    scores_of_four_f16: |q, keys, scores| one_by_one(FAST.scores_f16, q, keys, scores),
     axpy: checked!(|a, x, y| neon::vectors::axpy(a, x, y)),
     weigh: checked!(|shares, values, y| neon::vectors::weigh(shares, values, y)),
     weigh_f16: checked!(|shares, values, y| neon::vectors::weigh_f16(shares, values, y)),
+    weigh_of_four: |shares, values, y| one_by_one(FAST.weigh, shares, values, y),
+    weigh_of_four_f16: |shares, values, y| one_by_one(FAST.weigh_f16, shares, values, y),
     to_f16: checked!(|x, y| neon::vectors::to_f16(x, y)),
     exp_sum: checked!(|x, max| neon::vectors::exp_sum(x, max)),
     silu: checked!(|x| neon::vectors::silu(x)),

@@ -184,9 +184,17 @@ pub(super) static AVX2_FAST: Vectors = Vectors {
     dot: checked!(|a, b| avx2::vectors::dot(a, b)),
     scores: checked!(|q, keys, scores| avx2::vectors::scores(q, keys, scores)),
     scores_f16: checked!(|q, keys, scores| avx2::vectors::scores_f16(q, keys, scores)),
+    scores_of_four: checked!(|q, keys, scores| avx2::vectors::scores_of_four(q, keys, scores)),
+    scores_of_four_f16: checked!(|q, keys, scores| avx2::vectors::scores_of_four_f16(
+        q, keys, scores
+    )),
     axpy: checked!(|a, x, y| avx2::vectors::axpy(a, x, y)),
     weigh: checked!(|shares, values, y| avx2::vectors::weigh(shares, values, y)),
     weigh_f16: checked!(|shares, values, y| avx2::vectors::weigh_f16(shares, values, y)),
+    weigh_of_four: checked!(|shares, values, y| avx2::vectors::weigh_of_four(shares, values, y)),
+    weigh_of_four_f16: checked!(|shares, values, y| avx2::vectors::weigh_of_four_f16(
+        shares, values, y
+    )),
     to_f16: checked!(|x, y| avx2::vectors::to_f16(x, y)),
     decode: checked!(|format, x, y| avx2::vectors::decode(format, x, y)),
     max: checked!(|x| avx2::vectors::max(x)),
@@ -208,7 +216,15 @@ pub(super) static AVX512_EXACT: Vectors = Vectors {
 pub(super) static AVX512_FAST: Vectors = Vectors {
     scores: checked!(|q, keys, scores| avx512::vectors::scores(q, keys, scores)),
     scores_f16: checked!(|q, keys, scores| avx512::vectors::scores_f16(q, keys, scores)),
+    scores_of_four: checked!(|q, keys, scores| avx512::vectors::scores_of_four(q, keys, scores)),
+    scores_of_four_f16: checked!(|q, keys, scores| avx512::vectors::scores_of_four_f16(
+        q, keys, scores
+    )),
     weigh: checked!(|shares, values, y| avx512::vectors::weigh(shares, values, y)),
     weigh_f16: checked!(|shares, values, y| avx512::vectors::weigh_f16(shares, values, y)),
+    weigh_of_four: checked!(|shares, values, y| avx512::vectors::weigh_of_four(shares, values, y)),
+    weigh_of_four_f16: checked!(|shares, values, y| avx512::vectors::weigh_of_four_f16(
+        shares, values, y
+    )),
     ..AVX2_FAST
 };

@@ -16,9 +16,13 @@ pub(in crate::cpu) static VECTORS: Vectors = Vectors {
     dot,
     scores,
     scores_f16,
+    scores_of_four: |q, keys, all| one_by_one(scores, q, keys, all),
+    scores_of_four_f16: |q, keys, all| one_by_one(scores_f16, q, keys, all),
     axpy,
     weigh,
     weigh_f16,
+    weigh_of_four: |shares, values, y| one_by_one(weigh, shares, values, y),
+    weigh_of_four_f16: |shares, values, y| one_by_one(weigh_f16, shares, values, y),
     to_f16,
     decode,
     max,
@@ -71,9 +75,23 @@ fn weigh_f16(shares: &[f32], values: Strided<'_, f16>, y: &mut [f32]) {
     }
 }
 
+/// What a kernel over four rows computes, by that over one: [`Vectors::scores_of_four`] and
+/// [`Vectors::weigh_of_four`].
+pub(in crate::cpu) fn one_by_one<T: Copy>(
+    of_one: fn(&[f32], Strided<'_, T>, &mut [f32]),
+    of_rows: [&[f32]; 4],
+    places: Strided<'_, T>,
+    out: [&mut [f32]; 4],
+) {
+    of_rows.into_iter().zip(out).for_each(|(row, out)| of_one(row, places, out));
+}
+
+/// The least share that changes anything.
+pub(in crate::cpu) const LEAST_SHARE: f32 = f32::MIN_POSITIVE;
+
 /// Whether a share changes anything. A NaN does.
 pub(in crate::cpu) fn counts(share: f32) -> bool {
-    share >= f32::MIN_POSITIVE || share.is_nan()
+    share >= LEAST_SHARE || share.is_nan()
 }
 
 fn axpy(a: f32, x: &[f32], y: &mut [f32]) {

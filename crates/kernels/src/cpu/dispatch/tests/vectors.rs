@@ -93,6 +93,59 @@ fn weigh() {
     });
 }
 
+/// What is beside a row changes nothing.
+#[test]
+fn four_at_once_are_as_one_by_one() {
+    check_all(|name, vectors, len| {
+        let stride = len + 3;
+        let (rows, numbers) = (noise(6, 4 * len), noise(7, 21 * stride));
+        let halves = halves(&numbers);
+        let wide = Strided { items: &numbers[..], stride };
+        let narrow = Strided { items: &halves[..], stride };
+        let rows: [&[f32]; 4] = std::array::from_fn(|n| &rows[n * len..][..len]);
+        let mut shares = [[0.0; 21]; 4];
+        for (n, shares) in shares.iter_mut().enumerate() {
+            shares.iter_mut().zip(noise(n as u32 + 8, 21)).for_each(|(to, x)| *to = x.abs());
+        }
+        (shares[1][2], shares[2][1], shares[3][20]) = (1e-40, 0.0, f32::NAN);
+        for n in [0, 1, 2, 3, 4, 9, 16, 20, 21] {
+            let shares = shares.each_ref().map(|it| &it[..n]);
+            let (of_four, of_one) = (vectors.scores_of_four, vectors.scores);
+            check_four(name, (of_four, of_one), rows, wide, n);
+            let (of_four, of_one) = (vectors.scores_of_four_f16, vectors.scores_f16);
+            check_four(name, (of_four, of_one), rows, narrow, n);
+            let (of_four, of_one) = (vectors.weigh_of_four, vectors.weigh);
+            check_four(name, (of_four, of_one), shares, wide, len);
+            let (of_four, of_one) = (vectors.weigh_of_four_f16, vectors.weigh_f16);
+            check_four(name, (of_four, of_one), shares, narrow, len);
+        }
+    });
+}
+
+/// A kernel over four rows, and that over one.
+type FourAndOne<T> =
+    (fn([&[f32]; 4], Strided<'_, T>, [&mut [f32]; 4]), fn(&[f32], Strided<'_, T>, &mut [f32]));
+
+#[track_caller]
+fn check_four<T: Copy>(
+    name: &str,
+    (of_four, of_one): FourAndOne<T>,
+    rows: [&[f32]; 4],
+    places: Strided<'_, T>,
+    len: usize,
+) {
+    let mut together: [_; 4] = std::array::from_fn(|n| noise(n as u32 + 20, len));
+    let mut alone = together.clone();
+    of_four(rows, places, together.each_mut().map(Vec::as_mut_slice));
+    for (row, alone) in rows.into_iter().zip(&mut alone) {
+        of_one(row, places, alone);
+    }
+    let bits = |x: f32| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() };
+    for (together, alone) in together.iter().flatten().zip(alone.iter().flatten()) {
+        assert_eq!(bits(*together), bits(*alone), "{name}: {together} beside {alone}");
+    }
+}
+
 #[test]
 fn max() {
     check_all(|name, vectors, len| {
