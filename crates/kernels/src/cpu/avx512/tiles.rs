@@ -20,11 +20,15 @@ use std::{marker::PhantomData, sync::LazyLock};
 use super::{Integers, Packed, Scaled, load_line, stored};
 use crate::cpu::{
     quantise::Q8Block,
-    wide::{Line, ROWS, SeePanel, nth},
+    wide::{Line, ROWS, SeePanel},
 };
 
 /// Runs between one that is multiplied and one that is stored, and between that one and one that is added.
 const APART: usize = 2;
+
+/// Blocks of a row that are laid beside those of others before the next row is: these are read as they
+/// lie, and what is written of all rows stays in the first cache meanwhile.
+const AT_ONCE: usize = 16;
 
 /// Whether this processor has tiles of bytes, and the system lets this process use them.
 pub(in crate::cpu) fn are_available() -> bool {
@@ -200,24 +204,34 @@ impl<
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     pub(in crate::cpu) fn gather(&self, x: [&[Q8Block]; ROWS], gathered: &mut [Line]) {
-        let runs_of_block = 32 / RUN;
-        let blocks = gathered.len() / Self::GATHERED / runs_of_block;
-        let x = x.map(|x| &x[..blocks]);
-        for (i, run) in gathered.chunks_exact_mut(Self::GATHERED).enumerate() {
-            let (b, j) = (i / runs_of_block, i % runs_of_block);
-            let (integers, rest) = run.split_at_mut(RUN / 4);
-            for (n, x) in nth(&x, b).into_iter().enumerate() {
-                let (line, at) = (n * RUN / 64, n * RUN % 64);
-                let bytes = integers[line].0[at..at + RUN].iter_mut();
-                bytes.zip(&x.qs[j * RUN..][..RUN]).for_each(|(to, q)| *to = q.cast_unsigned());
-                let last = match MINS {
-                    false => x.excess_of_run::<RUN>(j).cast_unsigned(),
-                    true => x.sum_of_run::<RUN>(j).to_bits(),
-                };
-                rest[0].0[4 * n..][..4].copy_from_slice(&x.d.to_le_bytes());
-                rest[1].0[4 * n..][..4].copy_from_slice(&last.to_le_bytes());
+        let lines_of_block = 32 / RUN * Self::GATHERED;
+        let blocks = gathered.len() / lines_of_block;
+        for (c, some) in gathered.chunks_mut(AT_ONCE * lines_of_block).enumerate() {
+            for (n, x) in x.iter().enumerate() {
+                let x = &x[..blocks][c * AT_ONCE..];
+                for (lines, x) in some.chunks_exact_mut(lines_of_block).zip(x) {
+                    for (j, run) in lines.chunks_exact_mut(Self::GATHERED).enumerate() {
+                        Self::gather_run(x, j, run, n);
+                    }
+                }
             }
         }
+    }
+
+    /// Lays run `j` of a block of row `n` to those of other rows.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn gather_run(x: &Q8Block, j: usize, run: &mut [Line], n: usize) {
+        let (integers, rest) = run.split_at_mut(RUN / 4);
+        let (line, at) = (n * RUN / 64, n * RUN % 64);
+        let bytes = integers[line].0[at..at + RUN].iter_mut();
+        bytes.zip(&x.qs[j * RUN..][..RUN]).for_each(|(to, q)| *to = q.cast_unsigned());
+        let last = match MINS {
+            false => x.excess_of_run::<RUN>(j).cast_unsigned(),
+            true => x.sum_of_run::<RUN>(j).to_bits(),
+        };
+        rest[0].0[4 * n..][..4].copy_from_slice(&x.d.to_le_bytes());
+        rest[1].0[4 * n..][..4].copy_from_slice(&last.to_le_bytes());
     }
 
     /// Shows of each panel `sum(rows[r][i] * x[n][i])` for each `n` of the gathered rows.
