@@ -22,7 +22,8 @@ use crate::cpu::{
 /// Two blocks: `d` at 0 and 18, nibbles at 2 and 20. A weight is `d * (q - 8)`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q4_0() -> Packed<36, 32, 2, SIGNED, impl Integers<36>, impl Scaled<36, 2>> {
+pub(in crate::cpu) fn q4_0<const TILES: bool>()
+-> Packed<TILES, 36, 32, 2, SIGNED, impl Integers<36>, impl Scaled<36, 2>> {
     Packed {
         integers: |block: &[u8; 36], _| {
             let [a, b] = [2, 20].map(|at| nibbles(load_16(block, at)));
@@ -36,8 +37,8 @@ pub(in crate::cpu) fn q4_0() -> Packed<36, 32, 2, SIGNED, impl Integers<36>, imp
 /// Two blocks: `d` and `m` at 0 and 20, nibbles at 4 and 24. A weight is `d * q + m`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q4_1() -> Packed<40, 32, 2, WITH_MINS, impl Integers<40>, impl Scaled<40, 2>>
-{
+pub(in crate::cpu) fn q4_1<const TILES: bool>()
+-> Packed<TILES, 40, 32, 2, WITH_MINS, impl Integers<40>, impl Scaled<40, 2>> {
     Packed {
         integers: |block: &[u8; 40], _| {
             let [a, b] = [4, 24].map(|at| nibbles(load_16(block, at)));
@@ -51,7 +52,8 @@ pub(in crate::cpu) fn q4_1() -> Packed<40, 32, 2, WITH_MINS, impl Integers<40>, 
 /// `d * (q - 16)`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q5_0() -> Packed<44, 32, 2, SIGNED, impl Integers<44>, impl Scaled<44, 2>> {
+pub(in crate::cpu) fn q5_0<const TILES: bool>()
+-> Packed<TILES, 44, 32, 2, SIGNED, impl Integers<44>, impl Scaled<44, 2>> {
     Packed {
         integers: |block: &[u8; 44], _| {
             let [a, b] = [6, 28].map(|at| nibbles(load_16(block, at)));
@@ -67,8 +69,8 @@ pub(in crate::cpu) fn q5_0() -> Packed<44, 32, 2, SIGNED, impl Integers<44>, imp
 /// `d * q + m`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q5_1() -> Packed<48, 32, 2, WITH_MINS, impl Integers<48>, impl Scaled<48, 2>>
-{
+pub(in crate::cpu) fn q5_1<const TILES: bool>()
+-> Packed<TILES, 48, 32, 2, WITH_MINS, impl Integers<48>, impl Scaled<48, 2>> {
     Packed {
         integers: |block: &[u8; 48], _| {
             let [a, b] = [8, 32].map(|at| nibbles(load_16(block, at)));
@@ -82,7 +84,8 @@ pub(in crate::cpu) fn q5_1() -> Packed<48, 32, 2, WITH_MINS, impl Integers<48>, 
 /// Two blocks: `d` at 0 and 34, integers at 2 and 36. A weight is `d * q`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q8_0() -> Packed<68, 32, 2, SIGNED, impl Integers<68>, impl Scaled<68, 2>> {
+pub(in crate::cpu) fn q8_0<const TILES: bool>()
+-> Packed<TILES, 68, 32, 2, SIGNED, impl Integers<68>, impl Scaled<68, 2>> {
     Packed {
         integers: |block: &[u8; 68], _| {
             let [a, b] = [2, 36].map(|at| load_32(block, at));
@@ -96,8 +99,8 @@ pub(in crate::cpu) fn q8_0() -> Packed<68, 32, 2, SIGNED, impl Integers<68>, imp
 /// 82. A weight is `d * scale * q - dmin * min`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q2_k() -> Packed<84, 16, 16, WITH_MINS, impl Integers<84>, impl Scaled<84, 16>>
-{
+pub(in crate::cpu) fn q2_k<const TILES: bool>()
+-> Packed<TILES, 84, 16, 16, WITH_MINS, impl Integers<84>, impl Scaled<84, 16>> {
     Packed {
         integers: |block: &[u8; 84], p| two_bits(load_32(block, 16 + p / 2 * 32), p),
         scales: |blocks: [&[u8; 84]; ROWS]| {
@@ -118,8 +121,8 @@ pub(in crate::cpu) fn q2_k() -> Packed<84, 16, 16, WITH_MINS, impl Integers<84>,
 /// `d * (scale - 32) * (q - 4)`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q3_k() -> Packed<110, 16, 16, SIGNED, impl Integers<110>, impl Scaled<110, 16>>
-{
+pub(in crate::cpu) fn q3_k<const TILES: bool>()
+-> Packed<TILES, 110, 16, 16, SIGNED, impl Integers<110>, impl Scaled<110, 16>> {
     Packed {
         integers: |block: &[u8; 110], p| {
             let low = two_bits(load_32(block, 32 + p / 2 * 32), p);
@@ -145,8 +148,8 @@ pub(in crate::cpu) fn q3_k() -> Packed<110, 16, 16, SIGNED, impl Integers<110>, 
 /// `d * scale * q - dmin * min`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q4_k()
--> Packed<144, 32, 8, WITH_MINS, impl Integers<144>, impl Scaled<144, 8>> {
+pub(in crate::cpu) fn q4_k<const TILES: bool>()
+-> Packed<TILES, 144, 32, 8, WITH_MINS, impl Integers<144>, impl Scaled<144, 8>> {
     Packed {
         integers: |block: &[u8; 144], p| {
             let bytes = load_32(block, 16 + p * 32);
@@ -161,8 +164,8 @@ pub(in crate::cpu) fn q4_k()
 /// `d * scale * q - dmin * min`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q5_k()
--> Packed<176, 32, 8, WITH_MINS, impl Integers<176>, impl Scaled<176, 8>> {
+pub(in crate::cpu) fn q5_k<const TILES: bool>()
+-> Packed<TILES, 176, 32, 8, WITH_MINS, impl Integers<176>, impl Scaled<176, 8>> {
     Packed {
         integers: |block: &[u8; 176], p| {
             let low = load_32(block, 48 + p * 32);
@@ -179,8 +182,8 @@ pub(in crate::cpu) fn q5_k()
 /// `d * scale * (q - 32)`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn q6_k() -> Packed<210, 16, 16, SIGNED, impl Integers<210>, impl Scaled<210, 16>>
-{
+pub(in crate::cpu) fn q6_k<const TILES: bool>()
+-> Packed<TILES, 210, 16, 16, SIGNED, impl Integers<210>, impl Scaled<210, 16>> {
     Packed {
         integers: |block: &[u8; 210], p| {
             // Half a block is 128 weights: its first 64 in the low nibbles, the others in the high.
@@ -213,7 +216,8 @@ pub(in crate::cpu) fn q6_k() -> Packed<210, 16, 16, SIGNED, impl Integers<210>, 
 /// Two blocks: `d` at 0 and 18, nibbles at 2 and 20. A weight is `d * LEVELS[q]`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn iq4_nl() -> Packed<36, 32, 2, SIGNED, impl Integers<36>, impl Scaled<36, 2>> {
+pub(in crate::cpu) fn iq4_nl<const TILES: bool>()
+-> Packed<TILES, 36, 32, 2, SIGNED, impl Integers<36>, impl Scaled<36, 2>> {
     Packed {
         integers: |block: &[u8; 36], _| {
             let [a, b] = [2, 20].map(|at| nibbles(load_16(block, at)));
@@ -227,8 +231,8 @@ pub(in crate::cpu) fn iq4_nl() -> Packed<36, 32, 2, SIGNED, impl Integers<36>, i
 /// `d * (scale - 32) * LEVELS[q]`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn iq4_xs() -> Packed<136, 32, 8, SIGNED, impl Integers<136>, impl Scaled<136, 8>>
-{
+pub(in crate::cpu) fn iq4_xs<const TILES: bool>()
+-> Packed<TILES, 136, 32, 8, SIGNED, impl Integers<136>, impl Scaled<136, 8>> {
     Packed {
         integers: |block: &[u8; 136], p| {
             let at = 8 + p * 32;
@@ -251,7 +255,8 @@ pub(in crate::cpu) fn iq4_xs() -> Packed<136, 32, 8, SIGNED, impl Integers<136>,
 /// Two blocks: the exponent at 0 and 17, nibbles at 1 and 18. A weight is `2^(e - 128) * DOUBLED[q]`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 #[inline]
-pub(in crate::cpu) fn mxfp4() -> Packed<34, 32, 2, SIGNED, impl Integers<34>, impl Scaled<34, 2>> {
+pub(in crate::cpu) fn mxfp4<const TILES: bool>()
+-> Packed<TILES, 34, 32, 2, SIGNED, impl Integers<34>, impl Scaled<34, 2>> {
     Packed {
         integers: |block: &[u8; 34], _| {
             let [a, b] = [1, 18].map(|at| nibbles(load_16(block, at)));

@@ -40,11 +40,13 @@ pub(super) const PAIR: usize = 64;
 
 /// How a format is packed: in blocks of `BYTES`, which hold `RUNS` runs of `RUN` weights that share a
 /// scale. Two blocks of 32 weights are taken as one. The integers are the weights where a minimum is
-/// subtracted from them ([`WITH_MINS`]), else 128 more ([`SIGNED`]).
+/// subtracted from them ([`WITH_MINS`]), else 128 more ([`SIGNED`]). Where `TILES` multiply panels, these
+/// have the weights as they are, which tiles take, and which `vpdpbusd` adds 128 to.
 ///
 /// The fields are closures, and not methods of a trait, which could not both need these instructions
 /// and be safe.
 pub(super) struct Packed<
+    const TILES: bool,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
@@ -82,14 +84,32 @@ pub(super) struct Scales<const RUNS: usize> {
     mins: [__m512; RUNS],
 }
 
-impl<const BYTES: usize, const RUN: usize, const RUNS: usize, const MINS: bool, I, S>
-    Packed<BYTES, RUN, RUNS, MINS, I, S>
+impl<
+    const TILES: bool,
+    const BYTES: usize,
+    const RUN: usize,
+    const RUNS: usize,
+    const MINS: bool,
+    I,
+    S,
+> Packed<TILES, BYTES, RUN, RUNS, MINS, I, S>
 {
     /// Runs in a pair.
     const RUNS_OF_PAIR: usize = {
         assert!((RUN == 16 || RUN == 32) && (RUNS * RUN).is_multiple_of(PAIR));
         PAIR / RUN
     };
+
+    /// Of unsigned integers those that panels hold, and the other way round.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn as_in_panels(integers: __m512i) -> __m512i {
+        match TILES && !MINS {
+            // 128 less, or more, of a byte.
+            true => _mm512_xor_si512(integers, _mm512_set1_epi8(-128)),
+            false => integers,
+        }
+    }
 }
 
 /// `x`, then zeros.

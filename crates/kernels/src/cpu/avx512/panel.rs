@@ -15,13 +15,14 @@ use crate::cpu::{
 };
 
 impl<
+    const TILES: bool,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
     const MINS: bool,
     I: Integers<BYTES>,
     S: Scaled<BYTES, RUNS>,
-> Packed<BYTES, RUN, RUNS, MINS, I, S>
+> Packed<TILES, BYTES, RUN, RUNS, MINS, I, S>
 {
     /// Lines of a run.
     pub(super) const LINES: usize = RUN / 4 + if MINS { 2 } else { 1 };
@@ -43,7 +44,7 @@ impl<
             for (p, runs) in runs.chunks_exact_mut(Self::RUNS_OF_PAIR * Self::LINES).enumerate() {
                 let mut integers = [_mm512_setzero_si512(); ROWS];
                 for (integers, block) in integers.iter_mut().zip(blocks) {
-                    *integers = (self.integers)(block, p);
+                    *integers = Self::as_in_panels((self.integers)(block, p));
                 }
                 let integers = turned(integers);
                 for (j, run) in runs.chunks_exact_mut(Self::LINES).enumerate() {
@@ -78,7 +79,7 @@ impl<
             for (j, run) in runs.chunks_exact(Self::LINES).enumerate() {
                 let mut w = [_mm512_setzero_si512(); 8];
                 for (w, line) in w.iter_mut().zip(&run[..RUN / 4]) {
-                    *w = load_line(line);
+                    *w = Self::as_in_panels(load_line(line));
                 }
                 let scale = _mm512_castsi512_ps(load_line(&run[RUN / 4]));
                 for n in 0..N {

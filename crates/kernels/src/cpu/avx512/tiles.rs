@@ -5,7 +5,7 @@
 //! |-------|-----------------|--------------------------------------------------------------------|
 //! | 0 ‥ 3 | 16 × 64         | products: a row of activations a row, a weight row a lane          |
 //! | 4     | 16 × `RUN`      | activations, signed                                                |
-//! | 5     | `RUN / 4` × 64  | weights, unsigned: the lines of a run as `panel` has them          |
+//! | 5     | `RUN / 4` × 64  | weights, signed: the lines of a run as `panel` has them            |
 //!
 //! Products leave their tile by way of memory. Of four runs at a time, one is multiplied, one stored and
 //! one added, so that none of these waits for another.
@@ -125,7 +125,7 @@ impl<const RUN: usize> Tiles<RUN> {
                         concat!("tilezero ", $tile),
                         "tileloadd tmm4, [{x} + {run}]",
                         "tileloadd tmm5, [{weights} + {line}]",
-                        concat!("tdpbsud ", $tile, ", tmm4, tmm5"),
+                        concat!("tdpbssd ", $tile, ", tmm4, tmm5"),
                         x = in(reg) x.as_ptr(),
                         run = in(reg) RUN,
                         weights = in(reg) weights.as_ptr(),
@@ -179,16 +179,17 @@ impl<const RUN: usize> Drop for Tiles<RUN> {
 }
 
 impl<
+    const TILES: bool,
     const BYTES: usize,
     const RUN: usize,
     const RUNS: usize,
     const MINS: bool,
     I: Integers<BYTES>,
     S: Scaled<BYTES, RUNS>,
-> Packed<BYTES, RUN, RUNS, MINS, I, S>
+> Packed<TILES, BYTES, RUN, RUNS, MINS, I, S>
 {
     /// Lines of a run of sixteen rows of activations.
-    const GATHERED: usize = RUN / 4 + 2;
+    const GATHERED: usize = RUN / 4 + if MINS { 2 } else { 1 };
 
     /// Lines that sixteen rows of so many activations take.
     pub(in crate::cpu) fn gathered(&self, cols: usize) -> usize {
@@ -199,7 +200,7 @@ impl<
     ///
     /// ```text
     /// line 0 ‥ 3 or 7    the integers of each row
-    /// then               16 scales, and 16 sums or, without minimums, what products have too much
+    /// then               16 scales, and for minimums 16 sums
     /// ```
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -226,12 +227,10 @@ impl<
         let (line, at) = (n * RUN / 64, n * RUN % 64);
         let bytes = integers[line].0[at..at + RUN].iter_mut();
         bytes.zip(&x.qs[j * RUN..][..RUN]).for_each(|(to, q)| *to = q.cast_unsigned());
-        let last = match MINS {
-            false => x.excess_of_run::<RUN>(j).cast_unsigned(),
-            true => x.sum_of_run::<RUN>(j).to_bits(),
-        };
         rest[0].0[4 * n..][..4].copy_from_slice(&x.d.to_le_bytes());
-        rest[1].0[4 * n..][..4].copy_from_slice(&last.to_le_bytes());
+        if MINS {
+            rest[1].0[4 * n..][..4].copy_from_slice(&x.sum_of_run::<RUN>(j).to_le_bytes());
+        }
     }
 
     /// Shows of each panel `sum(rows[r][i] * x[n][i])` for each `n` of the gathered rows.
@@ -286,16 +285,12 @@ fn add<const MINS: bool>(
 ) {
     let scale = _mm512_castsi512_ps(load_line(&weights[0]));
     for n in 0..ROWS {
-        let last = word(&x[1], n);
-        let mut product = load_line(&products[n]);
-        if !MINS {
-            product = _mm512_add_epi32(product, _mm512_set1_epi32(last));
-        }
+        let product = _mm512_cvtepi32_ps(load_line(&products[n]));
         let d = _mm512_castsi512_ps(_mm512_set1_epi32(word(&x[0], n)));
-        sums[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), _mm512_mul_ps(scale, d), sums[n]);
+        sums[n] = _mm512_fmadd_ps(product, _mm512_mul_ps(scale, d), sums[n]);
         if MINS {
             let min = _mm512_castsi512_ps(load_line(&weights[1]));
-            let sum = _mm512_castsi512_ps(_mm512_set1_epi32(last));
+            let sum = _mm512_castsi512_ps(_mm512_set1_epi32(word(&x[1], n)));
             sums[n] = _mm512_fnmadd_ps(min, sum, sums[n]);
         }
     }

@@ -53,18 +53,20 @@ macro_rules! by_avx2 {
 macro_rules! by_avx512 {
     ($format:ident, $tiles:ident) => {
         packed!(
-            avx512::formats::$format(),
+            avx512::formats::$format::<$tiles>(),
             once by avx2::formats::$format::<{ avx2::dot::EVEX }>(),
             by_sixteen: match $tiles {
                 false => Whole::Scattered(checked!(
-                    |panel, x| avx512::formats::$format().multiply(panel, x)
+                    |panel, x| avx512::formats::$format::<$tiles>().multiply(panel, x)
                 )),
                 true => Whole::Gathered(Gathered {
-                    lines: checked!(|cols| avx512::formats::$format().gathered(cols)),
-                    gather: checked!(|x, gathered| avx512::formats::$format().gather(x, gathered)),
-                    multiply: checked!(
-                        |panels, x, see| avx512::formats::$format().multiply_tiles(panels, x, see)
+                    lines: checked!(|cols| avx512::formats::$format::<$tiles>().gathered(cols)),
+                    gather: checked!(
+                        |x, gathered| avx512::formats::$format::<$tiles>().gather(x, gathered)
                     ),
+                    multiply: checked!(|panels, x, see| {
+                        avx512::formats::$format::<$tiles>().multiply_tiles(panels, x, see)
+                    }),
                 }),
             }
         )
