@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Bytes, Error, NotAModel, mmap::Mapped};
+use crate::{
+    Bytes, Error, NotAModel,
+    mmap::{Mapped, ask_for_huge_pages},
+};
 
 /// An open file; clones share its bytes.
 #[derive(Clone)]
@@ -154,11 +157,12 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<Option<File>> {
 /// As many bytes as the file has when it is opened.
 fn read(file: File) -> io::Result<Vec<u8>> {
     let len = file.metadata()?.len();
-    let mut bytes = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
     let fits = usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok());
     if !fits {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
+    ask_for_huge_pages(bytes.spare_capacity_mut());
     file.take(len).read_to_end(&mut bytes)?;
     if (bytes.len() as u64) < len {
         return Err(io::ErrorKind::UnexpectedEof.into());

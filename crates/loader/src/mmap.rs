@@ -7,8 +7,8 @@
 //!
 //! A file that is written to changes under its readers. Bytes of a mapping are therefore only read
 //! as numbers; what has to be text is copied, and the copy checked. How pages come into memory
-//! before anybody needs them is in `ahead`, how they stay there in `lock`. The only module of this
-//! crate with `unsafe`.
+//! before anybody needs them is in `ahead`, how they stay there in `lock`, and what pages are asked for
+//! where a file is read instead in `huge`. The only module of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "mapping a file, handling a signal and asking about pages")]
 
 /// A page is read when it is touched, and nobody is told anything.
@@ -50,6 +50,15 @@ mod guard {
 }
 #[cfg(unix)]
 mod guard;
+/// Nobody is asked.
+#[cfg(not(target_os = "linux"))]
+mod huge {
+    use std::mem::MaybeUninit;
+
+    pub(crate) fn ask(_: &mut [MaybeUninit<u8>]) {}
+}
+#[cfg(target_os = "linux")]
+mod huge;
 mod lock;
 
 use std::{fs::File, io, ops::Range, path::Path, time::SystemTime};
@@ -57,6 +66,7 @@ use std::{fs::File, io, ops::Range, path::Path, time::SystemTime};
 use memmap2::Mmap;
 
 use crate::Error;
+pub(crate) use huge::ask as ask_for_huge_pages;
 pub(crate) use lock::Pages;
 
 /// A mapped file, all of it, for reading.
