@@ -65,10 +65,10 @@ impl Guarded {
         });
         let rounded =
             self.cpu.programs[plan].schedule.phases().iter().filter_map(|phase| match phase.work {
-                Work::Round(_) => Some(phase.output(0).len(shape)),
-                Work::Compute => None,
+                Work::Round(_) => Some(phase.output(0)),
+                Work::Compute => phase.rounded(),
             });
-        let blocks = rounded.max().unwrap_or(0);
+        let blocks = rounded.map(|rect| rect.len(shape)).max().unwrap_or(0);
         for block in &self.cpu.memory.blocks.as_mut()[blocks..] {
             assert_eq!(block.qs, CANARY_BLOCK.qs, "{name}: wrote past the blocks\n{plan_text}");
         }

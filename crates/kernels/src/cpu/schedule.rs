@@ -1,10 +1,10 @@
 //! What the threads of a run do, and before what they meet: decided once, at load.
 //!
-//! An operation is one phase, or two where activations are rounded first. A phase writes
-//! rectangles, cut into tiles; threads claim tiles, and whoever claims one computes it alone.
-//! Threads meet before a phase that touches what a phase since their last meeting wrote, or
-//! writes what it read. `share` relies on this: that is why its checks are `assert!`s. What each
-//! operation reads and writes, and how its output is cut, is in `planner`.
+//! An operation is one phase, or two where activations are rounded first. Those that a norm made just
+//! before it rounds itself, row by row. A phase writes rectangles, cut into tiles; threads claim tiles,
+//! and whoever claims one computes it alone. Threads meet before a phase that touches what a phase since
+//! their last meeting wrote, or writes what it read. `share` relies on this: that is why its checks are
+//! `assert!`s. What each operation reads and writes, and how its output is cut, is in `planner`.
 
 mod planner;
 
@@ -12,7 +12,7 @@ use std::ops::Range;
 
 pub(super) use planner::{ATTEND_ROWS, LINEAR_COLS, Planner};
 
-use crate::{CacheSpec, Rows, Shape, State, Tensor, plan::Step};
+use crate::{Basic, CacheSpec, Fused, Op, Rows, Shape, State, Tensor, plan::Step};
 
 /// The phases of a plan, in order.
 pub(super) struct Schedule {
@@ -29,6 +29,8 @@ pub(super) struct Phase {
     meet: Meet,
     reads: Vec<Rect>,
     writes: Vec<Output>,
+    /// Where the rows of its last output go rounded, too.
+    rounded: Option<Rect>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,16 +115,24 @@ impl Schedule {
     /// Puts the phases of all steps in order; `max` bounds every batch.
     pub(super) fn new(planner: &Planner<'_>, steps: &[Step], max: Shape) -> Self {
         let mut phases: Vec<Phase> = Vec::new();
-        let mut since = 0; // the first phase after the last meeting
         for (i, step) in steps.iter().enumerate() {
-            for mut phase in planner.phases(i, step) {
-                assert!(!phase.meddles(max), "{}: writes what it touches", step.op.name());
-                assert!(phase.is_even(), "{}: outputs of two shapes", step.op.name());
-                if phases[since..].iter().any(|earlier| earlier.disturbs(&phase, max)) {
-                    phase.meet = Meet::Before;
-                    since = phases.len();
+            for phase in planner.phases(i, step) {
+                match phases.last_mut() {
+                    Some(last) if last.can_round(&steps[last.step].op, &phase) => {
+                        last.rounded = Some(phase.writes[0].rect);
+                    }
+                    _ => phases.push(phase),
                 }
-                phases.push(phase);
+            }
+        }
+        let mut since = 0; // the first phase after the last meeting
+        for i in 0..phases.len() {
+            let (phase, name) = (&phases[i], steps[phases[i].step].op.name());
+            assert!(!phase.meddles(max), "{name}: writes what it touches");
+            assert!(phase.is_even(), "{name}: outputs of two shapes");
+            if phases[since..i].iter().any(|earlier| earlier.disturbs(phase, max)) {
+                phases[i].meet = Meet::Before;
+                since = i;
             }
         }
         Self { phases, max }
@@ -141,9 +151,9 @@ impl Schedule {
 
     /// Blocks that its rounded activations take.
     pub(super) fn blocks(&self) -> usize {
-        let writes = self.phases.iter().flat_map(|phase| &phase.writes);
-        let blocks = writes.filter(|out| out.rect.area == Area::Blocks);
-        blocks.map(|out| out.rect.len(self.max)).max().unwrap_or(0)
+        let blocks = self.phases.iter().flat_map(Phase::written);
+        let blocks = blocks.filter(|rect| rect.area == Area::Blocks);
+        blocks.map(|rect| rect.len(self.max)).max().unwrap_or(0)
     }
 }
 
@@ -158,6 +168,23 @@ impl Phase {
 
     pub(super) fn output(&self, i: usize) -> &Rect {
         &self.writes[i].rect
+    }
+
+    /// Where the rows of its last output go rounded, if they do.
+    pub(super) fn rounded(&self) -> Option<&Rect> {
+        self.rounded.as_ref()
+    }
+
+    /// All that it writes.
+    fn written(&self) -> impl Iterator<Item = &Rect> {
+        self.writes.iter().map(|out| &out.rect).chain(&self.rounded)
+    }
+
+    /// Whether `next` only rounds what this one, which is of `op`, makes row by row.
+    fn can_round(&self, op: &Op, next: &Self) -> bool {
+        let is_norm = matches!(op, Op::Basic(Basic::Norm(..)) | Op::Fused(Fused::AddNorm(..)));
+        let makes = |x: &[Rect]| self.writes.last().is_some_and(|out| *x == [out.rect]);
+        is_norm && matches!(next.work, Work::Round(_)) && makes(&next.reads)
     }
 
     /// Whether the results of step's operation are written together: row by row, or a state with
@@ -214,9 +241,9 @@ impl Phase {
 
     /// Whether one of its outputs overlaps another or something that it reads.
     fn meddles(&self, max: Shape) -> bool {
-        self.writes.iter().enumerate().any(|(i, out)| {
-            let others = self.writes[i + 1..].iter().map(|other| &other.rect);
-            others.chain(&self.reads).any(|other| out.rect.overlaps(other, max))
+        self.written().enumerate().any(|(i, out)| {
+            let others = self.written().skip(i + 1);
+            others.chain(&self.reads).any(|other| out.overlaps(other, max))
         })
     }
 
@@ -224,9 +251,7 @@ impl Phase {
     fn disturbs(&self, later: &Self, max: Shape) -> bool {
         let overlap =
             |a: &[&Rect], b: &[&Rect]| a.iter().any(|a| b.iter().any(|b| a.overlaps(b, max)));
-        let writes = |phase: &Self| phase.writes.iter().map(|out| out.rect).collect::<Vec<_>>();
-        let (ours, theirs) = (writes(self), writes(later));
-        let (ours, theirs): (Vec<_>, Vec<_>) = (ours.iter().collect(), theirs.iter().collect());
+        let [ours, theirs] = [self, later].map(|it| it.written().collect::<Vec<_>>());
         let [read, read_later] = [self, later].map(|it| it.reads.iter().collect::<Vec<_>>());
         overlap(&ours, &theirs) || overlap(&ours, &read_later) || overlap(&read, &theirs)
     }

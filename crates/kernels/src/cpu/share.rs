@@ -179,13 +179,21 @@ impl Tile<'_> {
         self.numbers_of(self.place.output)
     }
 
-    /// Its rows in two outputs that are written together.
-    pub(super) fn both_numbers(&mut self) -> [Part<'_, f32>; 2] {
+    /// Its rows in the arena, and where they go rounded, if they do.
+    pub(super) fn numbers_and_rounded(&mut self) -> (Part<'_, f32>, Option<Part<'_, Q8Block>>) {
+        // Two borrows at once are sound because one is of the arena and the other is not.
+        let this = &*self;
+        (this.numbers_of(this.place.output), this.rounded())
+    }
+
+    /// Its rows in two outputs that are written together, and where those of the last go rounded, if
+    /// they do.
+    pub(super) fn both_numbers(&mut self) -> ([Part<'_, f32>; 2], Option<Part<'_, Q8Block>>) {
         // Two borrows at once are sound because outputs do not overlap; `place` gave the first
         // of outputs that are written together.
         assert_eq!(self.place.output, 0, "outputs that are written together");
         let this = &*self;
-        [this.numbers_of(0), this.numbers_of(1)]
+        ([this.numbers_of(0), this.numbers_of(1)], this.rounded())
     }
 
     /// Its rows in the arena, and its columns of all slots of the state that is written with them.
@@ -222,6 +230,16 @@ impl Tile<'_> {
                 StoredPart::Packed(part, *format)
             }
         }
+    }
+
+    fn rounded(&self) -> Option<Part<'_, Q8Block>> {
+        let rect = self.turn.phase.rounded()?;
+        let Place { output, rows, cols } = &self.place;
+        // So that no two tiles have a row in common.
+        assert_eq!(cols.len(), self.turn.phase.output(*output).cols, "a tile of whole rows");
+        assert_eq!(rect.area, Area::Blocks, "what this phase writes");
+        let (items, rows) = (&self.turn.memory.blocks, rows.clone());
+        Some(Part { items, begin: 0, stride: rect.cols, rows, cols: 0..rect.cols })
     }
 
     fn numbers_of(&self, output: usize) -> Part<'_, f32> {

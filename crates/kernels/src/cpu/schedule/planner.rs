@@ -34,13 +34,14 @@ impl Planner<'_> {
         if step.op == Op::Basic(Basic::Input) {
             return Vec::new();
         }
-        let phase = |work, reads, writes| Phase { step: i, work, meet: Meet::No, reads, writes };
+        let (meet, rounded) = (Meet::No, None);
+        let phase = |work, reads, writes| Phase { step: i, work, meet, reads, writes, rounded };
         let (mut phases, mut reads) = (Vec::new(), self.reads(step));
-        if let Some((x, rounded)) = self.rounded(&step.op) {
-            let output = Output { rect: rounded, tiling: Tiling::rows_up_to(16) };
+        if let Some((x, blocks)) = self.rounded(&step.op) {
+            let output = Output { rect: blocks, tiling: Tiling::rows_up_to(16) };
             let unrounded = rect(self.begin, x);
             reads.retain(|it| *it != unrounded);
-            reads.push(rounded);
+            reads.push(blocks);
             phases.push(phase(Work::Round(x), vec![unrounded], vec![output]));
         }
         let tiling = self.tiling(step);

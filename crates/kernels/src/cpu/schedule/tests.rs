@@ -106,13 +106,15 @@ fn threads_meet_where_one_needs_what_another_made() {
         let name = |phase: &Phase| {
             let op = placed.plan.steps()[phase.step].op.name();
             let name = if phase.work == Work::Compute { op } else { "round" };
-            if phase.meets_before() { format!("| {name}") } else { name.to_owned() }
+            let too = if phase.rounded().is_some() { " and round" } else { "" };
+            let meet = if phase.meets_before() { "| " } else { "" };
+            format!("{meet}{name}{too}")
         };
         phases.map(name).collect::<Vec<_>>().join(" ")
     };
     let want = "linears | store | attend | add_norm | gated | outputs";
     assert_eq!(names(Precision::Exact), want);
-    let want = "round | linears | store | attend | add_norm | round | gated | outputs";
+    let want = "round | linears | store | attend | add_norm and round | gated | outputs";
     assert_eq!(names(Precision::Fast), want);
 }
 
