@@ -12,6 +12,9 @@ use crate::{
 /// Most rows of queries whose attention is computed together.
 pub(in crate::cpu) const ATTEND_ROWS: usize = 8;
 
+/// Most parts that the query heads of a key head are cut into.
+const MOST_PARTS: usize = 4;
+
 /// Most columns of a tile of a linear operation.
 pub(in crate::cpu) const LINEAR_COLS: usize = 8 * LINE;
 
@@ -95,8 +98,9 @@ impl Planner<'_> {
                 Tiling { least: usize::MAX, ..self.linear_tiling(&step.out) }
             }
             Op::Basic(Basic::Attend(q, c, a)) => {
-                let group = q.cols / c.k_cols;
-                Tiling { least: 1, most: ATTEND_ROWS, cols: group * a.v_dim }
+                let (group, n_kv_heads) = (q.cols / c.k_cols, c.k_cols / a.head_dim);
+                let heads = group / self.parts(group, n_kv_heads);
+                Tiling { least: 1, most: ATTEND_ROWS, cols: heads * a.v_dim }
             }
             Op::Basic(
                 Basic::Input
@@ -122,6 +126,14 @@ impl Planner<'_> {
             )
             | Op::Fused(Fused::AddNorm(..)) => Tiling::rows_up_to(16),
         }
+    }
+
+    /// Into how many parts the query heads of a key head are cut, so that in answers, which have a row or
+    /// a few, no thread is without. Each part reads all keys and values, so there are few of them.
+    fn parts(&self, group: usize, n_kv_heads: usize) -> usize {
+        let cuts = (1..=MOST_PARTS).filter(|&parts| group.is_multiple_of(parts));
+        let enough = cuts.clone().find(|parts| parts * n_kv_heads >= self.threads);
+        enough.or(cuts.last()).unwrap_or(1)
     }
 
     /// Each weight row is read once for all rows of activations, by one thread.

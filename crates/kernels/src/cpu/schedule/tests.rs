@@ -119,6 +119,30 @@ fn threads_meet_where_one_needs_what_another_made() {
 }
 
 #[test]
+fn more_threads_than_key_heads_have_query_heads_each() {
+    // Query heads of one of two key heads, threads, and query heads of a tile.
+    for (group, threads, want) in
+        [(4, 1, 4), (4, 2, 4), (4, 3, 2), (4, 8, 1), (4, 9, 1), (7, 8, 7), (6, 5, 2), (16, 64, 4)]
+    {
+        let config = Config { threads, ..*cpu(Precision::Exact).config() };
+        let mut cpu = Cpu::new(config).expect("some threads");
+        let (format, span) = (CacheFormat::F32, crate::Span::Full);
+        let spec = CacheSpec { group: 0, k_cols: 16, v_cols: 12, blocks: 2, block_len: 16, format };
+        let c = cpu.new_cache(&spec).expect("small");
+        let mut p = Plan::new();
+        let q = p.input(2 * group * 8);
+        let (softcap, sinks) = (None, None);
+        let a = crate::Attn { head_dim: 8, v_dim: 6, scale: 1.0, softcap, span, sinks };
+        let y = p.attend(q, c, &a);
+        p.port(y);
+        let placed = cpu.place(&p, MAX);
+        let [phase] = placed.schedule.phases() else { panic!("one phase") };
+        let place = phase.place(0, Shape { rows: 1, ..MAX }, threads).expect("a tile");
+        assert_eq!(place.cols, 0..want * 6, "{group} query heads, {threads} threads");
+    }
+}
+
+#[test]
 fn independent_operations_need_no_meeting() {
     let cpu = cpu(Precision::Exact);
     let mut p = Plan::new();
