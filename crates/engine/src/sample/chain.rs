@@ -3,7 +3,7 @@
 //! Each stage keeps at least one. Candidates are ordered by logit, equals by token, as soon as a
 //! stage needs an order, so that a text never depends on how a sort was written.
 
-use super::{Candidate, Sampling, Stage, Xtc, repeats::Changes};
+use super::{Candidate, Sampling, Stage, Xtc, repeats::Changes, top};
 
 /// The tokens that are left, and their logits.
 #[derive(Debug, Default)]
@@ -17,11 +17,16 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// Starts with every token that is not forbidden.
-    pub(super) fn fill(&mut self, logits: &[f32]) {
+    /// Starts with every token that is not forbidden; where there is a `most`, with as many of the most
+    /// probable, and some others.
+    pub(super) fn fill(&mut self, logits: &[f32], most: Option<usize>) {
         self.left.clear();
-        let tokens = logits.iter().enumerate().map(|(i, &logit)| (i as u32, logit));
-        self.left.extend(tokens.filter(|(_, logit)| *logit != f32::NEG_INFINITY));
+        if let Some(k) = most {
+            top::append(logits, k, &mut self.left);
+        } else {
+            let tokens = logits.iter().enumerate().map(|(i, &logit)| (i as u32, logit));
+            self.left.extend(tokens.filter(|(_, logit)| *logit != f32::NEG_INFINITY));
+        }
         if self.left.is_empty() {
             self.left.push((0, 0.0));
         }
@@ -163,7 +168,21 @@ impl Candidates {
     }
 }
 
-fn descending(a: &(u32, f32), b: &(u32, f32)) -> std::cmp::Ordering {
+/// Whether `stage` drops candidates, or changes all of them.
+pub(super) fn acts(stage: Stage, s: &Sampling) -> bool {
+    match stage {
+        Stage::Penalties | Stage::Dry => false,
+        Stage::TopNSigma => s.top_n_sigma > 0.0,
+        Stage::TopK => s.top_k > 0,
+        Stage::Typical => s.typical_p < 1.0,
+        Stage::TopP => s.top_p < 1.0,
+        Stage::MinP => s.min_p > 0.0,
+        Stage::Xtc => s.xtc.probability > 0.0,
+        Stage::Temperature => true,
+    }
+}
+
+pub(super) fn descending(a: &(u32, f32), b: &(u32, f32)) -> std::cmp::Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 

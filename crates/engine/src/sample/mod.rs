@@ -3,18 +3,21 @@
 //! [`Sampling`] is what a person sets. A [`Sampler`] belongs to one sequence: it is told every
 //! token of it ([`accept`](Sampler::accept)) and chooses the next ([`sample`](Sampler::sample)).
 //! The stages and their default order are llama.cpp's: those that change single logits are in
-//! `repeats`, those that drop candidates in `chain`. The draw for a position depends on the seed
-//! and that position alone, so neither a batch nor a cancelled neighbour can change a text.
+//! `repeats`, those that drop candidates in `chain`; `top` finds the largest logits. The draw for a
+//! position depends on the seed and that position alone, so neither a batch nor a cancelled neighbour
+//! can change a text.
 
 mod chain;
 mod draw;
 mod dry;
 mod repeats;
 mod settings;
+mod top;
 
 pub use settings::{Dry, Error, Penalties, Sampling, Stage, Xtc};
+pub use top::greedy;
 
-use chain::Candidates;
+use chain::{Candidates, acts};
 use draw::{Stream, uniform};
 use repeats::Repeats;
 
@@ -83,8 +86,13 @@ impl Sampler {
     pub fn candidates(&mut self, logits: &mut [f32]) -> &[Candidate] {
         self.bias(logits);
         let at = self.repeats.n_tokens();
-        self.candidates.fill(logits);
-        for stage in &self.settings.order {
+        let (before, most) = self.first_kept(logits.len());
+        let (changing, order) = self.settings.order.split_at(before);
+        for stage in changing {
+            self.repeats.changes(*stage, &self.settings).apply(logits);
+        }
+        self.candidates.fill(logits, most);
+        for stage in order {
             self.candidates.adjust(&self.repeats.changes(*stage, &self.settings));
             let chance = || uniform(self.seed, at, Stream::Xtc);
             self.candidates.keep(*stage, &self.settings, chance);
@@ -92,20 +100,20 @@ impl Sampler {
         self.candidates.normalise()
     }
 
+    /// Where few candidates are kept by the first stage that does more than change single logits: how
+    /// many stages come before it, and how many are kept. All others need no order, and no list.
+    fn first_kept(&self, vocab: usize) -> (usize, Option<usize>) {
+        let Sampling { order, top_k, .. } = &self.settings;
+        let first = order.iter().position(|stage| acts(*stage, &self.settings));
+        match first {
+            Some(i) if order[i] == Stage::TopK && *top_k <= vocab / 8 => (i, Some(*top_k)),
+            _ => (0, None),
+        }
+    }
+
     fn bias(&self, logits: &mut [f32]) {
         for &(token, bias) in &self.settings.logit_bias {
             logits[token as usize] += bias;
         }
     }
-}
-
-/// The token of the largest logit, the first of equals.
-pub fn greedy(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = i;
-        }
-    }
-    best as u32
 }

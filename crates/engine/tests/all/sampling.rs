@@ -1,7 +1,7 @@
 //! Samplers: probabilities against results worked out by hand from the definitions, draws against
 //! the probabilities, seeds.
 
-use engine::sample::{Dry, Error, Penalties, Sampler, Sampling, Stage, Xtc};
+use engine::sample::{Dry, Error, Penalties, Sampler, Sampling, Stage, Xtc, greedy};
 
 /// Everything off but what a case switches on.
 fn plain() -> Sampling {
@@ -46,6 +46,43 @@ fn stages_that_drop_candidates() {
     let three = [(1, 4.0 / 9.0), (3, 3.0 / 9.0), (0, 2.0 / 9.0)];
     check(&Sampling { min_p: 0.45, ..plain() }, FOUR, &three);
     check(&Sampling { min_p: 1.0, ..plain() }, FOUR, &[(1, 1.0)]);
+}
+
+/// Of many tokens those that are too small are never listed, also after a penalty; equals by token.
+#[test]
+fn the_most_probable_of_many_are_those_of_an_order_of_all() {
+    let mut x = 1_u32;
+    let mut number = || {
+        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (x >> 24) as f32 / 32.0
+    };
+    let all: Vec<f32> = (0..5000).map(|_| number()).collect();
+    for (k, allowed) in [(1, 5000), (40, 5000), (600, 5000), (700, 5000), (40, 10)] {
+        let mut logits = all.clone();
+        logits[allowed..].fill(f32::NEG_INFINITY);
+        let penalties = Penalties { last_n: None, repeat: 2.0, frequency: 0.0, presence: 0.0 };
+        let mut want: Vec<(u32, f32)> = (0..).zip(logits[..allowed].iter().copied()).collect();
+        (want[3].1, want[7].1) = (logits[3] / 2.0, logits[7] / 2.0);
+        want.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        want.truncate(k);
+        let total: f32 = want.iter().map(|it| it.1.exp()).sum();
+        want.iter_mut().for_each(|it| it.1 = it.1.exp() / total);
+        check_after(&[3, 7], &Sampling { top_k: k, penalties, ..plain() }, &logits, &want);
+    }
+}
+
+#[test]
+fn the_largest_logit_is_the_first_of_equals() {
+    for n in [1, 2, 63, 64, 65, 128, 1000] {
+        for at in [0, n / 2, n - 1] {
+            let mut logits: Vec<f32> = (0..n).map(|i| -1.0 - (i % 7) as f32).collect();
+            logits[at] = 0.5;
+            logits[n - 1] = 0.5;
+            assert_eq!(greedy(&logits) as usize, at, "of {n}");
+        }
+    }
+    assert_eq!(greedy(&[]), 0);
+    assert_eq!(greedy(&[f32::NEG_INFINITY; 100]), 0);
 }
 
 #[test]
