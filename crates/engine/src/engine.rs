@@ -254,7 +254,8 @@ impl Engine {
         let bad = slots.filter(|(_, slot)| {
             let row = slot.outputs.clone().next();
             let row = row.map_or(&[][..], |i| &self.logits[i * vocab..][..vocab]);
-            row.iter().any(|it| !it.is_finite())
+            // Some at a time, which is vectors: there may be very many.
+            row.chunks(64).any(|some| some.iter().fold(false, |bad, it| bad | !it.is_finite()))
         });
         bad.map(|(i, _)| (i, runner.diagnose(&self.batch, i as u32))).collect()
     }
