@@ -9,6 +9,7 @@ use super::{load_16, padded, stored};
 use crate::cpu::{
     dispatch::Strided,
     scalar::vectors::{LEAST_SHARE, counts},
+    tables::{INVERSE_FACTORIALS, LN_2_LOWER, LN_2_UPPER},
 };
 
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
@@ -257,6 +258,43 @@ fn all_count(shares: &[f32]) -> bool {
         }
         None => shares.iter().all(|share| counts(*share)),
     }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512dq")]
+pub(in crate::cpu) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+    let (max, zero) = (_mm512_set1_ps(max), _mm512_setzero_ps());
+    let mut sum = zero;
+    let (whole, rest) = x.as_chunks_mut();
+    for x in whole {
+        let e = exp(_mm512_sub_ps(load_16(x), max));
+        *x = stored(e);
+        sum = _mm512_add_ps(sum, e);
+    }
+    let [mut sum, ..] = sums_of([sum, zero, zero, zero]);
+    if !rest.is_empty() {
+        let e = stored(exp(_mm512_sub_ps(load_16(&padded(rest)), max)));
+        rest.copy_from_slice(&e[..rest.len()]);
+        rest.iter().for_each(|e| sum += e);
+    }
+    sum
+}
+
+/// `exp(x)` as that of `avx2::vectors`, but for the power of two, which is an instruction here.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn exp(x: __m512) -> __m512 {
+    // The variable is the second operand: it is what these return of a NaN.
+    let x = _mm512_max_ps(_mm512_set1_ps(-104.0), x);
+    let x = _mm512_min_ps(_mm512_set1_ps(89.0), x);
+    let k = _mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E));
+    let k = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(k);
+    let r = _mm512_fnmadd_ps(k, _mm512_set1_ps(LN_2_UPPER), x);
+    let r = _mm512_fnmadd_ps(k, _mm512_set1_ps(LN_2_LOWER), r);
+    let mut y = _mm512_set1_ps(INVERSE_FACTORIALS[0]);
+    for c in &INVERSE_FACTORIALS[1..] {
+        y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(*c));
+    }
+    _mm512_scalef_ps(y, k)
 }
 
 #[inline]

@@ -228,5 +228,6 @@ pub(super) static AVX512_FAST: Vectors = Vectors {
     weigh_of_four_f16: checked!(|shares, values, y| avx512::vectors::weigh_of_four_f16(
         shares, values, y
     )),
+    exp_sum: checked!(|x, max| avx512::vectors::exp_sum(x, max)),
     ..AVX2_FAST
 };
