@@ -8,16 +8,16 @@
 //! 0.19 of the `gguf` package. Nobody published a rule for them: they were found by clustering
 //! the weights of real models.
 
-/// Magnitudes of `IQ2_XXS`.
-pub(super) static IQ2_XXS: [[i8; 8]; 256] = book(IQ2_XXS_SET, &IQ2_LEVELS);
-/// Magnitudes of `IQ2_XS`.
-pub(super) static IQ2_XS: [[i8; 8]; 512] = book(IQ2_XS_SET, &IQ2_LEVELS);
-/// Magnitudes of `IQ2_S`.
-pub(super) static IQ2_S: [[i8; 8]; 1024] = book(IQ2_S_SET, &IQ2_LEVELS);
-/// Magnitudes of `IQ3_XXS`.
-pub(super) static IQ3_XXS: [[i8; 4]; 256] = book(IQ3_XXS_SET, &[4, 12, 20, 28, 36, 44, 52, 62]);
-/// Magnitudes of `IQ3_S`.
-pub(super) static IQ3_S: [[i8; 4]; 512] = book(IQ3_S_SET, &[1, 3, 5, 7, 9, 11, 13, 15]);
+/// Magnitudes of `IQ2_XXS`, by index.
+pub static IQ2_XXS: [[i8; 8]; 256] = book(IQ2_XXS_SET, &IQ2_LEVELS);
+/// Magnitudes of `IQ2_XS`, by index.
+pub static IQ2_XS: [[i8; 8]; 512] = book(IQ2_XS_SET, &IQ2_LEVELS);
+/// Magnitudes of `IQ2_S`, by index.
+pub static IQ2_S: [[i8; 8]; 1024] = book(IQ2_S_SET, &IQ2_LEVELS);
+/// Magnitudes of `IQ3_XXS`, by index.
+pub static IQ3_XXS: [[i8; 4]; 256] = book(IQ3_XXS_SET, &[4, 12, 20, 28, 36, 44, 52, 62]);
+/// Magnitudes of `IQ3_S`, by index.
+pub static IQ3_S: [[i8; 4]; 512] = book(IQ3_S_SET, &[1, 3, 5, 7, 9, 11, 13, 15]);
 /// Weights of `IQ1_S` and `IQ1_M`.
 pub(super) static IQ1: [[i8; 8]; 2048] = book(IQ1_SET, &[-1, 0, 1]);
 
