@@ -102,14 +102,24 @@ fn kernels(kernels: Option<&Kernels>) -> Vec<Row> {
     let Kernels { isa, precision, threads, .. } = kernels;
     let threads = counted(*threads, "thread");
     let mut rows = vec![("kernels", format!("{isa}, {precision}, {threads}"))];
+    let all: usize = kernels.formats.iter().map(|it| it.formats.len()).sum();
     rows.extend(kernels.formats.iter().map(|it| {
         let label = match it.precision {
             Precision::Fast => "  8 bits",
             Precision::Exact => "  floats",
         };
-        (label, format!("{}: {}", it.isa, short(&it.formats)))
+        (label, format!("{}: {}", it.isa, named(&it.formats, all)))
     }));
     rows
+}
+
+/// Names of formats, or what most of `all` there are have in common: that the rows beside name the others.
+fn named(formats: &[&str], all: usize) -> String {
+    match formats.len() {
+        n if n == all => "all formats".to_owned(),
+        n if 2 * n > all => "all others".to_owned(),
+        _ => short(formats),
+    }
 }
 
 /// Names of formats, sorted, what they begin with said once: `Q4_0/1/K Q8_0`.
@@ -275,5 +285,13 @@ mod tests {
         );
         assert_eq!(short(&["IQ4_NL", "IQ4_XS"]), "IQ4_NL/XS");
         assert_eq!(short(&[]), "");
+    }
+
+    #[test]
+    fn most_formats_are_all_others() {
+        let formats = ["Q8_0", "F16", "Q4_K"];
+        assert_eq!(named(&formats, 6), "F16 Q4_K Q8_0");
+        assert_eq!(named(&formats, 5), "all others");
+        assert_eq!(named(&formats, 3), "all formats");
     }
 }
