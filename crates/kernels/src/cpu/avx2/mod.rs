@@ -13,6 +13,7 @@
 //! | `unpack`  | the integers of two blocks of weights                              |
 //! | `fields`  | the scales of eight blocks                                         |
 //! | `formats` | how each format is packed, by those two                            |
+//! | `codebooks`| those of them whose weights are in codebooks                      |
 //! | `few`     | straight from the file, for one row of rounded activations         |
 //! | `panel`   | sixteen rows unpacked once, for many rows of rounded activations   |
 //! | `vectors` | activations alone, `exp` among them                                |
@@ -27,6 +28,7 @@
 //! `sum = fma(integer, scale * d, sum)`, and, of formats with minimums,
 //! `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is another one.
 
+mod codebooks;
 pub(super) mod dot;
 pub(super) mod exact;
 mod few;
@@ -124,6 +126,7 @@ impl<
         8.. if RUN == 32 => 8,
         4.. => 4,
         2.. => 2,
+        1 => 1,
         _ => 0,
     };
 

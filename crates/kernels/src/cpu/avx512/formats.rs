@@ -6,6 +6,7 @@
 
 use core::arch::x86_64::*;
 
+pub(in crate::cpu) use super::codebooks::{iq2_s, iq2_xs, iq2_xxs, iq3_s, iq3_xxs};
 use super::{
     Integers, Packed, ROWS, SIGNED, Scaled, Scales, WITH_MINS,
     fields::{

@@ -8,6 +8,7 @@
 //! | module    | what                                                                      |
 //! |-----------|---------------------------------------------------------------------------|
 //! | `formats` | how each format is packed                                                 |
+//! | `codebooks`| those of them whose weights are in codebooks                             |
 //! | `fields`  | fields of blocks as vectors                                               |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
 //! | `tiles`   | the same, sixteen by sixteen at once, where a processor has AMX           |
@@ -24,6 +25,7 @@
 //! and, of formats with minimums, `sum = fma(-min, d * (sum of activations), sum)`. That of `floats` is
 //! another one.
 
+mod codebooks;
 mod fields;
 pub(super) mod floats;
 pub(super) mod formats;

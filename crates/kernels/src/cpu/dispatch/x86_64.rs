@@ -97,13 +97,13 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
         (Format::Q2_K, Exact) => decoded_by_avx2!(other Q2_K, 8),
         (Format::Q3_K, Exact) => decoded_by_avx2!(other Q3_K, 8),
         (Format::Q5_K, Exact) => decoded_by_avx2!(other Q5_K, 8),
-        (Format::IQ2_XXS, _) => decoded_by_avx2!(other IQ2_XXS, 8),
-        (Format::IQ2_XS, _) => decoded_by_avx2!(other IQ2_XS, 8),
-        (Format::IQ3_XXS, _) => decoded_by_avx2!(other IQ3_XXS, 8),
+        (Format::IQ2_XXS, Exact) => decoded_by_avx2!(other IQ2_XXS, 8),
+        (Format::IQ2_XS, Exact) => decoded_by_avx2!(other IQ2_XS, 8),
+        (Format::IQ3_XXS, Exact) => decoded_by_avx2!(other IQ3_XXS, 8),
         (Format::IQ1_S, _) => decoded_by_avx2!(other IQ1_S, 8),
         (Format::IQ4_NL, Exact) => decoded_by_avx2!(other IQ4_NL, 1),
-        (Format::IQ3_S, _) => decoded_by_avx2!(other IQ3_S, 8),
-        (Format::IQ2_S, _) => decoded_by_avx2!(other IQ2_S, 8),
+        (Format::IQ3_S, Exact) => decoded_by_avx2!(other IQ3_S, 8),
+        (Format::IQ2_S, Exact) => decoded_by_avx2!(other IQ2_S, 8),
         (Format::IQ4_XS, Exact) => decoded_by_avx2!(other IQ4_XS, 8),
         (Format::IQ1_M, _) => decoded_by_avx2!(other IQ1_M, 8),
         (Format::TQ1_0, _) => decoded_by_avx2!(other TQ1_0, 8),
@@ -125,7 +125,12 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
         (Format::Q4_K, Fast) => by_avx2!(q4_k, DOT),
         (Format::Q5_K, Fast) => by_avx2!(q5_k, DOT),
         (Format::Q6_K, Fast) => by_avx2!(q6_k, DOT),
+        (Format::IQ2_XXS, Fast) => by_avx2!(iq2_xxs, DOT),
+        (Format::IQ2_XS, Fast) => by_avx2!(iq2_xs, DOT),
+        (Format::IQ3_XXS, Fast) => by_avx2!(iq3_xxs, DOT),
         (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl, DOT),
+        (Format::IQ3_S, Fast) => by_avx2!(iq3_s, DOT),
+        (Format::IQ2_S, Fast) => by_avx2!(iq2_s, DOT),
         (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs, DOT),
         (Format::MXFP4, Fast) => by_avx2!(mxfp4, DOT),
     }
@@ -155,22 +160,17 @@ pub(super) fn avx512_kernel<const TILES: bool>(
         (Format::Q4_K, Fast) => by_avx512!(q4_k, TILES),
         (Format::Q5_K, Fast) => by_avx512!(q5_k, TILES),
         (Format::Q6_K, Fast) => by_avx512!(q6_k, TILES),
+        (Format::IQ2_XXS, Fast) => by_avx512!(iq2_xxs, TILES),
+        (Format::IQ2_XS, Fast) => by_avx512!(iq2_xs, TILES),
+        (Format::IQ3_XXS, Fast) => by_avx512!(iq3_xxs, TILES),
         (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl, TILES),
+        (Format::IQ3_S, Fast) => by_avx512!(iq3_s, TILES),
+        (Format::IQ2_S, Fast) => by_avx512!(iq2_s, TILES),
         (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs, TILES),
         (Format::MXFP4, Fast) => by_avx512!(mxfp4, TILES),
-        (
-            Format::IQ2_XXS
-            | Format::IQ2_XS
-            | Format::IQ3_XXS
-            | Format::IQ1_S
-            | Format::IQ3_S
-            | Format::IQ2_S
-            | Format::IQ1_M
-            | Format::TQ1_0
-            | Format::TQ2_0
-            | Format::NVFP4,
-            Fast,
-        ) => others(),
+        (Format::IQ1_S | Format::IQ1_M | Format::TQ1_0 | Format::TQ2_0 | Format::NVFP4, Fast) => {
+            others()
+        }
     }
 }
 
