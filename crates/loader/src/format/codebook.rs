@@ -19,7 +19,7 @@ pub static IQ3_XXS: [[i8; 4]; 256] = book(IQ3_XXS_SET, &[4, 12, 20, 28, 36, 44, 
 /// Magnitudes of `IQ3_S`, by index.
 pub static IQ3_S: [[i8; 4]; 512] = book(IQ3_S_SET, &[1, 3, 5, 7, 9, 11, 13, 15]);
 /// Weights of `IQ1_S` and `IQ1_M`.
-pub(super) static IQ1: [[i8; 8]; 2048] = book(IQ1_SET, &[-1, 0, 1]);
+pub static IQ1: [[i8; 8]; 2048] = book(IQ1_SET, &[-1, 0, 1]);
 
 const IQ2_LEVELS: [i8; 3] = [8, 25, 43];
 
