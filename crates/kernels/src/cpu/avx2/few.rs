@@ -2,8 +2,8 @@
 //!
 //! Row after row is multiplied over many columns, so that memory is read as one stream. Two stretches of
 //! a row are side by side, one in each half of vectors, and so are the activations: of eight blocks of 32
-//! weights the first four and the last, or two blocks of 256. Then the integer products of eight rows are
-//! scaled and added, a row a lane.
+//! weights the first four and the last, of four of 64 the first two and the last, or two blocks of 256.
+//! Then the integer products of eight rows are scaled and added, a row a lane.
 //!
 //! ```text
 //! of eight rows, meanwhile, a vector each:
@@ -48,10 +48,12 @@ impl<
     /// Whether a block has 32 weights.
     const IS_SMALL: bool = Self::OF_BLOCK == 1;
     /// Times 32 weights in a stretch, of which two are side by side.
-    const STRETCH: usize = if Self::IS_SMALL { 4 } else { Self::OF_BLOCK };
+    const STRETCH: usize = if Self::OF_BLOCK < 4 { 4 } else { Self::OF_BLOCK };
+    /// Blocks in a stretch.
+    const BLOCKS: usize = Self::STRETCH / Self::OF_BLOCK;
     /// Lines that two stretches of eight rows take.
     const LINES_OF_TWO: usize = match (Self::IS_SMALL, Self::MINS) {
-        (false, _) => 8 * Self::RUNS_OF_32,
+        (false, _) => Self::STRETCH * Self::RUNS_OF_32,
         (true, false) => 8,
         (true, true) => 12,
     };
@@ -174,7 +176,7 @@ impl<
         }
     }
 
-    /// The products of vector `r` of eight rows, in blocks of 256 weights, to their place in `room`.
+    /// The products of vector `r` of eight rows, in larger blocks, to their place in `room`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn multiply_large(
@@ -186,17 +188,24 @@ impl<
     ) {
         let lines = room.chunks_exact_mut(Self::LINES_OF_TWO);
         let acts = acts.chunks_exact(Self::STRETCH);
-        for (i, ((two, acts), lines)) in row.chunks(2).zip(acts).zip(lines).enumerate() {
-            // Beside the last of an odd number there is nothing to multiply with.
-            let two = [&two[0], two.last().expect("one or two")];
+        let twos = row.chunks(2 * Self::BLOCKS);
+        for (i, ((two, acts), lines)) in twos.zip(acts).zip(lines).enumerate() {
+            // Where there are no more blocks there is nothing to multiply with.
+            let block = |b: usize| two.get(b).unwrap_or(&two[0]);
             let lines = lines.chunks_exact_mut(4 * Self::RUNS_OF_32);
             for (q, (acts, lines)) in acts.as_chunks::<4>().0.iter().zip(lines).enumerate() {
-                let products = Self::of_two(|k| (self.integers)(two, 4 * q + k), acts);
+                let integers = |k: usize| {
+                    let v = 4 * q + k;
+                    let b = if Self::BLOCKS == 1 { 0 } else { v / Self::OF_BLOCK };
+                    let of_both = [block(b), block(Self::BLOCKS + b)];
+                    (self.integers)(of_both, v - b * Self::OF_BLOCK)
+                };
+                let products = Self::of_two(integers, acts);
                 for (j, products) in products.into_iter().enumerate().take(Self::RUNS_OF_32) {
                     store(products, lines, EIGHT * j + r);
                 }
             }
-            prefetch(ahead, 2 * BYTES * i, 2 * BYTES);
+            prefetch(ahead, 2 * Self::BLOCKS * BYTES * i, 2 * Self::BLOCKS * BYTES);
         }
     }
 
@@ -301,17 +310,21 @@ impl<
         room: &[Line],
         mut sums: __m256,
     ) -> __m256 {
-        let twos = x.chunks(2 * Self::OF_BLOCK).zip(room.chunks_exact(Self::LINES_OF_TWO));
+        let twos = x.chunks(2 * Self::STRETCH).zip(room.chunks_exact(Self::LINES_OF_TWO));
         for (i, (x, lines)) in twos.enumerate() {
             let mut products = [[_mm256_setzero_si256(); EIGHT]; 4];
-            for (at, products) in products.iter_mut().enumerate().take(2 * Self::RUNS_OF_32) {
+            let fields = Self::STRETCH / 4 * Self::RUNS_OF_32;
+            for (at, products) in products.iter_mut().enumerate().take(fields) {
                 *products = eight(lines, at);
             }
             for (b, x) in x.chunks_exact(Self::OF_BLOCK).enumerate() {
-                let of_rows = (self.scales)(nth(&rows, 2 * i + b));
+                let of_rows = (self.scales)(nth(&rows, 2 * Self::BLOCKS * i + b));
                 for (v, x) in x.iter().enumerate() {
+                    // Of the second stretch the products are in the upper halves.
+                    let at = b % Self::BLOCKS * Self::OF_BLOCK + v;
+                    let lane = 4 * (b / Self::BLOCKS) + at % 4;
                     for j in 0..Self::RUNS_OF_32 {
-                        let product = products[v / 4 * Self::RUNS_OF_32 + j][4 * b + v % 4];
+                        let product = products[at / 4 * Self::RUNS_OF_32 + j][lane];
                         let run = v * Self::RUNS_OF_32 + j;
                         let of_run = [of_rows.scales[run], of_rows.mins[run]];
                         sums = Self::plus_run(product, of_run, (x, j), sums);
