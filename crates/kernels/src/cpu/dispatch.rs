@@ -8,9 +8,9 @@
 //! | `neon`      | NEON (`sdot`, i8mm) | numbers; those with integers, fast; all else as [`scalar`] |
 //! | [`scalar`]  | nothing             | all formats                                                |
 //!
-//! Numbers are weights of `F32`, `F16` and `BF16`, whose kernels are the same in both precisions. Those of
-//! `IQ2_XXS`, `IQ2_XS`, `IQ2_S`, `IQ3_XXS` and `IQ3_S` have fast kernels on x86-64 alone: `neon` takes them
-//! from [`scalar`].
+//! Numbers are weights of `F32`, `F16` and `BF16`, whose kernels are the same in both precisions.
+//! `IQ1_S` to `IQ3_S`, `TQ1_0`, `TQ2_0` and `NVFP4` are multiplied as integers on x86-64 alone: `neon` takes
+//! them from [`scalar`].
 //!
 //! Everything unsafe about instruction sets is here: the pointers below are safe to call because
 //! nobody obtains those of an instruction set that this machine lacks. Each kind of processor has a

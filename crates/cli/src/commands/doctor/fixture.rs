@@ -25,9 +25,8 @@ const INTEGERS: [&str; 13] = [
 const NUMBERS: [&str; 3] = ["F32", "F16", "BF16"];
 
 /// Those that x86-64 alone takes as integers.
-const OF_X86_64: [&str; 5] = ["IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ3_S", "IQ2_S"];
-
-const OTHERS: [&str; 5] = ["IQ1_S", "IQ1_M", "TQ1_0", "TQ2_0", "NVFP4"];
+const OF_X86_64: [&str; 10] =
+    ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "TQ1_0", "TQ2_0", "NVFP4"];
 
 /// A laptop on battery, with some models.
 pub(super) fn laptop() -> Report {
@@ -112,32 +111,28 @@ fn judged(mut report: Report) -> Report {
 
 /// What multiplies which formats: a machine that lacks `isa` cannot be asked.
 fn multiplied(isa: Isa) -> Vec<Multiplied> {
-    let (integers, rest) = match isa {
-        Isa::Amx | Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => {
-            ([&INTEGERS[..], &OF_X86_64].concat(), OTHERS.to_vec())
-        }
-        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm | Isa::Scalar => {
-            (INTEGERS.to_vec(), [&OF_X86_64[..], &OTHERS].concat())
-        }
-    };
     let numbers = match isa {
         Isa::AvxVnni => Isa::Avx2,
         Isa::Amx => Isa::Avx512Vnni,
         Isa::NeonDot | Isa::NeonI8mm => Isa::Neon,
         Isa::Avx512Vnni | Isa::Avx2 | Isa::Neon | Isa::Scalar => isa,
     };
-    let others = match isa {
-        Isa::Amx | Isa::Avx512Vnni | Isa::AvxVnni => Isa::Avx2,
-        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => Isa::Scalar,
-        Isa::Avx2 | Isa::Scalar => isa,
-    };
+    let fast = |formats| Multiplied { isa, precision: Precision::Fast, formats };
     let exact = |isa, formats| Multiplied { isa, precision: Precision::Exact, formats };
-    let mut all = vec![Multiplied { isa, precision: Precision::Fast, formats: integers }];
-    match numbers == others {
-        true => all.push(exact(numbers, [NUMBERS.to_vec(), rest].concat())),
-        false => all.extend([exact(numbers, NUMBERS.to_vec()), exact(others, rest)]),
+    match isa {
+        Isa::Amx | Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2 => {
+            let integers = [&INTEGERS[..], &OF_X86_64].concat();
+            vec![fast(integers), exact(numbers, NUMBERS.to_vec())]
+        }
+        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => vec![
+            fast(INTEGERS.to_vec()),
+            exact(numbers, NUMBERS.to_vec()),
+            exact(Isa::Scalar, OF_X86_64.to_vec()),
+        ],
+        Isa::Scalar => {
+            vec![fast(INTEGERS.to_vec()), exact(isa, [&NUMBERS[..], &OF_X86_64].concat())]
+        }
     }
-    all
 }
 
 /// One that has nothing but the best kernels, `isa`.

@@ -14,6 +14,10 @@ use super::{
     },
     unpack,
 };
+pub(in crate::cpu) use super::{
+    nvfp4::nvfp4,
+    ternary::{iq1_m, iq1_s, tq1_0, tq2_0},
+};
 
 /// `d` at 0. A weight is `d * (q - 8)`.
 #[inline]

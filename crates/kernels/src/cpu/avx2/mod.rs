@@ -14,6 +14,8 @@
 //! | `fields`  | the scales of eight blocks                                         |
 //! | `formats` | how each format is packed, by those two                            |
 //! | `codebooks`| those of them whose weights are in codebooks                      |
+//! | `ternary` | the same of `TQ1_0`, `TQ2_0`, `IQ1_S` and `IQ1_M`                  |
+//! | `nvfp4`   | the same of `NVFP4`                                                |
 //! | `few`     | straight from the file, for one row of rounded activations         |
 //! | `panel`   | sixteen rows unpacked once, for many rows of rounded activations   |
 //! | `vectors` | activations alone, `exp` among them                                |
@@ -35,8 +37,10 @@ mod few;
 mod fields;
 pub(super) mod floats;
 pub(super) mod formats;
+mod nvfp4;
 mod panel;
 pub(super) mod quantise;
+pub(super) mod ternary;
 mod unpack;
 pub(super) mod vectors;
 

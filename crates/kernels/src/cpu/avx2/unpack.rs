@@ -132,19 +132,19 @@ pub(super) fn mxfp4(blocks: [&[u8; 17]; 2]) -> [__m256i; 2] {
 }
 
 const LEVELS: [u8; 16] = raised(tables::LEVELS, 0);
-const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 12);
+pub(super) const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 12);
 
 /// Bytes `at..at + 16` of both blocks.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn both<const N: usize>([a, b]: [&[u8; N]; 2], at: usize) -> __m256i {
+pub(super) fn both<const N: usize>([a, b]: [&[u8; N]; 2], at: usize) -> __m256i {
     _mm256_set_m128i(load_16(b, at), load_16(a, at))
 }
 
 /// The low nibbles, and the high ones.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn low_and_high(bytes: __m256i) -> [__m256i; 2] {
+pub(super) fn low_and_high(bytes: __m256i) -> [__m256i; 2] {
     [field(bytes, 0, 0xf), field(bytes, 4, 0xf)]
 }
 
@@ -177,7 +177,7 @@ fn five_bits<const N: usize>(
 /// The bits of each byte from `at` on that `mask` has.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn field(bytes: __m256i, at: usize, mask: i8) -> __m256i {
+pub(super) fn field(bytes: __m256i, at: usize, mask: i8) -> __m256i {
     _mm256_and_si256(right(bytes, at), _mm256_set1_epi8(mask))
 }
 
@@ -196,7 +196,7 @@ fn left(bytes: __m256i, by: usize) -> __m256i {
 /// The numbers of a table that nibbles stand for.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn looked_up(table: &[u8; 16], [first, last]: [__m256i; 2]) -> [__m256i; 2] {
+pub(super) fn looked_up(table: &[u8; 16], [first, last]: [__m256i; 2]) -> [__m256i; 2] {
     let table = _mm256_broadcastsi128_si256(load_16(table, 0));
     [_mm256_shuffle_epi8(table, first), _mm256_shuffle_epi8(table, last)]
 }

@@ -15,6 +15,10 @@ use super::{
     },
     load_32,
 };
+pub(in crate::cpu) use super::{
+    nvfp4::nvfp4,
+    ternary::{iq1_m, iq1_s, tq1_0, tq2_0},
+};
 use crate::cpu::{
     avx2::load_16,
     tables::{self, raised},
@@ -273,4 +277,4 @@ pub(in crate::cpu) fn mxfp4<const TILES: bool>()
 const LEVELS: [u8; 16] = raised(tables::LEVELS, 128);
 
 /// Twice the numbers of `MXFP4`, and 128 more.
-const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 128);
+pub(super) const DOUBLED: [u8; 16] = raised(tables::DOUBLED, 128);

@@ -9,6 +9,8 @@
 //! |-----------|---------------------------------------------------------------------------|
 //! | `formats` | how each format is packed                                                 |
 //! | `codebooks`| those of them whose weights are in codebooks                             |
+//! | `ternary` | the same of `TQ1_0`, `TQ2_0`, `IQ1_S` and `IQ1_M`                         |
+//! | `nvfp4`   | the same of `NVFP4`                                                       |
 //! | `fields`  | fields of blocks as vectors                                               |
 //! | `panel`   | sixteen rows unpacked once, for many rows of activations                  |
 //! | `tiles`   | the same, sixteen by sixteen at once, where a processor has AMX           |
@@ -29,7 +31,9 @@ mod codebooks;
 mod fields;
 pub(super) mod floats;
 pub(super) mod formats;
+mod nvfp4;
 mod panel;
+mod ternary;
 pub(super) mod tiles;
 pub(super) mod vectors;
 

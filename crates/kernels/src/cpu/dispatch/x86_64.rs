@@ -100,16 +100,16 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
         (Format::IQ2_XXS, Exact) => decoded_by_avx2!(other IQ2_XXS, 8),
         (Format::IQ2_XS, Exact) => decoded_by_avx2!(other IQ2_XS, 8),
         (Format::IQ3_XXS, Exact) => decoded_by_avx2!(other IQ3_XXS, 8),
-        (Format::IQ1_S, _) => decoded_by_avx2!(other IQ1_S, 8),
+        (Format::IQ1_S, Exact) => decoded_by_avx2!(other IQ1_S, 8),
         (Format::IQ4_NL, Exact) => decoded_by_avx2!(other IQ4_NL, 1),
         (Format::IQ3_S, Exact) => decoded_by_avx2!(other IQ3_S, 8),
         (Format::IQ2_S, Exact) => decoded_by_avx2!(other IQ2_S, 8),
         (Format::IQ4_XS, Exact) => decoded_by_avx2!(other IQ4_XS, 8),
-        (Format::IQ1_M, _) => decoded_by_avx2!(other IQ1_M, 8),
-        (Format::TQ1_0, _) => decoded_by_avx2!(other TQ1_0, 8),
-        (Format::TQ2_0, _) => decoded_by_avx2!(other TQ2_0, 8),
+        (Format::IQ1_M, Exact) => decoded_by_avx2!(other IQ1_M, 8),
+        (Format::TQ1_0, Exact) => decoded_by_avx2!(other TQ1_0, 8),
+        (Format::TQ2_0, Exact) => decoded_by_avx2!(other TQ2_0, 8),
         (Format::MXFP4, Exact) => decoded_by_avx2!(other MXFP4, 1),
-        (Format::NVFP4, _) => decoded_by_avx2!(other NVFP4, 2),
+        (Format::NVFP4, Exact) => decoded_by_avx2!(other NVFP4, 2),
         (Format::Q4_0, Exact) => decoded_by_avx2!(avx2::exact::q4_0()),
         (Format::Q5_0, Exact) => decoded_by_avx2!(avx2::exact::q5_0()),
         (Format::Q8_0, Exact) => decoded_by_avx2!(avx2::exact::q8_0()),
@@ -128,11 +128,16 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
         (Format::IQ2_XXS, Fast) => by_avx2!(iq2_xxs, DOT),
         (Format::IQ2_XS, Fast) => by_avx2!(iq2_xs, DOT),
         (Format::IQ3_XXS, Fast) => by_avx2!(iq3_xxs, DOT),
+        (Format::IQ1_S, Fast) => by_avx2!(iq1_s, DOT),
         (Format::IQ4_NL, Fast) => by_avx2!(iq4_nl, DOT),
         (Format::IQ3_S, Fast) => by_avx2!(iq3_s, DOT),
         (Format::IQ2_S, Fast) => by_avx2!(iq2_s, DOT),
         (Format::IQ4_XS, Fast) => by_avx2!(iq4_xs, DOT),
+        (Format::IQ1_M, Fast) => by_avx2!(iq1_m, DOT),
+        (Format::TQ1_0, Fast) => by_avx2!(tq1_0, DOT),
+        (Format::TQ2_0, Fast) => by_avx2!(tq2_0, DOT),
         (Format::MXFP4, Fast) => by_avx2!(mxfp4, DOT),
+        (Format::NVFP4, Fast) => by_avx2!(nvfp4, DOT),
     }
 }
 
@@ -163,14 +168,16 @@ pub(super) fn avx512_kernel<const TILES: bool>(
         (Format::IQ2_XXS, Fast) => by_avx512!(iq2_xxs, TILES),
         (Format::IQ2_XS, Fast) => by_avx512!(iq2_xs, TILES),
         (Format::IQ3_XXS, Fast) => by_avx512!(iq3_xxs, TILES),
+        (Format::IQ1_S, Fast) => by_avx512!(iq1_s, TILES),
         (Format::IQ4_NL, Fast) => by_avx512!(iq4_nl, TILES),
         (Format::IQ3_S, Fast) => by_avx512!(iq3_s, TILES),
         (Format::IQ2_S, Fast) => by_avx512!(iq2_s, TILES),
         (Format::IQ4_XS, Fast) => by_avx512!(iq4_xs, TILES),
+        (Format::IQ1_M, Fast) => by_avx512!(iq1_m, TILES),
+        (Format::TQ1_0, Fast) => by_avx512!(tq1_0, TILES),
+        (Format::TQ2_0, Fast) => by_avx512!(tq2_0, TILES),
         (Format::MXFP4, Fast) => by_avx512!(mxfp4, TILES),
-        (Format::IQ1_S | Format::IQ1_M | Format::TQ1_0 | Format::TQ2_0 | Format::NVFP4, Fast) => {
-            others()
-        }
+        (Format::NVFP4, Fast) => by_avx512!(nvfp4, TILES),
     }
 }
 

@@ -237,6 +237,15 @@ fn long_and_ragged_rows() {
     }
 }
 
+/// The same of blocks of 32, 64 and 256 weights: more than are multiplied before those of another row.
+#[test]
+fn rows_in_two_stretches() {
+    for format in [Format::Q4_1, Format::NVFP4, Format::Q6_K] {
+        Case::random(format, 8192 + 3 * 256).check();
+    }
+    Case::random(Format::NVFP4, 8192 + 64).check();
+}
+
 /// A saturating step or a wrong sign would show here: all products have one sign.
 #[test]
 fn extreme_integers() {
@@ -259,6 +268,16 @@ fn extreme_scales() {
         for scale in [0, LARGEST, SMALLEST_SUBNORMAL, NEGATIVE] {
             Case::extreme(format, 0x93, scale, [0.75, -0.5]).check();
         }
+    }
+}
+
+/// Each byte that a scale of `NVFP4` can be, beside such as are about as large.
+#[test]
+fn every_scale_of_a_byte() {
+    for first in (0..=252).step_by(4) {
+        let mut case = Case::random(Format::NVFP4, 64);
+        case.weights[..4].copy_from_slice(&[first, first + 1, first + 2, first + 3]);
+        case.check();
     }
 }
 
@@ -350,14 +369,29 @@ fn instruction_sets_give_the_same_bits() {
             IQ3_XXS ecc1ff65539778d8
             IQ3_S  41f680618c021185
             IQ2_S  8c5181f31e53cdf0
+            IQ1_S  872b2ca2a6d9b4ce
+            IQ1_M  4bc14c82eb61d40d
+            TQ1_0  1dc6ccb69c61dccc
+            TQ2_0  495baff39d271e7c
+            NVFP4  c9e2e7f20935dc7c
         "#]]
         .assert_eq(&of_x86_64);
     }
 }
 
 /// Formats that have kernels for rounded activations on x86-64 alone.
-const OF_X86_64: [Format; 5] =
-    [Format::IQ2_XXS, Format::IQ2_XS, Format::IQ3_XXS, Format::IQ3_S, Format::IQ2_S];
+const OF_X86_64: [Format; 10] = [
+    Format::IQ2_XXS,
+    Format::IQ2_XS,
+    Format::IQ3_XXS,
+    Format::IQ3_S,
+    Format::IQ2_S,
+    Format::IQ1_S,
+    Format::IQ1_M,
+    Format::TQ1_0,
+    Format::TQ2_0,
+    Format::NVFP4,
+];
 
 /// Of each format that has kernels for rounded activations, a digest of the bits of sums.
 fn digests(isa: Isa, formats: &[Format]) -> String {
