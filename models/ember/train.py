@@ -216,8 +216,8 @@ def pace(step, steps):
 
 
 def asked(step, steps):
-    """What a token of a question counts: ever less, and nothing in the last half."""
-    return ASKED * max(0.0, 1 - step / (steps * 0.5))
+    """What a token of a question counts: ever less in the first half, a tenth in the last."""
+    return ASKED * max(0.1, 1 - step / (steps * 0.5))
 
 
 def train(work, steps, at_most):
@@ -324,7 +324,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=11000)
     parser.add_argument("--at-most", type=int, default=10**9, help="end after so many, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.at_most)
