@@ -50,8 +50,7 @@ impl Admitted {
             subject = subject.with_weights(weights);
         }
         gate.judge(&subject)?;
-        self.add(subject.digest());
-        Ok(())
+        Ok(self.add(subject.digest())?)
     }
 }
 

@@ -44,8 +44,8 @@ pub const MONTHS: u32 = 6;
 const HEAD: &str = "head";
 /// Held while an entry is written.
 const LOCK: &str = "lock";
-/// Bytes that are enough for the longest line.
-const LONGEST: u64 = 1 << 16;
+/// The most bytes that a line may have.
+const LONGEST: usize = 1 << 16;
 
 /// A log that entries are added to.
 #[derive(Clone, Debug)]
@@ -99,9 +99,10 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// If the system refuses, or the log is not as it was left: then nothing is added, and whoever
-    /// asked should not go on.
+    /// If the entry is too long, the system refuses, or the log is not as it was left: then nothing
+    /// is added, and whoever asked should not go on.
     pub fn append(&self, entry: Entry) -> Result<Sha256Hex, Error> {
+        entry.check_length()?;
         self.prepare()?;
         let _lock = self.lock()?;
         let month = line::month(&entry.time).ok_or_else(|| Error::Time(entry.time.clone()))?;
@@ -264,16 +265,20 @@ impl End {
         let io = || Error::io("read", path);
         let mut file = File::open(path).map_err(io())?;
         let len = file.metadata().map_err(io())?.len();
-        // Of the last line, and of a torn one after it.
-        let from = len.saturating_sub(2 * LONGEST);
+        // Of the last line, and of a torn one after it; more where somebody wrote longer ones.
+        let mut from = len.saturating_sub(2 * LONGEST as u64);
         let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(from)).map_err(io())?;
-        file.read_to_end(&mut bytes).map_err(io())?;
+        loop {
+            bytes.clear();
+            file.seek(SeekFrom::Start(from)).map_err(io())?;
+            file.read_to_end(&mut bytes).map_err(io())?;
+            if from == 0 || bytes.iter().filter(|it| **it == b'\n').nth(1).is_some() {
+                break;
+            }
+            from = len.saturating_sub(2 * (len - from));
+        }
         let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1);
         let torn = (bytes.len() - whole) as u64;
-        if torn > LONGEST {
-            return Err(Error::Unreadable { path: path.to_owned(), flaw: Flaw::NoEntry });
-        }
         let last = match bytes[..whole].split_last() {
             None => None,
             Some((_, lines)) => {

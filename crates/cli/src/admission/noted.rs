@@ -38,10 +38,14 @@ impl Admitted {
     }
 
     /// From here on, an adapter with these weights answers with it.
-    pub(super) fn add(&mut self, adapter: Option<Sha256Hex>) {
-        if let Some((_, entry)) = &mut self.noted {
-            entry.adapters.extend(adapter);
-        }
+    ///
+    /// # Errors
+    ///
+    /// If answers of so many could not be noted.
+    pub(super) fn add(&mut self, adapter: Option<Sha256Hex>) -> Result<(), audit::Error> {
+        let Some((_, entry)) = &mut self.noted else { return Ok(()) };
+        entry.adapters.extend(adapter);
+        entry.check_length()
     }
 
     /// Notes an answer.

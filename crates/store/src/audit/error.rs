@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::MONTHS;
+use super::{LONGEST, MONTHS};
 use crate::disk::has_no_locks;
 
 /// What went wrong with an audit log.
@@ -34,6 +34,14 @@ pub enum Error {
     /// The time of an entry is not one.
     #[error("`{0}` is no time of an entry, expected RFC 3339 in UTC")]
     Time(String),
+    /// An entry is too long for a line.
+    #[error("an entry of the audit log would have {found} bytes, expected at most {LONGEST}")]
+    Long {
+        /// How long its line could get.
+        found: usize,
+        /// How many adapters it names.
+        adapters: usize,
+    },
     /// What the next entry would follow is no entry.
     #[error("the last line of `{}` {flaw}", path.display())]
     Unreadable {
@@ -130,6 +138,10 @@ impl Error {
             Self::Retention { .. } => {
                 Some(format!("`audit-months = {MONTHS}` in the settings file, or more"))
             }
+            Self::Long { adapters, .. } => Some(format!(
+                "use fewer adapters, of which it names {adapters}, or give the policy's rule a \
+                 shorter name: what cannot be noted is not done"
+            )),
             Self::Unreadable { .. } | Self::Cut { .. } | Self::NoHead { .. } => Some(
                 "`ingle audit verify` tells more; keep the folder for whoever looks into it, and \
                  move it away to begin a new log"

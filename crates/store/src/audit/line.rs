@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Flaw;
+use super::{Error, Flaw, LONGEST};
 use crate::digest::Sha256Hex;
 
 /// What happened. Nothing in it is what a person or a model wrote.
@@ -25,6 +25,24 @@ pub struct Entry {
     pub policy: Option<Decision>,
     /// What came of it.
     pub event: Event,
+}
+
+impl Entry {
+    /// Whether a line has room for it, and for whatever else comes of the same.
+    ///
+    /// # Errors
+    ///
+    /// If it has too many adapters, or too long a text.
+    pub fn check_length(&self) -> Result<(), Error> {
+        let digest = Sha256Hex::from([0; 32]);
+        // No event is longer.
+        let event = Event::Pruned(Pruned { nth: u64::MAX, digest });
+        let (line, _) = Line::write(u64::MAX, Some(digest), &Self { event, ..self.clone() });
+        match line.len() > LONGEST {
+            true => Err(Error::Long { found: line.len(), adapters: self.adapters.len() }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What a policy said of a model.

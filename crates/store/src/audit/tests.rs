@@ -389,6 +389,57 @@ fn what_a_dying_writer_began_is_told() {
     say(&format!("places at which a line of an audit log was torn: {torn}"));
 }
 
+#[test]
+fn an_entry_that_is_too_long_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, lines) = five(dir.path());
+    let adapters = vec![Sha256Hex::of(b"adapter"); 2000];
+    let rule = Decision { rule: "r".repeat(LONGEST), ..entry(NOW).policy.unwrap() };
+    for long in [Entry { adapters, ..entry(NOW) }, Entry { policy: Some(rule), ..entry(NOW) }] {
+        let error = log(dir.path()).append(long).unwrap_err();
+        assert!(matches!(error, Error::Long { found: 65_537.., .. }), "{error}");
+        assert!(error.hint().unwrap().contains("fewer adapters"));
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", lines.join("\n")));
+    // What is as long as may be has room for whatever comes of it.
+    let room = (1..).find(|n| {
+        let model = "m".repeat(LONGEST - n);
+        Entry { model, event: Event::Loaded, ..entry(NOW) }.check_length().is_ok()
+    });
+    let model = "m".repeat(LONGEST - room.unwrap());
+    let answer = Answer { prompt_tokens: u64::MAX, answer_tokens: u64::MAX };
+    let pruned = Pruned { nth: u64::MAX, digest: Sha256Hex::of(b"gone") };
+    let torn = Event::Torn { bytes: u64::MAX };
+    for event in [Event::Answered(answer), Event::Pruned(pruned), torn] {
+        log(dir.path()).append(Entry { model: model.clone(), event, ..entry(NOW) }).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.lines().all(|it| it.len() < LONGEST));
+    assert_eq!(verify(dir.path(), None).unwrap().entries, 8);
+}
+
+#[test]
+fn a_log_goes_on_after_a_line_however_long() {
+    for torn in [0, 1, LONGEST, 5 * LONGEST] {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, _) = five(dir.path());
+        let log = log(dir.path());
+        // As nobody writes them who knows how long they may be.
+        for n in [2 * LONGEST, 9 * LONGEST] {
+            let last = log.end(&months(dir.path()).unwrap()).unwrap().last.unwrap();
+            let long = Entry { model: "m".repeat(n), ..entry(NOW) };
+            log.add(&path, Some((last.nth, last.digest)), long).unwrap();
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.resize(bytes.len() + torn, b'{');
+        fs::write(&path, bytes).unwrap();
+        log.check().unwrap();
+        log.append(entry(NOW)).unwrap();
+        let entries = if torn > 0 { 9 } else { 8 };
+        assert_eq!(verify(dir.path(), None).unwrap().entries, entries, "{torn} bytes torn");
+    }
+}
+
 /// Another folder with the same files.
 fn copy(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
