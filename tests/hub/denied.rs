@@ -128,8 +128,22 @@ fn t22_no_redirect_takes_the_token_along() {
     scene.fake.trouble("/resolve/", usize::MAX, Trouble::Redirect(to));
     let error = scene.pull(None).unwrap_err();
     let text = told(&error);
-    assert!(text.ends_with("?token=[token]`, which is an address with the token in it"), "{text}");
+    assert!(text.ends_with("/x`, which is an address with the token in it"), "{text}");
     assert!(scene.fake.seen().iter().all(|it| it.at == "hub"));
+}
+
+/// Whoever has an address that a store signed has the file.
+#[test]
+fn t22_what_signs_an_address_is_in_no_message() {
+    for to in ["ftp://a.example/f?X-Amz-Signature=secret", "http://me:secret@a.example/f#secret"] {
+        let scene = Scene::new();
+        scene.fake.trouble("/resolve/", usize::MAX, Trouble::Redirect(to.to_owned()));
+        let error = scene.pull(None).unwrap_err();
+        let notes = scene.watch.notes.lock().unwrap().join("\n");
+        let all = format!("{} {error:?} {notes}", told(&error));
+        assert!(all.contains("://a.example/f`, which is no address"), "{all}");
+        assert!(!all.contains("secret"), "{all}");
+    }
 }
 
 /// Everybody sees what a gated repository has, and is asked for a token at its first file.

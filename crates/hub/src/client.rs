@@ -28,6 +28,7 @@ use crate::{
     proxy::{Proxies, Refused, Route},
     rate::NAP,
     token::{HIDDEN, Token},
+    url::shown,
 };
 use answer::text;
 pub(crate) use answer::{Answer, Said};
@@ -167,7 +168,7 @@ impl Client {
             let location = text(&headers, "location").unwrap_or_default();
             let refused = |why| Error::Redirect {
                 host: url.authority(),
-                to: location.chars().take(MAX_REASON).collect(),
+                to: shown(&location).chars().take(MAX_REASON).collect(),
                 why,
             };
             if location.contains(HIDDEN) {

@@ -112,7 +112,7 @@ pub enum Error {
     Redirect {
         /// The server.
         host: String,
-        /// Where to.
+        /// Where to, without the query.
         to: String,
         /// What is wrong with that.
         why: &'static str,

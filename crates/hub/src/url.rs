@@ -217,6 +217,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// What of a `Location` may be shown: not its query, which may sign it for whoever has it, nor a user
+/// and a password.
+pub(crate) fn shown(location: &str) -> String {
+    let bare = location.split(['?', '#']).next().unwrap_or_default();
+    let begin = bare.find("//").filter(|at| *at == 0 || bare[..*at].ends_with(':'));
+    let Some((scheme, rest)) = begin.map(|at| bare.split_at(at + 2)) else {
+        return bare.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |it| it.1);
+    format!("{scheme}{host}{path}")
+}
+
 /// Writes `text` as one segment of a path.
 fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {
@@ -256,6 +269,22 @@ mod tests {
             "y z",
         ] {
             check("https://a/x", bad, None);
+        }
+    }
+
+    #[test]
+    fn what_signs_an_address_is_not_shown() {
+        for (location, expected) in [
+            ("https://s.example/a/m.gguf?Expires=1&Signature=secret", "https://s.example/a/m.gguf"),
+            ("https://s.example?sig=secret", "https://s.example"),
+            ("ftp://s.example:21/a@b//c#secret", "ftp://s.example:21/a@b//c"),
+            ("https://u:secret@s.example/a", "https://s.example/a"),
+            ("//u:s@cret@s.example", "//s.example"),
+            ("/a//u@b?sig=secret", "/a//u@b"),
+            ("?sig=secret", ""),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(shown(location), expected);
         }
     }
 
