@@ -53,7 +53,10 @@ pub(crate) fn run(args: Remove) -> anyhow::Result<()> {
     let allowed = admission::before_removal()?;
     let mut removed = Vec::new();
     for Target { name, bytes, keeper, subject } in targets {
-        library.remove(&name)?;
+        if !library.remove(&name)? {
+            tell(format_args!("note: `{name}` is gone already: another process removed it"));
+            continue;
+        }
         allowed.done(Event::Removed, &subject)?;
         match &keeper {
             Some(keeper) => tell(format_args!("`{name}` is forgotten; {keeper} keeps its files")),
