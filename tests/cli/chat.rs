@@ -162,6 +162,33 @@ fn thoughts_are_no_part_of_piped_output_and_can_be_bounded() {
     );
 }
 
+/// The mark that ends the reasoning has four tokens, and the thought before it two.
+#[test]
+fn thoughts_are_ended_where_the_context_is_almost_full() {
+    let place = place();
+    let ask = |len: usize, more: &[&str]| {
+        let args = ["run", "parrot.gguf", "--no-save", "--json", "-c", "64", "--think", "1"];
+        // With a token on each side.
+        let question = format!("think{}", "x".repeat(len - 7));
+        let output = place.output(&[&args[..], more, &[&question]].concat(), b"", &[]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (["text", "reasoning", "finish"].map(|it| answer[it].clone()), told)
+    };
+    let (answer, told) = ask(56, &[]);
+    assert_eq!(answer, ["Done", "Hmm", "stop_token"], "{told}");
+    assert!(!told.contains("context full"), "{told}");
+    let (answer, told) = ask(60, &[]);
+    assert_eq!(answer, ["", "Hmm", "context_full"], "{told}");
+    assert!(told.contains("error: the answer was cut: the context of 64 tokens is full"), "{told}");
+    // At the end of the thought, and in the middle of it.
+    for (len, cut) in [(60, "31 tokens"), (63, "33 tokens")] {
+        let (answer, told) = ask(len, &["--context-shift"]);
+        assert_eq!(answer, ["Done", "Hmm", "stop_token"], "{told}");
+        assert!(told.contains(&format!("context full: {cut} of the oldest text")), "{told}");
+    }
+}
+
 /// Where thoughts are counted, nothing is computed ahead; where none are marked, none are counted.
 #[test]
 fn a_bound_that_changes_nothing_makes_nothing_slower() {

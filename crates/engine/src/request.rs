@@ -67,6 +67,23 @@ pub enum WhenFull {
     },
 }
 
+impl WhenFull {
+    /// Drops the oldest part of `tokens` that may be dropped, and how many these were; nothing if none
+    /// may. `borders` are then those of what stays.
+    pub fn cut(&mut self, tokens: &mut Vec<u32>) -> Option<usize> {
+        let Self::Shift { keep, borders } = self else { return None };
+        let others = tokens.len().checked_sub(*keep).filter(|it| *it > 0)?;
+        let half = *keep + others.div_ceil(2);
+        let whole = half..tokens.len();
+        let end = borders.iter().copied().find(|it| whole.contains(it)).unwrap_or(half);
+        let dropped = end - *keep;
+        tokens.drain(*keep..end);
+        borders.retain(|&it| it >= end);
+        borders.iter_mut().for_each(|it| *it -= dropped);
+        Some(dropped)
+    }
+}
+
 /// Something that happened to a sequence in a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -143,4 +160,21 @@ pub struct Usage {
     pub drafted: usize,
     /// How many of them were chosen then.
     pub drafted_right: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_what_may_go_goes_or_more_up_to_a_border() {
+        let mut shift = WhenFull::Shift { keep: 2, borders: vec![3, 8, 10] };
+        let mut tokens: Vec<u32> = (0..12).collect();
+        assert_eq!((shift.cut(&mut tokens), &tokens[..]), (Some(6), &[0, 1, 8, 9, 10, 11][..]));
+        assert_eq!((shift.cut(&mut tokens), &tokens[..]), (Some(2), &[0, 1, 10, 11][..]));
+        assert_eq!((shift.cut(&mut tokens), &tokens[..]), (Some(1), &[0, 1, 11][..]));
+        assert_eq!((shift.cut(&mut tokens), &tokens[..]), (Some(1), &[0, 1][..]));
+        assert_eq!(shift.cut(&mut tokens), None);
+        assert_eq!(WhenFull::Stop.cut(&mut vec![1, 2]), None);
+    }
 }

@@ -234,14 +234,7 @@ impl Sequence {
     /// Drops the oldest part that the request allows to drop; all after it has to be computed
     /// again. `None` if the request allows nothing.
     pub(crate) fn shift(&mut self) -> Option<EventKind> {
-        let WhenFull::Shift { keep, borders } = &mut self.when_full else { return None };
-        let half = *keep + (self.tokens.len() - *keep).div_ceil(2);
-        let whole = half..self.tokens.len();
-        let end = borders.iter().copied().find(|it| whole.contains(it)).unwrap_or(half);
-        let dropped = end - *keep;
-        self.tokens.drain(*keep..end);
-        borders.retain(|&it| it >= end);
-        borders.iter_mut().for_each(|it| *it -= dropped);
+        let dropped = self.when_full.cut(&mut self.tokens)?;
         self.cached = 0;
         self.phase = Phase::Prefill;
         Some(EventKind::Shifted { dropped, kept: self.tokens.len() })

@@ -45,8 +45,10 @@ struct Turn<'a> {
     reasoning: Reasoning,
     text: String,
     thought: String,
-    /// Tokens chosen so far, and those of them that are thought.
-    ids: Vec<u32>,
+    /// The prompt and what was chosen so far, less what a full context dropped.
+    tokens: Vec<u32>,
+    when_full: WhenFull,
+    /// Tokens that are thought.
     thoughts: usize,
     usage: Usage,
     /// Tokens of the requests whose usage is not known yet.
@@ -97,7 +99,7 @@ impl Session {
     fn answer(&mut self, screen: &mut Screen) -> anyhow::Result<Answer> {
         let interrupts = Interrupts::watch();
         let ready = self.fitting(screen)?;
-        let asked = ready.tokens.len();
+        let (asked, when_full) = (ready.tokens.len(), self.when_full(&ready));
         let mut turn = Turn {
             screen,
             interrupts,
@@ -105,15 +107,15 @@ impl Session {
             reasoning: Reasoning::new(self.marks(), &ready.text),
             text: String::new(),
             thought: String::new(),
-            ids: Vec::new(),
+            tokens: ready.tokens,
+            when_full,
             thoughts: 0,
             usage: Usage::default(),
             uncounted: 0,
             hide_thinking: self.settings.chat.hide_thinking == Some(true),
             notes: Vec::new(),
         };
-        let when_full = self.when_full(&ready);
-        let finish = self.finished(ready.tokens, &when_full, &mut turn);
+        let finish = self.finished(&mut turn);
         self.admitted.answered(asked, turn.usage.generated + turn.uncounted)?;
         let finish = finish?;
         let rest = turn.reasoning.finish();
@@ -125,31 +127,22 @@ impl Session {
         Ok(Answer { text: text(turn.text, self.is_completion()), reasoning, finish, report })
     }
 
-    /// Goes on with `tokens` until the answer ends.
-    fn finished(
-        &mut self,
-        mut tokens: Vec<u32>,
-        when_full: &WhenFull,
-        turn: &mut Turn<'_>,
-    ) -> anyhow::Result<Finish> {
+    /// Goes on until the answer ends.
+    fn finished(&mut self, turn: &mut Turn<'_>) -> anyhow::Result<Finish> {
         loop {
-            match self.run(tokens.clone(), when_full, turn)? {
+            match self.run(turn)? {
                 Left::Finished(finish) => return Ok(finish),
                 Left::ThoughtEnough => {
-                    tokens.append(&mut turn.ids);
-                    tokens.extend(self.end_of_thought(turn)?);
+                    if !self.end_thought(turn)? {
+                        return Ok(Finish::ContextFull);
+                    }
                 }
             }
         }
     }
 
-    /// Goes on with `tokens` until the answer ends, Ctrl-C is pressed, or the model thought enough.
-    fn run(
-        &mut self,
-        tokens: Vec<u32>,
-        when_full: &WhenFull,
-        turn: &mut Turn<'_>,
-    ) -> anyhow::Result<Left> {
+    /// Goes on until the answer ends, Ctrl-C is pressed, or the model thought enough.
+    fn run(&mut self, turn: &mut Turn<'_>) -> anyhow::Result<Left> {
         let so_far = turn.usage.generated;
         let chat = &self.settings.chat;
         let request = Request {
@@ -157,10 +150,10 @@ impl Session {
             stops: chat.stop.clone(),
             stop_ids: self.engine.tokenizer().stop_ids().to_vec(),
             shown_ids: self.mark_ids()?,
-            when_full: when_full.clone(),
+            when_full: turn.when_full.clone(),
             lookup: self.ahead(chat.lookup),
             draft: self.ahead(chat.draft_max),
-            ..Request::new(tokens, self.sampling()?)
+            ..Request::new(turn.tokens.clone(), self.sampling()?)
         };
         let seq = self.engine.submit(request)?;
         let left = self.step(seq, turn);
@@ -205,13 +198,18 @@ impl Session {
         }
     }
 
-    /// Ends the model's reasoning for it.
-    fn end_of_thought(&self, turn: &mut Turn<'_>) -> anyhow::Result<Vec<u32>> {
-        let Some(marks) = self.marks() else { return Ok(Vec::new()) };
+    /// Ends the model's reasoning for it; false if the context has no room for that.
+    fn end_thought(&self, turn: &mut Turn<'_>) -> anyhow::Result<bool> {
+        let Some(marks) = self.marks() else { return Ok(true) };
         let text = marks.turning();
+        let end = own_text(&self.engine, &text)?;
+        if !turn.make_room(end.len(), self.engine.context())? {
+            return Ok(false);
+        }
+        turn.tokens.extend(end);
         let pieces = turn.reasoning.push(&text);
         turn.show(pieces)?;
-        own_text(&self.engine, &text)
+        Ok(true)
     }
 
     /// The prompt, with room for an answer; the oldest turns dropped where that was asked for.
@@ -309,19 +307,17 @@ impl Turn<'_> {
                 EventKind::Prefilled { done, total } => self.screen.reading(done, total)?,
                 EventKind::Token { id, text } => {
                     self.watch.token();
-                    self.ids.push(id);
+                    self.tokens.push(id);
                     self.uncounted += 1;
                     self.thoughts += usize::from(self.reasoning.is_open());
                     self.more(&text)?;
                 }
                 EventKind::Rest(text) => self.more(&text)?,
                 EventKind::Shifted { dropped, kept } => {
-                    let (dropped, kept) = (grouped(dropped as u64), grouped(kept as u64));
-                    let note = format!(
-                        "context full: {dropped} tokens of the oldest text were dropped, {kept} stay"
-                    );
-                    self.screen.note(&note)?;
-                    self.notes.push(note);
+                    // The engine cut its tokens by the same rule.
+                    self.when_full.cut(&mut self.tokens);
+                    debug_assert_eq!(self.tokens.len(), kept, "{dropped} were dropped");
+                    self.note_cut(dropped)?;
                 }
                 EventKind::Finished(finish, usage) => {
                     self.count(usage);
@@ -331,6 +327,24 @@ impl Turn<'_> {
             }
         }
         Ok(finished)
+    }
+
+    /// Drops the oldest tokens until `n` more fit into the `context`; false if they never will.
+    fn make_room(&mut self, n: usize, context: usize) -> anyhow::Result<bool> {
+        while self.tokens.len() + n > context {
+            let Some(dropped) = self.when_full.cut(&mut self.tokens) else { return Ok(false) };
+            self.note_cut(dropped)?;
+        }
+        Ok(true)
+    }
+
+    fn note_cut(&mut self, dropped: usize) -> anyhow::Result<()> {
+        let (dropped, kept) = (grouped(dropped as u64), grouped(self.tokens.len() as u64));
+        let note =
+            format!("context full: {dropped} tokens of the oldest text were dropped, {kept} stay");
+        self.screen.note(&note)?;
+        self.notes.push(note);
+        Ok(())
     }
 
     fn more(&mut self, text: &str) -> anyhow::Result<()> {
