@@ -10,7 +10,7 @@ use anyhow::Context;
 use store::room;
 use tempfile::NamedTempFile;
 
-use crate::{failure::Failure, numbers::size};
+use crate::{failure::Failure, numbers::size, terminal::Unfinished};
 
 /// Where it is written to until it is complete.
 pub(crate) type Draft = BufWriter<NamedTempFile>;
@@ -96,6 +96,8 @@ pub(crate) fn write(
     #[cfg(unix)]
     temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
     let file = temporary.tempfile_in(folder(output)).with_context(|| cannot(output))?;
+    // The disk may take long, and nothing looks whether Ctrl-C was pressed.
+    let _unfinished = Unfinished::at(file.path());
     let mut draft = BufWriter::with_capacity(1 << 20, file);
     write(&mut draft)?;
     let file = draft.into_inner().map_err(|it| it.into_error()).with_context(|| cannot(output))?;

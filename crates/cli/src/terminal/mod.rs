@@ -19,7 +19,7 @@ use std::{
 
 pub(crate) use editor::edit;
 pub(crate) use input::{Input, Line};
-pub(crate) use interrupt::Interrupts;
+pub(crate) use interrupt::{Interrupts, Unfinished};
 pub(crate) use quiet::Quiet;
 pub(crate) use screen::Screen;
 
