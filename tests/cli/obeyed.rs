@@ -201,6 +201,23 @@ fn variables_that_cannot_be_obeyed() {
     }
 }
 
+/// It may have been meant as the one or the other; a chat that was saved by mistake stays on the disk.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_does_not_save_a_chat() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
+
+    let place = place();
+    let mut command = Command::new(ingle_tests::binary::ingle());
+    command.args(["run", "parrot.gguf", "hi"]).current_dir(place.path());
+    command.env_clear().envs(place.environment()).env("INGLE_SAVE", OsStr::from_bytes(b"0\xff"));
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert_eq!(told, "error: `INGLE_SAVE` is `0` or `1`, found `0\u{fffd}`\n");
+    assert!(!place.path().join("ingle-home/chats").exists());
+}
+
 /// The answer is there all the same.
 #[test]
 fn a_chat_that_cannot_be_saved_is_answered() {

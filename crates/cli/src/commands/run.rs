@@ -102,8 +102,9 @@ fn kept(site: &Site, keeps: Keeps, is_chat: bool) -> Vec<PathBuf> {
 /// file. Where nobody says, a build for machines that no network reaches keeps nothing. A value that could be meant either way is refused: what is written down by mistake
 /// cannot be taken back.
 fn keeps(flag: Option<bool>, no_save: Option<bool>) -> Result<Keeps, Failure> {
-    let asked = std::env::var("INGLE_SAVE").unwrap_or_default();
-    let asked = match asked.as_str() {
+    // What is no text is refused as well.
+    let asked = std::env::var_os("INGLE_SAVE").unwrap_or_default();
+    let asked = match &*asked.to_string_lossy() {
         "" => None,
         "0" | "false" | "no" | "off" => Some(Keeps::Nothing),
         "1" | "true" | "yes" | "on" => Some(Keeps::Everything),
