@@ -108,6 +108,11 @@ fn each_rule_is_explained() {
     .assert_eq(&place.run(&["policy", "check", "parrot.gguf"]));
     let told = super::json(&place, &["policy", "check", "parrot.gguf", "--json"], &[]);
     assert_eq!((&told["allowed"], &told["rule"]), (&false.into(), &"known country".into()));
+    // Without a policy, programs find the same keys.
+    let without = super::json(&crate::place(), &["policy", "check", "parrot.gguf", "--json"], &[]);
+    let [told, without] =
+        [&told, &without].map(|it| it.as_object().unwrap().keys().collect::<Vec<_>>());
+    assert_eq!(told, without);
     expect![[r#"
         exit 0
         -- stdout

@@ -121,7 +121,10 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     for subject in &looked.subjects {
         let Some(policy) = &policy else {
             pages.push(format!("allowed: no policy is in force for `{}`\n", subject.name));
-            told.push(json!({"model": subject, "policy": null, "allowed": true}));
+            told.push(json!({
+                "model": subject, "known_source": subject.has_known_source(), "policy": null,
+                "at": at, "allowed": true, "rule": null, "rules": [],
+            }));
             continue;
         };
         let subject = policy.counted(subject);
