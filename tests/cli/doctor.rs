@@ -64,13 +64,26 @@ fn json_tells_the_same() {
     let formats = formats.iter().flat_map(|it| it["formats"].as_array().expect("a list"));
     assert_eq!(formats.count(), loader::Format::ALL.len());
     assert_eq!(told["library"]["models"], 0);
-    assert_eq!(told["audit"]["on"], false);
+    assert_eq!((&told["audit"]["on"], &told["policy"]), (&false.into(), &Value::Null));
     let findings = told["findings"].as_array().expect("a list");
     for finding in findings {
         assert_eq!(finding["level"], "warning", "{finding}");
         let todo = finding["todo"].as_str().expect("what to do");
         assert!(!todo.is_empty(), "{finding}");
     }
+}
+
+/// It is not as if there were none.
+#[test]
+fn json_tells_why_a_policy_cannot_be_read() {
+    let place = Place::new();
+    place.file("ingle-home/policy.toml", "version = 9\n");
+    let output = place.output(&["doctor", "--json"], b"", &CLEAN);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let error = told["policy"]["error"].as_str().expect("what is wrong");
+    assert!(error.contains("policy.toml"), "{error}");
+    let found = told["findings"].as_array().expect("a list").iter();
+    assert_eq!(found.filter(|it| it["about"] == "policy" && it["what"] == error).count(), 1);
 }
 
 #[test]

@@ -46,6 +46,12 @@ impl Seen {
         self.0.push(Finding { level: Level::Broken, about, what, todo: todo.to_owned() });
     }
 
+    /// Why nothing is known of this: what is broken of it, or else what was first.
+    pub(super) fn why(&self, about: &str) -> String {
+        let own = self.0.iter().rfind(|it| it.about == about);
+        own.or(self.0.first()).map_or_else(String::new, |it| it.what.clone())
+    }
+
     /// What there is; an error is broken. `todo` is what to do where the error does not know.
     pub(super) fn or_broken<T, E: Into<anyhow::Error>>(
         &mut self,

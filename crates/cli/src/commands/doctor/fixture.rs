@@ -57,7 +57,7 @@ pub(super) fn container() -> Report {
         disk: Some(Room { total: 40 << 30, free: 1 << 30 }),
         ..Health::default()
     });
-    report.policy = Some(Some(Rules {
+    report.policy = Ok(Some(Rules {
         path: "/etc/ingle/policy.toml".to_owned(),
         rules: 3,
         default: "deny".to_owned(),
@@ -94,7 +94,8 @@ pub(super) fn board() -> Report {
 pub(super) fn silent() -> Report {
     let mut report = of(&[], Isa::Scalar, 4);
     report.build.os = "windows";
-    (report.kernels, report.library, report.policy, report.audit) = (None, None, None, None);
+    (report.kernels, report.library, report.audit) = (None, None, None);
+    report.policy = Err("the policy cannot be read".to_owned());
     let why = || Part::Open("only Linux lets a process give up its rights".to_owned());
     report.sandbox.level = Some(Level { files: why(), calls: why() });
     let mut seen = advice::Seen::default();
@@ -171,7 +172,7 @@ fn of(files: Files<'_>, isa: Isa, cores: usize) -> Report {
                 calls: Part::Confined("seccomp".to_owned()),
             }),
         },
-        policy: Some(None),
+        policy: Ok(None),
         audit: Some(Audit { on: false, entries: 0 }),
         findings: vec![],
     }

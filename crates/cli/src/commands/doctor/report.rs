@@ -10,6 +10,7 @@ use kernels::{
     cpu::{Chosen, Isa, Precision, available_cores},
 };
 use serde::{Serialize, Serializer};
+use serde_json::json;
 use store::{Home, policy::Policy};
 
 use super::{
@@ -40,8 +41,9 @@ pub(super) struct Report {
     pub(super) library: Option<Health>,
     pub(super) network: Network,
     pub(super) sandbox: Sandbox,
-    /// The policy that is in force, if one is.
-    pub(super) policy: Option<Option<Rules>>,
+    /// The policy that is in force, if one is; or why that cannot be known.
+    #[serde(serialize_with = "or_error")]
+    pub(super) policy: Result<Option<Rules>, String>,
     /// The audit log.
     pub(super) audit: Option<Audit>,
     /// What is broken, and then what could be better.
@@ -141,7 +143,10 @@ impl Report {
             library,
             network: network.unwrap_or_default(),
             sandbox: Sandbox::tried(mode, &mut seen),
-            policy: policy.as_ref().map(|it| it.as_ref().map(Rules::of)),
+            policy: match &policy {
+                Some(policy) => Ok(policy.as_ref().map(Rules::of)),
+                None => Err(seen.why("policy")),
+            },
             audit,
             findings: Vec::new(),
         };
@@ -247,4 +252,12 @@ fn set(load: Option<&Load>) -> Vec<Set> {
 /// As it is written for people.
 fn shown<T: Display, S: Serializer>(it: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(it)
+}
+
+/// As `ingle doctor --airgap` tells it.
+fn or_error<S: Serializer>(it: &Result<Option<Rules>, String>, to: S) -> Result<S::Ok, S::Error> {
+    match it {
+        Ok(policy) => policy.serialize(to),
+        Err(error) => json!({ "error": error }).serialize(to),
+    }
 }

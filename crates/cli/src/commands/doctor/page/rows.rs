@@ -240,9 +240,9 @@ fn sandbox(report: &Report) -> String {
 
 fn policy(report: &Report) -> String {
     let policy = match &report.policy {
-        None => unknown(),
-        Some(None) => "none, every model is allowed".to_owned(),
-        Some(Some(it)) => {
+        Err(_) => unknown(),
+        Ok(None) => "none, every model is allowed".to_owned(),
+        Ok(Some(it)) => {
             let rules = counted(it.rules, "rule");
             format!("`{}`, {}, {rules}, otherwise {}", it.path, it.signed, it.default)
         }
