@@ -266,6 +266,23 @@ fn threads_beyond_the_cores() {
     assert!(!run("2").contains("warning"));
 }
 
+/// What is to be given less is what was given.
+#[test]
+fn a_benchmark_that_has_no_room() {
+    let place = place();
+    let cause = "\n  cause: a context of 10,000,000,000,000 tokens needs ";
+    for (more, hint) in [
+        (&[][..], "give less to `-p`, `-n` or `-d`"),
+        (&["-c", "10000000000000"][..], "a smaller `--ctx-size` needs less"),
+    ] {
+        let args = ["bench", "parrot.gguf", "-p", "0", "-n", "9999999999999"];
+        let told = place.run(&[&args[..], more].concat());
+        let hint = format!("\nhint: {hint}\n");
+        assert!(told.starts_with("exit 1") && told.contains(cause), "{told}");
+        assert!(told.ends_with(&hint), "{told}");
+    }
+}
+
 #[test]
 fn arguments_of_other_commands() {
     let place = place();

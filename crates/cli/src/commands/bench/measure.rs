@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Engine, EventKind, Info, Options, Order, Request, Usage, sample::Sampling};
+use engine::{
+    Engine, EventKind, Info, LoadError, Options, Order, Request, Usage, sample::Sampling,
+};
 use loader::ModelFile;
 
 use super::{
@@ -12,6 +14,7 @@ use super::{
 use crate::{
     args::Load,
     device, draft,
+    failure::Failure,
     machine::{Mark, Meter},
     memory,
     random::Random,
@@ -149,7 +152,8 @@ impl Rig {
             order: Order::PromptsFirst,
             ..Options::default()
         };
-        let mut engine = device::engine(name, file, load, &options)?;
+        let engine = device::engine(name, file, load, &options);
+        let mut engine = engine.map_err(|it| without_room(it, load))?;
         let texts = match guesser {
             None => Vec::new(),
             Some(Guesser { draft, .. }) => {
@@ -311,6 +315,17 @@ impl Rig {
         let vocab = self.engine.info().vocab as u64;
         (0..n).map(|_| self.random.below(vocab) as u32).collect()
     }
+}
+
+/// Where no flag says how long the context is, it is as long as the tests need.
+fn without_room(error: anyhow::Error, load: &Load) -> anyhow::Error {
+    let found = error.downcast_ref();
+    let is_long = matches!(found, Some(LoadError::CacheTooLarge { sequences: 1, .. }));
+    if !is_long || load.ctx_size.is_some() {
+        return error;
+    }
+    let failure = Failure::new("the tests need more context than there is memory for");
+    error.context(failure.hint("give less to `-p`, `-n` or `-d`"))
 }
 
 fn request(tokens: Vec<u32>, max_new: usize) -> Request {
