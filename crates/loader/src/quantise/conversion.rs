@@ -321,9 +321,10 @@ fn is_outdated(key: &str) -> bool {
 fn scale(file: &ModelFile, name: &str, tensor: &FileTensor) -> Option<Vec<f32>> {
     let own = tensor.format == Format::NVFP4;
     let [scale, _] = scales_of(name);
-    let scale = file.tensors.get(&scale).filter(|_| own)?.numbers();
     let n = if let [n, _, _] = tensor.shape[..] { n } else { 1 };
-    (scale.len() == n).then_some(scale)
+    // Before it is decoded: a hostile one may be of any size.
+    let fits = |it: &&FileTensor| own && it.shape.iter().product::<usize>() == n;
+    file.tensors.get(&scale).filter(fits).map(FileTensor::numbers)
 }
 
 /// The names of the scales that a tensor may have beside it.

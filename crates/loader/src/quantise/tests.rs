@@ -244,3 +244,21 @@ fn scales_beside_weights_become_part_of_them() {
     });
     assert_eq!(in_memory.unwrap().tensors.into_keys().collect::<Vec<_>>(), names);
 }
+
+/// What is no scale is not decoded: that would take many times the bytes that a hostile file has.
+#[test]
+fn a_scale_of_another_size_is_left_alone() {
+    let [name, scale] = ["blk.0.ffn_up.weight", "blk.0.ffn_up.scale"];
+    let mut file = Writer::new();
+    file.set("general.architecture", Value::String("llama".to_owned()));
+    file.tensor(name, Format::NVFP4, &[1, 64], Format::NVFP4.encode(&[1.0; 64]));
+    file.tensor(scale, Format::Q4_0, &[2, 64], Format::Q4_0.encode(&[1.0; 128]));
+    let mut file = ModelFile::from_bytes("m", Bytes::new(file.to_bytes()), &[]).unwrap();
+    // Whoever decodes it fails.
+    file.tensors.get_mut(scale).unwrap().parts.clear();
+    let made = Conversion::new(&file, Some(Mix::F32), None).unwrap();
+    let mut bytes = Vec::new();
+    let item = made.items.iter().find(|it| it.name == name).unwrap();
+    item.encode(0..1, &mut bytes).unwrap();
+    assert_eq!(decoded(Format::F32, &bytes, 64), file.tensors[name].numbers());
+}
