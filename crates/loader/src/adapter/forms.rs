@@ -5,7 +5,7 @@
 //! by after that, unscaled; later versions scale the sum, as a model with the adapter merged into it does.
 //! So does the engine, which scales after it has added.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{Error, LowRank, Pair};
 use crate::{Bytes, FileTensor, Format, ModelFile, QkOrder};
@@ -22,10 +22,21 @@ pub fn is_table(name: &str) -> bool {
     name.ends_with(TABLE)
 }
 
-/// The matrix with its columns as rows, in F32; what is no matrix stays as it is.
+/// The matrix with its columns as rows. What is no matrix stays as it is, and so does one in a format
+/// whose blocks hold several weights.
 pub fn transposed(tensor: &FileTensor) -> FileTensor {
-    let [rows, cols] = tensor.shape[..] else { return tensor.clone() };
-    floats(&[cols, rows], &turned(&tensor.numbers(), cols))
+    let (format, layout) = (tensor.format, tensor.format.layout());
+    let ([rows, cols], 1) = (&tensor.shape[..], layout.block_len) else { return tensor.clone() };
+    let bytes: Cow<'_, [u8]> = match &tensor.parts[..] {
+        [one] => Cow::Borrowed(&one[..]),
+        parts => parts.iter().flat_map(|it| it.iter().copied()).collect(),
+    };
+    let mut turned = Vec::with_capacity(bytes.len());
+    for col in 0..*cols {
+        let weights = bytes.chunks_exact(layout.block_bytes).skip(col).step_by(*cols);
+        weights.for_each(|it| turned.extend_from_slice(it));
+    }
+    FileTensor { format, shape: vec![*cols, *rows], parts: vec![Bytes::new(turned)] }
 }
 
 impl LowRank {
@@ -169,6 +180,15 @@ mod tests {
         let found = transposed(&floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
         assert_eq!(found.shape, [3, 2]);
         assert_eq!(found.numbers(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        let halves = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        let parts = halves.map(|it| Bytes::new(Format::F16.encode(&it))).to_vec();
+        let half = FileTensor { format: Format::F16, shape: vec![2, 3], parts };
+        let turned = transposed(&half);
+        assert_eq!((turned.format, turned.numbers()), (Format::F16, found.numbers()));
+        let stack = FileTensor { shape: vec![2, 1, 3], ..half };
+        assert_eq!(transposed(&stack).shape, [2, 1, 3]);
+        assert_eq!(transposed(&floats(&[0, 3], &[])).shape, [3, 0]);
+        assert_eq!(transposed(&floats(&[3, 0], &[])).shape, [0, 3]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Adapter, Error, Pair, Source, is_table, transposed};
+use super::{Adapter, Error, Pair, Source, check_format, is_table, transposed};
 use crate::{Access, FileTensor, Mapping, Metadata, ModelFile, gguf};
 
 /// The adapter at `path`, for the architecture of `base`.
@@ -68,7 +68,10 @@ fn pairs(
         };
         // Of a table, the first has rows to look up, and the second is what multiplies them.
         let (a, b) = match is_table(name) {
-            true => (transposed(&other), one),
+            true => {
+                check_format(&other)?;
+                (transposed(&other), one)
+            }
             false => (one, other),
         };
         let rank = a.shape.iter().rev().nth(1).copied().unwrap_or(1).max(1);
@@ -79,5 +82,37 @@ fn pairs(
     match pairs.is_empty() {
         true => Err(Error::NotAnAdapter { found: "it has no tensors".to_owned() }),
         false => Ok(pairs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bytes, Format};
+
+    /// The factors of a table of 64 rows of 32 numbers, the second in this format.
+    fn of_table(format: Format) -> Result<Pair, Error> {
+        let factor = |format: Format, shape: [usize; 2]| {
+            let n: usize = shape.iter().product();
+            let parts = vec![Bytes::new(format.encode(&vec![0.0; n]))];
+            FileTensor { format, shape: shape.to_vec(), parts }
+        };
+        let name = |end: &str| format!("token_embd.weight.lora_{end}");
+        let tensors =
+            [(name("a"), factor(Format::F32, [64, 2])), (name("b"), factor(format, [2, 32]))];
+        let mut pairs = pairs(tensors.into(), 1.0)?;
+        Ok(pairs.remove("token_embd.weight").expect("it is its only one"))
+    }
+
+    /// A hostile file has few bits a weight, and would take many times its bytes.
+    #[test]
+    fn factors_of_a_table_are_turned_in_their_format_or_refused() {
+        for format in [Format::F32, Format::F16, Format::BF16] {
+            let pair = of_table(format).expect("it has all bits");
+            assert_eq!((pair.a.format, &pair.a.shape[..]), (format, &[32, 2][..]));
+            assert_eq!(pair.b.shape, [64, 2]);
+        }
+        let error = of_table(Format::Q4_0).err().expect("it has not all bits");
+        assert_eq!(error.to_string(), "it has weights of Q4_0, which is not supported");
     }
 }

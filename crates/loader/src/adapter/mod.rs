@@ -107,12 +107,7 @@ impl ModelFile {
             let (a, b, base) = (a.shape, b.shape, base.to_vec());
             return Err(Error::Shape { tensor: name.to_owned(), a, b, base });
         }
-        for it in [&a, &b] {
-            if !matches!(it.format, Format::F32 | Format::F16 | Format::BF16) {
-                let found = format!("weights of {}", it.format.layout().name);
-                return Err(Error::Unsupported { found });
-            }
-        }
+        [&a, &b].into_iter().try_for_each(check_format)?;
         let b = self.ordered(name, b, order)?;
         Ok(LowRank { a, b, scale })
     }
@@ -132,6 +127,14 @@ impl ModelFile {
         let rows = (0..rows).flat_map(|row| &numbers[from(row) * rank..][..rank]).copied();
         let bytes = Bytes::new(Format::F32.encode(&rows.collect::<Vec<_>>()));
         Ok(FileTensor { format: Format::F32, shape: b.shape, parts: vec![bytes] })
+    }
+}
+
+/// Factors have all the bits of their weights.
+fn check_format(factor: &FileTensor) -> Result<(), Error> {
+    match factor.format {
+        Format::F32 | Format::F16 | Format::BF16 => Ok(()),
+        other => Err(Error::Unsupported { found: format!("weights of {}", other.layout().name) }),
     }
 }
 
