@@ -91,14 +91,14 @@ pub enum Error {
         /// Its name.
         tensor: String,
     },
-    /// A tensor that belongs to a packed weight does not fit it.
+    /// A tensor that belongs to a packed weight does not fit it, or one of a norm is no vector.
     #[error("tensor `{tensor}` is {found}, expected {expected}")]
     PartShape {
         /// Its name.
         tensor: String,
         /// Its type and shape.
         found: String,
-        /// What the weight needs.
+        /// What is needed.
         expected: String,
     },
     /// A shard is not there.

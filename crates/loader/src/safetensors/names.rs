@@ -32,7 +32,16 @@ pub(super) fn rename(
         };
         let added = match to {
             To::Tensor(name) => add(&mut out, filled(name, &numbers), as_f32(tensor)),
-            To::PlusOne(name) => add(&mut out, filled(name, &numbers), plus_one(&tensor)),
+            To::PlusOne(name) => {
+                let Some(norm) = plus_one(&tensor) else {
+                    return Err(Error::PartShape {
+                        tensor: from,
+                        found: format!("{} {:?}", tensor.format.layout().name, tensor.shape),
+                        expected: format!("a vector of at most {MAX_VECTOR} numbers"),
+                    });
+                };
+                add(&mut out, filled(name, &numbers), norm)
+            }
             To::Stack(name) => {
                 let (&last, rest) = numbers.split_last().expect("a stack's name has a number");
                 add(stacks.entry(filled(name, rest)).or_default(), last, tensor)
@@ -107,12 +116,13 @@ fn as_f32(tensor: FileTensor) -> FileTensor {
     vector(&numbers)
 }
 
-/// The same vector with 1 added to each number, as f32.
-fn plus_one(tensor: &FileTensor) -> FileTensor {
-    let mut numbers = vec![0.0; tensor.shape.iter().product()];
+/// The same vector with 1 added to each number, as f32; `None` if it is none, or none of a norm.
+fn plus_one(tensor: &FileTensor) -> Option<FileTensor> {
+    let [len @ ..=MAX_VECTOR] = tensor.shape[..] else { return None };
+    let mut numbers = vec![0.0; len];
     tensor.format.decode_row(&tensor.parts[0], &mut numbers);
     numbers.iter_mut().for_each(|it| *it += 1.0);
-    FileTensor { shape: tensor.shape.clone(), ..vector(&numbers) }
+    Some(vector(&numbers))
 }
 
 /// A vector that is in no file.
@@ -132,9 +142,13 @@ mod tests {
     fn one_is_added_in_f32() {
         let parts = vec![Bytes::new(Format::BF16.encode(&[0.5, -1.0, 0.0078125]))];
         let before = FileTensor { format: Format::BF16, shape: vec![3], parts };
-        let after = plus_one(&before);
+        let after = plus_one(&before).unwrap();
         let bytes = Format::F32.encode(&[1.5, 0.0, 1.0078125]);
         assert_eq!((after.format, &after.parts[0][..]), (Format::F32, &bytes[..]));
+        // Whoever decodes these fails.
+        for shape in [vec![MAX_VECTOR + 1], vec![1, 3], vec![]] {
+            assert!(plus_one(&FileTensor { shape, ..before.clone() }).is_none());
+        }
     }
 
     #[test]
@@ -189,7 +203,9 @@ mod tests {
         ]];
         let family = Family { tensors: NAMES, ..FAMILIES[0] };
         let check = |names: &[&str], expected: Option<&str>| {
-            let tensors = names.iter().map(|it| ((*it).to_owned(), matrix(0))).collect();
+            let tensor =
+                |name: &str| if name.starts_with("ln.") { vector(&[0.5]) } else { matrix(0) };
+            let tensors = names.iter().map(|it| ((*it).to_owned(), tensor(it))).collect();
             let found = rename(&family, tensors).err().map(|it| it.to_string());
             let expected = expected.map(|it| {
                 format!("tensor `{it}` is there a second time, by another name, expected one")
@@ -200,6 +216,9 @@ mod tests {
         check(&["norm.0", "ln.0"], Some("ln.0"));
         check(&["up.0.0", "w3.0.0"], Some("w3.0.0"));
         check(&["up.0.0", "ups.0"], Some("blk.0.up"));
+        let error = rename(&family, vec![("ln.0".to_owned(), matrix(0))]).unwrap_err();
+        let told = "tensor `ln.0` is F16 [2, 3], expected a vector of at most 1048576 numbers";
+        assert_eq!(error.to_string(), told);
     }
 
     #[test]
