@@ -4,9 +4,13 @@
 //! cover a byte that a person or a tool wrote. The matching rules else are the `tokenizers`
 //! crate's: leftmost, then longest, with its flags; which tokens are structural is in `special`.
 
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 use super::Error;
+
+/// Bytes of the longest token that is looked for, many times as many as any has: each place of a text
+/// may be compared with all of it.
+const LONGEST: usize = 1024;
 
 /// A token that matches as a whole.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +40,12 @@ pub(super) struct AddedTokens {
     tokens: Vec<AddedToken>,
     /// The tokens that begin with this byte.
     first: Box<[Range<u32>; 256]>,
+    /// Of each token, the longest other one that it begins with.
+    shorter: Vec<Option<u32>>,
 }
 
 impl AddedTokens {
-    /// Tokens to look for. One text with two numbers is an error.
+    /// Tokens to look for. One text with two numbers is an error, and one that is absurdly long.
     pub(super) fn new(mut tokens: Vec<AddedToken>) -> Result<Self, Error> {
         tokens.retain(|token| !token.text.is_empty());
         tokens.sort_by(|a, b| (&a.text, a.id).cmp(&(&b.text, b.id)));
@@ -47,13 +53,18 @@ impl AddedTokens {
         if let Some([a, b]) = tokens.array_windows().find(|[a, b]| a.text == b.text) {
             return Err(Error::DuplicateToken { text: a.text.clone(), ids: [a.id, b.id] });
         }
+        if let Some(AddedToken { id, text, .. }) = tokens.iter().find(|it| it.text.len() > LONGEST)
+        {
+            return Err(Error::LongToken { id: *id, found: text.len(), limit: LONGEST });
+        }
         let first = Box::new(std::array::from_fn(|byte| {
             let before = |limit: usize| {
                 tokens.partition_point(|it| usize::from(it.text.as_bytes()[0]) < limit) as u32
             };
             before(byte)..before(byte + 1)
         }));
-        Ok(Self { tokens, first })
+        let shorter = shorter(&tokens);
+        Ok(Self { tokens, first, shorter })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -102,23 +113,34 @@ impl AddedTokens {
     ) -> Option<&AddedToken> {
         let text = &text.as_bytes()[at..];
         let Range { start, end } = self.first[usize::from(text[0])];
-        let mut candidates = &self.tokens[start as usize..end as usize];
-        let mut longest = None;
-        // Narrow the candidates byte by byte; the first of them is the shortest.
-        for depth in 1.. {
-            let Some(shortest) = candidates.first() else { break };
-            if shortest.text.len() == depth {
-                let may = !shortest.structural || !is_foreign(at..at + depth);
-                longest = if may { Some(shortest) } else { longest };
-                candidates = &candidates[1..];
-            }
-            let Some(&byte) = text.get(depth) else { break };
-            let from = candidates.partition_point(|it| it.text.as_bytes()[depth] < byte);
-            let to = candidates.partition_point(|it| it.text.as_bytes()[depth] <= byte);
-            candidates = &candidates[from..to];
-        }
-        longest
+        let candidates = &self.tokens[start as usize..end as usize];
+        // Whatever stands here begins the last of those that are not sorted behind the text.
+        let before = candidates.partition_point(|it| it.text.as_bytes() <= text);
+        let last = start + before.checked_sub(1)? as u32;
+        let of_last = self.tokens[last as usize].text.as_bytes();
+        let common = of_last.iter().zip(text).take_while(|(a, b)| a == b).count();
+        iter::successors(Some(last), |it| self.shorter[*it as usize])
+            .map(|it| &self.tokens[it as usize])
+            .filter(|it| it.text.len() <= common)
+            .find(|it| !it.structural || !is_foreign(at..at + it.text.len()))
     }
+}
+
+/// Of each of the tokens, which are sorted, the longest other one that it begins with.
+fn shorter(tokens: &[AddedToken]) -> Vec<Option<u32>> {
+    // What the last token begins with, each the beginning of the next.
+    let mut begun: Vec<u32> = Vec::new();
+    let begins =
+        |shorter: u32, token: &AddedToken| token.text.starts_with(&tokens[shorter as usize].text);
+    let of_next = |(next, token): (usize, &AddedToken)| {
+        while begun.last().is_some_and(|it| !begins(*it, token)) {
+            begun.pop();
+        }
+        let shorter = begun.last().copied();
+        begun.push(next as u32);
+        shorter
+    };
+    tokens.iter().enumerate().map(of_next).collect()
 }
 
 fn touches_word(text: &str, range: &Range<usize>) -> bool {
@@ -178,6 +200,56 @@ mod tests {
         check("<a>b", &[3..4], &[(0, 0..3)]);
         check("<a><a>", &[0..3], &[(0, 3..6)]);
         check("a  b", &[0..4], &[(2, 1..3)]);
+    }
+
+    /// Beside a search that tries all tokens everywhere.
+    #[test]
+    fn tokens_that_begin_with_others_match_as_they_should() {
+        let texts = ["a", "aa", "aab", "aabaa", "ab", "abb", "b\u{e9}", "b\u{e9}b", "ba"];
+        let token = |(id, text): (usize, &&str)| AddedToken {
+            id: id as u32,
+            text: (*text).to_owned(),
+            structural: id % 2 == 0,
+            ..AddedToken::default()
+        };
+        let all: Vec<_> = texts.iter().enumerate().map(token).collect();
+        let added = AddedTokens::new(all.clone()).unwrap();
+        let mut state = 1_u32;
+        for _ in 0..500 {
+            let mut next = |n: u32| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 16) % n
+            };
+            let len = next(12);
+            let text: String = (0..len).map(|_| ['a', 'b', '\u{e9}'][next(3) as usize]).collect();
+            let begin = next(12) as usize;
+            let foreign = [begin..begin + 1 + next(3) as usize];
+            let (mut at, mut expected) = (0, vec![]);
+            while at < text.len() {
+                let may = |it: &&AddedToken| {
+                    let range = at..at + it.text.len();
+                    text.as_bytes()[at..].starts_with(it.text.as_bytes())
+                        && !(it.structural && meets(&foreign, &range))
+                };
+                let longest = all.iter().filter(may).max_by_key(|it| it.text.len());
+                let range = at..at + longest.map_or(1, |it| it.text.len());
+                at = range.end;
+                expected.extend(longest.map(|it| Match { id: it.id, range }));
+            }
+            let found = added.find(&text, |range| meets(&foreign, &range));
+            assert_eq!(found, expected, "{text:?}, {foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_absurdly_long_is_refused() {
+        let token = |n| AddedToken { id: 7, text: "a".repeat(n), ..AddedToken::default() };
+        assert!(AddedTokens::new(vec![token(LONGEST)]).is_ok());
+        let error = AddedTokens::new(vec![token(LONGEST + 1)]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "token 7, which matches as a whole, has 1025 bytes, expected at most 1024"
+        );
     }
 
     #[test]

@@ -112,6 +112,16 @@ pub enum Error {
         /// The numbers.
         ids: [u32; 2],
     },
+    /// A token that is looked for in texts is longer than any should be.
+    #[error("token {id}, which matches as a whole, has {found} bytes, expected at most {limit}")]
+    LongToken {
+        /// Its number.
+        id: u32,
+        /// Its bytes.
+        found: usize,
+        /// The most that it may have.
+        limit: usize,
+    },
     /// Numbers so far apart that the table would be mostly holes.
     #[error("token id {id} is out of proportion to a vocabulary of {n_tokens} tokens")]
     IdGap {
