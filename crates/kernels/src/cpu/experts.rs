@@ -200,9 +200,13 @@ impl Experts<'_> {
                 panels: &mut room.panels,
             };
             product.each(by, room.order.of(expert), |i, at, sums| {
-                let (factor, y) = (self.factor(i), &mut y.row(i)[at.start - cols.start..]);
-                for ((y, c), sum) in y.iter_mut().zip(at).zip(sums) {
-                    put(y, factor * sum + self.bias(expert, c));
+                let y = &mut y.row(i)[at.start - cols.start..][..sums.len()];
+                let factor = self.factor(i);
+                let Some(bias) = self.bias else {
+                    return y.iter_mut().zip(sums).for_each(|(y, sum)| put(y, factor * sum));
+                };
+                for ((y, sum), bias) in y.iter_mut().zip(sums).zip(&bias.vector[first..][at]) {
+                    put(y, factor * sum + bias);
                 }
             });
         }
@@ -224,10 +228,6 @@ impl Experts<'_> {
             Weigh::Inputs if self.spread => self.table.at(i / self.r.k)[self.r.k + i % self.r.k],
             Weigh::Inputs | Weigh::Results => 1.0,
         }
-    }
-
-    fn bias(&self, expert: usize, c: usize) -> f32 {
-        self.bias.map_or(0.0, |bias| bias.vector[expert * self.l.w.rows + c])
     }
 }
 
