@@ -58,14 +58,20 @@ struct Shared {
     /// Written while no worker is in a job, read by workers in one.
     job: UnsafeCell<Option<ErasedJob>>,
     /// Workers that are not through with the job.
-    running: AtomicUsize,
-    arrived: AtomicUsize,
+    running: Apart<AtomicUsize>,
+    /// Members at the next meeting.
+    arrived: Apart<AtomicUsize>,
     /// Counts meetings.
     meeting: AtomicU32,
     /// A member panicked: nobody should wait for it.
     broken: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
+
+/// What all members count, on a cache line of its own: they need not fetch again what they look at
+/// while they wait. Some processors fetch lines of 64 bytes in pairs.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 // SAFETY: all but `job` is `Sync` by itself. `Pool::run` writes `job` before it bumps `epoch` and
 // not again before `running` is zero; a worker reads it after it saw the bump and before it counts
@@ -109,14 +115,14 @@ impl Pool {
         let erased = unsafe { std::mem::transmute::<*const Job<'_>, ErasedJob>(job) };
         // SAFETY: `&mut self` and the end of the last call: no worker is in a job.
         unsafe { *shared.job.get() = Some(erased) };
-        shared.arrived.store(0, Ordering::Relaxed);
+        shared.arrived.0.store(0, Ordering::Relaxed);
         shared.broken.store(false, Ordering::Relaxed);
-        shared.running.store(self.workers.len(), Ordering::Relaxed);
+        shared.running.0.store(self.workers.len(), Ordering::Relaxed);
         shared.epoch.fetch_add(1, Ordering::Release);
         self.workers.iter().for_each(|it| it.thread().unpark());
 
         shared.join_in(job, 0, self.threads());
-        wait_until(|| shared.running.load(Ordering::Acquire) == 0);
+        wait_until(|| shared.running.0.load(Ordering::Acquire) == 0);
         let panic = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(panic) = panic {
             resume_unwind(panic);
@@ -140,8 +146,8 @@ impl Member<'_> {
     pub(super) fn meet(&self) {
         let shared = self.shared;
         let meeting = shared.meeting.load(Ordering::Relaxed);
-        if shared.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.count {
-            shared.arrived.store(0, Ordering::Relaxed);
+        if shared.arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == self.count {
+            shared.arrived.0.store(0, Ordering::Relaxed);
             shared.meeting.store(meeting.wrapping_add(1), Ordering::Release);
             return;
         }
@@ -160,8 +166,8 @@ impl Shared {
             epoch: AtomicU32::new(0),
             stop: AtomicBool::new(false),
             job: UnsafeCell::new(None),
-            running: AtomicUsize::new(0),
-            arrived: AtomicUsize::new(0),
+            running: Apart(AtomicUsize::new(0)),
+            arrived: Apart(AtomicUsize::new(0)),
             meeting: AtomicU32::new(0),
             broken: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -182,7 +188,7 @@ impl Shared {
             let job = unsafe { (*self.job.get()).expect("a bump without `stop` brings a job") };
             // SAFETY: `run` keeps its borrow of the job until `running` is zero.
             self.join_in(unsafe { &*job }, index, count);
-            self.running.fetch_sub(1, Ordering::Release);
+            self.running.0.fetch_sub(1, Ordering::Release);
         }
     }
 
@@ -227,6 +233,8 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+
     use super::*;
     use crate::{
         Backend,
@@ -234,6 +242,21 @@ mod tests {
     };
 
     const THREADS: [usize; 3] = [1, 2, 5];
+
+    #[test]
+    fn what_all_count_shares_no_line_with_what_is_looked_at() {
+        let looked_at = [
+            offset_of!(Shared, epoch),
+            offset_of!(Shared, stop),
+            offset_of!(Shared, meeting),
+            offset_of!(Shared, broken),
+        ];
+        let line = |at: usize| at / align_of::<Shared>();
+        assert_eq!(align_of::<Shared>(), 128);
+        for counted in [offset_of!(Shared, running), offset_of!(Shared, arrived)] {
+            assert!(looked_at.iter().all(|it| line(*it) != line(counted)), "{counted}");
+        }
+    }
 
     #[test]
     fn every_member_runs_once() {
