@@ -183,8 +183,9 @@ impl Options {
     fn layout(&self, config: &Config, format: CacheFormat, context: usize) -> Layout {
         let max = self.max(context);
         let blocks = |span| blocks_for(span, max, BLOCK_LEN);
+        let slots = slots_for(self.max_seqs, self.lookup, BLOCK_LEN);
         Layout::new(config.caches(), (BLOCK_LEN, format), blocks)
-            .with_slots(config.slot_numbers(), slots_for(self.max_seqs))
+            .with_slots(config.slot_numbers(), slots)
             .with_rope_sets(config, context)
     }
 

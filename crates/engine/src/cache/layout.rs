@@ -121,10 +121,12 @@ pub(crate) fn blocks_for(span: Span, max: Shape, block_len: usize) -> usize {
 }
 
 /// Slots that `max_seqs` sequences need: of each, the state that it goes on from, and those after
-/// its last whole block and after its last row, before and after a step. As many as one sequence
-/// needs are left for the ends of prompts and answers.
-pub(crate) fn slots_for(max_seqs: usize) -> usize {
-    max_seqs.saturating_add(1).saturating_mul(3)
+/// its last whole block and after its last row, before and after a step. Where so many tokens are
+/// computed ahead that the rows of a step end two blocks, both of these are new ones. As many as one
+/// sequence needs are left for the ends of prompts and answers.
+pub(crate) fn slots_for(max_seqs: usize, ahead: usize, block_len: usize) -> usize {
+    let each = if ahead < block_len { 3 } else { 4 };
+    max_seqs.saturating_add(1).saturating_mul(each)
 }
 
 #[cfg(test)]

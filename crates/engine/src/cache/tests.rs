@@ -335,7 +335,7 @@ fn the_oldest_states_go_first_and_all_else_is_computed_again() {
 
 #[test]
 fn one_sequence_that_decodes_holds_two_slots() {
-    let mut blocks = recurrent(64, slots_for(1));
+    let mut blocks = recurrent(64, slots_for(1, 0, 4));
     let (mut lease, _) = blocks.open(&numbers(60));
     for (past, end) in std::iter::once((0, 14)).chain((14..60).map(|it| (it, it + 1))) {
         blocks.extend(&mut lease, end).expect("there is room");
@@ -345,4 +345,23 @@ fn one_sequence_that_decodes_holds_two_slots() {
     }
     blocks.release(lease);
     assert_eq!(blocks.in_use(), 0);
+}
+
+/// What was guessed rightly is computed again beside what follows it, for all at once.
+#[test]
+fn sequences_that_are_all_far_ahead_have_slots() {
+    for ahead in [0, 3, 4, 20] {
+        let mut blocks = recurrent(64, slots_for(4, ahead, 4));
+        let mut leases: Vec<_> = (0..4).map(|it| blocks.open(&[it; 40]).0).collect();
+        for lease in &mut leases {
+            blocks.extend(lease, 8).expect("there is room");
+            blocks.trim(lease, 8);
+        }
+        for lease in &mut leases {
+            let own = 8 + ahead + 1;
+            blocks.extend_ahead(lease, own, 0).unwrap_or_else(|it| panic!("{ahead} ahead: {it}"));
+        }
+        leases.into_iter().for_each(|it| blocks.release(it));
+        assert_eq!(blocks.in_use(), 0);
+    }
 }
