@@ -108,7 +108,7 @@ fn below(
 ) -> Result<Vec<StoredFile>, Error> {
     let mut files = Vec::new();
     // One that is not there yet is no file of the folder either.
-    let signature = signature.canonicalize().ok();
+    let (named, lies) = (place(signature), signature.canonicalize().ok());
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(Error::io(&folder))? {
@@ -119,7 +119,10 @@ fn below(
             if is_top && (GIT.contains(&name.as_str()) || name == FILE) {
                 continue;
             }
-            if signature.is_some() && path.canonicalize().ok() == signature {
+            // A link to it is another file, which a loader may read.
+            let is_it = named.is_some() && place(&path) == named
+                || lies.is_some() && kind.is_file() && path.canonicalize().ok() == lies;
+            if is_it {
                 continue;
             }
             let name = format!("{prefix}{name}");
@@ -132,6 +135,11 @@ fn below(
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// The path without links above its last name, which may be one.
+fn place(path: &Path) -> Option<PathBuf> {
+    Some(above(path).canonicalize().ok()?.join(path.file_name()?))
 }
 
 fn hashed(path: &Path, name: &str, each: &mut dyn FnMut(u64)) -> Result<StoredFile, Error> {
@@ -178,5 +186,30 @@ mod tests {
         let folder = ["config.json", "model.safetensors", "tokenizer.json"];
         check(&folder, "model.safetensors", &folder, "model.sig");
         check(&folder[1..], "model.safetensors", &["model.safetensors"], "model.safetensors.sig");
+    }
+
+    /// Nobody signed it, and it can be called as any file that is read with a model.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_signature_is_not_the_signature() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("model.safetensors"), "12345678{}").unwrap();
+        fs::write(at("own.sig"), "{}").unwrap();
+        let extent = Extent::Folder(dir.path().to_owned());
+        let names = |signature: &str| {
+            let files = extent.files(&at(signature), &mut |_| {})?;
+            Ok::<_, Error>(files.iter().map(|it| it.path.0.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(names("own.sig").unwrap(), ["model.safetensors"]);
+        std::os::unix::fs::symlink("own.sig", at("tokenizer.json")).unwrap();
+        let error = names("own.sig").unwrap_err();
+        assert!(
+            matches!(&error, Error::NotAFile { path } if *path == at("tokenizer.json")),
+            "{error}"
+        );
+        // What is named is the signature, wherever it lies.
+        fs::rename(at("tokenizer.json"), at("link.sig")).unwrap();
+        assert_eq!(names("link.sig").unwrap(), ["model.safetensors"]);
     }
 }
