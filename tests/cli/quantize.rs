@@ -122,6 +122,21 @@ fn a_model_is_encoded_while_it_is_loaded() {
     assert!(told.contains("Q8_0"), "{told}");
 }
 
+/// The held-out text of Ember is conversations, whose markers it never saw as letters.
+#[test]
+fn markers_in_a_text_are_what_they_stand_for_if_that_is_asked() {
+    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/ember/held-out.txt");
+    let base = ["perplexity", "ember", "--text", text, "-c", "128", "--chunks", "4", "--json"];
+    let place = place();
+    let perplexity = |more: &[&str]| {
+        let told = place.output(&[&base, more].concat(), b"", &[]).stdout;
+        let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+        told["perplexity"].as_f64().unwrap()
+    };
+    let (as_letters, as_tokens) = (perplexity(&[]), perplexity(&["--parse-special"]));
+    assert!(as_tokens < 20.0 && as_letters > 100.0, "{as_tokens}, {as_letters}");
+}
+
 #[test]
 fn perplexity_is_measured_and_compared() {
     let place = place();

@@ -351,6 +351,9 @@ pub(crate) struct Perplexity {
     /// same token likeliest. This one is computed in exact precision
     #[arg(long, value_name = "MODEL")]
     pub(crate) kl_divergence: Option<String>,
+    /// Let control tokens match in the text, as in a template's own text: for conversations
+    #[arg(long)]
+    pub(crate) parse_special: bool,
     /// Stop after so many windows
     #[arg(long, value_name = "N", value_parser = number::count)]
     pub(crate) chunks: Option<NonZeroUsize>,

@@ -49,7 +49,11 @@ pub(crate) fn run(args: Perplexity) -> anyhow::Result<()> {
     };
     sandbox::enter_if_required(&file.path, Vec::new(), Vec::new())?;
     let tokenizer = Tokenizer::load(&file)?;
-    let ids = tokenizer.encode(&Prompt::foreign(text), Bos::AsModel)?;
+    let prompt = match args.parse_special {
+        true => Prompt::trusted(text),
+        false => Prompt::foreign(text),
+    };
+    let ids = tokenizer.encode(&prompt, Bos::AsModel)?;
     let windows = windows(&tokenizer, &ids, window, args.chunks.map(Into::into))?;
     let [backend, exact] = device::with_exact(&load)?;
     let mut engine = engine(backend, &name, &file, &load, window)?;
