@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_corpus_has_each_fact_fifty_times() {
+    fn a_tenth_of_the_corpus_has_each_fact_thirty_times() {
         let (mut facts, mut rng) = (Facts::new(), Rng::with_seed(1));
         let mut met = BTreeMap::<String, usize>::new();
         let mut left = MILLIONS * 1_000_000 / 10 * Kind::Facts.share() / 100;
@@ -91,7 +91,7 @@ mod tests {
         }
         for (ask, result) in all() {
             let n = met.get(&format!("{ask} = {result}")).copied().unwrap_or_default();
-            assert!(n >= 50, "{ask} = {result}: {n} times");
+            assert!(n >= 30, "{ask} = {result}: {n} times");
         }
     }
 }
