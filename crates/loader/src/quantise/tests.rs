@@ -260,5 +260,5 @@ fn a_scale_of_another_size_is_left_alone() {
     let mut bytes = Vec::new();
     let item = made.items.iter().find(|it| it.name == name).unwrap();
     item.encode(0..1, &mut bytes).unwrap();
-    assert_eq!(decoded(Format::F32, &bytes, 64), file.tensors[name].numbers());
+    assert_eq!(decoded(item.format, &bytes, 64), file.tensors[name].numbers());
 }
