@@ -5,6 +5,7 @@ mod audit;
 mod policy;
 mod report;
 mod sandbox;
+mod signer;
 
 use ingle_tests::binary::Place;
 

@@ -21,7 +21,7 @@ why = \"assessment 7\"
 country = [\"unknown\"]
 ";
 
-fn with_policy(text: &str) -> Place {
+pub(super) fn with_policy(text: &str) -> Place {
     let place = crate::place();
     place.file("ingle-home/policy.toml", text);
     place
@@ -323,96 +323,8 @@ fn a_denied_file_is_not_taken_in() {
 }
 
 /// A key of the tests of signatures, by the name of its file.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     root().join("crates/store/fixtures/signing").join(name).display().to_string()
-}
-
-/// A site that allows what the holder of `p256.key` signed and nothing else; its library has such a
-/// model, `parrot`, as it came in.
-fn with_signed_model() -> Place {
-    let signer = Sha256Hex::of(&fs::read(key("p256.pub")).expect("a key of the tests"));
-    let place = with_policy(&format!(
-        "version = 1\ndefault = \"deny\"\n[[rule]]\nname = \"ours\"\naction = \"allow\"\n\
-         signer = [\"{signer}\"]\n"
-    ));
-    for name in ["p256", "p384"] {
-        let (bundle, private) = (format!("{name}.ingle"), key(&format!("{name}.key")));
-        let told = place.run(&["export", "parrot.gguf", "-o", &bundle, "--key", &private]);
-        assert!(told.starts_with("exit 0"), "{told}");
-    }
-    let told = place.run(&["import", "p256.ingle", "--key", &key("p256.pub")]);
-    assert!(told.starts_with("exit 0"), "{told}");
-    place
-}
-
-#[track_caller]
-fn check_run(place: &Place, model: &str, is_allowed: bool) {
-    let told = place.run(&["run", model, "--no-save", "hi"]);
-    match is_allowed {
-        true => assert!(told.contains("Hello there, friend!"), "{told}"),
-        false => {
-            let denied = format!("does not allow to load `{model}`: rule `default`");
-            assert!(told.contains(&denied), "{told}");
-        }
-    }
-}
-
-#[test]
-fn what_comes_in_by_its_signer_is_loaded_by_its_signer() {
-    let place = with_signed_model();
-    check_run(&place, "parrot", true);
-    let told = place.run(&["policy", "check", "parrot"]);
-    assert!(told.contains("provenance  signed") && told.contains("allowed by `ours`"), "{told}");
-    let signed =
-        "signed by      sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8";
-    assert!(place.run(&["show", "parrot"]).contains(signed));
-    for args in
-        [&["import", "p256.ingle"][..], &["import", "p384.ingle", "--key", &key("p384.pub")]]
-    {
-        let told = place.run(args);
-        assert!(told.contains("does not allow to import `parrot`: rule `default`"), "{told}");
-    }
-    // A copy has the same bytes; a path into the library is the model there; a file elsewhere was held
-    // against nothing.
-    assert!(place.run(&["cp", "parrot", "polly"]).starts_with("exit 0"));
-    check_run(&place, "polly", true);
-    check_run(&place, "ingle-home/models/local/parrot/default/parrot.gguf", true);
-    check_run(&place, "./parrot.gguf", false);
-    // What was lost comes back by checking it again.
-    fs::remove_file(place.path().join("ingle-home/models/local/parrot/default/signatures.json"))
-        .unwrap();
-    check_run(&place, "parrot", false);
-    let told = place.run(&["verify", "parrot", "--key", &key("p256.pub")]);
-    assert!(told.starts_with("exit 0"), "{told}");
-    check_run(&place, "parrot", true);
-}
-
-/// Whoever can write to the library can write what they like there: it makes nobody a signer.
-#[test]
-fn other_weights_are_not_signed_whatever_the_library_says() {
-    let place = with_signed_model();
-    let folder = place.path().join("ingle-home/models/local/parrot/default");
-    let mut other = parrot::file();
-    *other.last_mut().unwrap() ^= 1;
-    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
-    let [old, new] = [&parrot::file(), &other].map(|it| Sha256Hex::of(it).to_string());
-    fs::write(folder.join("parrot.gguf"), &other).unwrap();
-    fs::write(folder.join("manifest.json"), manifest.replace(&old, &new)).unwrap();
-    assert!(place.run(&["verify", "parrot"]).starts_with("exit 0"), "as its manifest says");
-    check_run(&place, "parrot", false);
-    // Nor does the key of whoever changed it, which is another.
-    let told = place.run(&["sign", "parrot", "--key", &key("p384.key")]);
-    assert!(told.starts_with("exit 0"), "{told}");
-    let theirs = key("p384.pub");
-    let told = place.run(&["verify", "parrot", "--signature", "model.sig", "--key", &theirs]);
-    assert!(told.starts_with("exit 0"), "{told}");
-    check_run(&place, "parrot", false);
-    let kept = folder.join("signatures.json");
-    let text = fs::read_to_string(&kept).unwrap();
-    let pem = |name| serde_json::to_string(&fs::read_to_string(key(name)).unwrap()).unwrap();
-    assert!(text.contains(&pem("p384.pub")), "{text}");
-    fs::write(kept, text.replace(&pem("p384.pub"), &pem("p256.pub"))).unwrap();
-    check_run(&place, "parrot", false);
 }
 
 /// A slip of the pen in a policy must not open the door.
