@@ -125,8 +125,8 @@ fn a_model_is_encoded_while_it_is_loaded() {
 /// The held-out text of Ember is conversations, whose markers it never saw as letters.
 #[test]
 fn markers_in_a_text_are_what_they_stand_for_if_that_is_asked() {
-    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/ember/held-out.txt");
-    let base = ["perplexity", "ember", "--text", text, "-c", "128", "--chunks", "4", "--json"];
+    let text = ingle_tests::root().join("models/ember/held-out.txt").display().to_string();
+    let base = ["perplexity", "ember", "--text", &text, "-c", "128", "--chunks", "4", "--json"];
     let place = place();
     let perplexity = |more: &[&str]| {
         let told = place.output(&[&base, more].concat(), b"", &[]).stdout;

@@ -116,7 +116,8 @@ fn products<T: Copy + Default, const Q: usize, const K: usize>(
     load: &impl Fn(&[T; 8]) -> __m256,
 ) -> [[__m256; K]; Q] {
     let whole = q[0].len() / 8;
-    let (mut whole_q, mut whole_keys): ([&[[f32; 8]]; Q], [&[[T; 8]]; K]) = ([&[]; Q], [&[]; K]);
+    let mut whole_q: [&[[f32; 8]]; Q] = [&[]; Q];
+    let mut whole_keys: [&[[T; 8]]; K] = [&[]; K];
     for (whole_q, q) in whole_q.iter_mut().zip(q) {
         *whole_q = &q.as_chunks().0[..whole];
     }

@@ -100,7 +100,8 @@ fn products<T: Copy + Default, const Q: usize>(
     load: &impl Fn(&[T; 16]) -> __m512,
 ) -> [[f32; 4]; Q] {
     let whole = q[0].len() / 16;
-    let (mut whole_q, mut whole_keys): ([&[[f32; 16]]; Q], [&[[T; 16]]; 4]) = ([&[]; Q], [&[]; 4]);
+    let mut whole_q: [&[[f32; 16]]; Q] = [&[]; Q];
+    let mut whole_keys: [&[[T; 16]]; 4] = [&[]; 4];
     for (whole_q, q) in whole_q.iter_mut().zip(q) {
         *whole_q = &q.as_chunks().0[..whole];
     }

@@ -142,6 +142,7 @@ fn of_256_bits<const DOT: u8>(format: Format, precision: Precision) -> Kernel {
 }
 
 /// The kernels of `avx512`, and whether there are tiles.
+#[expect(clippy::cognitive_complexity, reason = "a table, a format a line")]
 pub(super) fn avx512_kernel<const TILES: bool>(
     format: Format,
     precision: Precision,

@@ -131,9 +131,9 @@ impl Planner<'_> {
     /// Into how many parts the query heads of a key head are cut, so that in answers, which have a row or
     /// a few, no thread is without. Each part reads all keys and values, so there are few of them.
     fn parts(&self, group: usize, n_kv_heads: usize) -> usize {
-        let cuts = (1..=MOST_PARTS).filter(|&parts| group.is_multiple_of(parts));
+        let mut cuts = (1..=MOST_PARTS).filter(|&parts| group.is_multiple_of(parts));
         let enough = cuts.clone().find(|parts| parts * n_kv_heads >= self.threads);
-        enough.or(cuts.last()).unwrap_or(1)
+        enough.or(cuts.next_back()).unwrap_or(1)
     }
 
     /// Each weight row is read once for all rows of activations, by one thread.
