@@ -19,14 +19,14 @@ const USED: &[&str] = &[
     "avx512vl",
     "avx512dq",
     "avx512_vnni",
+    "amx_int8",
     "asimd",
     "asimddp",
     "i8mm",
 ];
 
 /// Features that products of matrices could be faster with.
-const UNUSED: &[&str] =
-    &["avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "bf16", "sve", "sve2", "sme"];
+const UNUSED: &[&str] = &["avx512_bf16", "avx512_fp16", "amx_bf16", "bf16", "sve", "sve2", "sme"];
 
 /// A core is slow if it is less than this beside the fastest. The best cores of one kind differ by a
 /// few hundredths.
@@ -266,6 +266,10 @@ mod tests {
         let found = Processor::at(lay(&[("proc/cpuinfo", told)]).path());
         assert_eq!(found.features, ["asimd", "asimddp", "i8mm"]);
         assert_eq!(found.unused, ["bf16", "sve"]);
+        let told = "processor\t: 0\nflags\t: avx512_vnni amx_bf16 amx_tile amx_int8\n";
+        let found = Processor::at(lay(&[("proc/cpuinfo", told)]).path());
+        assert_eq!(found.features, ["avx512_vnni", "amx_int8"]);
+        assert_eq!(found.unused, ["amx_bf16"]);
     }
 
     #[test]
