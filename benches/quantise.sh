@@ -10,7 +10,8 @@
 # LLAMA is the folder of llama.cpp's programs, …/build/bin. Of TEXT, CHUNKS windows (8) of 512 tokens are read, or of CONTEXT.
 # FORMATS names types in the place of all that `ingle quantize --help` lists and llama-quantize has, IMATRIX an importance matrix for both,
 # RMSE the example where it is not beside INGLE.
-# SPECIAL=1 lets Ingle take the model's control tokens in TEXT for what they are, as Ember's held-out conversations want it.
+# SPECIAL=1 lets Ingle take the model's control tokens in TEXT for what they are, as Ember's held-out conversations want it (llama.cpp's judge reads
+# them as letters).
 # JUDGES="ingle llama.cpp" lets llama-perplexity judge the files, too, in its own precision, as a second opinion.
 #
 # What was measured stays in FOLDER: the same command goes on where it was stopped. FOLDER takes two quantised files at a time.
@@ -21,7 +22,8 @@ usage="usage: quantise.sh INGLE LLAMA MODEL TEXT FOLDER [CHUNKS [THREADS]]"
 ingle=$(realpath "${1:?$usage}") llama=$(realpath "${2:?$usage}") rmse=${RMSE:-$(dirname "$1")/examples/rmse}
 model=$(realpath "${3:?$usage}") text=$(realpath "${4:?$usage}") imatrix=${IMATRIX:+$(realpath "$IMATRIX")}
 window=(-c "${CONTEXT:-512}" --chunks "${6:-8}") threads=${7:-$(nproc)} judges=${JUDGES:-ingle}
-special=${SPECIAL:+--parse-special}
+special=()
+[ -z "${SPECIAL:-}" ] || special=(--parse-special)
 
 types() { # what `ingle quantize --help` lists, however wide the terminal is, but for what says nothing beside llama.cpp
   # llama-quantize has no MXFP4 but for experts, and makes Q2_K_S with an importance matrix alone. F32 loses nothing.
@@ -35,7 +37,7 @@ formats=${FORMATS:-$(types)} || {
   exit 1
 }
 
-begin "${5:?$usage}" "quantise ${window[*]}${special:+ $special}" \
+begin "${5:?$usage}" "quantise ${window[*]}${special[*]:+ ${special[*]}}" \
   "$ingle" "$rmse" "$llama/llama-quantize" "$llama/llama-perplexity" "$model" "$text" ${imatrix:+"$imatrix"}
 
 write() { # writer, type: the file `$place/TYPE-WRITER.gguf`, if it is not there
@@ -53,7 +55,7 @@ write() { # writer, type: the file `$place/TYPE-WRITER.gguf`, if it is not there
 judged() { # judge, file: its perplexity
   case $1 in
     ingle)
-      perplexity "$ingle" "$2" --text "$text" "${window[@]}" $special -t "$threads" --precision exact | number perplexity
+      perplexity "$ingle" "$2" --text "$text" "${window[@]}" "${special[@]}" -t "$threads" --precision exact | number perplexity
       ;;
     llama.cpp)
       "$llama/llama-perplexity" -m "$2" -f "$text" "${window[@]}" -t "$threads" 2>&1 </dev/null | tee "$said" |
@@ -96,7 +98,7 @@ for format in $formats; do
   rm -f "$place/$format"-*.gguf
 done
 
-echo "$("$ingle" --version | paste -sd' '), $(basename "$model") ($(stat -c %s "$model") bytes), $(basename "$text"), ${window[*]}"
+echo "$("$ingle" --version | paste -sd' '), $(basename "$model") ($(stat -c %s "$model") bytes), $(basename "$text"), ${window[*]}${special[*]:+ ${special[*]}}"
 for judge in $judges; do echo "Perplexity of the model itself by $judge: $(cell "original,-,perplexity,$judge")"; done
 echo
 table=$(awk -F, -v formats="$formats" -v judges="$judges" -f "$(dirname "$0")/quantise.awk" "$cells")

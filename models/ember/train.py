@@ -216,7 +216,7 @@ def pace(step, steps):
 
 
 def asked(step, steps):
-    """What a token of a question counts: ever less in the first half, a tenth in the last."""
+    """What a token of a question counts: ever less in the first half, a tenth of `ASKED` in the last."""
     return ASKED * max(0.1, 1 - step / (steps * 0.5))
 
 

@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_read_is_to_have_huge_pages() {
-        if !Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
+        // An emulator tells no advice.
+        let emulated = std::env::var_os("INGLE_EMULATED").is_some();
+        if emulated || !Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
             eprintln!("skipped: no huge pages");
             return;
         }
