@@ -58,6 +58,13 @@ pub(super) fn less_32(low: __m256i, high: __m256i) -> __m256i {
     _mm256_sub_epi32(both, _mm256_set1_epi32(32))
 }
 
+/// `2 x + 1`
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn odd(x: __m256i) -> __m256i {
+    _mm256_or_si256(_mm256_slli_epi32::<1>(x), _mm256_set1_epi32(1))
+}
+
 /// Integers times `d`.
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -10,7 +10,7 @@ use loader::format::codebook::IQ1;
 
 use super::{
     Integers, Packed, Scaled,
-    fields::{EIGHT, bits, halves, low_halves, scaled, signed, words},
+    fields::{EIGHT, bits, halves, low_halves, odd, scaled, signed, words},
     unpack::{both, field},
 };
 
@@ -54,7 +54,7 @@ pub(in crate::cpu) fn iq1_s<const DOT: u8>()
             let (d, words) = (eighth(halves(blocks, 0)), words(blocks, 34));
             let mut scales = [d; 8];
             for (j, scale) in scales.iter_mut().enumerate() {
-                *scale = scaled(odd(words[j / 2], 16 * (j % 2) + 12), d);
+                *scale = scaled(odd(bits(words[j / 2], 16 * (j % 2) + 12, 7)), d);
             }
             signed(scales)
         },
@@ -79,7 +79,7 @@ pub(in crate::cpu) fn iq1_m<const DOT: u8>()
             let mut scales = [d; 16];
             for (j, scale) in scales.iter_mut().enumerate() {
                 let word = if j < 8 { first } else { last };
-                *scale = scaled(odd(word, 16 * (j / 4 % 2) + 3 * (j % 4)), d);
+                *scale = scaled(odd(bits(word, 16 * (j / 4 % 2) + 3 * (j % 4), 7)), d);
             }
             signed(scales)
         },
@@ -181,13 +181,6 @@ pub(in crate::cpu) fn pair([a, b]: [&[i8; 8]; 2]) -> __m128i {
 #[target_feature(enable = "avx2")]
 fn eighth(d: __m256) -> __m256 {
     _mm256_mul_ps(d, _mm256_set1_ps(0.125))
-}
-
-/// `2 x + 1` of the three bits from `at` on.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn odd(words: __m256i, at: usize) -> __m256i {
-    _mm256_or_si256(_mm256_slli_epi32::<1>(bits(words, at, 7)), _mm256_set1_epi32(1))
 }
 
 /// The f16 of which each of four halves of words has four bits, the uppermost ones: the first half has

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use super::{
     Integers, Packed, ROWS, SIGNED, Scaled, Scales,
-    fields::{bits, halves, scaled, signed, words},
+    fields::{bits, halves, odd, scaled, signed, words},
 };
 use crate::cpu::codebooks::{self, Weights};
 
@@ -24,7 +24,8 @@ pub(in crate::cpu) fn iq2_xxs<const TILES: bool>()
             let mut scales = [d; 8];
             for (k, scales) in scales.as_chunks_mut::<2>().0.iter_mut().enumerate() {
                 let [_, first, _, last] = words(blocks, 2 + 16 * k);
-                *scales = [scaled(odd_of_top(first), d), scaled(odd_of_top(last), d)];
+                *scales =
+                    [scaled(odd(bits(first, 28, 0xf)), d), scaled(odd(bits(last, 28, 0xf)), d)];
             }
             signed(scales)
         },
@@ -74,7 +75,7 @@ pub(in crate::cpu) fn iq3_xxs<const TILES: bool>()
             let mut scales = [d; 8];
             for (k, scales) in scales.as_chunks_mut::<4>().0.iter_mut().enumerate() {
                 for (scale, word) in scales.iter_mut().zip(words(blocks, 66 + 16 * k)) {
-                    *scale = scaled(odd_of_top(word), d);
+                    *scale = scaled(odd(bits(word, 28, 0xf)), d);
                 }
             }
             signed(scales)
@@ -126,15 +127,7 @@ fn by_last_nibbles<const BYTES: usize, const RUNS: usize>(
     let mut scales = [d; RUNS];
     for (j, scale) in scales.iter_mut().enumerate() {
         let nibble = bits(words[4 - RUNS / 8 + j / 8], 4 * (j % 8), 0xf);
-        let odd = _mm512_or_si512(_mm512_slli_epi32::<1>(nibble), _mm512_set1_epi32(1));
-        *scale = scaled(odd, d);
+        *scale = scaled(odd(nibble), d);
     }
     signed(scales)
-}
-
-/// `2 scale + 1` of words whose upper four bits are a scale.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn odd_of_top(words: __m512i) -> __m512i {
-    _mm512_or_si512(_mm512_srli_epi32::<27>(words), _mm512_set1_epi32(1))
 }

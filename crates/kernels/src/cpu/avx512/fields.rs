@@ -111,6 +111,13 @@ pub(super) fn less_32(low: __m512i, high: __m512i) -> __m512i {
     _mm512_sub_epi32(both, _mm512_set1_epi32(32))
 }
 
+/// `2 x + 1`
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn odd(x: __m512i) -> __m512i {
+    _mm512_or_si512(_mm512_slli_epi32::<1>(x), _mm512_set1_epi32(1))
+}
+
 /// Integers times `d`.
 #[inline]
 #[target_feature(enable = "avx512f")]

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use super::{
     Integers, Packed, ROWS, SIGNED, Scaled,
-    fields::{bits, halves, joined, low_halves, scaled, signed, two_bits, words},
+    fields::{bits, halves, joined, low_halves, odd, scaled, signed, two_bits, words},
     load_32,
 };
 use crate::cpu::avx2::{
@@ -54,7 +54,7 @@ pub(in crate::cpu) fn iq1_s<const TILES: bool>()
             let (d, words) = (eighth(halves(blocks, 0)), words(blocks, 34));
             let mut scales = [d; 8];
             for (j, scale) in scales.iter_mut().enumerate() {
-                *scale = scaled(odd(words[j / 2], 16 * (j % 2) + 12), d);
+                *scale = scaled(odd(bits(words[j / 2], 16 * (j % 2) + 12, 7)), d);
             }
             signed(scales)
         },
@@ -79,7 +79,7 @@ pub(in crate::cpu) fn iq1_m<const TILES: bool>()
             let mut scales = [d; 16];
             for (j, scale) in scales.iter_mut().enumerate() {
                 let word = if j < 8 { first } else { last };
-                *scale = scaled(odd(word, 16 * (j / 4 % 2) + 3 * (j % 4)), d);
+                *scale = scaled(odd(bits(word, 16 * (j / 4 % 2) + 3 * (j % 4), 7)), d);
             }
             signed(scales)
         },
@@ -148,13 +148,6 @@ fn shifted([(a, rest_of_a), (b, rest_of_b)]: [Four; 2], of: [i64; 4]) -> __m512i
 #[target_feature(enable = "avx512f")]
 fn eighth(d: __m512) -> __m512 {
     _mm512_mul_ps(d, _mm512_set1_ps(0.125))
-}
-
-/// `2 x + 1` of the three bits from `at` on.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn odd(words: __m512i, at: usize) -> __m512i {
-    _mm512_or_si512(_mm512_slli_epi32::<1>(bits(words, at, 7)), _mm512_set1_epi32(1))
 }
 
 /// The f16 of which each of four halves of words has four bits, the uppermost ones: the first half has
