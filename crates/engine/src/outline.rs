@@ -1,4 +1,5 @@
-//! What an engine would take and do, before there is one: of a header alone, in no memory for steps.
+//! What an engine would take and do, before there is one: of a header alone, in no memory for steps,
+//! caches and states, which a backend takes when it loads a plan.
 //!
 //! Sizes are those that [`Engine::load`](crate::Engine::load) would have, to the byte: both ask the
 //! same functions.
@@ -25,7 +26,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Of the model of `file` on `backend`, which holds its weights from then on and runs nothing. Of
+    /// Of the model of `file` on `backend`, which holds its weights and loads and runs nothing. Of
     /// the weights, only vectors are read: those of a file that has nothing but a header are zeros.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fs};
 
 use engine::{
-    Engine, Error, Event, EventKind, Finish, Options, Order, Outline, Request, SeqId, Usage,
-    WhenFull, sample::Sampling,
+    Engine, Error, Event, EventKind, Finish, LoadError, Options, Order, Outline, Request, SeqId,
+    Usage, WhenFull, sample::Sampling,
 };
 use kernels::{
     Backend, Batch, Bytes, Cache, CacheSpec, Format, Fused, Info, Plan, PlanId, See, Shape, State,
@@ -474,4 +474,16 @@ fn an_outline_has_the_sizes_of_the_engine() {
     let cache = |context| outline.cache_bytes(context).expect("a context");
     assert_eq!((cache(96), cache(192)), (outline.info.cache_bytes, 2 * cache(96)));
     assert!(outline.plan.steps().iter().any(|it| it.op.name() == "attend"));
+}
+
+#[test]
+fn an_outline_takes_no_memory_for_its_cache() {
+    // 2^45 tokens of 512 bytes are more than any address space has.
+    let (ctx_size, max_seqs) = (Some(1 << 31), 1 << 14);
+    let options = Options { ctx_size, max_seqs, ..Options::default() };
+    let outline = Outline::of(&tiny("llama"), cpu(), &options).expect("the same model");
+    assert_eq!(outline.info.cache_bytes, 1 << 54);
+    let error = Engine::load_ids_only(&tiny("llama"), cpu(), &options).err();
+    let is_memory = |it: LoadError| matches!(it, LoadError::Device(kernels::Error::Memory { .. }));
+    assert!(error.is_some_and(is_memory), "an engine has all that its outline says");
 }

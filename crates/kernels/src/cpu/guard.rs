@@ -47,6 +47,23 @@ impl Guarded {
         Self { cpu: Cpu { gaps: Gaps::Guards, ..cpu }, stored: vec![], kept: vec![] }
     }
 
+    /// Puts canaries into the caches and states of a plan in which nothing is yet.
+    fn fill(&mut self, plan: PlanId) {
+        for c in self.caches(plan).into_iter().filter(|&c| self.stored[c].is_empty()) {
+            let paged = &mut self.cpu.memory.caches[c];
+            for pages in [&mut paged.k, &mut paged.v] {
+                match pages {
+                    Pages::F32(x) => x.as_mut().fill(CANARY),
+                    Pages::F16(x) => x.as_mut().fill(CANARY_F16.to_bits()),
+                    Pages::Packed(x, _) => x.as_mut().fill(CANARY_BYTE),
+                }
+            }
+        }
+        for s in self.states(plan).into_iter().filter(|s| self.kept[s.id].is_empty()) {
+            self.cpu.memory.states[s.id].as_mut().fill(CANARY);
+        }
+    }
+
     /// Puts canaries everywhere but at what the host wrote.
     fn poison(&mut self, plan: PlanId, shape: Shape) {
         let written = self.written(plan, shape, |op| *op == Op::Basic(Basic::Input));
@@ -168,21 +185,12 @@ impl Backend for Guarded {
 
     fn new_cache(&mut self, spec: &CacheSpec) -> Result<Cache, Error> {
         let cache = self.cpu.new_cache(spec)?;
-        let paged = self.cpu.memory.caches.last_mut().expect("one was made just now");
-        for pages in [&mut paged.k, &mut paged.v] {
-            match pages {
-                Pages::F32(x) => x.as_mut().fill(CANARY),
-                Pages::F16(x) => x.as_mut().fill(CANARY_F16.to_bits()),
-                Pages::Packed(x, _) => x.as_mut().fill(CANARY_BYTE),
-            }
-        }
         self.stored.push(BTreeSet::new());
         Ok(cache)
     }
 
     fn new_state(&mut self, spec: &StateSpec) -> Result<State, Error> {
         let state = self.cpu.new_state(spec)?;
-        self.cpu.memory.states[state.id].as_mut().fill(CANARY);
         self.kept.push(BTreeSet::new());
         Ok(state)
     }
@@ -196,7 +204,9 @@ impl Backend for Guarded {
     }
 
     fn load(&mut self, plan: &Plan, max: Shape) -> Result<PlanId, Error> {
-        self.cpu.load(plan, max)
+        let id = self.cpu.load(plan, max)?;
+        self.fill(id);
+        Ok(id)
     }
 
     fn unload(&mut self, plan: PlanId) {
@@ -258,7 +268,8 @@ fn bounds(precision: Precision) -> &'static Bounds {
 fn a_cache_takes_the_bytes_of_its_rows() {
     for format in CacheFormat::ALL {
         let spec = CacheSpec { group: 0, k_cols: 64, v_cols: 32, blocks: 3, block_len: 4, format };
-        let mut paged = Paged::new(&spec).expect("small");
+        let mut paged = Paged::new(format);
+        paged.hold(&spec).expect("small");
         let bytes = |pages: &mut Pages| match pages {
             Pages::F32(x) => 4 * x.as_mut().len(),
             Pages::F16(x) => 2 * x.as_mut().len(),
@@ -268,6 +279,32 @@ fn a_cache_takes_the_bytes_of_its_rows() {
         let rows = [64, 32].map(|cols| format.row_bytes(cols).expect("whole blocks"));
         assert_eq!(taken, 12 * (rows[0] + rows[1]), "{format}");
     }
+}
+
+#[test]
+fn a_cache_and_a_state_take_no_memory_before_a_plan_that_has_them() {
+    let mut cpu = Cpu::detect();
+    let format = CacheFormat::F16;
+    let spec = CacheSpec { group: 0, k_cols: 8, v_cols: 4, blocks: 3, block_len: 4, format };
+    let caches = [cpu.new_cache(&spec), cpu.new_cache(&spec)].map(|it| it.expect("whole rows"));
+    let taken = |cpu: &mut Cpu| {
+        let numbers = |pages: &mut Pages| match pages {
+            Pages::F16(x) => x.as_mut().len(),
+            Pages::F32(_) | Pages::Packed(..) => panic!("not as it was asked for"),
+        };
+        let caches = &mut cpu.memory.caches;
+        caches.iter_mut().map(|it| [numbers(&mut it.k), numbers(&mut it.v)]).collect::<Vec<_>>()
+    };
+    let mut plan = Plan::new();
+    let [k, v] = [8, 4].map(|cols| plan.input(cols));
+    plan.store(caches[1], k, Some(v));
+    let max = Shape { rows: 1, seqs: 1, len: 1, ..Shape::default() };
+    cpu.scratch(&plan, max);
+    assert_eq!(taken(&mut cpu), [[0, 0], [0, 0]]);
+    cpu.load(&plan, max).expect("small");
+    assert_eq!(taken(&mut cpu), [[0, 0], [96, 48]]);
+    cpu.new_state(&StateSpec { slots: 3, cols: 5 }).expect("no memory is taken");
+    assert_eq!(cpu.memory.states[0].as_mut().len(), 0);
 }
 
 #[test]

@@ -25,9 +25,10 @@ use super::{
     quantise::Q8Block,
     schedule::{Area, Phase, Place, Rect, Schedule},
 };
-use crate::{CacheFormat, CacheSpec, Error, Shape, StateSpec};
+use crate::{CacheFormat, CacheSpec, Error, Plan, Shape};
 
-/// All that runs write to.
+/// All that runs write to. Caches and states are empty until a plan is loaded that has them: who
+/// only asks for sizes takes no memory.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Scratch of all programs: one runs at a time.
@@ -103,9 +104,16 @@ pub(super) enum StoredPart<'a> {
 }
 
 impl Memory {
-    /// Makes the slots of one recurrent layer.
-    pub(super) fn new_state(&mut self, spec: &StateSpec) -> Result<(), Error> {
-        self.states.push(Shared::zeroed(spec.slots.saturating_mul(spec.cols))?);
+    /// Takes the memory of the caches and states of `plan` that have none yet.
+    pub(super) fn hold(&mut self, plan: &Plan, caches: &[CacheSpec]) -> Result<(), Error> {
+        for op in plan.steps().iter().map(|step| &step.op) {
+            if let Some(c) = op.cache() {
+                self.caches[c.id].hold(&caches[c.id])?;
+            }
+            if let Some(s) = op.state() {
+                self.states[s.id].grow(s.slots.saturating_mul(s.cols))?;
+            }
+        }
         Ok(())
     }
 
@@ -278,20 +286,38 @@ impl Memory {
 }
 
 impl Paged {
-    pub(super) fn new(spec: &CacheSpec) -> Result<Self, Error> {
-        spec.check()?;
-        let pages = |cols: usize| {
-            let len = spec.places().saturating_mul(cols);
-            Ok(match spec.format {
-                CacheFormat::F32 => Pages::F32(Shared::zeroed(len)?),
-                CacheFormat::F16 => Pages::F16(Shared::zeroed(len)?),
-                format @ (CacheFormat::BF16 | CacheFormat::Q8_0 | CacheFormat::Q4_0) => {
-                    let row = format.row_bytes(cols).expect("whole blocks, as was checked");
-                    Pages::Packed(Shared::zeroed(spec.places().saturating_mul(row))?, format)
-                }
-            })
-        };
-        Ok(Self { k: pages(spec.k_cols)?, v: pages(spec.v_cols)? })
+    /// Of no places yet.
+    pub(super) fn new(format: CacheFormat) -> Self {
+        Self { k: Pages::new(format), v: Pages::new(format) }
+    }
+
+    /// Takes the memory that `spec` asks for, unless this has it.
+    pub(super) fn hold(&mut self, spec: &CacheSpec) -> Result<(), Error> {
+        self.k.hold(spec.places(), spec.k_cols)?;
+        self.v.hold(spec.places(), spec.v_cols)
+    }
+}
+
+impl Pages {
+    fn new(format: CacheFormat) -> Self {
+        match format {
+            CacheFormat::F32 => Self::F32(Shared::default()),
+            CacheFormat::F16 => Self::F16(Shared::default()),
+            CacheFormat::BF16 | CacheFormat::Q8_0 | CacheFormat::Q4_0 => {
+                Self::Packed(Shared::default(), format)
+            }
+        }
+    }
+
+    fn hold(&mut self, places: usize, cols: usize) -> Result<(), Error> {
+        match self {
+            Self::F32(all) => all.grow(places.saturating_mul(cols)),
+            Self::F16(all) => all.grow(places.saturating_mul(cols)),
+            Self::Packed(all, format) => {
+                let row = format.row_bytes(cols).expect("whole blocks, as was checked");
+                all.grow(places.saturating_mul(row))
+            }
+        }
     }
 }
 
@@ -304,7 +330,8 @@ impl Zeroed for u16 {}
 impl Zeroed for Q8Block {}
 
 impl<T: Zeroed> Shared<T> {
-    /// `len` zeros, as zeroed memory from the system: a page of it is not there before it is used.
+    /// `len` zeros. Of zeroed memory from the system, a page is not there before it is used; an
+    /// allocator that gives out again what was freed writes all of it.
     fn zeroed(len: usize) -> Result<Self, Error> {
         let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
         if bytes == 0 {

@@ -283,31 +283,14 @@ fn recast_outline(file: &ModelFile, mix: Mix, terms: &Terms) -> Result<Outline, 
     outlined(&made, terms)
 }
 
-/// The outline with the context that is asked for. A model with a context beyond what it was made for
-/// may be more than any device holds: its cache is told all the same.
+/// The outline with the context that is asked for, though no device may hold its cache.
 fn outlined(file: &ModelFile, terms: &Terms) -> Result<Outline, String> {
-    let made_for = || arch::config(file).map(|it| it.context).map_err(|it| it.to_string());
     let context = match terms.context {
         Some(context) => context,
-        None => made_for()?.min(CONTEXT),
+        None => arch::config(file).map_err(|it| it.to_string())?.context.min(CONTEXT),
     };
-    let options = |context| Options {
-        ctx_size: Some(context),
-        cache_format: terms.cache,
-        ..Options::default()
-    };
-    let error = match outline(file, terms.config, &options(context)) {
-        Ok(outline) => return Ok(outline),
-        Err(error) => error,
-    };
-    let made_for = made_for()?;
-    if context <= made_for {
-        return Err(error);
-    }
-    let mut outline = outline(file, terms.config, &options(made_for))?;
-    outline.info.cache_bytes = outline.cache_bytes(context).map_err(|_| error)?;
-    outline.info.context = context;
-    Ok(outline)
+    let (ctx_size, cache_format) = (Some(context), terms.cache);
+    outline(file, terms.config, &Options { ctx_size, cache_format, ..Options::default() })
 }
 
 /// The mixes that are tried of a model of this architecture.
