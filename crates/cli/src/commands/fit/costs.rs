@@ -69,14 +69,24 @@ impl Costs {
 }
 
 impl Cost {
+    /// Whether somebody asked for it, with a price or with what the machine takes.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.price.is_some() || self.source.is_none()
+    }
+
+    /// What the machine takes, and what told that.
+    pub(super) fn power(&self) -> String {
+        let by = self.source.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
+        format!("{} W{by}", three_digits(self.watts))
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
-        let by = self.source.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
         let spent = format!(
-            "{} kWh in {} hours at {} W{by}",
+            "{} kWh in {} hours at {}",
             three_digits(self.kilowatt_hours),
             three_digits(self.hours),
-            three_digits(self.watts)
+            self.power()
         );
         let Some(price) = self.price else { return spent };
         let beside = match self.api_price {

@@ -4,6 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{
     found::{CONTEXT, Terms},
+    table::{COST, shows_costs},
     verdict::{Fits, READING, Verdict},
 };
 use crate::{
@@ -24,7 +25,8 @@ pub(super) fn legend(
 ) -> String {
     let mut lines = String::new();
     let mut column = 0;
-    let parts: Vec<_> = [judged_by(verdicts, terms), measured(speed), marks(verdicts)].concat();
+    let judged_by = [judged_by(verdicts, terms), measured(speed)].concat();
+    let parts = [judged_by, costs(verdicts, width), marks(verdicts)].concat();
     for (nth, part) in parts.iter().enumerate() {
         let last = nth + 1 == parts.len();
         let part = if last { part.clone() } else { format!("{part}{}", GAP.trim_end()) };
@@ -69,6 +71,15 @@ fn measured(speed: Option<&Speed>) -> Vec<String> {
     [Some(measured), speed.doubt()].into_iter().flatten().collect()
 }
 
+/// What a column of costs is of, if there is one, and what others take.
+fn costs(verdicts: &[Verdict], width: usize) -> Vec<String> {
+    let cost = verdicts.iter().find_map(|it| it.cost.as_ref());
+    let Some(cost) = cost.filter(|_| shows_costs(verdicts, width)) else { return Vec::new() };
+    let what = format!("{COST}: a million tokens at {}", cost.power());
+    let api = cost.api_price.map(|it| format!("the API takes {}", three_digits(it)));
+    [Some(what), api].into_iter().flatten().collect()
+}
+
 /// Of those marks that there are.
 fn marks(verdicts: &[Verdict]) -> Vec<String> {
     let is_there = |is_it: fn(&Verdict) -> bool| verdicts.iter().any(is_it);
@@ -86,7 +97,7 @@ mod tests {
     use kernels::cpu::Config;
 
     use super::*;
-    use crate::commands::fit::fixture;
+    use crate::commands::fit::{costs::Cost, fixture};
 
     #[track_caller]
     fn check(verdicts: &[Verdict], speed: Option<&Speed>, context: Option<usize>, told: Expect) {
@@ -106,26 +117,41 @@ mod tests {
         let expected = expect![[r#"
             16.0 GiB free; 8,192 tokens of context or what it was made for;
             memory 22.2 GB/s, measured just now;
-            others took 62% of the processors then: measure again; ~ and ?: estimated;
+            others took 62% of the processors then: measure again;
+            cost/M: a million tokens at 36.0 W; the API takes 0.600; ~ and ?: estimated;
             slow: less than 7 t/s; part: with a shorter context
         "#]];
         check(&all, Some(&speed), None, expected);
         let expected = expect![[r#"
             16.0 GiB free; 8,192 tokens of context
         "#]];
-        check(&all[..1], None, Some(8192), expected);
+        let unpriced = Verdict { cost: None, ..fixture::good() };
+        check(&[unpriced], None, Some(8192), expected);
     }
 
     #[test]
     fn what_was_made_for_less_is_counted() {
         let short = Verdict { model_context: Some(4096), ..fixture::good() };
         let expected = expect![[r#"
-            16.0 GiB free; 8,192 tokens of context; one was made for less
+            16.0 GiB free; 8,192 tokens of context; one was made for less;
+            cost/M: a million tokens at 36.0 W; the API takes 0.600
         "#]];
         check(&[short.clone(), fixture::good()], None, Some(8192), expected);
         let expected = expect![[r#"
-            16.0 GiB free; 8,192 tokens of context; 2 were made for less
+            16.0 GiB free; 8,192 tokens of context; 2 were made for less;
+            cost/M: a million tokens at 36.0 W; the API takes 0.600
         "#]];
         check(&[short.clone(), short], None, Some(8192), expected);
+    }
+
+    #[test]
+    fn costs_without_a_column_are_not_told() {
+        let all = [fixture::good(), fixture::part()].map(|it| {
+            let told = |it| Cost { price: None, source: Some("RAPL: package-0".to_owned()), ..it };
+            Verdict { cost: it.cost.map(told), ..it }
+        });
+        let told = |width| costs(&all, width).concat();
+        assert_eq!(told(80), "");
+        assert!(told(160).starts_with("cost/M: a million tokens at 36.0 W (RAPL: package-0)"));
     }
 }

@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::verdict::{Fits, Verdict};
+use super::{
+    costs::Cost,
+    verdict::{Fits, Verdict},
+};
 use crate::{
     numbers::{grouped, size, three_digits},
     terminal::harmless,
@@ -12,6 +15,9 @@ use crate::{
 
 /// As long as names of the catalogue are; creators need no more.
 const NAME: usize = 24;
+
+/// Over what a million tokens cost.
+pub(super) const COST: &str = "cost/M";
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -121,6 +127,11 @@ pub(super) fn table(verdicts: &[Verdict], width: usize, colours: Colours) -> Str
     table
 }
 
+/// Whether there is room for what a million tokens cost, where that is known.
+pub(super) fn shows_costs(verdicts: &[Verdict], width: usize) -> bool {
+    room(verdicts, width).iter().any(|it| it.column.head == COST)
+}
+
 /// As many columns as there is room for, with what stands in them; those in which nothing stands take
 /// none.
 fn room(verdicts: &[Verdict], width: usize) -> Vec<Filled> {
@@ -131,7 +142,7 @@ fn room(verdicts: &[Verdict], width: usize) -> Vec<Filled> {
         Filled { column, cells, width }
     };
     let told = |it: &Filled| it.column.rank == 0 || it.cells[1..].iter().any(|it| *it != unknown());
-    let mut columns: Vec<_> = columns().into_iter().map(fill).filter(told).collect();
+    let mut columns: Vec<_> = columns(verdicts).into_iter().map(fill).filter(told).collect();
     let mut ranks: Vec<_> = columns.iter().map(|it| it.column.rank).collect();
     ranks.sort_unstable();
     while let Some(rank) = ranks.pop().filter(|&it| it > 0) {
@@ -144,24 +155,27 @@ fn room(verdicts: &[Verdict], width: usize) -> Vec<Filled> {
     columns
 }
 
-fn columns() -> [Column; 16] {
+fn columns(verdicts: &[Verdict]) -> [Column; 16] {
+    let mut costs = verdicts.iter().filter_map(|it| it.cost.as_ref());
+    // Whoever asks for costs wants them sooner than licences.
+    let [cost, licences] = if costs.any(Cost::is_asked_for) { [0, 2] } else { [6, 0] };
     [
         left("model", name, 0),
         left("fits", |it| fits(it).to_owned(), 0),
         right("size", |it| it.parameters.map_or_else(unknown, weights), 1),
         left("as", quant, 0),
         right("memory", memory, 0),
-        right("weights", |it| bytes(it.weights), 6),
-        right("cache", |it| bytes(it.cache), 7),
-        right("scratch", |it| bytes(it.scratch), 8),
-        right("context", |it| tokens(it.context), 2),
-        right("longest", |it| tokens(it.longest_context), 3),
+        right("weights", |it| bytes(it.weights), 7),
+        right("cache", |it| bytes(it.cache), 8),
+        right("scratch", |it| bytes(it.scratch), 9),
+        right("context", |it| tokens(it.context), 3),
+        right("longest", |it| tokens(it.longest_context), 4),
         right("pp512", |it| about(it, it.speed.as_ref().map(|it| it.pp512)), 0),
         right("tg128", |it| about(it, it.speed.as_ref().map(|it| it.tg128)), 0),
-        left("bound by", bound, 4),
-        right("per million", price, 5),
-        left("licence", licence, 0),
-        left("creator", creator, 9),
+        left("bound by", bound, 5),
+        right(COST, price, cost),
+        left("licence", licence, licences),
+        left("creator", creator, 10),
     ]
 }
 
@@ -283,8 +297,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(width: usize, expected: Expect) {
-        let table = table(&verdicts(), width, Colours::Off);
+    fn check(verdicts: &[Verdict], width: usize, expected: Expect) {
+        let table = table(verdicts, width, Colours::Off);
         assert!(table.lines().all(|it| it.width() <= width), "{table}");
         expected.assert_eq(&table);
     }
@@ -298,19 +312,28 @@ mod tests {
             qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB    2,048   51.2   2.50  Apache-2.0
             llama4:scout  no     109B  Q2_K    ~40.0 GiB        -      -      -  Llama-4
         "#]];
-        check(80, expected);
+        let unpriced = |it| Verdict { cost: None, ..it };
+        check(&verdicts().into_iter().map(unpriced).collect::<Vec<_>>(), 80, expected);
+        let expected = expect![[r#"
+            model         fits   size  as         memory  pp512  tg128  cost/M  licence
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB    205   10.0   0.300  Llama-3.1
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB    205   4.00   0.300  MIT
+            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   51.2   2.50       -  Apache-2.0
+            llama4:scout  no     109B  Q2_K    ~40.0 GiB      -      -       -  Llama-4
+        "#]];
+        check(&verdicts(), 80, expected);
     }
 
     #[test]
     fn a_wide_one_has_all() {
         let expected = expect![[r#"
-            model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  bound by  per million  licence     creator
-            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0  memory          0.300  Llama-3.1   Meta
-            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00  kernels         0.300  MIT         Microsoft
-            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50  memory              -  Apache-2.0  Alibaba Cloud
-            llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -  -                   -  Llama-4     Meta
+            model         fits   size  as         memory   weights    cache    scratch  context  longest  pp512  tg128  bound by  cost/M  licence     creator
+            llama3.1:8b   yes    8.0B  Q8_0      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   10.0  memory     0.300  Llama-3.1   Meta
+            phi4:14b      slow  14.7B  Q6_K      9.1 GiB   8.0 GiB  1.0 GiB  128.0 MiB    8,192   65,536    205   4.00  kernels    0.300  MIT         Microsoft
+            qwen3:32b     part  32.8B  Q3_K_M   15.5 GiB   8.0 GiB  1.0 GiB  128.0 MiB    2,048    2,048   51.2   2.50  memory         -  Apache-2.0  Alibaba Cloud
+            llama4:scout  no     109B  Q2_K    ~40.0 GiB  40.0 GiB        -          -        -        -      -      -  -              -  Llama-4     Meta
         "#]];
-        check(160, expected);
+        check(&verdicts(), 160, expected);
     }
 
     #[test]
@@ -399,6 +422,29 @@ mod tests {
         let widest = table(&catalogue(), 180, Colours::Off);
         let head: Vec<_> = widest.lines().next().unwrap().split_whitespace().collect();
         assert_eq!(head.join(" "), format!("{ALL} creator"));
+    }
+
+    #[test]
+    fn costs_that_are_asked_for_stand_on_a_narrow_terminal() {
+        let at = |cost: &Cost| -> Vec<_> {
+            let priced = |it| Verdict { cost: Some(cost.clone()), ..it };
+            catalogue().into_iter().map(priced).collect()
+        };
+        let check = |cost: &Cost, heads: &str, end: &str| {
+            let table = table(&at(cost), 80, Colours::Off);
+            assert!(table.lines().all(|it| it.width() <= 80), "{table}");
+            let head: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
+            assert_eq!(head.join(" "), heads);
+            assert!(table.lines().skip(1).all(|it| it.ends_with(end)), "{table}");
+            assert_eq!(shows_costs(&at(cost), 80), heads.ends_with(COST));
+        };
+        let priced = fixture::good().cost.unwrap();
+        check(&priced, "model fits size as memory pp512 tg128 cost/M", " 0.300");
+        let unpriced = Cost { price: None, api_price: None, ..priced };
+        check(&unpriced, "model fits size as memory pp512 tg128 cost/M", " 1.00 kWh");
+        // Nobody asked for what the machine tells by itself.
+        let told = Cost { source: Some("RAPL: package-0".to_owned()), ..unpriced };
+        check(&told, "model fits as memory pp512 tg128 licence", "");
     }
 
     #[test]
