@@ -210,6 +210,13 @@ fn what_makes_no_sense_is_refused() {
         let said = place.run(args);
         assert!(said.starts_with("exit 2\n"), "{args:?}\n{said}");
     }
+    for args in
+        [&["--watts", "-5"][..], &["--price", "-5"], &["--price", "0.3", "--api-price", "-5"]]
+    {
+        let said = place.run(&[&["fit", "parrot.gguf"][..], args].concat());
+        let expected = "expected a number above 0, found `-5`";
+        assert!(said.starts_with("exit 2\n") && said.contains(expected), "{args:?}\n{said}");
+    }
 }
 
 #[test]

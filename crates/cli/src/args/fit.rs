@@ -50,14 +50,16 @@ pub(crate) struct Fit {
     #[arg(long, visible_alias = "quick")]
     pub(crate) no_measure: bool,
     /// What the machine takes while it computes
-    #[arg(long, value_name = "W", value_parser = number::positive, help_heading = "Costs")]
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    #[arg(value_parser = number::positive, help_heading = "Costs")]
     pub(crate) watts: Option<f64>,
     /// What a kilowatt-hour costs, in any money
-    #[arg(long, value_name = "PER_KWH", value_parser = number::positive, help_heading = "Costs")]
+    #[arg(long, value_name = "PER_KWH", allow_negative_numbers = true)]
+    #[arg(value_parser = number::positive, help_heading = "Costs")]
     pub(crate) price: Option<f64>,
     /// What somebody's API costs for a million tokens, in the same money
-    #[arg(long, value_name = "PER_MILLION", value_parser = number::positive)]
-    #[arg(requires = "price", help_heading = "Costs")]
+    #[arg(long, value_name = "PER_MILLION", allow_negative_numbers = true)]
+    #[arg(value_parser = number::positive, requires = "price", help_heading = "Costs")]
     pub(crate) api_price: Option<f64>,
     #[command(flatten)]
     pub(crate) json: Json,

@@ -318,7 +318,8 @@ pub(crate) struct Logits {
     #[arg(value_parser = number::token)]
     pub(crate) ids: Vec<u32>,
     /// Also append this many of the most probable tokens, one after the other
-    #[arg(long, value_name = "N", default_value = "0", value_parser = number::whole)]
+    #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true)]
+    #[arg(value_parser = number::whole)]
     pub(crate) greedy: usize,
     /// The safetensors file to write: `logits`, f32 (tokens, vocab), and `greedy_ids`, i64
     #[arg(short = 'o', long, value_name = "FILE")]
@@ -355,7 +356,7 @@ pub(crate) struct Perplexity {
     #[arg(long)]
     pub(crate) parse_special: bool,
     /// Stop after so many windows
-    #[arg(long, value_name = "N", value_parser = number::count)]
+    #[arg(long, value_name = "N", value_parser = number::count, allow_negative_numbers = true)]
     pub(crate) chunks: Option<NonZeroUsize>,
     /// Say which device computed
     #[arg(long, help_heading = "Output")]
