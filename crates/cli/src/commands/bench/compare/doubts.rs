@@ -8,20 +8,24 @@ use crate::commands::bench::conditions::UNTOLD;
 /// The doubts of one file, in the order in which they come up.
 pub(super) fn of(all: &[Measured]) -> Vec<String> {
     let mut worst: Vec<&str> = Vec::new();
-    for doubt in all.iter().flat_map(|it| it.warnings.iter().flatten()) {
+    let told = all.iter().flat_map(|it| it.warnings.iter().flatten());
+    for doubt in told.filter(|it| *it != UNTOLD) {
         match worst.iter_mut().find(|it| kind(it) == kind(doubt)) {
             Some(one) if figure(doubt) > figure(one) => *one = doubt,
             Some(_) => {}
             None => worst.push(doubt),
         }
     }
-    let mut doubts: Vec<String> = worst.into_iter().map(str::to_owned).collect();
     // Other programs' results have no fingerprint, and never tell.
-    let is_untold = |it: &Measured| it.fingerprint.is_some() && it.warnings.is_none();
-    if all.iter().any(is_untold) && doubts.iter().all(|it| it != UNTOLD) {
-        doubts.push(UNTOLD.to_owned());
-    }
-    doubts
+    let mut own = all.iter().filter(|it| it.fingerprint.is_some()).peekable();
+    // Lines of one run are printed while it goes on: the first may be too early to tell.
+    let untold = own.peek().is_some() && own.all(is_untold);
+    untold.then_some(UNTOLD).into_iter().chain(worst).map(str::to_owned).collect()
+}
+
+/// Whether nothing told how busy the machine was.
+fn is_untold(it: &Measured) -> bool {
+    it.warnings.as_ref().is_none_or(|all| all.iter().any(|it| it == UNTOLD))
 }
 
 /// The text without its figures.
@@ -84,5 +88,15 @@ mod tests {
         assert_eq!(of(&[beside_others, measured(None)]), list);
         let foreign = Measured { fingerprint: None, ..measured(None) };
         assert!(of(&[foreign]).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_came_too_early_to_tell_is_told_by_those_after_it() {
+        let busy = ["other processes took 52% of the processors' time: end them".to_owned()];
+        assert_eq!(of(&[measured(None), measured(Some(&busy))]), busy);
+        assert!(of(&[measured(None), measured(Some(&[]))]).is_empty());
+        let early = [UNTOLD.to_owned(), "it is not locked".to_owned()];
+        let told = of(&[measured(Some(&early)), measured(Some(&busy))]);
+        assert_eq!(told, [early[1].clone(), busy[0].clone()]);
     }
 }
