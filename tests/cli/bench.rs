@@ -292,7 +292,8 @@ fn what_a_draft_does_not_do_is_said() {
         assert!(told.starts_with("exit 0"), "{told}");
         told.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let size = "warning: the draft is no smaller than the model: answers take longer";
+    let size = "warning: the draft is no smaller than the model, and answers take longer: take a \
+                smaller one, or none";
     let told = bench("parrot.gguf");
     assert!(told.contains(size) && !told.contains("warning: the draft has room"), "{told}");
     let json = [&DRAFTED[..], &["16", "-r", "1", "-c", "200001", "-o", "json"]].concat();
@@ -311,7 +312,8 @@ fn what_a_draft_does_not_do_is_said() {
         assert!(written.starts_with("exit 0"), "{written}");
         let told = bench("small.gguf");
         let room = format!(
-            "warning: the draft has room for {context} tokens: beyond them it guesses nothing"
+            "warning: the draft has room for {context} tokens, and guesses nothing beyond them: \
+             take one that has more"
         );
         assert_eq!(told.contains(&room), is_short, "{told}");
         assert_eq!(told.contains("; it guessed nothing"), is_short, "{told}");

@@ -184,7 +184,7 @@ fn a_draft_that_fails_is_not_passed_over() {
         expect![[r#"
             exit 1
             -- stderr
-            warning: the draft is no smaller than the model: answers take longer
+            warning: the draft is no smaller than the model, and answers take longer: take a smaller one, or none
             error: the draft model failed
               cause: embed gave numbers that are not finite
 

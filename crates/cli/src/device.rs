@@ -108,7 +108,9 @@ pub(crate) fn tell_of_crowd(asked: Option<NonZeroUsize>) -> Option<String> {
         return None;
     }
     let s = if cores == 1 { "" } else { "s" };
-    let warning = format!("{asked} threads on {cores} physical core{s}: they wait for one another");
+    let warning = format!(
+        "{asked} threads on {cores} physical core{s} wait for one another: give `-t {cores}`"
+    );
     tell(format_args!("warning: {warning}"));
     Some(warning)
 }

@@ -120,11 +120,14 @@ pub(crate) fn idle(draft: &Info, model: &Info, tokens: usize) -> Vec<String> {
     if draft.context < tokens {
         let context = grouped(draft.context as u64);
         warnings.push(format!(
-            "the draft has room for {context} tokens: beyond them it guesses nothing"
+            "the draft has room for {context} tokens, and guesses nothing beyond them: take one \
+             that has more"
         ));
     }
     if draft.weight_bytes >= model.weight_bytes {
-        warnings.push("the draft is no smaller than the model: answers take longer".to_owned());
+        let warning = "the draft is no smaller than the model, and answers take longer: take a \
+                       smaller one, or none";
+        warnings.push(warning.to_owned());
     }
     warnings
 }
@@ -151,8 +154,10 @@ mod tests {
         let engine = device::engine("parrot", &file, &Load::default(), &options).expect("it fits");
         let model = engine.info();
         let smaller = Info { weight_bytes: model.weight_bytes - 1, ..model.clone() };
-        let room = "the draft has room for 64 tokens: beyond them it guesses nothing";
-        let size = "the draft is no smaller than the model: answers take longer";
+        let room = "the draft has room for 64 tokens, and guesses nothing beyond them: take one \
+                    that has more";
+        let size = "the draft is no smaller than the model, and answers take longer: take a \
+                    smaller one, or none";
         assert!(idle(&smaller, model, 64).is_empty());
         assert_eq!(idle(&smaller, model, 65), [room]);
         assert_eq!(idle(model, model, 64), [size]);

@@ -383,7 +383,8 @@ fn long_context(info: &Info) -> Option<String> {
     let (context, most) = (info.context as u64, info.model_context as u64);
     (context > most).then(|| {
         format!(
-            "a context of {} tokens; the model was made for {}, beyond them it may write nonsense",
+            "a context of {} tokens; the model was made for {}, beyond them it may write nonsense: \
+             give less to `-c`, `-p`, `-n` or `-d`",
             grouped(context),
             grouped(most)
         )

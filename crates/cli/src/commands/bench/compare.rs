@@ -46,6 +46,9 @@ enum Verdict {
     Few,
 }
 
+/// What makes results comparable.
+const AGAIN: &str = "measure both with the same flags";
+
 /// What is said of a result beside others: its test, and with how many threads where they differ.
 type Name = fn(&Measured) -> String;
 
@@ -107,11 +110,11 @@ fn compare(before: &[Measured], after: &[Measured], names: [&Path; 2]) -> Compar
                 found.warn_of(name, a, b);
                 found.pairs.push(Pair::of(a, b));
             }
-            None => found.warn(format!("{} is in `{}` alone", name(a), names[0].display())),
+            None => found.warn(alone(&name(a), names[0])),
         }
     }
     for b in left {
-        found.warn(format!("{} is in `{}` alone", name(b), names[1].display()));
+        found.warn(alone(&name(b), names[1]));
     }
     for (all, file) in [(before, names[0]), (after, names[1])] {
         for doubt in doubts::of(all) {
@@ -119,6 +122,11 @@ fn compare(before: &[Measured], after: &[Measured], names: [&Path; 2]) -> Compar
         }
     }
     found
+}
+
+/// Of a test that one file has.
+fn alone(test: &str, file: &Path) -> String {
+    format!("{test} is in `{}` alone: {AGAIN}", file.display())
 }
 
 /// A test alone is name enough where all results of a file have as many threads.
@@ -154,12 +162,17 @@ impl Compared {
         match (&a.fingerprint, &b.fingerprint) {
             (Some(a), Some(b)) if a == b => {}
             (Some(_), Some(_)) if differences.is_empty() => {
-                self.warn(format!("{test}: the fingerprints differ, and nothing tells in what"));
+                let differ = "the fingerprints differ, and nothing tells in what";
+                self.warn(format!("{test}: {differ}: {AGAIN}"));
             }
-            _ if differences.is_empty() => {
-                self.warn(format!("{test}: without fingerprints, more may differ than is told"));
+            _ if differences.is_empty() => self.warn(format!(
+                "{test}: without fingerprints, more may differ than is told: measure both with \
+                 `ingle bench`"
+            )),
+            _ => {
+                let all = differences.join(", ");
+                self.warn(format!("{test}: the two differ in {all}: {AGAIN}"));
             }
-            _ => self.warn(format!("{test}: the two differ in {}", differences.join(", "))),
         }
         let circumstances = a.circumstances(b);
         if !circumstances.is_empty() {
@@ -271,9 +284,10 @@ mod tests {
             found.pairs.iter().map(|it| (it.before_ts, it.after_ts, it.ratio)).collect();
         assert_eq!(pairs, [(1.0, 8.0, 8.0), (2.0, 4.0, 2.0)]);
         let expected = [
-            "pp8: the fingerprints differ, and nothing tells in what",
-            "tg4 is in `a` alone",
-            "pp16 is in `b` alone",
+            "pp8: the fingerprints differ, and nothing tells in what: measure both with the same \
+             flags",
+            "tg4 is in `a` alone: measure both with the same flags",
+            "pp16 is in `b` alone: measure both with the same flags",
         ];
         assert_eq!(found.warnings, expected);
     }
@@ -295,8 +309,8 @@ mod tests {
         );
         let json = serde_json::to_value(&found.pairs).expect("JSON");
         assert_eq!((&json[0]["test"], &json[0]["n_threads"]), (&"pp8".into(), &2.into()));
-        let alike = "pp8, 4 threads: the fingerprints differ, and nothing tells in what";
-        assert!(found.warnings.iter().any(|it| it == alike), "{:?}", found.warnings);
+        let alike = "pp8, 4 threads: the fingerprints differ, and nothing tells in what: ";
+        assert!(found.warnings.iter().any(|it| it.starts_with(alike)), "{:?}", found.warnings);
     }
 
     #[test]
@@ -311,14 +325,16 @@ mod tests {
         let busy = r#"["it was busy: end that"]"#;
         let found = compared(&[of(2, "mains", "[]")], &[of(4, "battery", busy)]);
         let expected = [
-            "pp8: the two differ in the number of threads (2, 4)",
+            "pp8: the two differ in the number of threads (2, 4): measure both with the same flags",
             "pp8: the two differ in the power (mains, battery): measure again with the same",
             "when `b` was measured, it was busy: end that",
         ];
         assert_eq!(found.warnings, expected);
         let bare = [printed("pp8", &[1.0; 5], "\"n_threads\": 2")];
         let found = compared(&bare, &bare);
-        assert_eq!(found.warnings, ["pp8: without fingerprints, more may differ than is told"]);
+        let expected = "pp8: without fingerprints, more may differ than is told: measure both with \
+                        `ingle bench`";
+        assert_eq!(found.warnings, [expected]);
     }
 
     #[test]

@@ -15,7 +15,8 @@ const QUIET: f64 = 0.05;
 const QUIET_CORE: f64 = 0.5;
 
 /// What is said of figures where nobody could tell whether others took the processors' time.
-pub(super) const UNTOLD: &str = "nothing told how busy the machine was";
+pub(super) const UNTOLD: &str =
+    "nothing told how busy the machine was: a larger `-r` may take long enough to tell";
 
 /// How it was before and after.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

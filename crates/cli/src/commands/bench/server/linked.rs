@@ -261,7 +261,8 @@ impl Line {
     fn tell_of_short(&mut self, came: u64, asked: u64) {
         if came < asked && !mem::replace(&mut self.told_of_short, true) {
             self.warn(format!(
-                "`{}` answered with {came} of {asked} tokens; its speed is that of those",
+                "`{}` answered with {came} of {asked} tokens, and its speed is that of those: give \
+                 less to `-n`",
                 self.host
             ));
         }
@@ -272,7 +273,7 @@ impl Line {
         if !mem::replace(&mut self.told_of_cache, true) {
             self.warn(format!(
                 "`{}` does not say what of a prompt it had computed; the {} tokens before are taken \
-                 as computed, all of them",
+                 as computed, all of them: where it keeps none, measure without `-d`",
                 self.host,
                 grouped(before)
             ));
