@@ -14,11 +14,11 @@ fn told(place: &Place, args: &[&str]) -> Value {
 
 /// Keeps a measurement of this processor: a thousand million of everything in a second.
 fn measured(place: &Place) {
-    measured_beside(place, None);
+    measured_with(place, &[]);
 }
 
-/// The same, during which other processes took so many percent of the processors' time.
-fn measured_beside(place: &Place, others: Option<f64>) {
+/// The same, with these warnings.
+fn measured_with(place: &Place, warnings: &[&str]) {
     let processor = told(place, &["doctor", "--json"])["machine"]["processor"]["model"].clone();
     let rates = json!({"decode": 1e9, "prefill": 1e9});
     let formats =
@@ -35,7 +35,7 @@ fn measured_beside(place: &Place, others: Option<f64>) {
         "formats": formats,
         "rest": rest,
         "power": null,
-        "others_percent": others,
+        "warnings": warnings,
     });
     let kept = json!({"version": 1, "speeds": [speed], "foretold": []});
     place.file("ingle-home/speed.json", kept.to_string());
@@ -133,11 +133,12 @@ fn a_model_that_was_looked_at_is_foretold_by_its_shape_too() {
 }
 
 #[test]
-fn what_was_measured_on_a_busy_machine_is_doubted() {
+fn what_was_measured_with_a_warning_is_doubted() {
     let place = place();
-    measured_beside(&place, Some(62.0));
+    measured_with(&place, &["the processor was too hot and slowed down 12 times: let it cool"]);
     let said = place.run(&["fit", "parrot.gguf", "--no-measure"]);
-    let doubt = "others took 62% of the processors then: measure again";
+    let doubt = "it was said then that the processor was too hot and slowed down 12 times: measure \
+                 again";
     let (screen, notes) = said.split_once("-- stderr").expect("a note");
     let screen = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(screen.contains(doubt) && notes.contains(doubt), "{said}");
@@ -168,9 +169,38 @@ fn a_context_beyond_the_models_is_told() {
 fn a_price_without_watts_is_no_secret() {
     let place = place();
     measured(&place);
-    let said = place.run(&["fit", "parrot.gguf", "--no-measure", "--price", "0.3"]);
+    let args = ["fit", "parrot.gguf", "--no-measure", "--price", "0.3"];
+    let said = place.run(&args);
     assert!(said.starts_with("exit 0\n") && !said.contains("\ncost "), "{said}");
-    assert!(said.contains("\nwarning: nobody knows what this machine takes, "), "{said}");
+    let warning = "nobody knows what this machine takes, ";
+    assert!(said.contains(&format!("\nwarning: {warning}")), "{said}");
+    let json = told(&place, &[&args[..], &["--json"]].concat());
+    assert!(json["warnings"][0].as_str().is_some_and(|it| it.starts_with(warning)), "{json}");
+}
+
+#[test]
+fn programs_are_told_what_people_see() {
+    let place = place();
+    measured(&place);
+    let model = |args: &[&str]| {
+        let args = [&["fit", "parrot.gguf", "--no-measure", "--json"][..], args].concat();
+        let json = told(&place, &args);
+        assert_eq!(json["warnings"], json!([]), "{json}");
+        json["models"][0].clone()
+    };
+    let usual = model(&[]);
+    assert_eq!(usual["cache_type"], Value::Null);
+    let (speed, number) = (&usual["speed"], |it: &Value| it.as_f64().expect("a number"));
+    let seconds = |of: &str| {
+        let parts = ["weights", "products", "attention", "rest"];
+        parts.iter().map(|it| number(&speed[of][it])).sum::<f64>()
+    };
+    assert!((seconds("token_seconds") * number(&speed["tg128"]) - 1.0).abs() < 1e-9, "{speed}");
+    assert!((seconds("prompt_seconds") * number(&speed["pp512"]) - 512.0).abs() < 1e-6, "{speed}");
+    assert_eq!(model(&["--cache-type", "f32"])["cache_type"], "f32");
+    let said = place.run(&["fit", "parrot.gguf", "--no-measure", "--cache-type", "f32"]);
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(" in f32, scratch "), "{said}");
 }
 
 #[test]

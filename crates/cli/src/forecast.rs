@@ -7,6 +7,8 @@
 mod kept;
 mod work;
 
+use serde::Serialize;
+
 use crate::speed::{Rates, Speed};
 pub(crate) use kept::{Kept, ago, predicted};
 pub(crate) use work::Work;
@@ -15,7 +17,7 @@ pub(crate) use work::Work;
 pub(crate) const CHUNK: usize = 512;
 
 /// Seconds of a step, by what they go to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Seconds {
     /// Reading weights.
     pub(crate) weights: f64,
@@ -147,6 +149,7 @@ pub(crate) mod tests {
             },
             power: None,
             others_percent: None,
+            warnings: Vec::new(),
         }
     }
 

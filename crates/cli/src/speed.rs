@@ -18,9 +18,6 @@ use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
 use steps::Rig;
 
-/// Others that take more percent of the processors' time make a machine busy.
-const QUIET: f64 = 5.0;
-
 /// What was measured here, of one way to use the processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Speed {
@@ -44,6 +41,9 @@ pub(crate) struct Speed {
     /// What other processes took of the processors' time meanwhile, where whoever measured looked.
     #[serde(default)]
     pub(crate) others_percent: Option<f64>,
+    /// What was warned of meanwhile, each with what to do.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What computing takes.
@@ -137,8 +137,18 @@ impl Speed {
         }
         let power = rig.power();
         let (at, formats) = (now(), rates);
-        let (oldest, others_percent) = (None, None);
-        Ok(Self { processor, device, at, oldest, bandwidth, formats, rest, power, others_percent })
+        Ok(Self {
+            processor,
+            device,
+            at,
+            oldest: None,
+            bandwidth,
+            formats,
+            rest,
+            power,
+            others_percent: None,
+            warnings: Vec::new(),
+        })
     }
 
     /// When the first of it was measured.
@@ -146,10 +156,12 @@ impl Speed {
         self.oldest.as_deref().unwrap_or(&self.at)
     }
 
-    /// Why not to rely on it.
+    /// Why not to rely on it: what was warned of then, without what to do about that.
     pub(crate) fn doubt(&self) -> Option<String> {
-        let others = self.others_percent.filter(|&it| it > QUIET)?;
-        Some(format!("others took {others:.0}% of the processors then: measure again"))
+        let what = |it: &String| it.split_once(": ").map_or(it.as_str(), |it| it.0).to_owned();
+        let all: Vec<String> = self.warnings.iter().map(what).collect();
+        let all = (!all.is_empty()).then(|| all.join(", and that "))?;
+        Some(format!("it was said then that {all}: measure again"))
     }
 
     /// What [`measure`](Self::measure) is going to tell of.
@@ -163,6 +175,24 @@ mod tests {
     use kernels::cpu::Isa;
 
     use super::*;
+    use crate::forecast::tests::speed;
+
+    #[test]
+    fn what_was_warned_of_is_a_doubt() {
+        let doubt = |warnings: &[&str]| {
+            let warnings = warnings.iter().map(|it| (*it).to_owned()).collect();
+            Speed { warnings, ..speed() }.doubt()
+        };
+        assert_eq!(doubt(&[]), None);
+        let hot = "the processor was too hot and slowed down 12 times: let it cool";
+        let expected = "it was said then that the processor was too hot and slowed down 12 times: \
+                        measure again";
+        assert_eq!(doubt(&[hot]).as_deref(), Some(expected));
+        let both = doubt(&["it was hot: wait", "it runs on battery: plug it in"]);
+        let expected = "it was said then that it was hot, and that it runs on battery: measure \
+                        again";
+        assert_eq!(both.as_deref(), Some(expected));
+    }
 
     #[test]
     fn every_figure_is_a_number_of_something() {

@@ -55,7 +55,7 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     let Fit { ctx_size, threads, precision, cache_type, .. } = args;
     let asked = Load { ctx_size, threads, precision, cache_type, ..Load::default() };
     let load = site.under_load(asked)?;
-    device::tell_of_crowd(load.threads);
+    let mut warnings = Vec::from_iter(device::tell_of_crowd(load.threads));
     let terms = Terms {
         config: device::config(&load)?,
         context: load.ctx_size.map(Into::into),
@@ -69,14 +69,15 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     };
     let candidates = Candidate::all(subjects, &terms);
     let mut kept = Kept::read(&site.home);
-    if let Some(why) = &kept.broken {
-        tell(format_args!("warning: what was measured before cannot be read: {why}"));
-    }
+    let broken = kept.broken.as_ref();
+    let broken = broken.map(|why| format!("what was measured before cannot be read: {why}"));
+    warnings.extend(broken.map(warn));
     let speed = match args.no_measure {
         true => measured_before(&kept, terms.config)?,
         false => Some(measure(terms.config, &formats(&candidates))?),
     };
     if let Some(speed) = speed.as_ref().filter(|_| !args.no_measure) {
+        warnings.extend(speed.warnings.iter().cloned());
         // Somebody else may have kept what they measured meanwhile.
         kept = Kept::read(&site.home);
         kept.take_in(speed.clone());
@@ -89,15 +90,24 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
         price: args.price,
         api_price: args.api_price,
     };
-    costs.doubts(candidates.len(), &Meter::here()).iter().for_each(tell);
+    warnings.extend(costs.warning().map(warn));
+    if let Some(note) = costs.note(candidates.len(), &Meter::here()) {
+        tell(format_args!("note: {note}"));
+    }
     let judged = |it: Candidate| it.judged(speed.as_ref(), &terms, &costs);
     let mut verdicts: Vec<_> = candidates.into_iter().map(judged).collect();
     table::sort(&mut verdicts);
     match args.json.on {
-        true => super::print_json(&as_json(&verdicts, speed.as_ref())?)?,
+        true => super::print_json(&as_json(&verdicts, speed.as_ref(), &warnings)?)?,
         false => show(&verdicts, speed.as_ref(), &terms)?,
     }
     sound(&verdicts)
+}
+
+/// Says a warning, and gives it for the results.
+fn warn(warning: String) -> String {
+    tell(format_args!("warning: {warning}"));
+    warning
 }
 
 /// The weight formats of all candidates.
@@ -140,10 +150,9 @@ fn measure(config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
     bar.finish_and_clear();
     let speed = speed.context("cannot measure how fast this machine is")?;
     let after = machine.note();
-    for warning in conditions::warnings(&before, &after) {
-        tell(format_args!("warning: {warning}"));
-    }
-    Ok(Speed { others_percent: conditions::others_percent(&before, &after), ..speed })
+    let warnings = conditions::warnings(&before, &after).into_iter().map(warn).collect();
+    let others_percent = conditions::others_percent(&before, &after);
+    Ok(Speed { others_percent, warnings, ..speed })
 }
 
 /// Keeps what was measured and what it was measured for; a home that cannot be written is no failure.
@@ -156,8 +165,13 @@ fn foretell(kept: &mut Kept, candidates: &[Candidate]) {
     }
 }
 
-fn as_json(verdicts: &[Verdict], speed: Option<&Speed>) -> anyhow::Result<Value> {
-    Ok(json!({ "measured": speed, "models": serde_json::to_value(verdicts)? }))
+fn as_json(
+    verdicts: &[Verdict],
+    speed: Option<&Speed>,
+    warnings: &[String],
+) -> anyhow::Result<Value> {
+    let models = serde_json::to_value(verdicts)?;
+    Ok(json!({ "measured": speed, "models": models, "warnings": warnings }))
 }
 
 /// One model as a screen, several as a table.

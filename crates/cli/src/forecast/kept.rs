@@ -252,9 +252,10 @@ mod tests {
         let packed = Info { cache_format: Some(kernels::CacheFormat::Q8_0), ..info(106) };
         assert!(predicted(&kept, "a processor", &packed).is_none());
         assert_eq!(of(106).unwrap().doubt(), None);
-        kept.take_in(Speed { others_percent: Some(70.4), ..speed() });
+        let warnings = vec!["it runs on battery: plug it in".to_owned()];
+        kept.take_in(Speed { warnings, ..speed() });
         let busy = predicted(&kept, "a processor", &info(106)).unwrap().doubt();
-        let expected = "others took 70% of the processors then: measure again";
+        let expected = "it was said then that it runs on battery: measure again";
         assert_eq!(busy.as_deref(), Some(expected));
         assert!(predicted(&kept, "another", &info(106)).is_none());
     }

@@ -45,25 +45,23 @@ impl Costs {
         })
     }
 
-    /// What to tell of costs of so many models, where a price was told and they are not all that
-    /// somebody would take them for.
-    pub(super) fn doubts(&self, models: usize, meter: &Meter) -> Vec<String> {
-        match (self.price, self.watts, &self.source) {
-            (Some(_), None, _) => {
-                let mut all = vec![
-                    "warning: nobody knows what this machine takes, so that there is no cost; tell \
-                     it with `--watts W`"
-                        .to_owned(),
-                ];
-                all.extend(meter.remedy().map(|it| format!("note: {it}")));
-                all
-            }
+    /// Why there are none, though a price was told.
+    pub(super) fn warning(&self) -> Option<String> {
+        let why = "nobody knows what this machine takes, so that there is no cost: tell it with \
+                   `--watts W`";
+        (self.price.is_some() && self.watts.is_none()).then(|| why.to_owned())
+    }
+
+    /// What else to tell of costs of so many models, where a price was told.
+    pub(super) fn note(&self, models: usize, meter: &Meter) -> Option<String> {
+        match (self.price?, self.watts, &self.source) {
+            (_, None, _) => meter.remedy().map(str::to_owned),
             // A screen of one model says it.
-            (Some(_), Some(watts), Some(source)) if models > 1 => vec![format!(
-                "note: costs are of {} W by {source}; `--watts` takes those of the whole machine",
+            (_, Some(watts), Some(source)) if models > 1 => Some(format!(
+                "costs are of {} W by {source}; `--watts` takes those of the whole machine",
                 three_digits(watts)
-            )],
-            _ => Vec::new(),
+            )),
+            _ => None,
         }
     }
 }
@@ -143,16 +141,17 @@ mod tests {
         let meter = Meter::at(tempfile::tempdir().unwrap().path());
         let (watts, price) = (Some(36.0), Some(0.3));
         let source = Some("RAPL: package-0".to_owned());
-        let unknown = Costs { price, ..Costs::default() }.doubts(1, &meter);
-        assert_eq!(unknown.len(), 1);
-        assert!(unknown[0].ends_with("tell it with `--watts W`"), "{unknown:?}");
+        let unknown = Costs { price, ..Costs::default() };
+        let warning = unknown.warning().unwrap();
+        assert!(warning.ends_with("tell it with `--watts W`"), "{warning}");
+        assert_eq!(unknown.note(1, &meter), None);
         let told = Costs { watts, price, ..Costs::default() };
         let measured = Costs { source, ..told.clone() };
         for (costs, models) in [(&Costs::default(), 2), (&told, 2), (&measured, 1)] {
-            assert!(costs.doubts(models, &meter).is_empty(), "{costs:?}");
+            assert_eq!((costs.warning(), costs.note(models, &meter)), (None, None), "{costs:?}");
         }
-        let expected = "note: costs are of 36.0 W by RAPL: package-0; `--watts` takes those of the \
-                        whole machine";
-        assert_eq!(measured.doubts(2, &meter), [expected]);
+        let expected = "costs are of 36.0 W by RAPL: package-0; `--watts` takes those of the whole \
+                        machine";
+        assert_eq!(measured.note(2, &meter).as_deref(), Some(expected));
     }
 }

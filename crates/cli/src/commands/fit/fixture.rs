@@ -27,6 +27,7 @@ pub(super) fn good() -> Verdict {
         model_context: Some(131_072),
         weights: Some(weights),
         cache: Some(cache),
+        cache_type: None,
         scratch: Some(scratch),
         total: Some(weights + cache + scratch),
         free: Some(16 * GIB),

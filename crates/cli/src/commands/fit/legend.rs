@@ -13,24 +13,19 @@ use crate::{
     speed::Speed,
 };
 
-/// Between two parts.
-const GAP: &str = "; ";
+/// Of a part that another follows.
+const END: &str = ";";
 
-/// It, in lines of at most `width` columns where its parts allow.
+/// It, in lines of at most `width` columns, which break within a part that is wider alone.
 pub(super) fn legend(
     verdicts: &[Verdict],
     speed: Option<&Speed>,
     terms: &Terms,
     width: usize,
 ) -> String {
-    let mut lines = String::new();
-    let mut column = 0;
-    let judged_by = [judged_by(verdicts, terms), measured(speed)].concat();
-    let parts = [judged_by, costs(verdicts, width), marks(verdicts)].concat();
-    for (nth, part) in parts.iter().enumerate() {
-        let last = nth + 1 == parts.len();
-        let part = if last { part.clone() } else { format!("{part}{}", GAP.trim_end()) };
-        let fits = column + 1 + part.width() <= width;
+    let (mut lines, mut column) = (String::new(), 0);
+    let mut lay = |piece: &str| {
+        let fits = column + 1 + piece.width() <= width;
         match column {
             0 => {}
             _ if fits => {
@@ -42,8 +37,18 @@ pub(super) fn legend(
                 column = 0;
             }
         }
-        column += part.width();
-        lines += &part;
+        column += piece.width();
+        lines += piece;
+    };
+    let judged_by = [judged_by(verdicts, terms), measured(speed)].concat();
+    let parts = [judged_by, costs(verdicts, width), marks(verdicts)].concat();
+    for (nth, part) in parts.iter().enumerate() {
+        let end = if nth + 1 == parts.len() { "" } else { END };
+        let part = format!("{part}{end}");
+        match part.width() <= width {
+            true => lay(&part),
+            false => part.split(' ').for_each(&mut lay),
+        }
     }
     lines + "\n"
 }
@@ -113,11 +118,13 @@ mod tests {
         let all = [fixture::good(), fixture::slow(), fixture::part(), fixture::none()];
         let at = "2999-01-01T00:00:00Z".to_owned();
         let base = crate::forecast::tests::speed();
-        let speed = Speed { at, bandwidth: 22.2e9, others_percent: Some(62.0), ..base };
+        let busy = "other processes took 62% of the processors' time, as much as 1.2 of them: end";
+        let warnings = vec![busy.to_owned()];
+        let speed = Speed { at, bandwidth: 22.2e9, warnings, ..base };
         let expected = expect![[r#"
             16.0 GiB free; 8,192 tokens of context or what it was made for;
-            memory 22.2 GB/s, measured just now;
-            others took 62% of the processors then: measure again;
+            memory 22.2 GB/s, measured just now; it was said then that other processes took
+            62% of the processors' time, as much as 1.2 of them: measure again;
             cost/M: a million tokens at 36.0 W; the API takes 0.600; ~ and ?: estimated;
             slow: less than 7 t/s; part: with a shorter context
         "#]];

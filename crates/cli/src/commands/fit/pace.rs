@@ -22,10 +22,10 @@ pub(super) struct Foretold {
     /// Bytes of weights that a token reads, and of keys and values when the context is full.
     pub(super) token_weights: f64,
     pub(super) token_cache: f64,
-    /// Seconds of a token by what they go to.
-    #[serde(skip)]
+    /// Seconds of one of the first 128, and of a prompt of 512, by what they go to.
+    #[serde(rename = "token_seconds")]
     pub(super) token: Seconds,
-    #[serde(skip)]
+    #[serde(rename = "prompt_seconds")]
     pub(super) prompt: Seconds,
     /// Bytes a second at which the weights are read, beside what memory gives.
     pub(super) weights_rate: f64,

@@ -139,10 +139,11 @@ fn too_much(it: &Verdict, with: &str) -> String {
 
 fn memory(it: &Verdict) -> Option<String> {
     let free = it.free.map_or_else(String::new, |it| format!("; {} are free", size(it)));
+    let kept_in = it.cache_type.as_ref().map_or_else(String::new, |it| format!(" in {it}"));
     let weights = it.weights?;
     Some(match (it.total, it.cache, it.scratch) {
         (Some(total), Some(cache), Some(scratch)) => format!(
-            "{}: weights {}, cache {}, scratch {}{free}",
+            "{}: weights {}, cache {}{kept_in}, scratch {}{free}",
             size(total),
             size(weights),
             size(cache),
@@ -329,16 +330,21 @@ mod tests {
 
     #[test]
     fn a_measurement_of_a_busy_machine_is_doubted() {
-        let doubtful = |others| {
-            let speed = Speed { others_percent: others, ..crate::forecast::tests::speed() };
+        let measured = |warnings| {
+            let speed = Speed { warnings, ..crate::forecast::tests::speed() };
             screen(&fixture::good(), Some(&speed), 160, Colours::Off)
         };
-        let told = doubtful(Some(62.4));
-        let expected = "; others took 62% of the processors then: measure again";
+        let told = measured(vec!["others took 62% of the processors: measure again".to_owned()]);
+        let expected = "; it was said then that others took 62% of the processors: measure again";
         assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(expected), "{told}");
-        for quiet in [None, Some(4.9)] {
-            assert!(!doubtful(quiet).contains("others took"), "{quiet:?}");
-        }
+        assert!(!measured(Vec::new()).contains("it was said"));
+    }
+
+    #[test]
+    fn a_cache_that_is_not_as_usual_is_told() {
+        let packed = Verdict { cache_type: Some("q8_0".to_owned()), ..fixture::good() };
+        let told = screen(&packed, None, 160, Colours::Off);
+        assert!(told.contains("weights 8.0 GiB, cache 1.0 GiB in q8_0, scratch "), "{told}");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Verdict {
     pub(super) model_context: Option<usize>,
     pub(super) weights: Option<u64>,
     pub(super) cache: Option<u64>,
+    /// How it keeps keys and values, where that is not as usual.
+    pub(super) cache_type: Option<String>,
     pub(super) scratch: Option<u64>,
     pub(super) total: Option<u64>,
     pub(super) free: Option<u64>,
@@ -139,6 +141,7 @@ impl Candidate {
             model_context: info.map(|it| it.model_context),
             weights,
             cache,
+            cache_type: info.and_then(|it| it.cache_format).map(|it| it.to_string()),
             scratch,
             total,
             free: terms.free,
