@@ -18,11 +18,17 @@ mod subject;
 mod table;
 mod verdict;
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use kernels::{Format, cpu::Config};
+use kernels::{
+    Format,
+    cpu::{Config, Cpu},
+};
 use serde_json::{Value, json};
 
 use super::bench::conditions;
@@ -56,8 +62,9 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     let asked = Load { ctx_size, threads, precision, cache_type, ..Load::default() };
     let load = site.under_load(asked)?;
     let mut warnings = Vec::from_iter(device::tell_of_crowd(load.threads));
+    let config = device::config(&load)?;
     let terms = Terms {
-        config: device::config(&load)?,
+        cpu: Arc::new(Cpu::new(config)?),
         context: load.ctx_size.map(Into::into),
         mix: args.quant,
         cache: load.cache_type.map(CacheType::format),
@@ -73,8 +80,8 @@ pub(crate) fn run(args: Fit) -> anyhow::Result<()> {
     let broken = broken.map(|why| format!("what was measured before cannot be read: {why}"));
     warnings.extend(broken.map(warn));
     let speed = match args.no_measure {
-        true => measured_before(&kept, terms.config)?,
-        false => Some(measure(terms.config, &formats(&candidates))?),
+        true => measured_before(&kept, config)?,
+        false => Some(measure(config, &formats(&candidates))?),
     };
     if let Some(speed) = speed.as_ref().filter(|_| !args.no_measure) {
         warnings.extend(speed.warnings.iter().cloned());

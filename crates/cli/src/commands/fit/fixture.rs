@@ -1,5 +1,9 @@
 //! Verdicts made by hand, for tests.
 
+use std::sync::Arc;
+
+use kernels::cpu::{Config, Cpu};
+
 use super::{
     costs::Costs,
     found::Shorter,
@@ -9,6 +13,12 @@ use super::{
 use crate::forecast::Seconds;
 
 const GIB: u64 = 1 << 30;
+
+/// What would compute, on so many threads.
+pub(super) fn cpu(threads: usize) -> Arc<Cpu> {
+    let config = Config { threads, ..Config::detect() };
+    Arc::new(Cpu::new(config).expect("a few threads"))
+}
 
 /// A model that fits and is fast enough.
 pub(super) fn good() -> Verdict {

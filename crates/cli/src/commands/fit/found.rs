@@ -3,14 +3,14 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
 
 use engine::{Info, Options, Outline, arch};
-use kernels::{CacheFormat, cpu::Config};
+use kernels::{CacheFormat, cpu::Cpu};
 use loader::{ModelFile, quantise::Mix};
 use serde::Serialize;
 
@@ -58,9 +58,10 @@ const DENSE: &[&str] = &[
 ];
 
 /// What all models are judged by.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Terms {
-    pub(super) config: Config,
+    /// What would compute: beside it, a model is looked at without threads of its own.
+    pub(super) cpu: Arc<Cpu>,
     /// The context that was asked for.
     pub(super) context: Option<usize>,
     /// The only mix that counts.
@@ -126,7 +127,7 @@ pub(super) fn all(subjects: &[Subject], terms: &Terms, watch: &(dyn Fn() + Sync)
         }
     };
     thread::scope(|scope| {
-        for _ in 1..terms.config.threads.min(subjects.len()) {
+        for _ in 1..terms.cpu.config().threads.min(subjects.len()) {
             scope.spawn(find);
         }
         find();
@@ -290,7 +291,7 @@ fn outlined(file: &ModelFile, terms: &Terms) -> Result<Outline, String> {
         None => arch::config(file).map_err(|it| it.to_string())?.context.min(CONTEXT),
     };
     let (ctx_size, cache_format) = (Some(context), terms.cache);
-    outline(file, terms.config, &Options { ctx_size, cache_format, ..Options::default() })
+    outline(file, &terms.cpu, &Options { ctx_size, cache_format, ..Options::default() })
 }
 
 /// The mixes that are tried of a model of this architecture.
@@ -312,11 +313,11 @@ mod tests {
     use store::catalogue::Catalogue;
 
     use super::*;
-    use crate::commands::fit::subject;
+    use crate::commands::fit::{fixture, subject};
 
     fn terms(free: u64) -> Terms {
-        let config = Config { threads: 2, ..Config::detect() };
-        Terms { config, context: None, mix: None, cache: None, free: Some(free) }
+        let (cpu, free) = (fixture::cpu(2), Some(free));
+        Terms { cpu, context: None, mix: None, cache: None, free }
     }
 
     /// A model of the catalogue of which only the number of weights is known.

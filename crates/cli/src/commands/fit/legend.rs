@@ -99,15 +99,14 @@ fn marks(verdicts: &[Verdict]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use kernels::cpu::Config;
 
     use super::*;
     use crate::commands::fit::{costs::Cost, fixture};
 
     #[track_caller]
     fn check(verdicts: &[Verdict], speed: Option<&Speed>, context: Option<usize>, told: Expect) {
-        let (config, free) = (Config::detect(), Some(16 << 30));
-        let terms = Terms { config, context, mix: None, cache: None, free };
+        let (cpu, free) = (fixture::cpu(1), Some(16 << 30));
+        let terms = Terms { cpu, context, mix: None, cache: None, free };
         let legend = legend(verdicts, speed, &terms, 80);
         assert!(legend.lines().all(|it| it.width() <= 80), "{legend}");
         told.assert_eq(&legend);

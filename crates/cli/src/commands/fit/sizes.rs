@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use engine::{Info, Options, Outline};
-use kernels::cpu::{Config, Cpu};
+use kernels::{Backend, cpu::Cpu};
 use loader::{
     Bytes, FileTensor, Format, ModelFile,
     quantise::{Measured, Mix, Recipe},
@@ -16,14 +16,9 @@ const ZEROS: usize = 1 << 26;
 /// Contexts are told in whole ones of these.
 const ROUND: usize = 256;
 
-/// The model of `file` as an engine on this processor would have it, or why there is none.
-pub(crate) fn outline(
-    file: &ModelFile,
-    config: Config,
-    options: &Options,
-) -> Result<Outline, String> {
-    let cpu = Cpu::new(config).map_err(|it| chain(&it))?;
-    Outline::of(file, Box::new(cpu), options).map_err(|it| chain(&it))
+/// The model of `file` as an engine beside `cpu` would have it, or why there is none.
+pub(crate) fn outline(file: &ModelFile, cpu: &Cpu, options: &Options) -> Result<Outline, String> {
+    Outline::of(file, cpu.beside(), options).map_err(|it| chain(&it))
 }
 
 /// All that it takes.
@@ -120,7 +115,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use ingle_tests::parrot;
-    use kernels::cpu::Precision;
+    use kernels::cpu::{Config, Precision};
 
     use super::*;
 
@@ -128,16 +123,16 @@ mod tests {
         ModelFile::from_bytes("parrot", Bytes::new(parrot::file()), &[]).unwrap()
     }
 
-    fn config() -> Config {
-        Config { threads: 2, precision: Precision::Fast, ..Config::detect() }
+    fn cpu() -> Cpu {
+        let config = Config { threads: 2, precision: Precision::Fast, ..Config::detect() };
+        Cpu::new(config).unwrap()
     }
 
     #[test]
     fn what_it_takes_is_what_an_engine_takes() {
         let options = Options { ctx_size: Some(512), ..Options::default() };
-        let outline = outline(&file(), config(), &options).unwrap();
-        let cpu = Box::new(Cpu::new(config()).unwrap());
-        let engine = engine::Engine::load_ids_only(&file(), cpu, &options).unwrap();
+        let outline = outline(&file(), &cpu(), &options).unwrap();
+        let engine = engine::Engine::load_ids_only(&file(), Box::new(cpu()), &options).unwrap();
         assert_eq!(outline.info, *engine.info());
     }
 
@@ -152,7 +147,7 @@ mod tests {
             let made_bytes: u64 = parts.map(|it| it.len() as u64).sum();
             assert_eq!((weights_as(&file, mix).unwrap(), made_bytes), (items, items), "{mix}");
             let options = Options { ctx_size: Some(64), ..Options::default() };
-            assert_eq!(outline(&made, config(), &options).unwrap().info.weight_bytes, items);
+            assert_eq!(outline(&made, &cpu(), &options).unwrap().info.weight_bytes, items);
         }
     }
 
@@ -168,7 +163,7 @@ mod tests {
     #[test]
     fn the_longest_context_is_as_long_as_memory_or_the_model_allows() {
         let options = Options { ctx_size: Some(512), ..Options::default() };
-        let outline = outline(&file(), config(), &options).unwrap();
+        let outline = outline(&file(), &cpu(), &options).unwrap();
         let cache = |context| outline.cache_bytes(context).unwrap();
         let made_for = parrot::CONTEXT as usize;
         assert_eq!(longest(&outline, 7, u64::MAX), Some(made_for));

@@ -168,16 +168,15 @@ impl Candidate {
 
 #[cfg(test)]
 mod tests {
-    use kernels::cpu::Config;
     use loader::quantise::Mix;
 
     use super::*;
-    use crate::commands::fit::{found::LEAST_CONTEXT, subject};
+    use crate::commands::fit::{fixture, found::LEAST_CONTEXT, subject};
 
     /// What is found of a model of the catalogue where so much memory is free.
     fn judged(name: &str, mix: Option<Mix>, free: u64) -> Verdict {
-        let config = Config { threads: 1, ..Config::detect() };
-        let terms = Terms { config, context: None, mix, cache: None, free: Some(free) };
+        let (cpu, free) = (fixture::cpu(1), Some(free));
+        let terms = Terms { cpu, context: None, mix, cache: None, free };
         let subject = subject::catalogue().into_iter().find(|it| it.name == name);
         verdict(subject.expect("it is listed"), &terms)
     }
@@ -221,8 +220,10 @@ mod tests {
 
     #[test]
     fn what_has_no_known_shape_is_estimated() {
-        let config = Config { threads: 1, ..Config::detect() };
-        let terms = |mix, free| Terms { config, context: None, mix, cache: None, free: Some(free) };
+        let terms = |mix, free| {
+            let (cpu, free) = (fixture::cpu(1), Some(free));
+            Terms { cpu, context: None, mix, cache: None, free }
+        };
         let subject = || {
             let subject = subject::catalogue().into_iter().find(|it| it.name == SMALL).unwrap();
             Subject { header: None, ..subject }
@@ -243,11 +244,10 @@ mod tests {
 
     #[test]
     fn more_context_than_the_model_was_made_for_is_no_reason_for_less() {
-        let config = Config { threads: 1, ..Config::detect() };
         let asked = |context, free| {
             let subject = subject::catalogue().into_iter().find(|it| it.name == SMALL).unwrap();
-            let (context, free) = (Some(context), Some(free));
-            verdict(subject, &Terms { config, context, mix: None, cache: None, free })
+            let (cpu, context, free) = (fixture::cpu(1), Some(context), Some(free));
+            verdict(subject, &Terms { cpu, context, mix: None, cache: None, free })
         };
         let beyond = asked(10_000, 1 << 40);
         assert_eq!((beyond.fits, beyond.context), (Fits::Yes, Some(10_000)));

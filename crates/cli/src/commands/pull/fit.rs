@@ -1,7 +1,7 @@
 //! Whether a model will fit the memory: its exact bytes, from its headers alone.
 
 use engine::{Info, Options};
-use kernels::cpu::{Config, Isa};
+use kernels::cpu::{Config, Cpu, Isa};
 use loader::{Error, ModelFile};
 
 use crate::{
@@ -35,7 +35,8 @@ impl Fit {
         // A name that is wrong is told where kernels run.
         let isa = device::isa().unwrap_or_else(|_| Isa::best());
         let config = Config { isa, threads: 1, ..Config::detect() };
-        let takes = outline(file, config, &options).map(|it| it.info);
+        let cpu = Cpu::new(config).map_err(|it| chain(&it));
+        let takes = cpu.and_then(|it| outline(file, &it, &options)).map(|it| it.info);
         Self { architecture, takes, free }
     }
 
