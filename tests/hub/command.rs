@@ -1,15 +1,9 @@
 //! `ingle pull` and `ingle show` as they are typed.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path};
 
 use expect_test::expect;
-use ingle_tests::{binary::ingle, parrot, root};
+use ingle_tests::{parrot, root};
 use loader::Value;
 use store::digest::Sha256Hex;
 
@@ -439,31 +433,4 @@ fn a_finished_pull_leaves_nothing_where_it_grew() {
         let left: Vec<_> = left.collect();
         assert!(left.is_empty(), "after {command:?}: {left:?}");
     }
-}
-
-/// `kill -9` while bytes come; then the same command again.
-#[cfg(unix)]
-#[test]
-fn a_killed_pull_goes_on() {
-    let stage = Stage::new();
-    stage.fake.trouble("signature", usize::MAX, Trouble::Stall(Duration::from_millis(200)));
-    let mut pull = Command::new(ingle());
-    pull.args(["pull", NAME, "--quant", "m-Q4_K_M.gguf"]).current_dir(stage.place.path());
-    pull.env_clear().envs(stage.environment()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut pull = pull.spawn().unwrap();
-    let partial = stage.place.path().join("ingle-home/models/.partial");
-    let begin = Instant::now();
-    let grows = || files_below(&partial).iter().any(|it| it.ends_with("m-Q4_K_M.gguf"));
-    while !grows() && begin.elapsed() < Duration::from_secs(30) {
-        thread::sleep(Duration::from_millis(5));
-    }
-    pull.kill().unwrap();
-    pull.wait().unwrap();
-    let models = stage.place.path().join("ingle-home/models");
-    let visible = files_below(&models).into_iter().filter(|it| !it.starts_with(&partial));
-    assert_eq!(visible.count(), 0);
-    let told = stage.run(&["pull", NAME]);
-    assert!(told.starts_with("exit 0\n"), "{told}");
-    let found = fs::read(models.join("org/model/Q4_K_M/m-Q4_K_M.gguf")).unwrap();
-    assert!(found == parrot::file());
 }

@@ -16,6 +16,8 @@ mod fake;
 mod honest;
 mod hops;
 mod hostile;
+#[cfg(unix)]
+mod killed;
 mod kills;
 mod looked;
 mod mirrors;

@@ -4,7 +4,10 @@ use std::{fs, sync::atomic::Ordering::Relaxed};
 
 use hub::Error;
 
-use crate::scene::{NAME, PART, Scene, Watcher, model, noise};
+use crate::{
+    fake::{Repository, trouble::Trouble},
+    scene::{NAME, PART, Scene, Watcher, model, noise},
+};
 
 const SIZE: u64 = 25_000;
 
@@ -16,14 +19,14 @@ fn check(connections: usize, bytes: u64) {
     scene.watch.stop_after.store(bytes, Relaxed);
     assert!(matches!(scene.pull(None), Err(Error::Stopped)), "{bytes}");
     scene.assert_nothing_visible();
-    let first = scene.watch.come();
+    let (first, so_far) = (scene.watch.come(), scene.so_far());
     scene.watch = Watcher::new();
     let entry = scene.pull(None).expect("it is fetched");
     scene.assert_whole(&entry, &model());
     let (had, second) = (scene.watch.had.load(Relaxed), scene.watch.come());
     assert_eq!(had + second, entry.manifest.size(), "{bytes}");
-    let lost = connections as u64 * PART;
-    assert!(had + lost >= first, "{bytes}: of {first} bytes that came, {had} were kept");
+    // Whoever stops loses nothing, and is told so before and after.
+    assert_eq!((had, so_far), (first, first), "{bytes}");
 }
 
 #[test]
@@ -34,7 +37,36 @@ fn only_what_is_missing_comes_again() {
     }
 }
 
-/// A power cut can leave a journal that speaks of bytes which never reached the disk.
+#[test]
+fn what_came_before_a_server_failed_for_good_is_kept() {
+    let mut scene = Scene::new();
+    scene.connections = 1;
+    scene.fake.trouble("signature", 1, Trouble::Short(3000));
+    // The store is asked where it was found, and then where the hub says that it is.
+    scene.fake.trouble("signature", 2, Trouble::Status(403));
+    assert!(scene.pull(None).is_err());
+    let (first, so_far) = (scene.watch.come(), scene.so_far());
+    assert!(first >= 3000 && so_far == first, "of {first} bytes that came, {so_far} were kept");
+    scene.watch = Watcher::new();
+    let entry = scene.pull(None).unwrap();
+    scene.assert_whole(&entry, &model());
+    let (had, second) = (scene.watch.had.load(Relaxed), scene.watch.come());
+    assert_eq!((had, had + second), (first, entry.manifest.size()));
+}
+
+/// Whoever cannot send the rest sends all of it, as long as one part is all.
+#[test]
+fn a_small_file_goes_on_where_there_are_no_parts() {
+    let scene = Scene::new();
+    let repository = Repository::new([("m-Q4_K_M.gguf", noise(1, PART as usize))]);
+    scene.fake.add(NAME, repository.clone());
+    scene.fake.trouble("signature", 1, Trouble::Short(3000));
+    scene.fake.trouble("signature", usize::MAX, Trouble::NoRange);
+    let entry = scene.pull(None).unwrap();
+    scene.assert_whole(&entry, &repository);
+}
+
+/// A disk can lose bytes that it said were there.
 #[test]
 fn a_journal_that_lies_costs_a_second_download_and_nothing_else() {
     let mut scene = Scene::new();

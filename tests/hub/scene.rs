@@ -28,6 +28,8 @@ use crate::{
 pub(crate) const NAME: &str = "org/model";
 /// Bytes of a part: small, so that a file has several.
 pub(crate) const PART: u64 = 4096;
+/// Bytes after which it is noted that they came: some of them inside of a part.
+const STEP: u64 = 3000;
 
 pub(crate) struct Scene {
     pub(crate) fake: Fake,
@@ -102,6 +104,7 @@ impl Scene {
         let mut settings = Settings::find(&variable)?;
         settings.connections = NonZeroUsize::new(self.connections).expect("it is not 0");
         settings.part = NonZeroU64::new(PART).expect("it is not 0");
+        settings.step = NonZeroU64::new(STEP).expect("it is not 0");
         settings.limit_rate = self.limit_rate;
         settings.headers = self.headers;
         settings.patience = Patience {
@@ -147,6 +150,11 @@ impl Scene {
             root: None,
         };
         Ok(staging.publish(&manifest)?)
+    }
+
+    /// Bytes of what is not complete, as a list of the library tells it.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.library().unfinished().expect("a library").iter().map(|it| it.1).sum()
     }
 
     /// Whether the library has the model, whole: each byte as the hub has it.

@@ -120,6 +120,7 @@ fn ctrl_c_stops_a_pull_and_the_same_command_goes_on() {
     terminal.wait_for_line("hint: the same command goes on from here");
     terminal.assert_left_whole(1);
     let terminal = desk.pull(&[]);
+    terminal.wait_for(" of 786.2 KiB are here already");
     terminal.wait_for_line(HERE);
     terminal.assert_left_whole(0);
 }

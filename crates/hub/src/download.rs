@@ -2,23 +2,30 @@
 //!
 //! ```text
 //! workers  take the next part, ask for its bytes by Range, write them where they belong
-//! checker  follows them through each file, hashes what is there, and brings it to the disk
-//! journal  beside each file: its size and digest, and a line for each part that is whole
+//! keeper   now and then, and when they end, brings what they wrote to the disk, and then says so in
+//!          the journal beside each file (`store::parts`): the same command goes on from there
+//! checker  follows them through each file, and hashes what is there
 //! ```
 //!
 //! The checker reads back what was written, for three reasons: parts come in any order, what was
 //! there before a kill has to be hashed too, and a byte that is wrong on the way to the disk is
 //! seen. Its bytes are still in memory, and it runs beside the workers, so it costs no time of its
-//! own. So nothing rests on a journal: one that lies, after a power cut, costs a second download.
+//! own. So nothing rests on a journal: one that lies costs a second download.
+//!
+//! The keeper is a thread of its own because disks may take long to answer. The workers do not wait
+//! for it: while it waits for the disk more comes, and it says of all of that at once.
 
 mod board;
 mod checker;
 mod job;
-mod journal;
 mod source;
 mod worker;
 
-use std::{path::Path, thread};
+use std::{
+    path::Path,
+    sync::mpsc::{self, Receiver},
+    thread,
+};
 
 use store::{
     library::{FileName, Library, Staging, StoredFile},
@@ -61,6 +68,7 @@ pub(crate) fn fetch(
     let part = hub.settings().part;
     let open = |file: &RemoteFile| Job::open(library.disk(), staging, file, part);
     let mut jobs = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    job::keep_names(library.disk(), &jobs)?;
     let total: u64 = files.iter().map(|it| it.size).sum();
     let had: u64 = jobs.iter().map(Job::had).sum();
     check_room(staging.folder(), total - had)?;
@@ -100,26 +108,49 @@ fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
 impl Download<'_> {
     /// Fetches what is missing of `jobs`; what the checker says of each.
     fn round(&self, jobs: &[Job], round: usize) -> Result<Vec<Verdict>, Error> {
-        let board = Board::new(jobs);
+        let board = &Board::new(jobs);
         let workers = self.hub.settings().connections.get().min(board.parts());
         let verdicts = thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
             for _ in 0..workers {
-                scope.spawn(|| {
-                    if let Err(error) = self.work(jobs, &board, round) {
+                let tell = tell.clone();
+                scope.spawn(move || {
+                    if let Err(error) = self.work(jobs, board, tell, round) {
                         board.fail(error);
                     }
                 });
             }
-            let verdicts = self.check(jobs, &board);
+            // Whoever is told hears nothing more once the last worker is gone, also where one panics.
+            drop(tell);
+            scope.spawn(move || {
+                if let Err(error) = self.keep(jobs, &told) {
+                    board.fail(error);
+                }
+            });
+            let verdicts = self.check(jobs, board);
             if verdicts.is_err() {
                 board.give_up();
             }
             verdicts
         });
-        match (verdicts, board.into_failure()) {
+        match (verdicts, board.take_failure()) {
             // The checker stops because a worker failed, and workers because it did.
             (Err(Error::Stopped) | Ok(_), Some(error)) => Err(error),
             (verdicts, _) => verdicts,
+        }
+    }
+
+    /// Keeps what workers wrote, each time that one tells that it is worth it, and the rest of it when
+    /// the last has ended, however that was.
+    fn keep(&self, jobs: &[Job], told: &Receiver<()>) -> Result<(), Error> {
+        loop {
+            let is_over = told.recv().is_err();
+            // What was told meanwhile was written before.
+            while told.try_recv().is_ok() {}
+            jobs.iter().try_for_each(|it| it.keep(self.library.disk()))?;
+            if is_over {
+                return Ok(());
+            }
         }
     }
 

@@ -23,8 +23,11 @@ pub struct Settings {
     pub limit_rate: Option<NonZeroU64>,
     /// Connections at a time.
     pub connections: NonZeroUsize,
-    /// Bytes that are asked for at once; what a kill can lose, for each connection.
+    /// Bytes that are asked for at once.
     pub part: NonZeroU64,
+    /// Bytes after which it is noted that they came: what a kill can lose, for each connection, beside
+    /// what comes while the disk is waited for. Whoever stops or gives up loses none.
+    pub step: NonZeroU64,
     /// Bytes of the headers of a model, all together: they are fetched before anybody said that the
     /// model is wanted, and more than that are refused.
     pub headers: u64,
@@ -67,6 +70,7 @@ impl Settings {
             limit_rate: None,
             connections: const { NonZeroUsize::new(4).expect("it is not 0") },
             part: const { NonZeroU64::new(16 << 20).expect("it is not 0") },
+            step: const { NonZeroU64::new(1 << 20).expect("it is not 0") },
             headers: 1 << 30,
             patience: Patience::default(),
         })

@@ -19,6 +19,7 @@ pub mod hugging_face;
 pub mod library;
 mod link;
 pub mod name;
+pub mod parts;
 pub mod policy;
 mod private;
 pub mod reference;

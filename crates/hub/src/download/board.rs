@@ -32,12 +32,15 @@ struct State {
 
 impl Board {
     pub(super) fn new(jobs: &[Job]) -> Self {
-        let parts = |(job, it): (usize, &Job)| {
-            let missing = it.had.iter().enumerate().filter(|it| !it.1);
+        let done = |it: &Job| -> Vec<bool> {
+            (0..it.parts.count()).map(|part| it.had_whole(part)).collect()
+        };
+        let done: Vec<_> = jobs.iter().map(done).collect();
+        let parts = |(job, done): (usize, &Vec<bool>)| {
+            let missing = done.iter().enumerate().filter(|it| !it.1);
             missing.map(|(part, _)| Part { job, part }).collect::<Vec<_>>()
         };
-        let todo: VecDeque<Part> = jobs.iter().enumerate().flat_map(parts).collect();
-        let done = jobs.iter().map(|it| it.had.clone()).collect();
+        let todo: VecDeque<Part> = done.iter().enumerate().flat_map(parts).collect();
         let (parts, changed) = (todo.len(), Condvar::new());
         Self { state: Mutex::new(State { todo, done, failure: None, over: false }), changed, parts }
     }
@@ -83,9 +86,9 @@ impl Board {
         self.lock().over
     }
 
-    /// Why nothing went on, if a worker said so.
-    pub(super) fn into_failure(self) -> Option<Error> {
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).failure
+    /// Why nothing went on, if somebody said so; it is told once.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.lock().failure.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

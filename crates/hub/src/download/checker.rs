@@ -41,12 +41,11 @@ impl Download<'_> {
         let mut file = File::open(&job.place).map_err(Error::io("read", &job.place))?;
         let mut hashes = Hashes::new(&job.file);
         let mut piece = vec![0; PIECE];
-        for part in 0..job.had.len() {
+        for part in 0..job.parts.count() {
             if !wait(part) || self.watch.stop() {
                 return Err(Error::Stopped);
             }
-            let (begin, end) = job.range(part);
-            let hashed = hashes.add(&mut file, end - begin, &mut piece);
+            let hashed = hashes.add(&mut file, job.parts.bytes_of(part), &mut piece);
             hashed.map_err(Error::io("read", &job.place))?;
         }
         let verdict = hashes.verdict(&job.file);

@@ -2,32 +2,46 @@
 
 use std::{
     io::{Read, Seek, SeekFrom, Write},
-    sync::PoisonError,
+    sync::{PoisonError, mpsc::Sender},
 };
 
 use store::disk::DiskFile;
 
-use super::{
-    Download, Request,
-    board::{Board, Part},
-    job::Job,
-    source,
-};
+use super::{Download, Request, board::Board, job::Job, source};
 use crate::{Error, client::Answer, tries::Tries};
 
 /// A part on its way to the disk.
 struct Stream<'a> {
     job: &'a Job,
+    part: usize,
     to: &'a mut DiskFile,
     board: &'a Board,
-    /// The next byte, and the one after the last.
+    steps: &'a mut Steps,
+    /// The first byte, the next one, and the one after the last.
+    begin: u64,
     at: u64,
     end: u64,
 }
 
+/// Tells whoever keeps what was written, each so many bytes.
+struct Steps {
+    tell: Sender<()>,
+    step: u64,
+    /// Bytes that were written since.
+    untold: u64,
+}
+
 impl Download<'_> {
-    /// Fetches parts until none is left or something fails; begins with mirror `first`.
-    pub(super) fn work(&self, jobs: &[Job], board: &Board, first: usize) -> Result<(), Error> {
+    /// Fetches parts until none is left or something fails; begins with mirror `first`, and tells when
+    /// it is worth it to keep what was written.
+    pub(super) fn work(
+        &self,
+        jobs: &[Job],
+        board: &Board,
+        tell: Sender<()>,
+        first: usize,
+    ) -> Result<(), Error> {
+        let mut steps = Steps { tell, step: self.hub.settings().step.get(), untold: 0 };
         let mut opened: Option<(usize, DiskFile)> = None;
         while let Some(part) = board.take() {
             let job = &jobs[part.job];
@@ -40,37 +54,41 @@ impl Download<'_> {
                     .map_err(Error::io("write", &job.place))?,
             };
             let (_, to) = opened.insert((part.job, to));
-            self.part(job, (part, to), board, first)?;
+            let (begin, end) = job.parts.range(part.part);
+            let at = begin + job.had[part.part];
+            to.seek(SeekFrom::Start(at)).map_err(Error::io("write", &job.place))?;
+            let steps = &mut steps;
+            let stream = Stream { job, part: part.part, to, board, steps, begin, at, end };
+            self.part(stream, first)?;
+            board.done(part);
         }
         Ok(())
     }
 
-    fn part(
-        &self,
-        job: &Job,
-        (part, to): (Part, &mut DiskFile),
-        board: &Board,
-        first: usize,
-    ) -> Result<(), Error> {
+    /// Fetches what is missing of a part.
+    fn part(&self, mut stream: Stream<'_>, first: usize) -> Result<(), Error> {
         // After a file was wrong, the next mirror is asked for it first.
-        let first = first.saturating_sub(usize::from(job.resumed));
+        let first = first.saturating_sub(usize::from(stream.job.resumed));
         let mut tries = Tries::new(self.hub.settings(), self.watch, first);
-        let (at, end) = job.range(part.part);
-        to.seek(SeekFrom::Start(at)).map_err(Error::io("write", &job.place))?;
-        let mut stream = Stream { job, to, board, at, end };
-        while stream.at < end {
+        let mut may_begin_anew = stream.is_whole_file();
+        while stream.at < stream.end {
             let before = stream.at;
             let come = self.answer(&stream, &tries).and_then(|it| self.pour(it, &mut stream));
             if stream.at > before {
                 tries.progressed();
             }
-            if let Err(error) = come {
-                tries.after(error)?;
+            match come {
+                Ok(()) => {}
+                // Whoever does not send the rest of a file may send all of it; once, or one who cuts
+                // it each time would be asked for ever.
+                Err(Error::NoParts { .. }) if may_begin_anew => {
+                    may_begin_anew = false;
+                    self.watch.rewind(stream.at - stream.begin);
+                    stream.begin_anew()?;
+                }
+                Err(error) => tries.after(error)?,
             }
         }
-        let mut journal = job.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.mark(part.part).map_err(Error::io("write", &job.journal_place))?;
-        board.done(part);
         Ok(())
     }
 
@@ -98,12 +116,11 @@ impl Download<'_> {
     fn pour(&self, answer: Answer, stream: &mut Stream<'_>) -> Result<(), Error> {
         let host = answer.url.authority();
         let (mut from, broken) = answer.reader(self.watch);
-        let mut piece = vec![0; self.rate.piece()];
+        let mut piece = vec![0; stream.steps.piece(self.rate.piece())];
         while stream.at < stream.end {
             let most = (piece.len() as u64).min(stream.end - stream.at) as usize;
             let (n, error) = fill(&mut from, &mut piece[..most], || stream.board.is_over());
-            stream.to.write_all(&piece[..n]).map_err(Error::io("write", &stream.job.place))?;
-            stream.at += n as u64;
+            stream.write(&piece[..n])?;
             self.watch.advance(n as u64);
             if self.watch.stop() || stream.board.is_over() {
                 return Err(Error::Stopped);
@@ -118,6 +135,46 @@ impl Download<'_> {
             self.rate.pay(n as u64, || self.watch.stop() || stream.board.is_over());
         }
         Ok(())
+    }
+}
+
+impl Stream<'_> {
+    /// Whether the part is all of its file.
+    fn is_whole_file(&self) -> bool {
+        (self.begin, self.end) == (0, self.job.file.size)
+    }
+
+    /// What was written stays there, and is written once more.
+    fn begin_anew(&mut self) -> Result<(), Error> {
+        self.at = self.begin;
+        let sought = self.to.seek(SeekFrom::Start(self.at));
+        sought.map(drop).map_err(Error::io("write", &self.job.place))
+    }
+
+    /// Writes what comes next.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.to.write_all(bytes).map_err(Error::io("write", &self.job.place))?;
+        self.at += bytes.len() as u64;
+        self.job.wrote(self.part, self.at - self.begin);
+        self.steps.wrote(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+impl Steps {
+    /// How many bytes to write at a time, of at most `most`.
+    fn piece(&self, most: usize) -> usize {
+        most.min(usize::try_from(self.step).unwrap_or(most))
+    }
+
+    /// So many more bytes were written.
+    fn wrote(&mut self, bytes: u64) {
+        self.untold += bytes;
+        if self.untold >= self.step {
+            self.untold = 0;
+            // Whoever listened is gone where keeping failed, and nothing goes on then.
+            let _ = self.tell.send(());
+        }
     }
 }
 

@@ -6,11 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Entry, Error, FileName, Library, Origin, PARTIAL, names_in, staging::files_below};
+use super::{
+    Entry, Error, FileName, Library, OWN, Origin, PARTIAL, names_in, staging::files_below,
+};
 use crate::{
     bundle::Vouched,
     catalogue,
     name::{Name, RepoId},
+    parts,
     reference::{Reference, Wanted},
     signing,
 };
@@ -106,8 +109,8 @@ impl Library {
         }
     }
 
-    /// Models that somebody began to make and did not finish, and their bytes so far: a file may have
-    /// its full size before they come.
+    /// Models that somebody began to make and did not finish, and their bytes so far: those that are
+    /// not fetched or copied again.
     ///
     /// # Errors
     ///
@@ -115,11 +118,13 @@ impl Library {
     pub fn unfinished(&self) -> Result<Vec<(Name, u64)>, Error> {
         let mut found = Vec::new();
         for name in self.staged()? {
-            let mut files = Vec::new();
+            let folder = self.root.join(PARTIAL).join(name.path());
+            let (own, mut files) = (OWN.map(|it| folder.join(it)), Vec::new());
             // One that is finished meanwhile is unfinished no more.
-            let read = files_below(&self.root.join(PARTIAL).join(name.path()), &mut files);
-            if read.is_ok() && !files.is_empty() {
-                found.push((name, files.iter().map(|(path, size)| come(path, *size)).sum()));
+            if files_below(&folder, &mut files).is_ok() && !files.is_empty() {
+                let of_model = files.iter().filter(|it| !own.contains(&it.0));
+                let come = of_model.map(|(path, size)| come(path, *size));
+                found.push((name, come.fold(0, u64::saturating_add)));
             }
         }
         Ok(found)
@@ -231,16 +236,16 @@ impl Entry {
     }
 }
 
-/// How many bytes of a file of this size have come: those that have room on the disk.
-#[cfg(unix)]
+/// How many bytes of the file at `path` have come. One that is fetched has its full size at once, and a
+/// journal beside it.
 fn come(path: &Path, size: u64) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(path).map_or(size, |it| size.min(it.blocks() * 512))
-}
-
-#[cfg(not(unix))]
-fn come(_: &Path, size: u64) -> u64 {
-    size
+    match parts::told(path) {
+        _ if parts::is_journal(path) => 0,
+        Some((parts, told)) if parts.size == size => told.values().sum(),
+        Some(_) => 0,
+        None if parts::place(path).exists() => 0,
+        None => size,
+    }
 }
 
 /// Whether it is `main`, or another file of the same set of shards.

@@ -8,6 +8,7 @@ mod verify;
 use std::{
     fs,
     io::{ErrorKind, Write},
+    num::NonZeroU64,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -15,7 +16,13 @@ use std::{
 use loader::{Value, gguf::Writer};
 
 use super::*;
-use crate::digest::Sha256Hex;
+use crate::{
+    digest::Sha256Hex,
+    parts::{Journal, Parts},
+};
+
+/// Bytes of a part of a download.
+const PART: NonZeroU64 = NonZeroU64::new(16 << 20).expect("it is not 0");
 
 /// An empty library, in a folder that goes with it.
 struct Place {
@@ -189,18 +196,32 @@ fn who_makes_a_model_makes_it_alone() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// A download makes its files in full size at once.
-#[cfg(unix)]
+/// A download makes its files in full size at once; it goes on from what its journal says.
 #[test]
 fn what_has_not_come_is_not_counted() {
     let Place { library, .. } = &place();
     let staging = library.stage(&name("m")).unwrap();
-    let mut file = library.disk().create(&staging.folder().join("m.gguf")).unwrap();
+    let counted = || match library.unfinished().unwrap()[..] {
+        [(_, so_far)] => so_far,
+        _ => panic!("one is unfinished"),
+    };
+    let path = staging.folder().join("m.gguf");
+    let mut file = library.disk().create(&path).unwrap();
+    let parts = Parts { size: 1 << 30, part: PART, digest: "sha256 0".to_owned() };
+    let mut journal = Journal::open(library.disk(), &path, &parts).unwrap();
+    assert_eq!(counted(), 0);
     file.set_len(1 << 30).unwrap();
     file.write_all(b"abc").unwrap();
-    file.sync().unwrap();
-    let [(_, so_far)] = library.unfinished().unwrap()[..] else { panic!("one is unfinished") };
-    assert!((3..1 << 20).contains(&so_far), "{so_far} bytes");
+    assert_eq!(counted(), 0);
+    journal.say(&[(0, 3), (2, PART.get())]).unwrap();
+    assert_eq!(counted(), 3 + PART.get());
+    // Not what is written when all is there; what is whole has no journal any more.
+    fs::write(staging.folder().join(MANIFEST), "{}").unwrap();
+    fs::write(staging.folder().join("LICENSE"), "do").unwrap();
+    assert_eq!(counted(), 3 + PART.get() + 2);
+    // What the journal speaks of is gone.
+    file.set_len(1 << 20).unwrap();
+    assert_eq!(counted(), 2);
 }
 
 #[test]
