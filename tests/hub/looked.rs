@@ -164,3 +164,32 @@ fn rules_are_explained_of_a_model_that_is_not_here() {
     assert_eq!(json["model"]["weights"], serde_json::json!([digest]));
     assert!(files_below(&stage.place.path().join("ingle-home/models")).is_empty());
 }
+
+/// Of weights, that is: a proxy on the way that looks at everything first would have all of them come.
+#[test]
+fn a_file_is_asked_for_in_parts_by_whoever_looks_or_fetches() {
+    // One byte more than a part, behind a header that can be read and says nothing.
+    let weights = [&2_u64.to_le_bytes()[..], b"{}", &vec![7_u8; (16 << 20) - 9]].concat();
+    let digest = Sha256Hex::of(&weights).to_string();
+    let files = [("config.json", b"{}".to_vec()), ("model.safetensors", weights)];
+    let stage = Stage::new();
+    stage.fake.add(NAME, Repository::new(files));
+    let policy = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"lineage\"\n\
+                  action = \"deny\"\nat = [\"fetch\"]\nlineage = [\"barred/*\"]\n";
+    stage.place.file("ingle-home/policy.toml", policy);
+    for (command, most) in [
+        (&["show", NAME][..], 1),
+        (&["fit", "--no-measure", NAME][..], 1),
+        (&["policy", "check", NAME][..], 1),
+        (&["pull", NAME, "-y"][..], 3),
+    ] {
+        stage.fake.seen();
+        let told = stage.run(command);
+        let seen = stage.fake.seen();
+        let is_of_weights = |path: &str| path.contains(&digest) || path.contains("/model.safe");
+        let asked: Vec<_> = seen.iter().filter(|it| is_of_weights(&it.path)).collect();
+        assert!(asked.iter().all(|it| it.range.is_some()), "{command:?}: {asked:?}");
+        let n = asked.iter().filter(|it| it.at == "store").count();
+        assert!((1..=most).contains(&n), "{command:?}: {asked:?}\n{told}");
+    }
+}

@@ -12,6 +12,7 @@ use loader::gguf;
 
 use crate::{
     Choice, Error, Hub, Kind, RemoteFile, Snapshot, Watch,
+    client::Answer,
     download::{self, Request},
     tries::Tries,
 };
@@ -66,7 +67,9 @@ impl Hub {
         Ok(())
     }
 
-    /// Fetches the header of `file`, of at most `left` bytes; how many those were.
+    /// Fetches the header of `file`, of at most `left` bytes; how many those were. So many of its first
+    /// bytes are asked for as hold most headers, and more only where they do not: a proxy on the way
+    /// that looks at everything first would have all of the weights come.
     fn header(
         &self,
         snapshot: &Snapshot,
@@ -77,39 +80,53 @@ impl Hub {
     ) -> Result<u64, Error> {
         let path = file.path.below(folder);
         let mut tries = Tries::new(self.settings(), watch, 0);
+        let mut end = file.size.min(self.settings().part.get());
         loop {
             let to = create(&path)?;
-            let request = Request { snapshot, file, begin: 0, end: file.size };
-            let copied = download::open(self.client(), tries.endpoint(), &request, watch).and_then(
-                |answer| {
-                    let host = answer.url.authority();
-                    let (from, broken) = answer.reader(watch);
-                    match copy(kind, from, &to, left) {
-                        Ok(Some(bytes)) => Ok(bytes),
-                        Ok(None) => Err(Error::TooLong {
-                            host,
-                            what: "the sum of a model's headers",
-                            most: self.settings().headers,
-                            unit: "bytes",
-                        }),
-                        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                            Err(Error::File {
-                                path: file.path.to_string(),
-                                what: "model that can be read",
-                                source: error.into(),
-                            })
-                        }
-                        Err(error) => Err(broken(error)),
-                    }
-                },
-            );
+            let request = Request { snapshot, file, begin: 0, end };
+            let copied = download::open(self.client(), tries.endpoint(), &request, watch)
+                .and_then(|answer| self.copied(answer, &request, (kind, &to), left, watch));
             match copied {
-                Ok(bytes) => {
+                Ok(Some(bytes)) => {
                     let sized = to.set_len(file.size).map(|()| bytes);
                     return sized.map_err(Error::io("make a file as long as", path));
                 }
+                Ok(None) => end = file.size.min(end.saturating_mul(4)),
+                // Whoever sends no parts sends the whole.
+                Err(Error::NoParts { .. }) => end = file.size,
                 Err(error) => tries.after(error)?,
             }
+        }
+    }
+
+    /// Copies the header that `answer` begins with, of at most `left` bytes; how many those were,
+    /// nothing if it goes on behind what was asked for.
+    fn copied(
+        &self,
+        answer: Answer,
+        request: &Request<'_>,
+        (kind, to): (Kind, &File),
+        left: u64,
+        watch: &dyn Watch,
+    ) -> Result<Option<u64>, Error> {
+        let (host, file) = (answer.url.authority(), request.file);
+        let (from, broken) = answer.reader(watch);
+        let mut asked = from.take(request.end);
+        match copy(kind, &mut asked, to, left) {
+            Ok(Some(bytes)) => Ok(Some(bytes)),
+            Ok(None) => Err(Error::TooLong {
+                host,
+                what: "the sum of a model's headers",
+                most: self.settings().headers,
+                unit: "bytes",
+            }),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Error::File {
+                path: file.path.to_string(),
+                what: "model that can be read",
+                source: error.into(),
+            }),
+            Err(_) if asked.limit() == 0 && request.end < file.size => Ok(None),
+            Err(error) => Err(broken(error)),
         }
     }
 }

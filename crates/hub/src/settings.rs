@@ -23,7 +23,7 @@ pub struct Settings {
     pub limit_rate: Option<NonZeroU64>,
     /// Connections at a time.
     pub connections: NonZeroUsize,
-    /// Bytes that are asked for at once.
+    /// Bytes that are asked for at once, and of weights of which only the header is wanted first.
     pub part: NonZeroU64,
     /// Bytes after which it is noted that they came: what a kill can lose, for each connection, beside
     /// what comes while the disk is waited for. Whoever stops or gives up loses none.
