@@ -7,14 +7,19 @@ use store::digest::Sha256Hex;
 
 use super::policy::{key, with_policy};
 
+/// A policy that allows what the holder of this key signed and nothing else.
+fn of_signer(public: &str) -> String {
+    let signer = Sha256Hex::of(&fs::read(key(public)).expect("a key of the tests"));
+    format!(
+        "version = 1\ndefault = \"deny\"\n[[rule]]\nname = \"ours\"\naction = \"allow\"\n\
+         signer = [\"{signer}\"]\n"
+    )
+}
+
 /// A site that allows what the holder of `p256.key` signed and nothing else; its library has such a
 /// model, `parrot`, as it came in.
 fn with_signed_model() -> Place {
-    let signer = Sha256Hex::of(&fs::read(key("p256.pub")).expect("a key of the tests"));
-    let place = with_policy(&format!(
-        "version = 1\ndefault = \"deny\"\n[[rule]]\nname = \"ours\"\naction = \"allow\"\n\
-         signer = [\"{signer}\"]\n"
-    ));
+    let place = with_policy(&of_signer("p256.pub"));
     for name in ["p256", "p384"] {
         let (bundle, private) = (format!("{name}.ingle"), key(&format!("{name}.key")));
         let told = place.run(&["export", "parrot.gguf", "-o", &bundle, "--key", &private]);
@@ -65,6 +70,45 @@ fn what_comes_in_by_its_signer_is_loaded_by_its_signer() {
     let told = place.run(&["verify", "parrot", "--key", &key("p256.pub")]);
     assert!(told.starts_with("exit 0"), "{told}");
     check_run(&place, "parrot", true);
+}
+
+/// Who issued a certificate is a matter of `--certificate-chain`; what counts is whose key it is of.
+#[test]
+fn what_comes_in_by_a_certificate_is_loaded_by_its_key() {
+    let place = with_policy(&of_signer("p256.pub"));
+    let read = |name: &str| fs::read_to_string(key(name)).expect("a certificate of the tests");
+    place.file("chain.pem", read("leaf.pem") + &read("middle.pem"));
+    let (private, public, root) = (key("p256.key"), key("p256.pub"), key("root.pem"));
+    let export = ["export", "parrot.gguf", "-o", "c.ingle", "--key", &private, "--certificate"];
+    assert!(place.run(&[&export[..], &["chain.pem"]].concat()).starts_with("exit 0"));
+    let signed = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"signed\"\n\
+                  action = \"deny\"\nprovenance-below = \"signed\"\n";
+    let by_key = of_signer("p256.pub");
+    for trusted in [["--certificate-chain", &root], ["--key", &public]] {
+        for policy in [by_key.as_str(), signed] {
+            place.file("ingle-home/policy.toml", policy);
+            let told = place.run(&["import", "c.ingle"]);
+            assert!(told.contains("does not allow to import `parrot`"), "{told}");
+            let told = place.run(&[&["import", "c.ingle"][..], &trusted].concat());
+            assert!(told.starts_with("exit 0"), "{told}");
+            check_run(&place, "parrot", true);
+            let told = place.run(&["policy", "check", "parrot"]);
+            assert!(told.contains("provenance  signed"), "{told}");
+            // What was lost comes back by checking it again.
+            let kept = "ingle-home/models/local/parrot/default/signatures.json";
+            fs::remove_file(place.path().join(kept)).unwrap();
+            let told = place.run(&["run", "parrot", "--no-save", "hi"]);
+            assert!(told.contains("does not allow to load `parrot`"), "{told}");
+            let told = place.run(&[&["verify", "parrot"][..], &trusted].concat());
+            assert!(told.starts_with("exit 0"), "{told}");
+            check_run(&place, "parrot", true);
+            assert!(place.run(&["rm", "-y", "parrot"]).starts_with("exit 0"));
+        }
+    }
+    // An issuer that is trusted makes no signer of whoever it has given a certificate.
+    place.file("ingle-home/policy.toml", of_signer("p384.pub"));
+    let told = place.run(&["import", "c.ingle", "--certificate-chain", &root]);
+    assert!(told.contains("does not allow to import `parrot`: rule `default`"), "{told}");
 }
 
 /// Whoever can write to the library can write what they like there: it makes nobody a signer.

@@ -141,6 +141,20 @@ fn a_certificate_goes_along() {
         note: `ingle run parrot` runs it
     "#]],
     );
+    let sign = ["sign", "parrot.gguf", "--key", &key, "--certificate", "chain.pem"];
+    check(
+        &place.run(&sign),
+        expect![[r#"
+        exit 0
+        -- stdout
+        signature      parrot.gguf.sig
+        files          1
+        signer         CN=signer,O=Example
+        key            sha256:449f4a88ef7264f5b53dad92686f594cafd96f81e1fd1f1ad7003dd7f045c0d8
+        -- stderr
+        note: `ingle verify parrot.gguf --certificate-chain CA.pem` checks it
+    "#]],
+    );
 }
 
 #[test]

@@ -18,9 +18,10 @@
 //! ```
 //!
 //! A signature counts if its key is one that a rule names: anybody can make a key, and name it to
-//! `ingle import`. Only under a policy of the user's own, with no rule that allows models of certain
-//! signers, any counts, and they answer for it. Of a signature over the files alone, what is said of
-//! them stays a claim, and `provenance` what it was.
+//! `ingle import`. One with a certificate goes by the key that this is of, whoever issued it. Only
+//! under a policy of the user's own, with no rule that allows models of certain signers, any counts,
+//! and they answer for it. Of a signature over the files alone, what is said of them stays a claim,
+//! and `provenance` what it was.
 //!
 //! Ingle has no rule of its own: a machine without a policy allows everything. What is known of a
 //! model is a [`Subject`]; what is unknown meets no list that does not say `"unknown"`. Where

@@ -48,7 +48,7 @@ pub const MAX_BYTES: u64 = 64 << 20;
 /// Whom a signature is believed from.
 #[derive(Clone, Debug)]
 pub enum Trust {
-    /// The owner of this key.
+    /// The owner of this key, whether a certificate of it goes along or not.
     Key(PublicKey),
     /// Whoever has a certificate that leads to one of these.
     Certificates(Chain),
@@ -71,6 +71,8 @@ pub struct Signed {
     pub statement: Statement,
     /// `sha256:` and the digest of the key, or the subject of the certificate.
     pub signer: String,
+    /// The key that it was made with: of certificates, that of the signer's own.
+    pub key: PublicKey,
 }
 
 impl Signer {
@@ -106,8 +108,8 @@ impl Signer {
 ///
 /// If it is no signature, of somebody else, of other bytes, or says what is not understood.
 pub fn open(file: &[u8], trust: &Trust) -> Result<Signed, Error> {
-    let (payload, signer) = envelope::opened(file, trust)?;
-    Ok(Signed { statement: Statement::read(&payload)?, signer })
+    let (payload, signer, key) = envelope::opened(file, trust)?;
+    Ok(Signed { statement: Statement::read(&payload)?, signer, key })
 }
 
 /// Whether the signature file is of somebody who is trusted and of exactly these files, which lie

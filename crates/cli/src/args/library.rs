@@ -46,8 +46,8 @@ pub(crate) struct Copy {
 #[command(after_help = "\
 Every file is read and hashed. A model of the library is held against the manifest that was made
 when it came; a file, against the digest that you give. Exit code 1 if one byte differs. A signature
-of a model of the library that `--key` accepts is kept there: a policy that asks who signed a model
-finds it whenever that is loaded, as it does after `ingle import --key`.")]
+of a model of the library that is accepted is kept there: a policy that asks who signed a model
+finds it, by its key, whenever that is loaded, as it does after `ingle import` with the same flags.")]
 pub(crate) struct Verify {
     /// Models of the library, or one file
     #[arg(value_name = "MODEL", required_unless_present = "all")]

@@ -19,6 +19,9 @@ format, digest, signer and provenance. In force is the first of these:
   policy.toml in INGLE_HOME
 A key at /etc/ingle/policy.pub must have signed whatever is in force. Ingle has no rule of its own.
 
+A model counts as signed if `ingle import` or `ingle verify` accepted its signature, by `--key` or
+`--certificate-chain`. It counts by the key that made it; of a certificate, that is the key in it,
+whoever issued it, with the fingerprint of `openssl x509 -in CERT -noout -pubkey | sha256sum`.
 Under the machine's policy and under a signed one, a signature counts only if a rule names its key,
 and the user's `catalogue.toml` does not count; one beside that policy does, with a signature where
 the policy has one.")]

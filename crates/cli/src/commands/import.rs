@@ -9,7 +9,7 @@ use store::{
     bundle::{self, Brought, Bundle, Carried, Existing, How, Imported, Incoming, Program, Vouched},
     library::{Entry, Library},
     policy::{At, Subject},
-    signing::{self, Trust},
+    signing,
 };
 
 use super::{
@@ -81,13 +81,14 @@ fn one(
     how: &How<'_>,
 ) -> anyhow::Result<(Imported, Option<String>)> {
     let manifest = bundle.manifest(model, how.arrived);
+    // A bundle without a signature of somebody trusted is refused, whatever the policy says.
+    let key = how.trust.map(|it| bundle.signed_with(model, it)).transpose()?;
     let subject = admission::of_manifest(&manifest)?;
-    // A bundle without this key's signature is refused below, whatever the policy says.
-    let subject = match (how.trust, Vouched::of(&manifest)) {
+    let subject = match (&key, Vouched::of(&manifest)) {
         // What is said of the files stays a claim, and so does where they came from.
-        (Some(Trust::Key(key)), Vouched::Files) => subject.with_files_signed_by(key.hint()),
-        (Some(Trust::Key(key)), _) => subject.signed_by(key.hint()),
-        _ => subject,
+        (Some(key), Vouched::Files) => subject.with_files_signed_by(key.hint()),
+        (Some(key), _) => subject.signed_by(key.hint()),
+        (None, _) => subject,
     };
     // By what is said of it, before gigabytes are copied.
     admission::before(&subject, At::Import)?;
@@ -101,7 +102,7 @@ fn one(
             (imported, Some(architecture))
         }
     };
-    if let Some(Trust::Key(key)) = how.trust {
+    if let Some(key) = &key {
         let (Imported::New { entry, .. } | Imported::There { entry, .. }) = &imported;
         let signature = sign::read(&entry.folder.join(signing::FILE))?;
         library::keep_signature(library, entry, key, &signature);

@@ -71,7 +71,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
         }));
     }
     let by = subject.unwrap_or_else(|| format!("sha256:{hint}"));
-    let page = format!(
+    let mut page = format!(
         "{:<15}{}\n{:<15}{}\n{:<15}{by}\n",
         "signature",
         output.display(),
@@ -79,6 +79,10 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
         files.len(),
         "signer"
     );
+    // What a policy goes by.
+    if signer.chain.is_some() {
+        page += &format!("{:<15}sha256:{hint}\n", "key");
+    }
     super::print(&page)?;
     let trusted = match signer.chain {
         Some(_) => "--certificate-chain CA.pem",
@@ -93,7 +97,7 @@ pub(crate) fn run(args: Sign) -> anyhow::Result<()> {
 }
 
 /// Whether the model that `word` names is as somebody trusted signed it; who that is. The library
-/// keeps what was checked with a key.
+/// keeps the signature.
 ///
 /// # Errors
 ///
@@ -126,8 +130,8 @@ pub(crate) fn verify_signature(word: &str, checking: &Checking) -> anyhow::Resul
         Named::Entry(entry) => verified(entry, place)?,
     };
     let signed = signing::verify(&signature, &trust, &folder, &files).with_context(refused)?;
-    if let (Named::Entry(entry), Trust::Key(key)) = (&named, &trust) {
-        library::keep_signature(&library, entry, key, &signature);
+    if let Named::Entry(entry) = &named {
+        library::keep_signature(&library, entry, &signed.key, &signature);
     }
     Ok(signed)
 }

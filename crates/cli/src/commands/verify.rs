@@ -94,7 +94,7 @@ fn signed(args: &Verify) -> anyhow::Result<()> {
         let failure = Failure::usage("a signature is of one model, expected its name or path");
         return Err(failure.hint("`ingle verify MODEL --key KEY.pub`").into());
     };
-    let Signed { statement, signer } = sign::verify_signature(word, &args.checking)?;
+    let Signed { statement, signer, .. } = sign::verify_signature(word, &args.checking)?;
     let files = statement.n_files();
     match args.json.on {
         true => super::print_json(&json!({

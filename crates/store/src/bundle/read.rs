@@ -247,12 +247,16 @@ impl Bundle {
         Ok(bytes)
     }
 
-    /// All of a file of a model, which was looked at to be small; not yet compared with its digest.
+    /// All of a file of a model, which was looked at to be small, compared with its digest.
     pub(super) fn bytes(&self, file: &StoredFile) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        let mut content = self.content(EntryName::Blob(file.sha256))?;
+        let name = EntryName::Blob(file.sha256);
+        let (mut bytes, mut content) = (Vec::new(), self.content(name)?);
         content.read_to_end(&mut bytes).map_err(Error::io("read", &self.path))?;
-        Ok(bytes)
+        let (found, expected) = (Sha256Hex::of(&bytes), file.sha256);
+        match found == expected {
+            true => Ok(bytes),
+            false => Err(self.bad(name, BadContent::Digest { found, expected })),
+        }
     }
 
     fn size_is(&self, name: EntryName, expected: u64) -> Result<(), Error> {

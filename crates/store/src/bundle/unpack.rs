@@ -26,7 +26,7 @@ use crate::{
         plain_file,
     },
     policy::holds_weights,
-    signing::{self, Trust},
+    signing::{self, PublicKey, Trust},
 };
 
 /// How a model is taken.
@@ -112,7 +112,7 @@ impl Bundle {
         let manifest = self.manifest(model, how.arrived);
         manifest.check()?;
         if let Some(trust) = how.trust {
-            self.check_signature(model, trust)?;
+            self.signed_with(model, trust)?;
         }
         let staging = loop {
             let seen = library.occupant(&model.name)?;
@@ -147,9 +147,13 @@ impl Bundle {
         Ok(Brought::New(Incoming { staging, manifest, signer }))
     }
 
-    /// Whether there is a signature of somebody trusted, before anything is said or copied of the model;
-    /// what it is over is compared when its bytes are here.
-    fn check_signature(&self, model: &Carried, trust: &Trust) -> Result<(), Error> {
+    /// The key of the model's signature, before anything is said or copied of the model; what the
+    /// signature is over is compared when the model is [brought](Self::bring).
+    ///
+    /// # Errors
+    ///
+    /// If it has none, or one of nobody who is trusted.
+    pub fn signed_with(&self, model: &Carried, trust: &Trust) -> Result<PublicKey, Error> {
         let name = || model.name.clone();
         let file = model.files.iter().find(|it| it.path.0.as_str() == signing::FILE);
         let Some(file) = file else { return Err(Error::NotSigned { name: name() }) };
@@ -159,7 +163,7 @@ impl Bundle {
         }
         let bytes = self.bytes(file)?;
         let refused = |source| Error::Signature { name: name(), source: Box::new(source) };
-        signing::open(&bytes, trust).map(drop).map_err(refused)
+        signing::open(&bytes, trust).map(|it| it.key).map_err(refused)
     }
 
     fn bring_file(

@@ -217,7 +217,7 @@ impl Entry {
     /// What the catalogue calls it, so that it can be meant by that. A bundle can claim any such name
     /// for its model: that is believed where the catalogue has that model in the repository that this
     /// one is named after, so that whoever imported it knew, or where it is signed and somebody checked
-    /// that with a key.
+    /// that with a key or a certificate.
     pub fn called_in_catalogue(&self) -> Option<&str> {
         let called = self.manifest.facts.catalogue.as_deref()?;
         let is_claim = matches!(self.manifest.origin, Origin::Bundle { .. });
@@ -230,7 +230,7 @@ impl Entry {
         repository.is_ok_and(|it| catalogue::is_in(called, &it))
     }
 
-    /// Whether what its manifest says of it is signed with a key that somebody named.
+    /// Whether what its manifest says of it is signed by somebody whom the user trusted.
     fn is_vouched_for(&self) -> bool {
         Vouched::of(&self.manifest) == Vouched::All && !signing::signers(self).is_empty()
     }

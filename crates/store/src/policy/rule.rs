@@ -11,7 +11,7 @@
 //! licence           names of the SPDX list, `LicenseRef-…`
 //! format            container or weight format, such as `gguf`, `Q4_*`
 //! sha256            of its files
-//! signer            fingerprint of a key that signed it
+//! signer            fingerprint of a key that signed it, be it that of a certificate
 //! provenance-below  `recorded`, `pinned` or `signed`: less is known of where it came from
 //! ```
 //!

@@ -3,7 +3,7 @@
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Error, Signer, Trust};
+use super::{Chain, Error, PublicKey, Signer, Trust};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const PAYLOAD: &str = "application/vnd.in-toto+json";
@@ -87,8 +87,8 @@ pub(super) fn sealed(signer: &Signer, payload: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&bundle).expect("names of keys are texts")
 }
 
-/// The payload of the signature file, and who signed it.
-pub(super) fn opened(file: &[u8], trust: &Trust) -> Result<(Vec<u8>, String), Error> {
+/// The payload of the signature file, who signed it, and with which key.
+pub(super) fn opened(file: &[u8], trust: &Trust) -> Result<(Vec<u8>, String, PublicKey), Error> {
     let bundle: Bundle = serde_json::from_slice(file).map_err(Error::Json)?;
     super::error::expect("mediaType", bundle.media_type, BUNDLE)?;
     let Envelope { payload, payload_type, signatures } = bundle.dsse_envelope;
@@ -100,9 +100,8 @@ pub(super) fn opened(file: &[u8], trust: &Trust) -> Result<(Vec<u8>, String), Er
     let signature = decoded("sig", &signature.sig)?;
     let (key, signer) = match trust {
         Trust::Key(key) => {
-            let hint = key.hint();
-            bundle.verification_material.is_of_key(&hint.to_string())?;
-            (key.clone(), format!("sha256:{hint}"))
+            bundle.verification_material.is_of_key(key)?;
+            (key.clone(), format!("sha256:{}", key.hint()))
         }
         Trust::Certificates(trusted) => {
             let chain = bundle.verification_material.chain()?;
@@ -110,7 +109,7 @@ pub(super) fn opened(file: &[u8], trust: &Trust) -> Result<(Vec<u8>, String), Er
         }
     };
     match key.accepts(&signed_bytes(&payload), &signature) {
-        true => Ok((payload, signer)),
+        true => Ok((payload, signer, key)),
         false => Err(Error::Invalid),
     }
 }
@@ -125,19 +124,21 @@ impl Material {
         }
     }
 
-    fn is_of_key(&self, expected: &str) -> Result<(), Error> {
-        let Some(KeyHint { hint }) = &self.public_key else {
-            return Err(Error::Material { found: self.kind(), expected: "a key" });
+    /// An error if it says that another key was used. Of a certificate its key alone is looked at:
+    /// whoever names that needs nobody to vouch for it.
+    fn is_of_key(&self, key: &PublicKey) -> Result<(), Error> {
+        let expected = key.hint().to_string();
+        let found = match (&self.public_key, &self.x509_certificate_chain) {
+            // Before version 1.0 there was no hint; the signature itself decides.
+            (Some(KeyHint { hint }), _) => hint.clone().unwrap_or_default(),
+            (None, Some(_)) => self.chain()?.key()?.hint().to_string(),
+            (None, None) => return Err(Error::Material { found: self.kind(), expected: "a key" }),
         };
-        match hint.as_deref() {
-            // Before version 1.0 there was none; the signature itself decides.
-            None | Some("") => Ok(()),
-            Some(hint) if hint == expected => Ok(()),
-            Some(hint) => {
-                let found = hint.chars().take(80).collect::<String>().escape_debug().to_string();
-                Err(Error::OtherKey { found, expected: expected.to_owned() })
-            }
+        if found.is_empty() || found == expected {
+            return Ok(());
         }
+        let found = found.chars().take(80).collect::<String>().escape_debug().to_string();
+        Err(Error::OtherKey { found, expected })
     }
 
     fn chain(&self) -> Result<Chain, Error> {

@@ -234,10 +234,11 @@ impl Error {
             Self::Encrypted => {
                 "`openssl pkey -in key.pem -out plain.pem` writes it without the password"
             }
-            Self::Material { expected: "a key", .. } => {
-                "name the trusted certificates with `--certificate-chain`"
+            Self::Material { found: "a key", .. } => "name the public key with `--key`",
+            Self::Material { .. } => {
+                "ask the signer to sign with a key or a certificate: identities of Sigstore take a \
+                 network"
             }
-            Self::Material { .. } => "name the public key with `--key`",
             Self::Certificate { why: CertificateFlaw::NotSigned { .. }, .. } => {
                 "known are ECDSA and, from 2048 bits, RSA with PKCS #1 v1.5, both with SHA-2"
             }
@@ -332,5 +333,8 @@ mod tests {
         let other = Error::OtherKey { found: name(), expected: name() };
         check(&other, "is that the signer's public key?");
         check(&Error::Invalid, "is that the signer's public key?");
+        let made_with = |found| Error::Material { found, expected: "a certificate" };
+        check(&made_with("a key"), "`--key`");
+        check(&made_with("an identity of Sigstore"), "ask the signer to sign with a key");
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! ```text
 //! signatures.json    a list
-//!   key              the public key that the signature was checked with, as PEM
+//!   key              the public key that the signature was checked with, as PEM; of one with a
+//!                    certificate, the key that this is of
 //!   signature        the signature's file
 //! ```
 //!
 //! Nothing is believed because it is written there. A key goes by its digest, which is computed, and
 //! the signature must be its own, over exactly the digests of the manifest. Whoever can write to the
 //! library can take a signature away, or add one with a key of theirs: which keys count is for the
-//! policy to say. That the bytes have the manifest's digests is not asked here, but where the model is
-//! opened, which hashes what was not verified since it changed. A mark that says it was can be forged
-//! by the same hand; a policy that must not rest on it names digests, which are computed at each load.
+//! policy to say. So nobody asks again who issued a certificate: its key is all that counts.
+//!
+//! That the bytes have the manifest's digests is not asked here, but where the model is opened, which
+//! hashes what was not verified since it changed. A mark that says it was can be forged by the same
+//! hand; a policy that must not rest on it names digests, which are computed at each load.
 
 use serde::{Deserialize, Serialize};
 

@@ -296,6 +296,25 @@ fn certificates_that_lead_nowhere_are_refused() {
     assert_eq!(flaw(fixture!("p384.key"), &below_leaf, root), CertificateFlaw::NotAnAuthority);
 }
 
+/// Who trusts a key asks nobody who issued its certificate.
+#[test]
+fn a_certificate_is_as_good_as_its_key() {
+    let chain = Chain::from_pem(fixture!("leaf.pem")).unwrap();
+    let signer = Signer::new(key(fixture!("p256.key")), Some(chain.clone())).unwrap();
+    let signature = signer.sign_folder("m", &files(), &[]);
+    let public = PublicKey::from_pem(fixture!("p256.pub")).unwrap();
+    for trust in [Trust::Certificates(chain), trust(fixture!("p256.pub"))] {
+        assert_eq!(open(&signature, &trust).unwrap().key, public);
+    }
+    let error = open(&signature, &trust(fixture!("p384.pub"))).unwrap_err();
+    let hint = public.hint().to_string();
+    assert!(matches!(&error, Error::OtherKey { found, .. } if *found == hint), "{error}");
+    let mut changed: Value = serde_json::from_slice(&signature).unwrap();
+    changed["dsseEnvelope"]["signatures"][0]["sig"] = "MAYCAQECAQE=".into();
+    let error = open(changed.to_string().as_bytes(), &trust(fixture!("p256.pub"))).unwrap_err();
+    assert!(matches!(error, Error::Invalid), "{error}");
+}
+
 #[test]
 fn a_key_is_not_taken_for_a_certificate() {
     let signature = signer().sign_folder("m", &files(), &[]);

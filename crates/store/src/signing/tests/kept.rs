@@ -68,6 +68,23 @@ fn a_signature_that_was_checked_is_found_again() {
     assert_eq!(signers(&copy), hints);
 }
 
+/// Who issued it was asked when it was checked.
+#[test]
+fn a_signature_with_a_certificate_is_kept_by_its_key() {
+    let place = place();
+    let chain = Chain::from_pem(include_str!("../../../fixtures/signing/leaf.pem")).unwrap();
+    let signer = Signer::new(key(KEYS[0].0), Some(chain)).unwrap();
+    let signature = signer.sign_folder("m", &files(), &[]);
+    let (own, other) = (public(KEYS[0].1), public(KEYS[1].1));
+    let error = keep(&place.library, &place.entry, &other, &signature).unwrap_err();
+    assert!(matches!(error, Error::OtherKey { .. }), "{error}");
+    keep(&place.library, &place.entry, &own, &signature).unwrap();
+    assert_eq!(signers(&place.entry), [own.hint()]);
+    let mut entry = place.entry.clone();
+    entry.manifest.files[0].sha256 = Sha256Hex::of(b"others");
+    assert_eq!(signers(&entry), []);
+}
+
 #[test]
 fn nothing_is_believed_because_it_is_written() {
     let place = place();
