@@ -38,6 +38,65 @@ fn a_name_that_is_here_and_in_the_library_is_told() {
     assert!(place.run(&["run", "./someone/parrots", "hi"]).starts_with("exit 1"));
 }
 
+/// Whatever is done with it.
+#[test]
+fn every_verb_tells_of_a_name_that_is_here_and_in_the_library() {
+    let place = place();
+    place.file("parrots", "no model");
+    place.file("someone/parrots", "no model");
+    let here = "note: `parrots` is what lies here; the model of the library is \
+                `someone/parrots:F32`\n";
+    let there = "note: `someone/parrots` is a model of the library; what lies here under that name \
+                 is `./someone/parrots`\n";
+    for verb in [
+        &["show"][..],
+        &["fit", "--no-measure"],
+        &["policy", "check"],
+        &["verify"],
+        &["export", "--bom"],
+    ] {
+        let told = place.run(&[verb, &["parrots"]].concat());
+        assert!(told.contains(here), "{verb:?}: {told}");
+        let told = place.run(&[verb, &["someone/parrots"]].concat());
+        assert!(told.contains(there), "{verb:?}: {told}");
+    }
+    let told = place.output(&["show", "someone/parrots", "--json"], b"", &[]);
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(format!("note: {}\n", told["warnings"][0].as_str().unwrap()), there);
+}
+
+/// What lies here has no manifest.
+#[test]
+fn what_lies_here_is_not_verified_as_the_model_of_its_name() {
+    let place = place();
+    place.file("parrots", "no model");
+    place.file("someone/parrots", "no model");
+    check(
+        &place,
+        &["verify", "parrots"],
+        expect![[r#"
+            exit 2
+            -- stderr
+            note: `parrots` is what lies here; the model of the library is `someone/parrots:F32`
+            error: nothing says what `parrots` should be
+
+            hint: give its digest with `--sha256 HEX`
+        "#]],
+    );
+    for also in ["someone/parrots:F32", "parrots"] {
+        let told = place.run(&["verify", "parrots", also]);
+        let error = "error: `parrots` is what lies here, expected models of the library\n";
+        assert!(told.starts_with("exit 2") && told.contains(error), "{told}");
+    }
+    let digest = Sha256Hex::of(b"no model").to_string();
+    let told = place.run(&["verify", "parrots", "--sha256", &digest]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    let told = place.run(&["verify", "someone/parrots", "--sha256", &digest]);
+    assert!(told.starts_with("exit 2") && told.contains("is the digest of one file"), "{told}");
+    let told = place.run(&["verify", "./someone/parrots", "--sha256", &digest]);
+    assert!(told.starts_with("exit 0"), "{told}");
+}
+
 #[test]
 fn what_is_shown_of_a_model_of_the_library() {
     let place = place();

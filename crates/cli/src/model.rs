@@ -25,7 +25,7 @@ use crate::{
     written,
 };
 use meant::reference;
-pub(crate) use meant::{both, is_path};
+pub(crate) use meant::{both, is_path, tell_both};
 
 /// The model's name and the other words: `-m` takes the place of the first word.
 ///
@@ -113,8 +113,7 @@ pub(crate) fn open_telling(
     overrides: &[Override],
     access: Access,
 ) -> anyhow::Result<Opened> {
-    let both = both(name);
-    both.iter().for_each(|it| tell(format_args!("note: {it}")));
+    let both = tell_both(name);
     let Read { file, corrections, entry } = open_corrected(name, overrides, access, Use::Weights)?;
     let admitted = admission::at_load(name, &file, entry.as_ref())?;
     let mut said: Vec<_> = both.into_iter().chain(tell_warnings(&file)?).collect();

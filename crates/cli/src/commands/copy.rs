@@ -32,9 +32,7 @@ pub(crate) fn run(args: Copy) -> anyhow::Result<()> {
     // Reads the user's own catalogue, too.
     Site::find()?;
     library::refuse_name(&name)?;
-    if let Some(note) = model::both(&model) {
-        tell(format_args!("note: {note}"));
-    }
+    model::tell_both(&model);
     let copy = match model::find(&model)? {
         Place::Library(library, from) => {
             let copy = library.copy(&from, &name)?;

@@ -112,6 +112,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     let site = Site::find()?;
     let policy = Policy::in_force(&site.home)?;
     let name = model::alone(args.model, site.model.as_deref())?;
+    model::tell_both(&name);
     let looked = match library::is_bundle(&name) {
         true => in_bundle(&name)?,
         false => looked_at(&name, &args.hub, policy.as_ref())?,

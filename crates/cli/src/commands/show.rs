@@ -25,26 +25,28 @@ pub(crate) fn run(args: Show) -> anyhow::Result<()> {
     let site = Site::find()?;
     let name = model::alone(args.model, site.model.as_deref())?;
     let overrides = site.override_kv(args.override_kv);
+    let both = model::tell_both(&name);
     #[cfg(feature = "hub")]
     if let Some(reference) = remote::meant(&name)? {
         let remote = remote::Remote::open(&reference, &args.hub, &overrides)?;
         let known = remote.known()?;
-        return print(&remote.file, &overrides, remote.corrections, (known, args.json));
+        return print(&remote.file, &overrides, remote.corrections, both, (known, args.json));
     }
     let model::Read { file, corrections, .. } =
         model::open_corrected(&name, &overrides, Access::Map, Use::Header)?;
     let known = model::kept(&name)?.as_ref().map(kept::known).transpose()?;
-    print(&file, &overrides, corrections, (known.unwrap_or_default(), args.json))
+    print(&file, &overrides, corrections, both, (known.unwrap_or_default(), args.json))
 }
 
-/// Prints what there is to say of it.
+/// Prints what there is to say of it; of its name, `both` has been said.
 fn print(
     file: &ModelFile,
     overrides: &[Override],
     corrections: Vec<Correction>,
+    both: Option<String>,
     (known, json): (Known, Json),
 ) -> anyhow::Result<()> {
-    let said = model::tell_warnings(file)?;
+    let said: Vec<_> = both.into_iter().chain(model::tell_warnings(file)?).collect();
     let facts = Facts::of(file, overrides, corrections)?;
     if json.on {
         let mut told = serde_json::to_value(&facts)?;

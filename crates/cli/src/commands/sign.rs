@@ -159,9 +159,7 @@ pub(super) fn find(word: &str, library: &Library) -> anyhow::Result<Named> {
         let failure = Failure::usage(format!("`{word}` is built into every `ingle`"));
         return Err(failure.hint("there is nothing to carry or to sign").into());
     }
-    if let Some(note) = model::both(word) {
-        tell(format_args!("note: {note}"));
-    }
+    model::tell_both(word);
     if model::is_path(word)? {
         return Ok(Named::Path(word.into()));
     }

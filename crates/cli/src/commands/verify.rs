@@ -14,6 +14,7 @@ use crate::{
     args::Verify,
     failure::Failure,
     library::{self, Hashing, text},
+    model,
     numbers::size,
     repair,
     terminal::{harmless, tell},
@@ -27,8 +28,12 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
     if args.checking.is_asked() {
         return signed(&args);
     }
+    for word in &args.models {
+        model::tell_both(word);
+    }
     if let [path] = args.models.as_slice()
         && Path::new(path).is_file()
+        && model::is_path(path)?
     {
         return file(Path::new(path), args.sha256, args.json.on);
     }
@@ -40,7 +45,7 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
     let (entries, unreadable) = match args.all {
         true => everything(&library)?,
         false => {
-            let entries = args.models.iter().map(|it| library::entry(&library, it));
+            let entries = args.models.iter().map(|it| stored(&library, it));
             (entries.collect::<anyhow::Result<Vec<Entry>>>()?, Vec::new())
         }
     };
@@ -75,6 +80,16 @@ pub(crate) fn run(args: Verify) -> anyhow::Result<()> {
             Err(failure.into())
         }
     }
+}
+
+/// The model of the library that this names; by a plain name, what lies here is meant before that.
+fn stored(library: &Library, word: &str) -> anyhow::Result<Entry> {
+    if model::both(word).is_some() && model::is_path(word)? {
+        let message = format!("`{word}` is what lies here, expected models of the library");
+        let failure = Failure::usage(message);
+        return Err(failure.hint("name the model in full: `publisher/model:variant`").into());
+    }
+    library::entry(library, word)
 }
 
 /// What to do about the models that differ, a line for each; nothing where nobody knows.

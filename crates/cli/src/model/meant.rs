@@ -5,7 +5,7 @@ use std::path::Path;
 use store::{library::Resolved, reference::Reference};
 
 use super::built_in;
-use crate::library;
+use crate::{library, terminal::tell};
 
 /// Whether this means a file or folder that is here. Where the library has a model of that name,
 /// too, a plain name means the file, and `org/repo` the model.
@@ -21,6 +21,13 @@ pub(crate) fn is_path(name: &str) -> anyhow::Result<bool> {
         None => Ok(true),
         Some(it) => Ok(matches!(library::library()?.resolve(&it)?, Resolved::Absent)),
     }
+}
+
+/// Says so of a name that is both here and in the library, and returns that.
+pub(crate) fn tell_both(name: &str) -> Option<String> {
+    let note = both(name);
+    note.iter().for_each(|it| tell(format_args!("note: {it}")));
+    note
 }
 
 /// Which one a name means that is both here and in the library, and how the other is named.

@@ -89,6 +89,7 @@ pub(super) fn catalogue() -> Vec<Subject> {
 ///
 /// If there is none, its header cannot be had, or it is not sound.
 pub(super) fn named(name: &str, flags: &Hub) -> anyhow::Result<Subject> {
+    model::tell_both(name);
     if let Some(reference) = elsewhere(name)? {
         return absent(name, &reference, flags);
     }
