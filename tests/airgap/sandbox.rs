@@ -2,7 +2,13 @@
 
 use std::{
     env,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{PermissionsExt, symlink},
+            net::UnixStream,
+        },
+    },
     process::Command,
 };
 
@@ -89,6 +95,35 @@ fn an_answer_comes_in_a_required_sandbox_and_is_saved() {
         let told = place.run(args);
         assert!(told.starts_with("exit 0"), "{told}");
     }
+}
+
+/// No kernel takes back what a process holds when it begins.
+#[test]
+fn a_socket_that_is_held_is_refused_where_all_is_required_and_else_warned_of() {
+    if doctor().is_none() {
+        return;
+    }
+    let place = crate::place();
+    let run = |level: &str| {
+        let (stdin, other) = UnixStream::pair().expect("two sockets");
+        drop(other);
+        let mut ingle = Command::new(ingle_tests::binary::ingle());
+        ingle.args(["run", "parrot.gguf", "--no-save", "--sandbox", level, "hi"]);
+        ingle.env_clear().envs(place.environment()).current_dir(place.path());
+        let told = ingle.stdin(OwnedFd::from(stdin)).output().expect("it runs");
+        let text = [told.stdout, told.stderr].map(|it| String::from_utf8(it).expect("UTF-8"));
+        format!("{}: {}", told.status.code().expect("nobody kills it"), text.concat())
+    };
+    assert_eq!(
+        run("required"),
+        "1: error: `--sandbox required` cannot be kept: 1 socket is open\n\n\
+         hint: `--sandbox best` gives up what it can\n"
+    );
+    assert_eq!(
+        run("best"),
+        "0: Hello there, friend!\nwarning: the sandbox is not whole: 1 socket is open (`ingle doctor \
+         --airgap` says what that leaves open)\n"
+    );
 }
 
 /// The files that tell are open before the sandbox is entered, or may be opened in it.
