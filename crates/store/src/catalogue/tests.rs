@@ -15,7 +15,7 @@ const PROMISED: &str = "
     mistral:v0.1 mistral:7b mistral-nemo mistral-large ministral:8b ministral-3:3b ministral-3:8b
     ministral-3:14b mistral-small mistral-small3.1 mistral-small3.2 mixtral:8x7b mixtral:8x22b
     gemma:2b gemma:7b gemma2:2b gemma2:9b gemma2:27b gemma3:270m gemma3:1b gemma3:4b gemma3:12b
-    gemma3:27b gemma3n:e2b gemma3n:e4b gemma4:e2b gemma4:e4b gemma4:26b gemma4:31b
+    gemma3:27b gemma3n:e2b gemma3n:e4b gemma4:e2b gemma4:e4b gemma4:12b gemma4:26b gemma4:31b
     phi3:mini phi3:medium phi3.5 phi3.5-moe phi4 phi4-mini
     qwen2:0.5b qwen2:1.5b qwen2:7b qwen2:72b qwen2:57b-a14b qwen2.5:0.5b qwen2.5:1.5b qwen2.5:3b
     qwen2.5:7b qwen2.5:14b qwen2.5:32b qwen2.5:72b qwen2.5-coder:7b qwen3:0.6b qwen3:1.7b qwen3:4b
