@@ -1,5 +1,5 @@
-//! What the catalogue says of a model besides what its manifest keeps: who claims its country, and
-//! what its licence asks for.
+//! What the catalogue says of a model besides what its manifest keeps: who claims its country, what its
+//! licence asks for, and what is peculiar about how it is talked to.
 
 use store::catalogue::Listed;
 
@@ -14,8 +14,32 @@ pub(crate) fn rows(listed: &Listed) -> Vec<(&'static str, String)> {
     rows
 }
 
+/// The same of a model that is shown, and how it is talked to.
+pub(crate) fn shown(listed: &Listed) -> Vec<(&'static str, String)> {
+    let template = listed.template.iter().map(|it| ("template", it.clone()));
+    rows(listed).into_iter().chain(template).collect()
+}
+
 /// A country, and who claims it where.
 pub(crate) fn claimed(country: &str, claim: Option<&str>) -> String {
     let claim = claim.map(|it| format!(", as claimed by {it}"));
     country.to_owned() + &claim.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use store::catalogue::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn how_a_model_is_talked_to_is_told_where_that_is_known() {
+        let template = |name: &str| {
+            let rows = shown(Catalogue::built_in().listed(name).expect("it is listed"));
+            rows.into_iter().find(|it| it.0 == "template").map(|it| it.1)
+        };
+        let expected = "`<start_of_turn>`; there is no system role";
+        assert_eq!(template("gemma2:2b").as_deref(), Some(expected));
+        assert_eq!(template("falcon:7b"), None);
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn known(entry: &Entry) -> anyhow::Result<Known> {
     if let Some(listed) = &listed {
         json.push(("catalogue", serde_json::to_value(listed)?));
     }
-    let listed = listed.as_ref().map(listed::rows).unwrap_or_default();
+    let listed = listed.as_ref().map(listed::shown).unwrap_or_default();
     Ok(Known { page: page(entry, &listed), json })
 }
 

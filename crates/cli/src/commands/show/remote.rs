@@ -109,7 +109,7 @@ impl Remote {
         if let Some(listed) = &listed {
             json.push(("catalogue", serde_json::to_value(listed)?));
         }
-        let listed = listed.as_ref().map(listed::rows).unwrap_or_default();
+        let listed = listed.as_ref().map(listed::shown).unwrap_or_default();
         let mut page = String::from("\n");
         page += &row("from", &format!("{endpoint}/{repository}"));
         page += &row("commit", &format!("{commit} ({revision})"));
