@@ -57,10 +57,7 @@ pub enum Error {
         name: Name,
     },
     /// A file is not as long as its manifest says.
-    #[error(
-        "`{}` has {}, expected {expected} bytes", path.display(),
-        found.map_or("no bytes: it is missing".to_owned(), |it| format!("{it} bytes"))
-    )]
+    #[error("`{}` {}", path.display(), length(*found, *expected))]
     Size {
         /// The file.
         path: PathBuf,
@@ -203,6 +200,14 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What is wrong with the length of a file, if it is there.
+fn length(found: Option<u64>, expected: u64) -> String {
+    match found {
+        Some(found) => format!("has {found} bytes, expected {expected} bytes"),
+        None => "is missing".to_owned(),
     }
 }
 
