@@ -103,7 +103,7 @@ fn each_rule_is_explained() {
         -- stderr
         error: this site's policy does not allow to load `parrot.gguf`: rule `known country` (assessment 7)
 
-        hint: ask security@site.example; `ingle policy check parrot.gguf` explains each rule
+        hint: ask security@site.example
     "#]]
     .assert_eq(&place.run(&["policy", "check", "parrot.gguf"]));
     let told = super::json(&place, &["policy", "check", "parrot.gguf", "--json"], &[]);
@@ -149,7 +149,7 @@ fn each_rule_is_explained_of_a_bundle() {
         -- stderr
         error: this site's policy does not allow to import `parrot`: rule `known country` (assessment 7)
 
-        hint: ask security@site.example; `ingle policy show` lists the rules
+        hint: ask security@site.example
     "#]]
     .assert_eq(&place.run(&["policy", "check", "p.ingle"]));
     let told = place.run(&["policy", "check", "p.ingle", "--at", "load"]);

@@ -152,7 +152,7 @@ fn rules_are_explained_of_a_model_that_is_not_here() {
             -- stderr
             error: this site's policy does not allow to fetch `bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M`: rule `llamas`
 
-            hint: ask who keeps `[DIR]/ingle-home/policy.toml`; `ingle policy check bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M` explains each rule
+            hint: ask who keeps `[DIR]/ingle-home/policy.toml`
         "#]]);
     let told = stage.run(&["policy", "check", LLAMA, "--at", "load"]);
     assert!(told.starts_with("exit 0") && told.contains("allowed by `default`"), "{told}");

@@ -6,7 +6,7 @@ use loader::Access;
 use serde_json::{Value, json};
 use store::{
     bundle::Bundle,
-    policy::{At, Outcome, Policy, Signed, Subject, Verdict, examples, sign},
+    policy::{self, At, Outcome, Policy, Signed, Subject, Verdict, examples, sign},
 };
 
 #[cfg(feature = "hub")]
@@ -148,7 +148,15 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
         (true, all) => super::print_json(&json!({ "models": all }))?,
         (false, _) => super::print(&harmless(&pages.join("\n")))?,
     }
-    refused.map_or(Ok(()), |it| Err(it.into()))
+    refused.map_or(Ok(()), |it| Err(explained_already(it)))
+}
+
+/// The denial, without the advice to have the rules explained.
+fn explained_already(denial: policy::Error) -> anyhow::Error {
+    match denial.whom() {
+        Some(whom) => Failure::new(denial.to_string()).hint(whom).into(),
+        None => denial.into(),
+    }
 }
 
 /// What is asked about.

@@ -163,14 +163,20 @@ pub enum RuleFlaw {
 }
 
 impl Error {
+    /// Whom to ask about a denial, for those who know each rule already.
+    pub fn whom(&self) -> Option<String> {
+        let Self::Denied { contact, policy, .. } = self else { return None };
+        Some(match contact {
+            Some(contact) => format!("ask {contact}"),
+            None => format!("ask who keeps `{}`", policy.display()),
+        })
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { model, at, contact, policy, .. } => {
-                let whom = match contact {
-                    Some(contact) => format!("ask {contact}"),
-                    None => format!("ask who keeps `{}`", policy.display()),
-                };
+            Self::Denied { model, at, .. } => {
+                let whom = self.whom()?;
                 Some(match at {
                     At::Load => format!("{whom}; `ingle policy check {model}` explains each rule"),
                     At::Serve => {
