@@ -72,6 +72,37 @@ fn what_comes_in_by_its_signer_is_loaded_by_its_signer() {
     check_run(&place, "parrot", true);
 }
 
+/// Whoever is refused hears of it; where it would change nothing, nobody does.
+#[test]
+fn a_signature_that_nobody_checked_is_told_of_where_it_could_count() {
+    let place = with_signed_model();
+    let told_of = |args: &[&str], way: &str| {
+        let told = place.run(args);
+        let note = format!(
+            "note: `parrot` has a signature, which counts once it is checked: `{way} --key \
+             KEY.pub`, or with `--certificate-chain CA.pem`\nerror: this site's policy"
+        );
+        assert!(told.starts_with("exit 1") && told.contains(&note), "{told}");
+    };
+    told_of(&["import", "p256.ingle"], "ingle import p256.ingle");
+    told_of(&["policy", "check", "p256.ingle"], "ingle import p256.ingle");
+    let untold = |args: &[&str]| {
+        let told = place.run(args);
+        assert!(told.starts_with("exit 1") && !told.contains("has a signature"), "{told}");
+    };
+    untold(&["import", "p384.ingle", "--key", &key("p384.pub")]);
+    assert!(place.run(&["policy", "check", "parrot"]).starts_with("exit 0"));
+    fs::remove_file(place.path().join("ingle-home/models/local/parrot/default/signatures.json"))
+        .unwrap();
+    told_of(&["policy", "check", "parrot"], "ingle verify parrot");
+    let country = "version = 1\ndefault = \"allow\"\n[[rule]]\nname = \"countries\"\n\
+                   action = \"deny\"\ncountry = [\"unknown\"]\n";
+    place.file("ingle-home/policy.toml", country);
+    untold(&["import", "p256.ingle"]);
+    untold(&["policy", "check", "p256.ingle"]);
+    untold(&["policy", "check", "parrot"]);
+}
+
 /// Who issued a certificate is a matter of `--certificate-chain`; what counts is whose key it is of.
 #[test]
 fn what_comes_in_by_a_certificate_is_loaded_by_its_key() {

@@ -163,14 +163,45 @@ pub(crate) fn subject(
     })
 }
 
-/// The same with those who signed the model of the library; of one that has another name than the
-/// one that was signed, they signed the files.
+/// The same with those who signed the model of the library.
 fn with_signers(subject: Subject, entry: &library::Entry) -> Subject {
-    let signed = match Vouched::of(&entry.manifest) {
+    signing::signers(entry).into_iter().fold(subject, signed(&entry.manifest))
+}
+
+/// What a signature over its files makes of a model; of one that has another name than the one that
+/// was signed, it is over the files alone.
+fn signed(manifest: &Manifest) -> fn(Subject, Sha256Hex) -> Subject {
+    match Vouched::of(manifest) {
         Vouched::All => Subject::signed_by,
         Vouched::Files | Vouched::Otherwise => Subject::with_files_signed_by,
+    }
+}
+
+/// What to tell of a model that is denied and has a signature that nobody has checked, if that could
+/// let it pass; `way` is the command that checks it.
+///
+/// # Errors
+///
+/// As [`at_load`].
+pub(crate) fn unchecked(
+    subject: &Subject,
+    at: At,
+    manifest: &Manifest,
+    way: &str,
+) -> anyhow::Result<Option<String>> {
+    let is_signed = manifest.files.iter().any(|it| it.path.0.as_str() == signing::FILE);
+    let could_pass = |policy: &Policy| {
+        policy.permit(subject, at).is_err() && policy.would_permit(subject, at, signed(manifest))
     };
-    signing::signers(entry).into_iter().fold(subject, signed)
+    let is_unchecked = is_signed && subject.signers.is_empty();
+    let could_pass = is_unchecked && gate()?.policy.as_ref().is_some_and(could_pass);
+    Ok(could_pass.then(|| {
+        format!(
+            "`{}` has a signature, which counts once it is checked: `{way} --key KEY.pub`, or with \
+             `--certificate-chain CA.pem`",
+            subject.name
+        )
+    }))
 }
 
 /// What its file and its manifest say of a model.

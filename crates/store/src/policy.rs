@@ -323,6 +323,20 @@ impl Policy {
         }
     }
 
+    /// Whether it would permit `subject`, if somebody whose signature counts had signed it as
+    /// `signed` says.
+    pub fn would_permit(
+        &self,
+        subject: &Subject,
+        at: At,
+        signed: fn(Subject, Sha256Hex) -> Subject,
+    ) -> bool {
+        // Where any signature counts, so does one with a key that nobody has.
+        let anybody = Sha256Hex::of(b"");
+        let mut keys = self.rules().iter().flat_map(Rule::signers).chain([&anybody]);
+        keys.any(|it| self.permit(&signed(subject.clone(), *it), at).is_ok())
+    }
+
     /// What every rule says of `subject`, in their order.
     pub fn explain(&self, subject: &Subject, at: At) -> Vec<Outcome> {
         let (subject, mut decided) = (self.counted(subject), false);

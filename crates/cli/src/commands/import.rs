@@ -42,7 +42,7 @@ pub(crate) fn run(args: Import) -> anyhow::Result<()> {
         let program = bundle.program()?;
         let (mut models, mut entries) = (Vec::new(), Vec::new());
         for model in bundle.models() {
-            let (imported, architecture) = one(&bundle, model, &library, &how)?;
+            let (imported, architecture) = one((path.as_path(), &bundle), model, &library, &how)?;
             if !json.on {
                 super::print(&line(model, &imported))?;
             }
@@ -75,7 +75,7 @@ fn bundles(files: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Takes one in; gives the architecture of one that was not there, too.
 fn one(
-    bundle: &Bundle,
+    (path, bundle): (&Path, &Bundle),
     model: &Carried,
     library: &Library,
     how: &How<'_>,
@@ -91,7 +91,12 @@ fn one(
         (None, _) => subject,
     };
     // By what is said of it, before gigabytes are copied.
-    admission::before(&subject, At::Import)?;
+    if let Err(denied) = admission::before(&subject, At::Import) {
+        let way = format!("ingle import {}", path.display());
+        let note = admission::unchecked(&subject, At::Import, &manifest, &way)?;
+        note.iter().for_each(|it| tell(format_args!("note: {it}")));
+        return Err(denied);
+    }
     let bar = bar(model.size(), "importing");
     let brought = bundle.bring(model, library, how, &mut |n| bar.inc(n));
     bar.finish_and_clear();

@@ -6,6 +6,7 @@ use loader::Access;
 use serde_json::{Value, json};
 use store::{
     bundle::Bundle,
+    library::Manifest,
     policy::{self, At, Outcome, Policy, Signed, Subject, Verdict, examples, sign},
 };
 
@@ -17,7 +18,7 @@ use crate::{
     failure::Failure,
     library, model,
     settings::Site,
-    terminal::harmless,
+    terminal::{harmless, tell},
 };
 
 /// Does what the verb after `policy` says.
@@ -118,8 +119,8 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
         false => looked_at(&name, &args.hub, policy.as_ref())?,
     };
     let at = args.at.unwrap_or(looked.usual);
-    let (mut pages, mut told, mut refused) = (Vec::new(), Vec::new(), None);
-    for subject in &looked.subjects {
+    let (mut pages, mut told, mut notes, mut refused) = (Vec::new(), Vec::new(), Vec::new(), None);
+    for Asked { subject, signature } in &looked.models {
         let Some(policy) = &policy else {
             pages.push(format!("allowed: no policy is in force for `{}`\n", subject.name));
             told.push(json!({
@@ -128,6 +129,9 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
             }));
             continue;
         };
+        if let Some((manifest, way)) = signature {
+            notes.extend(admission::unchecked(subject, at, manifest, way)?);
+        }
         let subject = policy.counted(subject);
         let outcomes = policy.explain(&subject, at);
         let verdict = policy.judge(&subject, at);
@@ -148,6 +152,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
         (true, all) => super::print_json(&json!({ "models": all }))?,
         (false, _) => super::print(&harmless(&pages.join("\n")))?,
     }
+    notes.iter().for_each(|it| tell(format_args!("note: {it}")));
     refused.map_or(Ok(()), |it| Err(explained_already(it)))
 }
 
@@ -161,18 +166,29 @@ fn explained_already(denial: policy::Error) -> anyhow::Error {
 
 /// What is asked about.
 struct Looked {
-    subjects: Vec<Subject>,
+    models: Vec<Asked>,
     /// What is usually to be done with such models next.
     usual: At,
+}
+
+/// One of them.
+struct Asked {
+    subject: Subject,
+    /// The manifest of one that may have a signature, and the command that checks that.
+    signature: Option<(Manifest, String)>,
 }
 
 /// The models of a bundle, as it says that they are. What their own files say is looked into when they
 /// are imported.
 fn in_bundle(path: &str) -> anyhow::Result<Looked> {
     let (bundle, now) = (Bundle::open(Path::new(path))?, library::now());
-    let subject = |it| admission::of_manifest(&bundle.manifest(it, &now));
-    let subjects = bundle.models().iter().map(subject).collect::<anyhow::Result<_>>()?;
-    Ok(Looked { subjects, usual: At::Import })
+    let asked = |it| {
+        let manifest = bundle.manifest(it, &now);
+        let subject = admission::of_manifest(&manifest)?;
+        anyhow::Ok(Asked { subject, signature: Some((manifest, format!("ingle import {path}"))) })
+    };
+    let models = bundle.models().iter().map(asked).collect::<anyhow::Result<_>>()?;
+    Ok(Looked { models, usual: At::Import })
 }
 
 /// A model of this machine; one that is not here, by its header at the hub.
@@ -180,8 +196,8 @@ fn in_bundle(path: &str) -> anyhow::Result<Looked> {
 fn looked_at(name: &str, hub: &args::Hub, policy: Option<&Policy>) -> anyhow::Result<Looked> {
     #[cfg(feature = "hub")]
     if let Some(reference) = remote::meant(name)? {
-        let subjects = vec![remote::Remote::open(&reference, hub, &[])?.subject()?];
-        return Ok(Looked { subjects, usual: At::Fetch });
+        let subject = remote::Remote::open(&reference, hub, &[])?.subject()?;
+        return Ok(Looked { models: vec![Asked { subject, signature: None }], usual: At::Fetch });
     }
     let model::Read { file, entry, .. } =
         model::open_corrected(name, &[], Access::Map, model::Use::Header)?;
@@ -189,7 +205,11 @@ fn looked_at(name: &str, hub: &args::Hub, policy: Option<&Policy>) -> anyhow::Re
     if policy.is_some_and(Policy::asks_for_digests) && !file.mappings.is_empty() {
         subject = subject.with_weights(admission::digests(&file)?);
     }
-    Ok(Looked { subjects: vec![subject], usual: At::Load })
+    let signature = entry.map(|it| {
+        let way = format!("ingle verify {}", it.name());
+        (it.manifest, way)
+    });
+    Ok(Looked { models: vec![Asked { subject, signature }], usual: At::Load })
 }
 
 fn explained(subject: &Subject, outcomes: &[Outcome], allowed: bool, rule: &str) -> String {
