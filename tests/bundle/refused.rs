@@ -71,6 +71,17 @@ fn damage_and_cuts_are_told() {
         hint: look at its name and its folder, then say it again
     "#]],
     );
+    place.file("usb/p.ingle", "x");
+    check(
+        &run_there(&place, &["import", "usb"]),
+        expect![[r#"
+        exit 1
+        -- stderr
+        error: `usb` is a folder, expected a bundle
+
+        hint: name the file in it, such as `usb/FILE.ingle`
+    "#]],
+    );
     check(
         &run_there(&place, &["import", "absent.ingle.002"]),
         expect![[r#"

@@ -15,6 +15,9 @@ use crate::{
     signing,
 };
 
+/// What a folder is that was named.
+pub(super) const FOLDER: &str = "a folder";
+
 /// What went wrong with a bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,6 +69,14 @@ pub enum Error {
     There {
         /// The name.
         path: PathBuf,
+    },
+    /// Something else than a file in the place of a bundle.
+    #[error("`{}` is {found}, expected a bundle", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
     },
     /// The first part of a split bundle is not there.
     #[error("there is no `{}`, the first part", path.display())]
@@ -255,6 +266,11 @@ impl Error {
                 "give it a name of letters, digits, `-`, `_` and `.`, and pack it again"
             }
             Self::Size { .. } => "wait until nobody writes to it, then say it again",
+            Self::NotAFile { path, found: FOLDER } => {
+                let file = path.join("FILE.ingle");
+                return Some(format!("name the file in it, such as `{}`", file.display()));
+            }
+            Self::NotAFile { .. } => "copy it to a file: it is read more than once",
             Self::NoFirstPart { .. } => "all parts of a split bundle must lie side by side",
             Self::Model { source, .. } => return source.hint(),
             Self::NoName { .. } => "`--name` gives it one",

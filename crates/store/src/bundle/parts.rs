@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Error;
+use super::{Error, error::FOLDER};
 
 /// Parts of the longest bundle: their numbers have three digits.
 pub(super) const MAX_PARTS: u64 = 999;
@@ -62,7 +62,8 @@ impl Parts {
     fn add(&mut self, path: PathBuf) -> Result<(), Error> {
         let found = fs::metadata(&path).map_err(Error::io("read", &path))?;
         if !found.is_file() {
-            return Err(Error::io("read", path)(io::Error::other("it is not a file")));
+            let found = if found.is_dir() { FOLDER } else { "no plain file" };
+            return Err(Error::NotAFile { path, found });
         }
         self.put(path, found.len())
     }
