@@ -82,16 +82,24 @@ fn damage_and_cuts_are_told() {
         hint: name the file in it, such as `usb/FILE.ingle`
     "#]],
     );
-    check(
-        &run_there(&place, &["import", "absent.ingle.002"]),
-        expect![[r#"
-        exit 1
-        -- stderr
-        error: there is no `absent.ingle.001`, the first part
+    place.file("split.ingle.002", "x");
+    for (named, first) in [
+        ("absent.ingle.002", "absent.ingle.001"),
+        ("split.ingle", "split.ingle.001"),
+        ("split.ingle.002", "split.ingle.001"),
+    ] {
+        let told = run_there(&place, &["import", named]);
+        check(
+            &told.replace(first, "[FIRST]"),
+            expect![[r#"
+                exit 1
+                -- stderr
+                error: there is no `[FIRST]`, the first part
 
-        hint: all parts of a split bundle must lie side by side
-    "#]],
-    );
+                hint: all parts of a split bundle must lie side by side
+            "#]],
+        );
+    }
     assert!(!holds(Path::new(&there(&place)), "parrot"));
 }
 

@@ -35,12 +35,13 @@ pub(super) fn part(target: &Path, number: u64) -> PathBuf {
     name.into()
 }
 
-/// The file that a bundle begins with, whichever of its parts is named.
+/// The file that a bundle begins with, whichever of its parts is named, and whichever are there.
 pub fn first_part(path: &Path) -> PathBuf {
     let number = path.extension().and_then(|it| it.to_str());
     let is_part = number.is_some_and(|it| it.len() == 3 && it.bytes().all(|c| c.is_ascii_digit()));
     let first = if is_part { path.with_extension("001") } else { part(path, 1) };
-    if is_part || (!path.exists() && first.exists()) { first } else { path.to_owned() }
+    let has_parts = || (1..=MAX_PARTS).any(|it| part(path, it).exists());
+    if is_part || (!path.exists() && has_parts()) { first } else { path.to_owned() }
 }
 
 impl Parts {
@@ -198,7 +199,10 @@ mod tests {
         fs::remove_file(part(&target, 2)).unwrap();
         assert_eq!(Parts::open(&target).unwrap().missing(), Some(part(&target, 2)));
         fs::remove_file(part(&target, 1)).unwrap();
-        let error = Parts::open(&part(&target, 3)).unwrap_err();
-        assert!(matches!(error, Error::NoFirstPart { .. }), "{error}");
+        for named in [target.clone(), part(&target, 3)] {
+            let error = Parts::open(&named).unwrap_err();
+            let first = part(&target, 1);
+            assert!(matches!(&error, Error::NoFirstPart { path } if *path == first), "{error}");
+        }
     }
 }
