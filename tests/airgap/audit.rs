@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use expect_test::expect;
 use ingle_tests::{binary::Place, parrot};
 use loader::{Bytes, Format, ModelFile, Value, gguf::Writer};
 use serde_json::Value as Json;
@@ -96,6 +97,28 @@ fn what_comes_and_goes_is_noted() {
         (&told["checked"]["entries"], &told["checked"]["events"]["removed"]),
         (&3.into(), &1.into())
     );
+}
+
+/// The log is there all the same.
+#[test]
+fn a_policy_that_cannot_be_used_keeps_nobody_from_a_log() {
+    let place = crate::place();
+    assert!(run(&place, &["tokenize", "parrot.gguf", "hi"]).starts_with("exit 0"));
+    place.file("ingle-home/policy.toml", "version = 1\ndefault = \"allow\"\n");
+    let public = fs::read(super::policy::key("p256.pub")).expect("a key of the tests");
+    place.file("ingle-home/policy.pub", public);
+    expect![[r#"
+        exit 1
+        -- stderr
+        error: the policy, which says where the audit log lies, is of no use
+          cause: `[DIR]/ingle-home/policy.toml` is not signed, expected `[DIR]/ingle-home/policy.toml.sig`
+
+        hint: ask who keeps this machine's policy for the signed one; `ingle audit verify [DIR]/ingle-home/audit` looks at the log there
+    "#]]
+    .assert_eq(&place.run(&["audit", "verify"]));
+    let folder = audit(&place).display().to_string();
+    let told = place.run(&["audit", "verify", &folder]);
+    assert!(told.starts_with("exit 0") && told.contains(" entries, unbroken, "), "{told}");
 }
 
 #[test]

@@ -99,9 +99,9 @@ pub(crate) enum AuditVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyAudit {
-    /// One file of a log [default: the whole log of this user]
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
+    /// The folder of a log, or one file of it [default: the log of this user]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
     /// Also require the entry with this digest, which was noted elsewhere
     #[arg(long, value_name = "SHA256")]
     pub(crate) head: Option<Sha256Hex>,
