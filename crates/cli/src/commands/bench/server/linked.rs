@@ -122,6 +122,7 @@ impl Line {
             limit_rate: None,
             connections: NonZeroUsize::MIN,
             part: NonZeroU64::MIN,
+            step: NonZeroU64::MIN,
             headers: 0,
             patience: Patience { silence: SILENCE, ..Patience::default() },
         };
