@@ -390,7 +390,7 @@ fn contexts_and_what_the_model_was_made_for() {
     assert!(!place.run(&bench).contains("the model was made for"));
     let deep = place.run(&[&bench[..], &["-d", "200"]].concat());
     let warning = "warning: a context of 216 tokens; the model was made for 100, beyond them it may \
-                   write nonsense\n";
+                   write nonsense: give less to `-c`, `-p`, `-n` or `-d`\n";
     assert!(deep.contains(warning), "{deep}");
     let cut = place.run(&["run", "small.gguf", "--no-save", "-c", "64", "count"]);
     assert!(cut.contains("hint: `--ctx-size 100` needs"), "{cut}");

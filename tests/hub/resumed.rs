@@ -60,7 +60,7 @@ fn a_small_file_goes_on_where_there_are_no_parts() {
     let scene = Scene::new();
     let repository = Repository::new([("m-Q4_K_M.gguf", noise(1, PART as usize))]);
     scene.fake.add(NAME, repository.clone());
-    scene.fake.trouble("signature", 1, Trouble::Short(3000));
+    scene.fake.trouble("signature", 1, Trouble::Cut(3000));
     scene.fake.trouble("signature", usize::MAX, Trouble::NoRange);
     let entry = scene.pull(None).unwrap();
     scene.assert_whole(&entry, &repository);

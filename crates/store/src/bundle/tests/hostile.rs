@@ -178,7 +178,7 @@ fn t19_what_is_no_tar_is_refused() {
         assert!(matches!(error, Error::Damaged { why: Flaw::Truncated { .. }, .. }), "{error}");
         refused();
     }
-    assert!(matches!(Bundle::open(dir.path()), Err(Error::Io { .. })));
+    assert!(matches!(Bundle::open(dir.path()), Err(Error::NotAFile { .. })));
 }
 
 /// A bundle of one model with these layers, beside those that every model has.
