@@ -114,14 +114,19 @@ impl<
         out
     }
 
-    /// Lays two stretches of activations side by side, and the next two; after the last there are zeros.
+    /// Lays two stretches of activations side by side, and the next two; where there are no more, zeros.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn side_by_side(x: &[Q8Block], acts: &mut [Line]) {
         const NOTHING: &[i8; LEN] = &[0; LEN];
+        let before = if Self::IS_SMALL { before_rest(x.len()) } else { 0 };
         for (x, acts) in x.chunks(2 * Self::STRETCH).zip(acts.chunks_exact_mut(Self::STRETCH)) {
+            let before = if x.len() < 2 * Self::STRETCH { before } else { 0 };
+            let of = |i: usize| {
+                let x = i.checked_sub(before).and_then(|i| x.get(i));
+                x.map_or(NOTHING, |x| &x.qs).as_chunks::<16>().0
+            };
             for (i, acts) in acts.iter_mut().enumerate() {
-                let of = |i: usize| x.get(i).map_or(NOTHING, |x| &x.qs).as_chunks::<16>().0;
                 let (a, b) = (of(i), of(i + Self::STRETCH));
                 store_half(load_16_pair(&a[0], &b[0]), acts, 0);
                 store_half(load_16_pair(&a[1], &b[1]), acts, 1);
@@ -149,9 +154,14 @@ impl<
             prefetch(ahead, EIGHT * BYTES * i, EIGHT * BYTES);
         }
         if let (false, Some(acts), Some(lines)) = (rest.is_empty(), acts.next(), lines.next()) {
-            let mut eight = [[0; BYTES]; EIGHT];
-            eight[..rest.len()].copy_from_slice(rest);
-            self.multiply_eight(&eight, acts, (lines, r));
+            match row.last_chunk() {
+                Some(eight) => self.multiply_eight(eight, acts, (lines, r)),
+                None => {
+                    let mut eight = [[0; BYTES]; EIGHT];
+                    eight[..rest.len()].copy_from_slice(rest);
+                    self.multiply_eight(&eight, acts, (lines, r));
+                }
+            }
             prefetch(ahead, EIGHT * BYTES * eights.len(), BYTES * rest.len());
         }
     }
@@ -289,13 +299,30 @@ impl<
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     fn add_small(x: &[Q8Block], room: &[Line], mut sums: __m256) -> __m256 {
-        for (x, lines) in x.chunks(EIGHT).zip(room.chunks_exact(Self::LINES_OF_TWO)) {
-            let (products, scales) = (eight(lines, 0), eight(lines, 1));
-            let mins = if Self::MINS { eight(lines, 2) } else { scales };
-            for (k, x) in x.iter().enumerate() {
-                let of_run = [_mm256_castsi256_ps(scales[k]), _mm256_castsi256_ps(mins[k])];
-                sums = Self::plus_run(products[k], of_run, (x, 0), sums);
-            }
+        let (eights, rest) = x.as_chunks::<EIGHT>();
+        let mut lines = room.chunks_exact(Self::LINES_OF_TWO);
+        for (eight, lines) in eights.iter().zip(&mut lines) {
+            sums = Self::add_eight(eight.iter().enumerate(), lines, sums);
+        }
+        match lines.next() {
+            Some(lines) => Self::add_eight((before_rest(x.len())..).zip(rest), lines, sums),
+            None => sums,
+        }
+    }
+
+    /// Adds those of eight blocks that are named, in this order.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn add_eight<'x>(
+        x: impl Iterator<Item = (usize, &'x Q8Block)>,
+        lines: &[Line],
+        mut sums: __m256,
+    ) -> __m256 {
+        let (products, scales) = (eight(lines, 0), eight(lines, 1));
+        let mins = if Self::MINS { eight(lines, 2) } else { scales };
+        for (k, x) in x {
+            let of_run = [_mm256_castsi256_ps(scales[k]), _mm256_castsi256_ps(mins[k])];
+            sums = Self::plus_run(products[k], of_run, (x, 0), sums);
         }
         sums
     }
@@ -350,6 +377,12 @@ impl<
         let sums = Self::scaled(product, scale, x, sums);
         if Self::MINS { Self::less_min(min, x, j, sums) } else { sums }
     }
+}
+
+/// How many of the last eight blocks of a row, which has so many, belong to the eight before: those are
+/// read once more, with activations that are zero. A row that has no eight is continued with zeros instead.
+const fn before_rest(blocks: usize) -> usize {
+    if blocks < EIGHT { 0 } else { (EIGHT - blocks % EIGHT) % EIGHT }
 }
 
 /// Sums of two neighbours each.

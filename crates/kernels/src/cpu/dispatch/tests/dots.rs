@@ -244,6 +244,7 @@ fn rows_in_two_stretches() {
         Case::random(format, 8192 + 3 * 256).check();
     }
     Case::random(Format::NVFP4, 8192 + 64).check();
+    Case::random(Format::Q4_1, 8192 + 11 * 32).check();
 }
 
 /// A saturating step or a wrong sign would show here: all products have one sign.
