@@ -79,8 +79,9 @@ fn a_signature_that_nobody_checked_is_told_of_where_it_could_count() {
     let told_of = |args: &[&str], way: &str| {
         let told = place.run(args);
         let note = format!(
-            "note: `parrot` has a signature, which counts once it is checked: `{way} --key \
-             KEY.pub`, or with `--certificate-chain CA.pem`\nerror: this site's policy"
+            "note: `parrot` has a signature that was not checked; it counts if the policy knows its \
+             key: `{way} --key KEY.pub`, or `--certificate-chain CA.pem`, checks it\nerror: this \
+             site's policy"
         );
         assert!(told.starts_with("exit 1") && told.contains(&note), "{told}");
     };

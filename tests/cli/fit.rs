@@ -137,8 +137,8 @@ fn what_was_measured_with_a_warning_is_doubted() {
     let place = place();
     measured_with(&place, &["the processor was too hot and slowed down 12 times: let it cool"]);
     let said = place.run(&["fit", "parrot.gguf", "--no-measure"]);
-    let doubt = "it was said then that the processor was too hot and slowed down 12 times: measure \
-                 again";
+    let doubt = "it was said then that the processor was too hot and slowed down 12 times: once \
+                 that is over, measure again";
     let (screen, notes) = said.split_once("-- stderr").expect("a note");
     let screen = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(screen.contains(doubt) && notes.contains(doubt), "{said}");

@@ -193,12 +193,14 @@ pub(crate) fn unchecked(
     let could_pass = |policy: &Policy| {
         policy.permit(subject, at).is_err() && policy.would_permit(subject, at, signed(manifest))
     };
-    let is_unchecked = is_signed && subject.signers.is_empty();
+    // `import` refuses a bundle that says otherwise than what was signed.
+    let is_refused = at == At::Import && Vouched::of(manifest) == Vouched::Otherwise;
+    let is_unchecked = is_signed && !is_refused && subject.signers.is_empty();
     let could_pass = is_unchecked && gate()?.policy.as_ref().is_some_and(could_pass);
     Ok(could_pass.then(|| {
         format!(
-            "`{}` has a signature, which counts once it is checked: `{way} --key KEY.pub`, or with \
-             `--certificate-chain CA.pem`",
+            "`{}` has a signature that was not checked; it counts if the policy knows its key: \
+             `{way} --key KEY.pub`, or `--certificate-chain CA.pem`, checks it",
             subject.name
         )
     }))

@@ -161,7 +161,7 @@ impl Speed {
         let what = |it: &String| it.split_once(": ").map_or(it.as_str(), |it| it.0).to_owned();
         let all: Vec<String> = self.warnings.iter().map(what).collect();
         let all = (!all.is_empty()).then(|| all.join(", and that "))?;
-        Some(format!("it was said then that {all}: measure again"))
+        Some(format!("it was said then that {all}: once that is over, measure again"))
     }
 
     /// What [`measure`](Self::measure) is going to tell of.
@@ -186,11 +186,11 @@ mod tests {
         assert_eq!(doubt(&[]), None);
         let hot = "the processor was too hot and slowed down 12 times: let it cool";
         let expected = "it was said then that the processor was too hot and slowed down 12 times: \
-                        measure again";
+                        once that is over, measure again";
         assert_eq!(doubt(&[hot]).as_deref(), Some(expected));
         let both = doubt(&["it was hot: wait", "it runs on battery: plug it in"]);
-        let expected = "it was said then that it was hot, and that it runs on battery: measure \
-                        again";
+        let expected = "it was said then that it was hot, and that it runs on battery: once \
+                        that is over, measure again";
         assert_eq!(both.as_deref(), Some(expected));
     }
 

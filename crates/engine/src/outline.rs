@@ -1,5 +1,5 @@
 //! What an engine would take and do, before there is one: of a header alone, in no memory for steps,
-//! caches and states, which a backend takes when it loads a plan.
+//! caches and states, which `Cpu` takes when it loads a plan.
 //!
 //! Sizes are those that [`Engine::load`](crate::Engine::load) would have, to the byte: both ask the
 //! same functions.

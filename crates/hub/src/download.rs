@@ -12,8 +12,9 @@
 //! seen. Its bytes are still in memory, and it runs beside the workers, so it costs no time of its
 //! own. So nothing rests on a journal: one that lies costs a second download.
 //!
-//! The keeper is a thread of its own because disks may take long to answer. The workers do not wait
-//! for it: while it waits for the disk more comes, and it says of all of that at once.
+//! The keeper is a thread of its own because disks may take long to answer. While it waits for the
+//! disk more comes, and it says of all of that at once; the workers wait for it only where that is
+//! more than `AHEAD` steps.
 
 mod board;
 mod checker;
@@ -33,12 +34,16 @@ use store::{
 };
 
 use crate::{Error, Hub, RemoteFile, Snapshot, Watch, rate::Rate};
-use board::Board;
+use board::{Board, Guard};
 use checker::Verdict;
 use job::Job;
 
 pub(crate) use checker::check_bytes;
 pub(crate) use source::{Request, open};
+
+/// Steps that may come while the disk is waited for: what a kill can lose, and what whoever stops
+/// waits for, has an end where the line is faster than the disk.
+const AHEAD: usize = 64;
 
 /// What all threads of a download share.
 struct Download<'a> {
@@ -111,10 +116,11 @@ impl Download<'_> {
         let board = &Board::new(jobs);
         let workers = self.hub.settings().connections.get().min(board.parts());
         let verdicts = thread::scope(|scope| {
-            let (tell, told) = mpsc::channel();
+            let (tell, told) = mpsc::sync_channel(AHEAD);
             for _ in 0..workers {
                 let tell = tell.clone();
                 scope.spawn(move || {
+                    let _guard = Guard(board);
                     if let Err(error) = self.work(jobs, board, tell, round) {
                         board.fail(error);
                     }
@@ -123,6 +129,7 @@ impl Download<'_> {
             // Whoever is told hears nothing more once the last worker is gone, also where one panics.
             drop(tell);
             scope.spawn(move || {
+                let _guard = Guard(board);
                 if let Err(error) = self.keep(jobs, &told) {
                     board.fail(error);
                 }
@@ -147,7 +154,9 @@ impl Download<'_> {
             let is_over = told.recv().is_err();
             // What was told meanwhile was written before.
             while told.try_recv().is_ok() {}
-            jobs.iter().try_for_each(|it| it.keep(self.library.disk()))?;
+            // Of each file, also where that of another fails.
+            let kept = jobs.iter().map(|it| it.keep(self.library.disk()));
+            kept.fold(Ok(()), |all, one| all.and(one))?;
             if is_over {
                 return Ok(());
             }

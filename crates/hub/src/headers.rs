@@ -80,7 +80,8 @@ impl Hub {
     ) -> Result<u64, Error> {
         let path = file.path.below(folder);
         let mut tries = Tries::new(self.settings(), watch, 0);
-        let mut end = file.size.min(self.settings().part.get());
+        let first = file.size.min(self.settings().part.get());
+        let mut end = first;
         loop {
             let to = create(&path)?;
             let request = Request { snapshot, file, begin: 0, end };
@@ -94,7 +95,11 @@ impl Hub {
                 Ok(None) => end = file.size.min(end.saturating_mul(4)),
                 // Whoever sends no parts sends the whole.
                 Err(Error::NoParts { .. }) => end = file.size,
-                Err(error) => tries.after(error)?,
+                Err(error) => {
+                    tries.after(error)?;
+                    // Another may be asked now, who sends parts.
+                    end = first;
+                }
             }
         }
     }

@@ -23,10 +23,12 @@ pub struct Settings {
     pub limit_rate: Option<NonZeroU64>,
     /// Connections at a time.
     pub connections: NonZeroUsize,
-    /// Bytes that are asked for at once, and of weights of which only the header is wanted first.
+    /// Bytes that are asked for at once: also the first ones of weights of which only the header is
+    /// wanted.
     pub part: NonZeroU64,
     /// Bytes after which it is noted that they came: what a kill can lose, for each connection, beside
-    /// what comes while the disk is waited for. Whoever stops or gives up loses none.
+    /// what comes while the disk is waited for, 64 times as much at most. Whoever stops or gives up
+    /// loses none.
     pub step: NonZeroU64,
     /// Bytes of the headers of a model, all together: they are fetched before anybody said that the
     /// model is wanted, and more than that are refused.

@@ -117,8 +117,9 @@ impl Journal {
         let (head, mut text) = (parts.head(), Vec::new());
         journal.file.file().take(MOST).read_to_end(&mut text)?;
         if text.is_empty() {
-            // There is nothing that a power cut could bring back.
             journal.file.write_all(head.as_bytes())?;
+            // The lines of one that was being cleared may still be on the disk.
+            journal.file.sync()?;
             return Ok(journal);
         }
         let Some(lines) = text.strip_prefix(head.as_bytes()) else {

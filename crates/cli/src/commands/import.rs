@@ -85,15 +85,21 @@ fn one(
     let key = how.trust.map(|it| bundle.signed_with(model, it)).transpose()?;
     let subject = admission::of_manifest(&manifest)?;
     let subject = match (&key, Vouched::of(&manifest)) {
+        (Some(key), Vouched::All) => subject.signed_by(key.hint()),
         // What is said of the files stays a claim, and so does where they came from.
-        (Some(key), Vouched::Files) => subject.with_files_signed_by(key.hint()),
-        (Some(key), _) => subject.signed_by(key.hint()),
+        (Some(key), Vouched::Files | Vouched::Otherwise) => {
+            subject.with_files_signed_by(key.hint())
+        }
         (None, _) => subject,
     };
     // By what is said of it, before gigabytes are copied.
     if let Err(denied) = admission::before(&subject, At::Import) {
         let way = format!("ingle import {}", path.display());
-        let note = admission::unchecked(&subject, At::Import, &manifest, &way)?;
+        let unchecked = admission::unchecked(&subject, At::Import, &manifest, &way)?;
+        // What a policy would have to name.
+        let by =
+            key.map(|it| format!("`{}` is signed with the key sha256:{}", subject.name, it.hint()));
+        let note = unchecked.or(by);
         note.iter().for_each(|it| tell(format_args!("note: {it}")));
         return Err(denied);
     }

@@ -114,7 +114,7 @@ fn check(args: CheckPolicy) -> anyhow::Result<()> {
     let policy = Policy::in_force(&site.home)?;
     let name = model::alone(args.model, site.model.as_deref())?;
     model::tell_both(&name);
-    let looked = match library::is_bundle(&name) {
+    let looked = match library::is_bundle(&name) && model::is_path(&name)? {
         true => in_bundle(&name)?,
         false => looked_at(&name, &args.hub, policy.as_ref())?,
     };

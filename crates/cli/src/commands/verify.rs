@@ -109,17 +109,18 @@ fn signed(args: &Verify) -> anyhow::Result<()> {
         let failure = Failure::usage("a signature is of one model, expected its name or path");
         return Err(failure.hint("`ingle verify MODEL --key KEY.pub`").into());
     };
-    let Signed { statement, signer, .. } = sign::verify_signature(word, &args.checking)?;
+    let Signed { statement, signer, key } = sign::verify_signature(word, &args.checking)?;
+    // What a policy goes by.
+    let key = format!("sha256:{}", key.hint());
     let files = statement.n_files();
     match args.json.on {
         true => super::print_json(&json!({
-            "name": word, "ok": true, "files": files, "signer": signer,
+            "name": word, "ok": true, "files": files, "signer": signer, "key": key,
         })),
         false => {
             let s = if files == 1 { "" } else { "s" };
-            super::print(&harmless(&format!(
-                "ok      {word}: {files} file{s}, signed by {signer}\n"
-            )))
+            let by = if signer == key { signer } else { format!("{signer}, key {key}") };
+            super::print(&harmless(&format!("ok      {word}: {files} file{s}, signed by {by}\n")))
         }
     }
 }

@@ -90,18 +90,26 @@ impl Kept {
         self.file.speeds.iter().find(|it| is_of(it, processor, device))
     }
 
-    /// Keeps `speed`, and of the one that it takes the place of the formats that it has not, unless
-    /// that is too old to be told as one with it. What computing took then says nothing of now.
+    /// Keeps `speed`, and of the one that it takes the place of the formats that it has not, with what
+    /// was warned of then, unless that is too old to be told as one with it. What computing took then
+    /// says nothing of now.
     pub(crate) fn take_in(&mut self, mut speed: Speed) {
         let speeds = &mut self.file.speeds;
         let before = speeds.iter().position(|it| is_of(it, &speed.processor, &speed.device));
         let before = before.map(|it| speeds.remove(it));
         if let Some(before) = before.filter(|it| is_within_a_day(it.oldest(), &speed.at)) {
             let oldest = before.oldest().to_owned();
+            let mut is_used = false;
             for (name, rates) in before.formats {
                 if let Entry::Vacant(place) = speed.formats.entry(name) {
                     place.insert(rates);
                     speed.oldest = Some(oldest.clone());
+                    is_used = true;
+                }
+            }
+            for warning in before.warnings.into_iter().filter(|_| is_used) {
+                if !speed.warnings.contains(&warning) {
+                    speed.warnings.push(warning);
                 }
             }
         }
@@ -255,7 +263,11 @@ mod tests {
         let warnings = vec!["it runs on battery: plug it in".to_owned()];
         kept.take_in(Speed { warnings, ..speed() });
         let busy = predicted(&kept, "a processor", &info(106)).unwrap().doubt();
-        let expected = "it was said then that it runs on battery: measure again";
+        let expected = "it was said then that it runs on battery: once that is over, measure again";
+        assert_eq!(busy.as_deref(), Some(expected));
+        // Rates bring along what was warned of when they were measured.
+        kept.take_in(Speed { formats: BTreeMap::new(), ..speed() });
+        let busy = predicted(&kept, "a processor", &info(106)).unwrap().doubt();
         assert_eq!(busy.as_deref(), Some(expected));
         assert!(predicted(&kept, "another", &info(106)).is_none());
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use super::job::Job;
@@ -28,6 +29,17 @@ struct State {
     done: Vec<Vec<bool>>,
     failure: Option<Error>,
     over: bool,
+}
+
+/// Ends a round whose thread panics: whoever waits for its part would wait for ever.
+pub(super) struct Guard<'a>(pub(super) &'a Board);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up();
+        }
+    }
 }
 
 impl Board {
@@ -69,9 +81,14 @@ impl Board {
         !state.unwrap_or_else(PoisonError::into_inner).over
     }
 
-    /// Nothing goes on; the first reason is kept.
+    /// Nothing goes on; the first reason is kept. Whoever is told that it was stopped is told that what
+    /// came is kept, so that any other takes the place of that one.
     pub(super) fn fail(&self, error: Error) {
-        self.lock().failure.get_or_insert(error);
+        let mut state = self.lock();
+        if matches!(state.failure, None | Some(Error::Stopped)) {
+            state.failure = Some(error);
+        }
+        drop(state);
         self.give_up();
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Seek, SeekFrom, Write},
-    sync::{PoisonError, mpsc::Sender},
+    sync::{PoisonError, mpsc::SyncSender},
 };
 
 use store::disk::DiskFile;
@@ -25,7 +25,7 @@ struct Stream<'a> {
 
 /// Tells whoever keeps what was written, each so many bytes.
 struct Steps {
-    tell: Sender<()>,
+    tell: SyncSender<()>,
     step: u64,
     /// Bytes that were written since.
     untold: u64,
@@ -38,7 +38,7 @@ impl Download<'_> {
         &self,
         jobs: &[Job],
         board: &Board,
-        tell: Sender<()>,
+        tell: SyncSender<()>,
         first: usize,
     ) -> Result<(), Error> {
         let mut steps = Steps { tell, step: self.hub.settings().step.get(), untold: 0 };
@@ -72,6 +72,9 @@ impl Download<'_> {
         let mut tries = Tries::new(self.hub.settings(), self.watch, first);
         let mut may_begin_anew = stream.is_whole_file();
         while stream.at < stream.end {
+            if stream.board.is_over() {
+                return Err(Error::Stopped);
+            }
             let before = stream.at;
             let come = self.answer(&stream, &tries).and_then(|it| self.pour(it, &mut stream));
             if stream.at > before {
