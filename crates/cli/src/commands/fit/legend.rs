@@ -124,9 +124,8 @@ mod tests {
             16.0 GiB free; 8,192 tokens of context or what it was made for;
             memory 22.2 GB/s, measured just now; it was said then that other processes took
             62% of the processors' time, as much as 1.2 of them: once that is over, measure
-            again;
-            cost/M: a million tokens at 36.0 W; the API takes 0.600; ~ and ?: estimated;
-            slow: less than 7 t/s; part: with a shorter context
+            again; cost/M: a million tokens at 36.0 W; the API takes 0.600;
+            ~ and ?: estimated; slow: less than 7 t/s; part: with a shorter context
         "#]];
         check(&all, Some(&speed), None, expected);
         let expected = expect![[r#"
