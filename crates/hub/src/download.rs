@@ -155,8 +155,11 @@ impl Download<'_> {
             // What was told meanwhile was written before.
             while told.try_recv().is_ok() {}
             // Of each file, also where that of another fails.
-            let kept = jobs.iter().map(|it| it.keep(self.library.disk()));
-            kept.fold(Ok(()), |all, one| all.and(one))?;
+            let mut kept = Ok(());
+            for job in jobs {
+                kept = kept.and(job.keep(self.library.disk()));
+            }
+            kept?;
             if is_over {
                 return Ok(());
             }
