@@ -29,6 +29,7 @@ pub use file::{Container, FileTensor, ModelFile, QkOrder};
 pub use format::{Format, Layout};
 pub use mapping::{Access, Mapping};
 pub use metadata::Metadata;
+pub use mmap::prefer_huge_pages;
 pub use overrides::Override;
 pub use path::SafeRelPath;
 pub use recognise::NotAModel;

@@ -8,7 +8,7 @@
 //! A file that is written to changes under its readers. Bytes of a mapping are therefore only read
 //! as numbers; what has to be text is copied, and the copy checked. How pages come into memory
 //! before anybody needs them is in `ahead`, how they stay there in `lock`, and what pages are asked for
-//! where a file is read instead in `huge`. The only module of this crate with `unsafe`.
+//! in `huge`. The only module of this crate with `unsafe`.
 #![expect(unsafe_code, reason = "mapping a file, handling a signal and asking about pages")]
 
 /// A page is read when it is touched, and nobody is told anything.
@@ -21,6 +21,8 @@ mod ahead {
     pub(super) fn is_cold(_: &Mmap) -> bool {
         false
     }
+
+    pub(super) fn request(_: &Mmap, _: Range<usize>) {}
 
     pub(super) fn read(_: &Mmap, _: Range<usize>) {}
 
@@ -55,18 +57,37 @@ mod guard;
 mod huge {
     use std::mem::MaybeUninit;
 
+    use memmap2::Mmap;
+
     pub(crate) fn ask(_: &mut [MaybeUninit<u8>]) {}
+
+    /// Nobody is asked.
+    pub fn prefer_huge_pages(_: &mut [u8]) {}
+
+    pub(super) fn ask_for_file(_: &Mmap) -> bool {
+        false
+    }
+
+    pub(super) fn take_back(_: &Mmap) {}
 }
 #[cfg(target_os = "linux")]
 mod huge;
 mod lock;
 
-use std::{fs::File, io, ops::Range, path::Path, time::SystemTime};
+use std::{
+    fs::File,
+    io,
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::SystemTime,
+};
 
 use memmap2::Mmap;
 
 use crate::Error;
 pub(crate) use huge::ask as ask_for_huge_pages;
+pub use huge::prefer_huge_pages;
 pub(crate) use lock::Pages;
 
 /// A mapped file, all of it, for reading.
@@ -74,6 +95,8 @@ pub(crate) struct Mapped {
     // Before `map`: the watch must end while the addresses are still ours.
     watch: guard::Watch,
     map: Mmap,
+    /// Whether a page that is touched comes with a huge one's worth of others.
+    huge: AtomicBool,
     file: File,
     /// When it was opened.
     modified: Option<SystemTime>,
@@ -88,7 +111,8 @@ impl Mapped {
         // pages into zeros, and `check` tells that the file was changed.
         let map = unsafe { Mmap::map(&file)? };
         let watch = guard::watch(&map)?;
-        Ok(Self { watch, map, file, modified })
+        let huge = AtomicBool::new(huge::ask_for_file(&map));
+        Ok(Self { watch, map, huge, file, modified })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -103,11 +127,16 @@ impl Mapped {
     /// Reads this part of it, and waits for that. What cannot be read is left to whoever needs it.
     pub(crate) fn read_ahead(&self, range: Range<usize>) {
         assert!(range.end <= self.map.len(), "{range:?} of {} bytes", self.map.len());
+        if !self.huge.load(Relaxed) {
+            ahead::request(&self.map, range.clone());
+        }
         ahead::read(&self.map, range);
     }
 
     /// It is read from the beginning to the end, again and again, and cannot stay in memory.
     pub(crate) fn stream(&self) {
+        huge::take_back(&self.map);
+        self.huge.store(false, Relaxed);
         ahead::stream(&self.map);
     }
 

@@ -5,7 +5,8 @@
 //! then touches the next, unless more is asked for:
 //!
 //! - `MADV_WILLNEED` has pages read and does not wait; but no more of them at a time than the disk
-//!   takes in one request, however many are named. So it is said of pieces, and not of a file.
+//!   takes in one request, however many are named. So it is said of pieces, and not of a file. What it
+//!   brings lies in small pages: where a page that is touched brings huge ones (`huge`), it is not said.
 //! - `MADV_POPULATE_READ`, since Linux 5.14, waits for the pages and maps them. One that cannot be
 //!   read gives an error, where touching it would raise a signal.
 //! - `MADV_SEQUENTIAL` holds from then on: more is read ahead, and what was used goes before
@@ -41,10 +42,15 @@ fn is_there(bytes: &[u8]) -> bool {
     asked != 0 || state & 1 == 1
 }
 
+/// Has the pages of `range` read, and does not wait.
+pub(super) fn request(map: &Mmap, range: Range<usize>) {
+    // A page that does not come now comes when it is touched.
+    let _ = map.advise_range(Advice::WillNeed, range.start, range.len());
+}
+
 /// Reads the pages of `range`, and waits for them.
 pub(super) fn read(map: &Mmap, range: Range<usize>) {
-    // Both are wishes: a page that does not come now comes when it is touched.
-    let _ = map.advise_range(Advice::WillNeed, range.start, range.len());
+    // A wish, too.
     let waited = map.advise_range(Advice::PopulateRead, range.start, range.len());
     if waited.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
         // Older than 5.14.
@@ -76,7 +82,12 @@ mod tests {
     use crate::{Error, mmap::Mapped};
 
     const LEN: usize = 1 << 20;
-    const WAYS: [fn(&Mmap, Range<usize>); 2] = [read, touch];
+    const WAYS: [fn(&Mmap, Range<usize>); 3] = [requested, read, touch];
+
+    fn requested(map: &Mmap, range: Range<usize>) {
+        request(map, range.clone());
+        read(map, range);
+    }
 
     /// A file that nobody wrote a byte to: it is as long as it says, and none of it is in memory.
     fn hole() -> (File, Mapped) {
@@ -148,11 +159,12 @@ mod tests {
             return;
         }
         let (_file, mapped) = hole();
-        let is_streamed = || told(&mapped.map, "VmFlags:").split(' ').any(|it| it == "sr");
-        assert!(!is_streamed());
+        let has = |flag| told(&mapped.map, "VmFlags:").split(' ').any(|it| it == flag);
+        let has_huge = || mapped.huge.load(std::sync::atomic::Ordering::Relaxed) || has("hg");
+        let asked = has_huge();
         mapped.read_ahead(0..LEN);
-        assert!(!is_streamed());
+        assert!(!has("sr") && has_huge() == asked);
         mapped.stream();
-        assert!(is_streamed());
+        assert!(has("sr") && !has_huge());
     }
 }

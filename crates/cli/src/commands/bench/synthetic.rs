@@ -4,9 +4,8 @@
 //! `weights` draws them, `vocabulary` has tokens for them, `content` is the GGUF file that they
 //! are, in memory or written; the ordinary loader reads it. Where all layers do not fit into free
 //! memory, some are made, evenly spread (`layers`), and the time of a token is scaled to all of them
-//! by the bytes that it reads, keys and values included (`scale`). Where the system gives huge pages
-//! to all memory, these weights lie in them and those of a mapped file do not: results of the two do
-//! not compare.
+//! by the bytes that it reads, keys and values included (`scale`). They lie in huge pages where there are
+//! any, as those of a mapped file do: where that file's system has none, results of the two do not compare.
 
 mod content;
 #[cfg(test)]

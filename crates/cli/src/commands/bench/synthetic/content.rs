@@ -56,6 +56,7 @@ impl Content {
         let header = self.header();
         let len = header.len() + self.tensors.iter().map(padded).sum::<usize>();
         let mut bytes = vec![0; PAGE + len];
+        loader::prefer_huge_pages(&mut bytes);
         let begin = bytes.as_ptr().addr().wrapping_neg() % PAGE;
         bytes.truncate(begin + len);
         let (head, rest) = bytes[begin..].split_at_mut(header.len());
