@@ -118,8 +118,9 @@ impl work::Product {
         // How many of the matrices at least one row goes to, if rows choose by chance.
         let used = n * (1.0 - (1.0 - k / n).powi(rows.min(i32::MAX as usize) as i32));
         let more = (rows as f64 * k - used).max(0.0);
-        let read = used * self.bytes as f64 / rates.decode;
-        (read, more * self.weights as f64 / rates.prefill)
+        let weight_rows = self.rows as f64;
+        let read = used * rates.one(self.bytes as f64, weight_rows);
+        (read, more * rates.more(self.weights as f64, weight_rows))
     }
 }
 
@@ -130,9 +131,14 @@ pub(crate) mod tests {
     use super::{work::Attend, work::Product, *};
     use crate::speed::Rest;
 
+    /// With which rows take no time but that of their weights.
+    pub(crate) fn rates(decode: f64, prefill: f64) -> Rates {
+        Rates { decode, decode_row_seconds: 0.0, prefill, prefill_number_seconds: 0.0 }
+    }
+
     /// One that reads a byte and computes ten things in a second.
     pub(crate) fn speed() -> Speed {
-        let rates = Rates { decode: 1.0, prefill: 10.0 };
+        let rates = rates(1.0, 10.0);
         Speed {
             processor: "a processor".to_owned(),
             device: "cpu (scalar, fast, 1 thread)".to_owned(),
@@ -154,7 +160,7 @@ pub(crate) mod tests {
     }
 
     fn product(n: usize, k: usize, of_outputs: bool) -> Product {
-        Product { format: "Q8_0".to_owned(), of_outputs, n, k, weights: 100, bytes: 106 }
+        Product { format: "Q8_0".to_owned(), of_outputs, n, k, rows: 10, weights: 100, bytes: 106 }
     }
 
     #[track_caller]
@@ -183,6 +189,23 @@ pub(crate) mod tests {
         let many = work.prompt(&speed(), 400, 0).unwrap();
         near(many.weights, 4.0 * 106.0);
         near(many.products, (800.0 - 4.0) * 100.0 / 10.0);
+    }
+
+    #[test]
+    fn rows_take_their_time_however_short() {
+        let work = Work { products: vec![product(4, 2, false)], ..Work::default() };
+        let mut slow = speed();
+        let rates = Rates {
+            decode: 1.0,
+            decode_row_seconds: 3.0,
+            prefill: 10.0,
+            prefill_number_seconds: 5.0,
+        };
+        slow.formats.insert("Q8_0".to_owned(), rates);
+        near(work.token(&slow, 1, 0).unwrap().weights, 2.0 * (106.0 + 30.0));
+        let many = work.prompt(&slow, 400, 0).unwrap();
+        near(many.weights, 4.0 * (106.0 + 30.0));
+        near(many.products, (800.0 - 4.0) * (10.0 + 50.0));
     }
 
     #[test]

@@ -4,9 +4,14 @@
 //! of, through the backend that runs them. What follows from it for a model is in `forecast`.
 
 mod memory;
+mod products;
 mod steps;
 
-use std::{collections::BTreeMap, env::consts::ARCH, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env::consts::ARCH,
+    time::{Duration, Instant},
+};
 
 use kernels::{
     Backend, Format,
@@ -16,7 +21,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
-use steps::Rig;
+use products::Products;
+pub(crate) use products::Rates;
+use steps::{Rig, Shares};
 
 /// What was measured here, of one way to use the processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,15 +61,6 @@ pub(crate) struct Watts {
     pub(crate) source: String,
 }
 
-/// Of the products with weights of one format.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rates {
-    /// Bytes of weights a second, for one row of activations.
-    pub(crate) decode: f64,
-    /// Multiply-adds a second, for each row more.
-    pub(crate) prefill: f64,
-}
-
 /// Of what else a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rest {
@@ -83,17 +81,20 @@ pub(crate) struct Rest {
 pub(crate) struct Effort {
     /// Bytes, most of which no cache holds.
     pub(crate) bytes: usize,
-    /// Time for each figure.
+    /// Time for each figure of a round.
     pub(crate) time: Duration,
     /// Rows of activations that stand for a prompt.
     pub(crate) rows: usize,
+    /// All but memory is measured again and again for about so long: the middle of several rounds is not
+    /// what a moment's disturbance says.
+    pub(crate) span: Duration,
 }
 
 impl Effort {
-    /// What gives figures that can be relied upon: a few tenths of a second a format.
+    /// What gives figures that can be relied upon, in about ten seconds; many formats take longer.
     pub(crate) fn usual() -> Self {
-        let (bytes, time) = (memory::beyond_caches(), Duration::from_millis(120));
-        Self { bytes, time, rows: 512 }
+        let (bytes, time) = (memory::beyond_caches(), Duration::from_millis(80));
+        Self { bytes, time, rows: 512, span: Duration::from_secs(8) }
     }
 }
 
@@ -127,25 +128,34 @@ impl Speed {
         watch("memory");
         let bandwidth = memory::read(config.threads, effort.bytes, 4 * effort.time);
         let rig = Rig::new(config, effort);
-        watch("attention");
-        let rest = rig.rest()?;
-        let mut rates = BTreeMap::new();
-        for format in formats {
-            let name = format.layout().name;
-            watch(name);
-            rates.insert(name.to_owned(), rig.rates(*format)?);
+        let mut rests = Vec::new();
+        let mut products = vec![Vec::new(); formats.len()];
+        let shares: Vec<Shares> =
+            formats.iter().map(|it| rig.shares(*it)).collect::<Result<_, _>>()?;
+        let begin = Instant::now();
+        loop {
+            watch("attention");
+            rests.push(rig.rest()?);
+            for ((format, shares), seen) in formats.iter().zip(&shares).zip(&mut products) {
+                watch(format.layout().name);
+                seen.push(rig.products(*format, *shares)?);
+            }
+            if is_enough(rests.len() as u32, begin.elapsed(), effort.span) {
+                break;
+            }
         }
-        let power = rig.power();
-        let (at, formats) = (now(), rates);
+        let rates = |(format, seen): (&Format, &Vec<Products>)| {
+            (format.layout().name.to_owned(), Products::middle(seen).rates())
+        };
         Ok(Self {
             processor,
             device,
-            at,
+            at: now(),
             oldest: None,
             bandwidth,
-            formats,
-            rest,
-            power,
+            formats: formats.iter().zip(&products).map(rates).collect(),
+            rest: Rest::middle(&rests),
+            power: rig.power(),
             others_percent: None,
             warnings: Vec::new(),
         })
@@ -163,11 +173,34 @@ impl Speed {
         let all = (!all.is_empty()).then(|| all.join(", and that "))?;
         Some(format!("it was said then that {all}: once that is over, measure again"))
     }
+}
 
-    /// What [`measure`](Self::measure) is going to tell of.
-    pub(crate) fn figures(formats: &[Format]) -> usize {
-        2 + formats.len()
+impl Rest {
+    /// The middle of each figure of several rounds.
+    fn middle(rounds: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| middle(rounds.iter().map(figure));
+        Self {
+            attend_one: of(|it| it.attend_one),
+            attend_many: of(|it| it.attend_many),
+            numbers: of(|it| it.numbers),
+            acts: of(|it| it.acts),
+            step: of(|it| it.step),
+        }
     }
+}
+
+/// Whether so many rounds are enough, which took so long: three at least, unless that is far too long,
+/// and then no more than there is time for.
+fn is_enough(rounds: u32, elapsed: Duration, span: Duration) -> bool {
+    let with_next = elapsed + elapsed / rounds;
+    (rounds >= 3 || elapsed >= 2 * span) && with_next > span
+}
+
+/// The median of some numbers, the upper one of two.
+fn middle(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = all.collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 #[cfg(test)]
@@ -195,14 +228,44 @@ mod tests {
     }
 
     #[test]
+    fn what_disturbs_one_round_does_not_count() {
+        let rest = |x: f64| Rest {
+            attend_one: x,
+            attend_many: 2.0 * x,
+            numbers: 3.0 * x,
+            acts: 4.0 * x,
+            step: 5.0 * x,
+        };
+        assert_eq!(Rest::middle(&[rest(9.0), rest(1.0), rest(2.0)]), rest(2.0));
+        assert_eq!(Rest::middle(&[rest(3.0)]), rest(3.0));
+    }
+
+    #[test]
+    fn rounds_are_three_at_least_and_as_many_as_there_is_time_for() {
+        let check = |rounds, elapsed, expected| {
+            let seconds = Duration::from_secs(elapsed);
+            assert_eq!(is_enough(rounds, seconds, Duration::from_secs(8)), expected);
+        };
+        check(1, 1, false);
+        check(2, 8, false);
+        check(3, 9, true);
+        check(3, 6, false);
+        check(7, 7, false);
+        check(8, 8, true);
+        check(1, 20, true);
+        assert!(is_enough(1, Duration::from_nanos(1), Duration::ZERO));
+    }
+
+    #[test]
     fn every_figure_is_a_number_of_something() {
         let config = Config { isa: Isa::Scalar, threads: 2, ..Config::detect() };
-        let effort = Effort { bytes: 1 << 20, time: Duration::ZERO, rows: 32 };
+        let effort =
+            Effort { bytes: 1 << 20, time: Duration::ZERO, rows: 32, span: Duration::ZERO };
         let told = std::cell::RefCell::new(Vec::new());
         let formats = [Format::F32, Format::Q4_K, Format::MXFP4];
         let watch = |what: &str| told.borrow_mut().push(what.to_owned());
         let speed = Speed::measure(config, &formats, effort, &watch).unwrap();
-        assert_eq!(told.borrow().len(), Speed::figures(&formats));
+        assert_eq!(*told.borrow(), ["memory", "attention", "F32", "Q4_K", "MXFP4"]);
         assert!(speed.device.contains("scalar") && speed.device.contains("2 threads"));
         assert_eq!(speed.formats.keys().collect::<Vec<_>>(), ["F32", "MXFP4", "Q4_K"]);
         let Rest { attend_one, attend_many, numbers, acts, step } = speed.rest;

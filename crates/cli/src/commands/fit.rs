@@ -21,6 +21,7 @@ mod verdict;
 use std::{
     io::{self, IsTerminal},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -144,16 +145,19 @@ fn measured_before(kept: &Kept, config: Config) -> anyhow::Result<Option<Speed>>
 
 /// Measures now, with a bar that says what; says what makes the figures doubtful.
 fn measure(config: Config, formats: &[Format]) -> anyhow::Result<Speed> {
-    let style = ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {msg}");
-    let bar = ProgressBar::new(Speed::figures(formats) as u64)
+    let style = ProgressStyle::with_template("measuring {bar:30} {msg}");
+    let effort = Effort::usual();
+    let millis = |it: Duration| it.as_millis().try_into().unwrap_or(u64::MAX);
+    let bar = ProgressBar::new(millis(effort.span))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let begin = Instant::now();
     let watch = |what: &str| {
         bar.set_message(what.to_owned());
-        bar.inc(1);
+        bar.set_position(millis(begin.elapsed()));
     };
     let machine = Watch::here();
     let before = machine.note();
-    let speed = Speed::measure(config, formats, Effort::usual(), &watch);
+    let speed = Speed::measure(config, formats, effort, &watch);
     bar.finish_and_clear();
     let speed = speed.context("cannot measure how fast this machine is")?;
     let after = machine.note();

@@ -12,7 +12,7 @@ use super::Work;
 use crate::speed::Speed;
 
 /// Of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Older ones give way to more models than this.
 const MOST: usize = 400;
@@ -207,8 +207,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        forecast::{tests::speed, work::Product},
-        speed::{Rates, Watts},
+        forecast::{
+            tests::{rates, speed},
+            work::Product,
+        },
+        speed::Watts,
     };
 
     fn info(weight_bytes: u64) -> Info {
@@ -235,6 +238,7 @@ mod tests {
             of_outputs: false,
             n: 1,
             k: 1,
+            rows: 10,
             weights: 100,
             bytes: 4,
         };
@@ -278,7 +282,7 @@ mod tests {
         let mut kept = Kept::read(&Home::at(dir.path()));
         let power = Some(Watts { watts: 9.0, source: "a meter".to_owned() });
         kept.take_in(Speed { power, ..speed() });
-        let rates = Rates { decode: 7.0, prefill: 7.0 };
+        let rates = rates(7.0, 7.0);
         let formats = BTreeMap::from([("Q4_0".to_owned(), rates)]);
         let at = "2026-11-30T06:00:00Z".to_owned();
         let now = Speed { at, formats, bandwidth: 3.0, ..speed() };
@@ -313,7 +317,7 @@ mod tests {
         for (text, expected) in [
             ("{", "EOF"),
             ("[]", "invalid"),
-            (r#"{"version": 9, "speeds": [], "foretold": []}"#, "it is version 9, expected 1"),
+            (r#"{"version": 9, "speeds": [], "foretold": []}"#, "it is version 9, expected 2"),
         ] {
             fs::write(home.speed(), text).unwrap();
             let mut kept = Kept::read(&home);

@@ -22,6 +22,9 @@ const LEAST: u64 = 128 << 20;
 /// More than this tells nothing more.
 const MOST: u64 = 4 << 30;
 
+/// Bytes that are added up at once.
+const LINE: usize = 64;
+
 /// Bytes a second that so many threads together read from memory: the best pass of those that are
 /// begun in this time, and there is one at least.
 pub(crate) fn bandwidth(threads: usize, time: Duration) -> f64 {
@@ -43,11 +46,13 @@ fn beyond(cache: u64, free: Option<u64>) -> u64 {
 /// The same, of so many bytes.
 pub(super) fn read(threads: usize, bytes: usize, time: Duration) -> f64 {
     let threads = threads.max(1);
-    let words = (bytes / threads / size_of::<u64>()).max(1);
+    let len = (bytes / threads).max(1).next_multiple_of(LINE);
     let (gate, stop) = (Barrier::new(threads), AtomicBool::new(false));
     let passes = |leads: bool| {
         // Each thread writes what it reads: a page lies near whoever touches it first.
-        let words: Vec<u64> = vec![1; words];
+        let mut bytes = vec![0; len];
+        loader::prefer_huge_pages(&mut bytes);
+        bytes.fill(1);
         let (begin, mut best) = (Instant::now(), f64::INFINITY);
         loop {
             gate.wait();
@@ -55,7 +60,7 @@ pub(super) fn read(threads: usize, bytes: usize, time: Duration) -> f64 {
                 return best;
             }
             let pass = Instant::now();
-            black_box(sum(black_box(words.as_slice())));
+            black_box(sum(black_box(bytes.as_slice())));
             gate.wait();
             best = best.min(pass.elapsed().as_secs_f64());
             if leads && begin.elapsed() >= time {
@@ -69,15 +74,15 @@ pub(super) fn read(threads: usize, bytes: usize, time: Duration) -> f64 {
         }
         passes(true)
     });
-    (threads * words * size_of::<u64>()) as f64 / best.max(1e-9)
+    (threads * len) as f64 / best.max(1e-9)
 }
 
-/// In eight sums, none of which waits for another.
-fn sum(words: &[u64]) -> u64 {
+/// Words of whole lines, in eight sums, none of which waits for another.
+fn sum(bytes: &[u8]) -> u64 {
     let mut sums = [0_u64; 8];
-    for line in words.as_chunks::<8>().0 {
-        for (sum, word) in sums.iter_mut().zip(line) {
-            *sum = sum.wrapping_add(*word);
+    for line in bytes.as_chunks::<LINE>().0 {
+        for (sum, word) in sums.iter_mut().zip(line.as_chunks().0) {
+            *sum = sum.wrapping_add(u64::from_ne_bytes(*word));
         }
     }
     sums.into_iter().fold(0, u64::wrapping_add)
@@ -97,7 +102,9 @@ mod tests {
 
     #[test]
     fn all_words_are_read() {
-        assert_eq!((sum(&[1; 64]), sum(&[u64::MAX; 8]), sum(&[])), (64, u64::MAX - 7, 0));
+        let of =
+            |words: &[u64]| sum(&words.iter().flat_map(|it| it.to_ne_bytes()).collect::<Vec<u8>>());
+        assert_eq!((of(&[1; 64]), of(&[u64::MAX; 8]), of(&[])), (64, u64::MAX - 7, 0));
     }
 
     #[test]

@@ -17,14 +17,21 @@ use kernels::{
     cpu::{Config, ConfigError, Cpu},
 };
 
-use super::{Effort, Rates, Rest, Watts};
+use super::{
+    Effort, Rest, Watts, middle,
+    products::{Product, Products},
+};
 use crate::machine::{Mark, Meter};
 
 /// What weights are made of: scales of 0.2 as `f16`, of 2^-76 as powers of two.
 const BYTE: u8 = 0x33;
 
 /// Columns and rows of a matrix as models have it.
-const SIZE: usize = 4096;
+pub(super) const SIZE: usize = 4096;
+
+/// Columns of matrices as small models have them; the first that are whole blocks of a format. 896 is no
+/// multiple of 256: kernels that take eight blocks of 32 at a time do as much as for 1,024.
+const SHORT: [usize; 2] = [896, 1024];
 
 /// Heads as models have them: of queries, and of keys and values.
 const HEADS: [usize; 2] = [32, 8];
@@ -50,6 +57,20 @@ pub(super) struct Rig {
     gauge: Rc<Gauge>,
 }
 
+/// What is measured with one row of activations, and with many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shares {
+    one: Share,
+    many: Share,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    All,
+    /// Slow kernels: a single run over a part has to do.
+    Part,
+}
+
 /// What runs take, where something tells.
 struct Gauge {
     meter: Meter,
@@ -68,11 +89,15 @@ struct Timed {
 
 impl Rig {
     pub(super) fn new(config: Config, effort: Effort) -> Self {
-        let Effort { bytes, time, rows } = effort;
+        let Effort { bytes, time, rows, .. } = effort;
         // Some hundred rows of every format.
         let bytes = bytes.max(SIZE * SIZE * size_of::<f32>() / 16);
+        let mut weights = vec![0; bytes];
+        // As a mapped file has them.
+        loader::prefer_huge_pages(&mut weights);
+        weights.fill(BYTE);
         let gauge = Rc::new(Gauge::of(Meter::here()));
-        Self { config, weights: Bytes::new(vec![BYTE; bytes]), time, rows, gauge }
+        Self { config, weights: Bytes::new(weights), time, rows, gauge }
     }
 
     /// What all runs so far took, where something tells.
@@ -80,33 +105,73 @@ impl Rig {
         self.gauge.power()
     }
 
-    /// The rates of products with weights of `format`.
+    /// How long products with weights of `format` take, whose rows are long, and short.
     ///
     /// # Errors
     ///
     /// If there is no memory for it.
-    pub(super) fn rates(&self, format: Format) -> anyhow::Result<Rates> {
-        let row = format.row_bytes(SIZE).expect("a multiple of every block");
-        let most = self.weights.len() / row;
-        // Matrices as models have them, one after the other: all of the bytes where there is time for
-        // them; a part tells how long they take.
-        let quick = most.min(SIZE);
-        let (few, all) = ((most / quick).div_ceil(8), most / quick);
-        let (n, one) = match self.products(format, few, quick, 1)?.seconds(1, Duration::ZERO)? {
-            slow if 8.0 * slow > self.patience() => (few, slow),
-            _ => (all, self.products(format, all, quick, 1)?.seconds(1, self.time)?),
+    pub(super) fn products(&self, format: Format, shares: Shares) -> anyhow::Result<Products> {
+        let short = SHORT.into_iter().find(|&it| format.row_bytes(it).is_some());
+        let short = short.expect("a multiple of every block");
+        Ok(Products {
+            long: self.product(format, SIZE, shares)?,
+            short: self.product(format, short, shares)?,
+        })
+    }
+
+    /// What there is the time to measure of products with weights of `format`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub(super) fn shares(&self, format: Format) -> anyhow::Result<Shares> {
+        let spec = self.matrix(format, SIZE, SIZE);
+        let n = self.matrices(&spec).div_ceil(8);
+        let one = self.linears(&spec, n, 1)?.seconds(1, Duration::ZERO)?;
+        let rows = self.part_of_rows();
+        let many = self.linears(&spec, 1, rows)?.seconds(rows, Duration::ZERO)?;
+        let patience = (3 * self.time).as_secs_f64();
+        let share = |all: f64| if all > patience { Share::Part } else { Share::All };
+        Ok(Shares { one: share(8.0 * one), many: share(16.0 * many) })
+    }
+
+    /// Of weights in rows of so many columns.
+    fn product(&self, format: Format, cols: usize, shares: Shares) -> anyhow::Result<Product> {
+        // As many weights, whatever their rows are: what begins and ends with a matrix is none of theirs.
+        let spec = self.matrix(format, SIZE * SIZE / cols, cols);
+        let all = self.matrices(&spec);
+        let (n, time) = match shares.one {
+            Share::Part => (all.div_ceil(8), Duration::ZERO),
+            Share::All => (all, self.time),
         };
-        let decode = (n * quick * row) as f64 / one;
-        let mut product = self.products(format, 1, quick, self.rows)?;
-        let some = (self.rows / 16).max(2);
-        let (n, many) = match product.seconds(some, Duration::ZERO)? {
-            slow if 16.0 * slow > self.patience() => (some, slow),
-            _ => (self.rows, product.seconds(self.rows, self.time)?),
+        let one = self.linears(&spec, n, 1)?.seconds(1, time)? / (n * spec.rows) as f64;
+        let spec = self.matrix(format, SIZE, cols);
+        let (n, time) = match shares.many {
+            Share::Part => (self.part_of_rows(), Duration::ZERO),
+            Share::All => (self.rows, self.time),
         };
+        let many = self.linears(&spec, 1, self.rows)?.seconds(n, time)?;
         // What one row would take is told already.
-        let first = (quick * row) as f64 / decode;
-        let more = (many - first).max(many / 2.0);
-        Ok(Rates { decode, prefill: ((n - 1) * quick * SIZE) as f64 / more })
+        let more = (many - one * spec.rows as f64).max(many / 2.0);
+        let bytes = format.row_bytes(cols).expect("a multiple of every block");
+        Ok(Product { cols, bytes, one, more: more / ((n - 1) * spec.rows) as f64 })
+    }
+
+    /// A matrix of so many rows, or of as many as there are bytes for.
+    fn matrix(&self, format: Format, rows: usize, cols: usize) -> WeightSpec {
+        let row = format.row_bytes(cols).expect("a multiple of every block");
+        WeightSpec { n: 1, rows: rows.min(self.weights.len() / row), cols, format }
+    }
+
+    /// How many of them there are, one after the other.
+    fn matrices(&self, spec: &WeightSpec) -> usize {
+        let row = spec.format.row_bytes(spec.cols).expect("a multiple of every block");
+        self.weights.len() / (row * spec.rows)
+    }
+
+    /// Rows of activations that tell how long all take.
+    fn part_of_rows(&self) -> usize {
+        (self.rows / 16).max(2)
     }
 
     /// The rates of all but products.
@@ -124,25 +189,19 @@ impl Rig {
         Ok(Rest { attend_one, attend_many, numbers: numbers / norm, acts: numbers / act, step })
     }
 
-    /// The seconds that a figure may take where the kernels are slow.
-    fn patience(&self) -> f64 {
-        (2 * self.time).as_secs_f64()
-    }
-
     fn cpu(&self) -> Result<Cpu, ConfigError> {
         Cpu::new(self.config)
     }
 
-    /// Products with `n` matrices of so many rows, for up to `max` rows of activations.
-    fn products(&self, format: Format, n: usize, rows: usize, max: usize) -> anyhow::Result<Timed> {
+    /// Products with `n` matrices like `spec`, for up to `max` rows of activations.
+    fn linears(&self, spec: &WeightSpec, n: usize, max: usize) -> anyhow::Result<Timed> {
         let mut cpu = self.cpu()?;
-        let spec = WeightSpec { n: 1, rows, cols: SIZE, format };
-        let len = format.row_bytes(SIZE).map_or(0, |it| it * rows);
+        let len = spec.format.row_bytes(spec.cols).map_or(0, |it| it * spec.rows);
         let mut plan = Plan::new();
-        let x = plan.input(SIZE);
+        let x = plan.input(spec.cols);
         for nth in 0..n {
             let w: Weight =
-                cpu.upload(&spec, from_ref(&self.weights.slice(nth * len..(nth + 1) * len)))?;
+                cpu.upload(spec, from_ref(&self.weights.slice(nth * len..(nth + 1) * len)))?;
             let y = plan.linear(x, &Linear { w, bias: None });
             plan.port(y);
         }
@@ -250,8 +309,7 @@ impl Timed {
             all.remove(0);
         }
         self.gauge.add(&started, &self.gauge.meter.mark());
-        all.sort_by(f64::total_cmp);
-        Ok(all[all.len() / 2].max(1e-9))
+        Ok(middle(all.into_iter()).max(1e-9))
     }
 }
 
