@@ -20,9 +20,11 @@ fn measured(place: &Place) {
 /// The same, with these warnings.
 fn measured_with(place: &Place, warnings: &[&str]) {
     let processor = told(place, &["doctor", "--json"])["machine"]["processor"]["model"].clone();
-    let rates = json!({
-        "decode": 1e9, "decode_row_seconds": 0.0, "prefill": 1e9, "prefill_number_seconds": 0.0,
-    });
+    let length = |cols: usize| {
+        let seconds = cols as f64 * 1e-9;
+        json!({"cols": cols, "bytes": cols, "one": seconds, "more": seconds})
+    };
+    let rates = json!([896, 2048, 4096].map(length));
     let formats =
         ["F32", "F16", "Q8_0", "Q6_K", "Q5_K", "Q5_1", "Q5_0", "Q4_K", "Q3_K", "Q2_K", "Q4_0"];
     let formats: Value = formats.iter().map(|it| ((*it).to_owned(), rates.clone())).collect();
@@ -39,7 +41,7 @@ fn measured_with(place: &Place, warnings: &[&str]) {
         "power": null,
         "warnings": warnings,
     });
-    let kept = json!({"version": 2, "speeds": [speed], "foretold": []});
+    let kept = json!({"version": 3, "speeds": [speed], "foretold": []});
     place.file("ingle-home/speed.json", kept.to_string());
 }
 

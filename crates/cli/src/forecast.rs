@@ -118,9 +118,8 @@ impl work::Product {
         // How many of the matrices at least one row goes to, if rows choose by chance.
         let used = n * (1.0 - (1.0 - k / n).powi(rows.min(i32::MAX as usize) as i32));
         let more = (rows as f64 * k - used).max(0.0);
-        let weight_rows = self.rows as f64;
-        let read = used * rates.one(self.bytes as f64, weight_rows);
-        (read, more * rates.more(self.weights as f64, weight_rows))
+        let read = used * self.bytes as f64 * rates.byte(self.cols);
+        (read, more * self.weights as f64 * rates.weight(self.cols))
     }
 }
 
@@ -129,11 +128,17 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use super::{work::Attend, work::Product, *};
-    use crate::speed::Rest;
+    use crate::speed::{Length, Rest};
 
-    /// With which rows take no time but that of their weights.
-    pub(crate) fn rates(decode: f64, prefill: f64) -> Rates {
-        Rates { decode, decode_row_seconds: 0.0, prefill, prefill_number_seconds: 0.0 }
+    /// So many bytes and multiply-adds a second, however long rows are.
+    pub(crate) fn rates(bytes: f64, weights: f64) -> Rates {
+        let length = |cols| Length {
+            cols,
+            bytes: cols,
+            one: cols as f64 / bytes,
+            more: cols as f64 / weights,
+        };
+        Rates([8, 16, 32].map(length))
     }
 
     /// One that reads a byte and computes ten things in a second.
@@ -160,7 +165,7 @@ pub(crate) mod tests {
     }
 
     fn product(n: usize, k: usize, of_outputs: bool) -> Product {
-        Product { format: "Q8_0".to_owned(), of_outputs, n, k, rows: 10, weights: 100, bytes: 106 }
+        Product { format: "Q8_0".to_owned(), of_outputs, n, k, cols: 20, weights: 100, bytes: 106 }
     }
 
     #[track_caller]
@@ -192,20 +197,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rows_take_their_time_however_short() {
+    fn products_are_as_slow_as_rows_of_their_length() {
         let work = Work { products: vec![product(4, 2, false)], ..Work::default() };
         let mut slow = speed();
-        let rates = Rates {
-            decode: 1.0,
-            decode_row_seconds: 3.0,
-            prefill: 10.0,
-            prefill_number_seconds: 5.0,
-        };
+        let mut rates = rates(1.0, 10.0);
+        for it in &mut rates.0[1..] {
+            (it.one, it.more) = (3.0 * it.one, 5.0 * it.more);
+        }
         slow.formats.insert("Q8_0".to_owned(), rates);
-        near(work.token(&slow, 1, 0).unwrap().weights, 2.0 * (106.0 + 30.0));
+        near(work.token(&slow, 1, 0).unwrap().weights, 2.0 * 3.0 * 106.0);
         let many = work.prompt(&slow, 400, 0).unwrap();
-        near(many.weights, 4.0 * (106.0 + 30.0));
-        near(many.products, (800.0 - 4.0) * (10.0 + 50.0));
+        near(many.weights, 4.0 * 3.0 * 106.0);
+        near(many.products, (800.0 - 4.0) * 5.0 * 10.0);
     }
 
     #[test]

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{library::now, machine};
 pub(crate) use memory::bandwidth;
-use products::Products;
+#[cfg(test)]
+pub(crate) use products::Length;
 pub(crate) use products::Rates;
 use steps::{Rig, Shares};
 
@@ -93,7 +94,7 @@ pub(crate) struct Effort {
 impl Effort {
     /// What gives figures that can be relied upon, in about ten seconds; many formats take longer.
     pub(crate) fn usual() -> Self {
-        let (bytes, time) = (memory::beyond_caches(), Duration::from_millis(80));
+        let (bytes, time) = (memory::beyond_caches(), Duration::from_millis(60));
         Self { bytes, time, rows: 512, span: Duration::from_secs(8) }
     }
 }
@@ -144,8 +145,8 @@ impl Speed {
                 break;
             }
         }
-        let rates = |(format, seen): (&Format, &Vec<Products>)| {
-            (format.layout().name.to_owned(), Products::middle(seen).rates())
+        let rates = |(format, seen): (&Format, &Vec<Rates>)| {
+            (format.layout().name.to_owned(), Rates::middle(seen))
         };
         Ok(Self {
             processor,
@@ -269,7 +270,7 @@ mod tests {
         assert!(speed.device.contains("scalar") && speed.device.contains("2 threads"));
         assert_eq!(speed.formats.keys().collect::<Vec<_>>(), ["F32", "MXFP4", "Q4_K"]);
         let Rest { attend_one, attend_many, numbers, acts, step } = speed.rest;
-        let rates = speed.formats.values().flat_map(|it| [it.decode, it.prefill]);
+        let rates = speed.formats.values().flat_map(|it| it.0).flat_map(|it| [it.one, it.more]);
         let all = [speed.bandwidth, attend_one, attend_many, numbers, acts, step];
         let all: Vec<f64> = rates.chain(all).collect();
         assert!(all.iter().all(|it| it.is_finite() && *it > 0.0), "{all:?}");

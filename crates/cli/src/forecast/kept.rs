@@ -12,7 +12,7 @@ use super::Work;
 use crate::speed::Speed;
 
 /// Of the file.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Older ones give way to more models than this.
 const MOST: usize = 400;
@@ -74,12 +74,9 @@ impl Kept {
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => broken = Some(error.to_string()),
-            Ok(bytes) => match serde_json::from_slice::<File>(&bytes) {
-                Ok(read) if read.version == VERSION => file = read,
-                Ok(read) => {
-                    broken = Some(format!("it is version {}, expected {VERSION}", read.version));
-                }
-                Err(error) => broken = Some(error.to_string()),
+            Ok(bytes) => match parsed(&bytes) {
+                Ok(read) => file = read,
+                Err(why) => broken = Some(why),
             },
         }
         Self { file, broken: broken.map(|why| format!("`{}`: {why}", path.display())), path }
@@ -136,6 +133,19 @@ impl Kept {
         let text = serde_json::to_vec_pretty(&self.file)?;
         Ok(store::write(&self.path, &text)?)
     }
+}
+
+/// What the file says, or why that cannot be used. What stands in another version, nobody knows.
+fn parsed(bytes: &[u8]) -> Result<File, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        version: u32,
+    }
+    let Head { version } = serde_json::from_slice(bytes).map_err(|it| it.to_string())?;
+    if version != VERSION {
+        return Err(format!("it is version {version}, expected {VERSION}"));
+    }
+    serde_json::from_slice(bytes).map_err(|it| it.to_string())
 }
 
 fn is_of(speed: &Speed, processor: &str, device: &str) -> bool {
@@ -238,7 +248,7 @@ mod tests {
             of_outputs: false,
             n: 1,
             k: 1,
-            rows: 10,
+            cols: 20,
             weights: 100,
             bytes: 4,
         };
@@ -317,7 +327,8 @@ mod tests {
         for (text, expected) in [
             ("{", "EOF"),
             ("[]", "invalid"),
-            (r#"{"version": 9, "speeds": [], "foretold": []}"#, "it is version 9, expected 2"),
+            (r#"{"version": 9, "speeds": 7}"#, "it is version 9, expected 3"),
+            (r#"{"version": 3, "speeds": 7}"#, "invalid type"),
         ] {
             fs::write(home.speed(), text).unwrap();
             let mut kept = Kept::read(&home);

@@ -21,7 +21,7 @@ pub(crate) struct Work {
     pub(crate) steps: usize,
 }
 
-/// Products with matrices of one format that rows go to alike, all layers together.
+/// Products with matrices of one format and length of rows that rows go to alike, all layers together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Product {
     /// The name of the format.
@@ -32,8 +32,8 @@ pub(crate) struct Product {
     pub(crate) n: usize,
     /// How many of them a row goes to.
     pub(crate) k: usize,
-    /// Rows of one of the `n`, of all layers.
-    pub(crate) rows: u64,
+    /// Weights of a row.
+    pub(crate) cols: usize,
     /// Weights of one of the `n`, of all layers.
     pub(crate) weights: u64,
     /// Their bytes.
@@ -53,14 +53,15 @@ pub(crate) struct Attend {
     pub(crate) bytes: u64,
 }
 
-/// Of what kind a product is.
-type Kind = (&'static str, bool, [usize; 2]);
+/// Of what kind a product is: its format, whether it is of outputs, how many matrices there are and how
+/// many of them a row goes to, and the length of their rows.
+type Kind = (&'static str, bool, [usize; 2], usize);
 
 /// What is counted while going through a plan.
 #[derive(Default)]
 struct Count {
-    /// Rows, weights and bytes.
-    products: BTreeMap<Kind, [u64; 3]>,
+    /// Weights and bytes.
+    products: BTreeMap<Kind, [u64; 2]>,
     /// Layers, multiply-adds and bytes.
     attends: BTreeMap<Option<u32>, (usize, [u64; 2])>,
     numbers: u64,
@@ -74,9 +75,9 @@ impl Work {
         for step in plan.steps() {
             count.step(&step.op, &step.out, cache);
         }
-        let product = |(kind, [rows, weights, bytes]): (Kind, [u64; 3])| {
-            let (format, of_outputs, [n, k]) = kind;
-            Product { format: format.to_owned(), of_outputs, n, k, rows, weights, bytes }
+        let product = |(kind, [weights, bytes]): (Kind, [u64; 2])| {
+            let (format, of_outputs, [n, k], cols) = kind;
+            Product { format: format.to_owned(), of_outputs, n, k, cols, weights, bytes }
         };
         let attend = |(within, seen): (Option<u32>, (usize, [u64; 2]))| {
             let (layers, [macs, bytes]) = seen;
@@ -94,8 +95,7 @@ impl Work {
     /// As if a step were nothing but a product with all of so many weights, in rows of 4,096.
     pub(crate) fn about(format: Format, weights: u64, bytes: u64) -> Self {
         let format = format.layout().name.to_owned();
-        let product =
-            Product { format, of_outputs: false, n: 1, k: 1, rows: weights / 4096, weights, bytes };
+        let product = Product { format, of_outputs: false, n: 1, k: 1, cols: 4096, weights, bytes };
         Self { products: vec![product], ..Self::default() }
     }
 
@@ -166,10 +166,9 @@ impl Count {
     /// A product with one of the matrices of `w`; `of` says how many there are, and how many of them a
     /// row goes to.
     fn product(&mut self, x_rows: Rows, w: Weight, of: [usize; 2]) {
-        let kind = (w.format.layout().name, x_rows == Rows::Outputs, of);
+        let kind = (w.format.layout().name, x_rows == Rows::Outputs, of, w.cols);
         let row = w.format.row_bytes(w.cols).unwrap_or(0);
-        let [rows, weights, bytes] = self.products.entry(kind).or_default();
-        *rows += w.rows as u64;
+        let [weights, bytes] = self.products.entry(kind).or_default();
         *weights += (w.rows * w.cols) as u64;
         *bytes += (w.rows * row) as u64;
     }
@@ -236,20 +235,20 @@ mod tests {
         plan.gated(y, &up, &up, Act::Silu);
         let last = plan.outputs(y);
         plan.linear(last, &head);
-        let product = |format: &str, of_outputs, rows, weights: u64, bytes| Product {
+        let product = |format: &str, of_outputs, rows: u64, bytes: u64| Product {
             format: format.to_owned(),
             of_outputs,
             n: 1,
             k: 1,
-            rows,
-            weights,
-            bytes,
+            cols: 64,
+            weights: rows * 64,
+            bytes: rows * bytes,
         };
         let expected = Work {
             products: vec![
-                product("Q4_0", false, 2 * 96, 2 * 96 * 64, 2 * 96 * 36),
-                product("Q4_0", true, 10, 10 * 64, 10 * 36),
-                product("Q8_0", false, 128, 128 * 64, 128 * 68),
+                product("Q4_0", false, 2 * 96, 36),
+                product("Q4_0", true, 10, 36),
+                product("Q8_0", false, 128, 68),
             ],
             attends: vec![Attend { within: Some(8), layers: 1, macs: 4 * 32, bytes: 128 }],
             // The input, what is stored, and the sum.

@@ -1,146 +1,136 @@
-//! What products with weights of a format take, whatever the length of their rows, by two lengths.
+//! What products with weights of a format take, by the length of their rows: a row begins and ends,
+//! and what a processor's caches hold of a short one they may not hold of a long one. So it is measured
+//! of three lengths, from which others follow.
 
 use kernels::Format;
 use serde::{Deserialize, Serialize};
 
-use super::{middle, steps::SIZE};
+use super::middle;
 
-/// How fast products with weights of one format are.
+/// How long products with weights of one format take, by the length of their rows, shortest first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rates {
-    /// Bytes of weights a second, for one row of activations.
-    pub(crate) decode: f64,
-    /// Seconds beside that for each row of weights, which begins and ends, however short it is.
-    pub(crate) decode_row_seconds: f64,
-    /// Multiply-adds a second, for each row of activations more.
-    pub(crate) prefill: f64,
-    /// Seconds beside that for each number of the result.
-    pub(crate) prefill_number_seconds: f64,
-}
+#[serde(transparent)]
+pub(crate) struct Rates(pub(crate) [Length; 3]);
 
-/// How long they take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Products {
-    pub(super) long: Product,
-    pub(super) short: Product,
-}
-
-/// With rows of weights of one length.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Product {
-    /// Columns.
-    pub(super) cols: usize,
+/// Of rows of weights of one length.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Length {
+    /// Weights of a row.
+    pub(crate) cols: usize,
     /// Bytes of a row.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// Seconds of a row, for one row of activations.
-    pub(super) one: f64,
+    pub(crate) one: f64,
     /// Seconds of a row, for each row of activations more.
-    pub(super) more: f64,
+    pub(crate) more: f64,
 }
 
 impl Rates {
-    /// Seconds of so many rows of weights, of so many bytes, for one row of activations.
-    pub(crate) fn one(&self, bytes: f64, rows: f64) -> f64 {
-        bytes / self.decode + rows * self.decode_row_seconds
+    /// Seconds a byte of weights in rows of so many, for one row of activations.
+    pub(crate) fn byte(&self, cols: usize) -> f64 {
+        let bytes = self.0[2].bytes as f64 / self.0[2].cols as f64;
+        self.row(cols, |it| it.one) / (cols as f64 * bytes)
     }
 
-    /// Seconds of so many rows of so many weights for each row of activations more.
-    pub(crate) fn more(&self, weights: f64, rows: f64) -> f64 {
-        weights / self.prefill + rows * self.prefill_number_seconds
+    /// Seconds a weight in rows of so many, for each row of activations more.
+    pub(crate) fn weight(&self, cols: usize) -> f64 {
+        self.row(cols, |it| it.more) / cols as f64
     }
 
-    /// Bytes a second of weights of a format in long rows, as they were measured, and multiply-adds.
-    pub(crate) fn of_long_rows(&self, format: &str) -> [f64; 2] {
-        let format = Format::ALL.iter().find(|it| it.layout().name == format);
-        let bytes = format.and_then(|it| it.row_bytes(SIZE)).unwrap_or(SIZE) as f64;
-        let size = SIZE as f64;
-        [bytes / self.one(bytes, 1.0), size / self.more(size, 1.0)]
+    /// Bytes a second of weights in long rows, and multiply-adds.
+    pub(crate) fn of_long_rows(&self) -> [f64; 2] {
+        let cols = self.0[2].cols;
+        [1.0 / self.byte(cols), 1.0 / self.weight(cols)]
     }
-}
 
-impl Products {
     /// The middle of each figure of several rounds.
     pub(super) fn middle(rounds: &[Self]) -> Self {
-        let of = |which: fn(&Self) -> &Product| {
-            let figure = |it: fn(&Product) -> f64| middle(rounds.iter().map(|all| it(which(all))));
-            Product { one: figure(|it| it.one), more: figure(|it| it.more), ..*which(&rounds[0]) }
-        };
-        Self { long: of(|it| &it.long), short: of(|it| &it.short) }
+        let mut all = rounds[0];
+        for (i, length) in all.0.iter_mut().enumerate() {
+            length.one = middle(rounds.iter().map(|it| it.0[i].one));
+            length.more = middle(rounds.iter().map(|it| it.0[i].more));
+        }
+        all
     }
 
-    /// What rows of any length take by these two.
-    pub(super) fn rates(&self) -> Rates {
-        let Self { long, short } = self;
-        let (decode, decode_row_seconds) =
-            line([short.bytes, long.bytes].map(|it| it as f64), [short.one, long.one]);
-        let (prefill, prefill_number_seconds) =
-            line([short.cols, long.cols].map(|it| it as f64), [short.more, long.more]);
-        Rates { decode, decode_row_seconds, prefill, prefill_number_seconds }
+    /// The seconds of a row of so many weights, on a line from one length to the next. Longer rows are
+    /// as many long ones; shorter ones are on the first line, too, but take no less than their part of a
+    /// short one, and no more than all of it.
+    fn row(&self, cols: usize, seconds: impl Fn(&Length) -> f64) -> f64 {
+        let [short, medium, long] = &self.0;
+        let part = |of: &Length| seconds(of) * cols as f64 / of.cols as f64;
+        if cols >= long.cols {
+            return part(long);
+        }
+        let (from, to) = if cols < medium.cols { (short, medium) } else { (medium, long) };
+        let slope = (seconds(to) - seconds(from)) / (to.cols as f64 - from.cols as f64);
+        let line = seconds(from) + slope * (cols as f64 - from.cols as f64);
+        if cols < short.cols { line.max(part(short)).min(seconds(short)) } else { line }
     }
 }
 
-/// How much of a thing is done in a second, and the seconds beside that each time, by the seconds of a
-/// little and of much of it. Beside are none where a little takes less than its part, and a quarter of
-/// what much takes at most, since more than that is a mistake in measuring.
-fn line([little, much]: [f64; 2], [short, long]: [f64; 2]) -> (f64, f64) {
-    let beside = (much * short - little * long) / (much - little);
-    let beside = beside.clamp(0.0, long / 4.0);
-    (much / (long - beside), beside)
+impl Length {
+    /// What is measured of rows of so many weights of a format.
+    ///
+    /// # Panics
+    ///
+    /// If these are no whole blocks.
+    pub(super) fn of(format: Format, cols: usize, [one, more]: [f64; 2]) -> Self {
+        let bytes = format.row_bytes(cols).expect("a multiple of every block");
+        Self { cols, bytes, one, more }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn two_lengths_tell_of_all() {
-        // Two seconds each time, and three things a second.
-        assert_eq!(line([6.0, 30.0], [4.0, 12.0]), (3.0, 2.0));
-        // A little takes less than its part.
-        assert_eq!(line([6.0, 30.0], [1.0, 10.0]), (3.0, 0.0));
-        // A little takes as long as much.
-        assert_eq!(line([6.0, 30.0], [12.0, 12.0]), (30.0 / 9.0, 3.0));
+    /// Of rows of two bytes a weight, which take ten times as long for each row of activations more.
+    fn rates(cols: [usize; 3], one: [f64; 3]) -> Rates {
+        let length = |i: usize| Length {
+            cols: cols[i],
+            bytes: 2 * cols[i],
+            one: one[i],
+            more: 10.0 * one[i],
+        };
+        Rates([0, 1, 2].map(length))
+    }
+
+    #[track_caller]
+    fn check(rates: &Rates, cols: usize, expected: f64) {
+        let byte = rates.byte(cols) * 2.0 * cols as f64;
+        let weight = rates.weight(cols) * cols as f64;
+        assert!((byte - expected).abs() < 1e-9, "{byte}, not {expected}");
+        assert!((weight - 10.0 * expected).abs() < 1e-9, "{weight}, not ten times {expected}");
     }
 
     #[test]
-    fn both_kinds_of_products_have_a_line() {
-        let long = Product { cols: 4096, bytes: 400, one: 14.0, more: 130.0 };
-        let short = Product { cols: 1024, bytes: 100, one: 5.0, more: 34.0 };
-        let rates = Products { long, short }.rates();
-        let expected = Rates {
-            decode: 400.0 / 12.0,
-            decode_row_seconds: 2.0,
-            prefill: 32.0,
-            prefill_number_seconds: 2.0,
-        };
-        assert_eq!(rates, expected);
-        for it in [long, short] {
-            assert!((rates.one(it.bytes as f64, 1.0) - it.one).abs() < 1e-9);
-            assert!((rates.more(it.cols as f64, 1.0) - it.more).abs() < 1e-9);
+    fn lengths_between_are_on_lines() {
+        let rates = rates([10, 20, 40], [3.0, 4.0, 10.0]);
+        for (cols, expected) in [(10, 3.0), (15, 3.5), (20, 4.0), (30, 7.0), (40, 10.0)] {
+            check(&rates, cols, expected);
         }
     }
 
     #[test]
-    fn long_rows_are_told_as_they_were_measured() {
-        let bytes = Format::Q8_0.row_bytes(SIZE).unwrap();
-        let long = Product { cols: SIZE, bytes, one: 0.5, more: 0.25 };
-        let short = Product { cols: SIZE / 4, bytes: bytes / 4, one: 0.2, more: 0.1 };
-        let [decode, prefill] = Products { long, short }.rates().of_long_rows("Q8_0");
-        assert!((decode - 2.0 * bytes as f64).abs() < 1e-6, "{decode}");
-        assert!((prefill - 4.0 * SIZE as f64).abs() < 1e-6, "{prefill}");
+    fn longer_rows_are_as_many_long_ones_and_shorter_ones_begin_and_end_too() {
+        let long = rates([10, 20, 40], [3.0, 4.0, 10.0]);
+        check(&long, 80, 20.0);
+        check(&long, 5, 2.5);
+        // Rows of twenty cost more than twice those of ten: by that line, those of five were for nothing.
+        check(&rates([10, 20, 40], [3.0, 9.0, 10.0]), 5, 1.5);
+        // As long as those of ten at most, though those of twenty are said to take less.
+        check(&rates([10, 20, 40], [3.0, 2.0, 10.0]), 5, 3.0);
+    }
+
+    #[test]
+    fn rates_are_those_of_long_rows() {
+        assert_eq!(rates([10, 20, 40], [1.0, 2.0, 5.0]).of_long_rows(), [16.0, 0.8]);
     }
 
     #[test]
     fn what_disturbs_one_round_does_not_count() {
-        let of = |one, more| {
-            let long = Product { cols: 4, bytes: 8, one, more };
-            Products {
-                long,
-                short: Product { cols: 2, bytes: 4, one: one / 2.0, more: more / 2.0 },
-            }
-        };
-        let middle = Products::middle(&[of(1.0, 9.0), of(7.0, 2.0), of(3.0, 4.0)]);
-        let expected = of(3.0, 4.0);
-        assert_eq!((middle.long, middle.short), (expected.long, expected.short));
+        let of = |x: f64| rates([10, 20, 40], [x, 2.0 * x, 3.0 * x]);
+        assert_eq!(Rates::middle(&[of(1.0), of(9.0), of(3.0)]), of(3.0));
     }
 }

@@ -19,15 +19,18 @@ use kernels::{
 
 use super::{
     Effort, Rest, Watts, middle,
-    products::{Product, Products},
+    products::{Length, Rates},
 };
 use crate::machine::{Mark, Meter};
 
 /// What weights are made of: scales of 0.2 as `f16`, of 2^-76 as powers of two.
 const BYTE: u8 = 0x33;
 
-/// Columns and rows of a matrix as models have it.
-pub(super) const SIZE: usize = 4096;
+/// Columns and rows of a matrix as large models have it.
+const SIZE: usize = 4096;
+
+/// Columns as models of one or two billion weights have them.
+const MEDIUM: usize = 2048;
 
 /// Columns of matrices as small models have them; the first that are whole blocks of a format. 896 is no
 /// multiple of 256: kernels that take eight blocks of 32 at a time do as much as for 1,024.
@@ -105,18 +108,16 @@ impl Rig {
         self.gauge.power()
     }
 
-    /// How long products with weights of `format` take, whose rows are long, and short.
+    /// How long products with weights of `format` take.
     ///
     /// # Errors
     ///
     /// If there is no memory for it.
-    pub(super) fn products(&self, format: Format, shares: Shares) -> anyhow::Result<Products> {
+    pub(super) fn products(&self, format: Format, shares: Shares) -> anyhow::Result<Rates> {
         let short = SHORT.into_iter().find(|&it| format.row_bytes(it).is_some());
         let short = short.expect("a multiple of every block");
-        Ok(Products {
-            long: self.product(format, SIZE, shares)?,
-            short: self.product(format, short, shares)?,
-        })
+        let of = |cols| self.product(format, cols, shares);
+        Ok(Rates([of(short)?, of(MEDIUM)?, of(SIZE)?]))
     }
 
     /// What there is the time to measure of products with weights of `format`.
@@ -136,7 +137,7 @@ impl Rig {
     }
 
     /// Of weights in rows of so many columns.
-    fn product(&self, format: Format, cols: usize, shares: Shares) -> anyhow::Result<Product> {
+    fn product(&self, format: Format, cols: usize, shares: Shares) -> anyhow::Result<Length> {
         // As many weights, whatever their rows are: what begins and ends with a matrix is none of theirs.
         let spec = self.matrix(format, SIZE * SIZE / cols, cols);
         let all = self.matrices(&spec);
@@ -153,8 +154,7 @@ impl Rig {
         let many = self.linears(&spec, 1, self.rows)?.seconds(n, time)?;
         // What one row would take is told already.
         let more = (many - one * spec.rows as f64).max(many / 2.0);
-        let bytes = format.row_bytes(cols).expect("a multiple of every block");
-        Ok(Product { cols, bytes, one, more: more / ((n - 1) * spec.rows) as f64 })
+        Ok(Length::of(format, cols, [one, more / ((n - 1) * spec.rows) as f64]))
     }
 
     /// A matrix of so many rows, or of as many as there are bytes for.

@@ -216,7 +216,7 @@ fn prompts(speed: &Foretold) -> String {
 
 fn measured(speed: &Speed) -> String {
     let formats = speed.formats.iter().map(|(name, rates)| {
-        let [decode, prefill] = rates.of_long_rows(name).map(|it| three_digits(it / 1e9));
+        let [decode, prefill] = rates.of_long_rows().map(|it| three_digits(it / 1e9));
         format!("{name} {decode} GB/s and {prefill} GMAC/s")
     });
     let doubt = speed.doubt().map(|it| format!("; {it}")).unwrap_or_default();
