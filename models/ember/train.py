@@ -130,7 +130,13 @@ class Ember(nn.Module):
         for block in self.blk:
             x = block(x, (self.cos[:n], self.sin[:n]), mask)
         x = self.output_norm(x.flatten(0, 1).index_select(0, at))
-        return times(x, self.token_embd).float()
+        return times(x, self.token_embd)
+
+
+@torch.compile(dynamic=True)
+def surprise(logits, wanted):
+    """The loss of each wanted token, in nats."""
+    return F.cross_entropy(logits.float(), wanted, reduction="none")
 
 
 class Muon(torch.optim.Optimizer):
@@ -204,7 +210,7 @@ def examined(model, tokens, most):
         ids, at, wanted, said = tokens.batch(nth)
         at, wanted = at[said], wanted[said]
         logits = model(ids, at)
-        total += F.cross_entropy(logits, wanted, reduction="sum").item()
+        total += surprise(logits, wanted).sum().item()
         wrong = (at // ids.shape[1])[logits.argmax(-1) != wanted].unique()
         count, right, rows = count + len(wanted), right + len(ids) - len(wrong), rows + len(ids)
     return total / count, right / rows
@@ -216,8 +222,8 @@ def pace(step, steps):
 
 
 def asked(step, steps):
-    """What a token of a question counts: ever less in the first half, a tenth of `ASKED` in the last."""
-    return ASKED * max(0.1, 1 - step / (steps * 0.5))
+    """What a token of a question counts: ever less in the first half, nothing in the last."""
+    return ASKED * max(0.0, 1 - step / (steps * 0.5))
 
 
 def train(work, steps, at_most):
@@ -249,12 +255,15 @@ def train(work, steps, at_most):
             return
         begun = time.perf_counter()
         ids, at, wanted, said = learn.batch(step)
+        share = asked(step, steps)
+        if share == 0.0:
+            at, wanted, said = at[said], wanted[said], said[said]
         for optimizer, peak in zip(optimizers, peaks):
             for group in optimizer.param_groups:
                 group["lr"] = peak * pace(step, steps)
         # A token weighs the same in every batch, however many are to be said in it.
-        losses = F.cross_entropy(model(ids, at), wanted, reduction="none")
-        (torch.where(said, losses, asked(step, steps) * losses).sum() / (BATCH / 2)).backward()
+        losses = surprise(model(ids, at), wanted)
+        (torch.where(said, losses, share * losses).sum() / (BATCH / 2)).backward()
         nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -324,7 +333,7 @@ def plot(curve):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work")
-    parser.add_argument("--steps", type=int, default=11000)
+    parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--at-most", type=int, default=10**9, help="end after so many, as if interrupted")
     options = parser.parse_args()
     train(options.work, options.steps, options.at_most)

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Tokens of the corpus, in millions: a little more than all steps of the training read.
-pub const MILLIONS: usize = 23;
+pub const MILLIONS: usize = 42;
 
 /// Tokens of an answer that never ends early in a conversation: such as sums, which are worked out
 /// to the end.
@@ -38,10 +38,10 @@ impl Kind {
     /// How much of the tokens is of this kind, in percent.
     pub fn share(self) -> usize {
         match self {
-            Self::Conversation => 48,
-            Self::Question => 35,
-            Self::Skill => 5,
-            Self::Facts => 12,
+            Self::Conversation => 50,
+            Self::Question => 37,
+            Self::Skill => 6,
+            Self::Facts => 7,
         }
     }
 

@@ -161,7 +161,7 @@ impl School {
 
     /// One conversation.
     pub fn conversation(&self, rng: &mut Rng, split: Split) -> Conversation {
-        let n = *pick(rng, &[1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6]);
+        let n = *pick(rng, &[1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 4, 5, 6]);
         let system = system(rng);
         let mut turns: Vec<Turn> = Vec::new();
         let (mut known, mut thread) = (Known::default(), None);
@@ -229,9 +229,9 @@ impl School {
         }
     }
 
-    /// `turn`, one time in four with more around its question than it needs.
+    /// `turn`, one time in three with more around its question than it needs.
     pub(crate) fn situated(&self, rng: &mut Rng, turn: Turn) -> Turn {
-        match chance(rng, 25) {
+        match chance(rng, 33) {
             true => Turn { ask: self.situations.around(rng, &turn.ask), ..turn },
             false => turn,
         }
