@@ -134,7 +134,7 @@ fn markers_in_a_text_are_what_they_stand_for_if_that_is_asked() {
         told["perplexity"].as_f64().unwrap()
     };
     let (as_letters, as_tokens) = (perplexity(&[]), perplexity(&["--parse-special"]));
-    assert!(as_tokens < 20.0 && as_letters > 100.0, "{as_tokens}, {as_letters}");
+    assert!(as_tokens < 50.0 && as_letters > 1000.0, "{as_tokens}, {as_letters}");
 }
 
 #[test]
