@@ -70,32 +70,56 @@ impl<
         panel: &[Line],
         x: [&[Q8Block]; N],
     ) -> [[f32; ROWS]; N] {
+        let mut out = [[0.0; ROWS]; N];
+        let ((eights, fewer), (to_eights, to_fewer)) = (x.as_chunks(), out.as_chunks_mut());
+        let ((fours, ones), (to_fours, to_ones)) = (fewer.as_chunks(), to_fewer.as_chunks_mut());
+        for (x, to) in eights.iter().zip(to_eights) {
+            *to = Self::side_by_side::<8>(panel, *x);
+        }
+        for (x, to) in fours.iter().zip(to_fours) {
+            *to = Self::side_by_side::<4>(panel, *x);
+        }
+        for (x, to) in ones.iter().zip(to_ones) {
+            [*to] = Self::side_by_side(panel, [*x]);
+        }
+        out
+    }
+
+    /// The same of as many rows as have all their sums in registers. A Zen 5 begins two sums of integers
+    /// in a cycle, each of which takes four: with eight rows in turn, none waits for itself.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn side_by_side<const N: usize>(panel: &[Line], x: [&[Q8Block]; N]) -> [[f32; ROWS]; N] {
         let runs_of_block = 32 / RUN;
         assert!(panel.len().is_multiple_of(runs_of_block * Self::LINES), "whole blocks");
         let blocks = panel.len() / (runs_of_block * Self::LINES);
         let x = x.map(|x| &x[..blocks]);
         let mut sums = [_mm512_setzero_ps(); N];
         for (b, runs) in panel.chunks_exact(runs_of_block * Self::LINES).enumerate() {
+            let x = nth(&x, b);
             for (j, run) in runs.chunks_exact(Self::LINES).enumerate() {
-                let mut w = [_mm512_setzero_si512(); 8];
-                for (w, line) in w.iter_mut().zip(&run[..RUN / 4]) {
-                    *w = Self::as_in_panels(load_line(line));
+                // In a loop: what `array::map` is given is not compiled for these instructions.
+                let mut products = [_mm512_setzero_si512(); N];
+                if !MINS {
+                    for n in 0..N {
+                        products[n] = _mm512_set1_epi32(x[n].excess_of_run::<RUN>(j));
+                    }
+                }
+                for (g, line) in run[..RUN / 4].iter().enumerate() {
+                    let w = Self::as_in_panels(load_line(line));
+                    for n in 0..N {
+                        let four = x[n].qs.as_chunks::<4>().0[j * RUN / 4 + g];
+                        let four = i32::from_le_bytes(four.map(i8::cast_unsigned));
+                        products[n] = _mm512_dpbusd_epi32(products[n], w, _mm512_set1_epi32(four));
+                    }
                 }
                 let scale = _mm512_castsi512_ps(load_line(&run[RUN / 4]));
                 for n in 0..N {
-                    let x = &x[n][b];
-                    let begin = if MINS { 0 } else { x.excess_of_run::<RUN>(j) };
-                    let mut product = _mm512_set1_epi32(begin);
-                    let four = &x.qs.as_chunks::<4>().0[j * RUN / 4..];
-                    for g in 0..RUN / 4 {
-                        let four = i32::from_le_bytes(four[g].map(i8::cast_unsigned));
-                        product = _mm512_dpbusd_epi32(product, w[g], _mm512_set1_epi32(four));
-                    }
-                    let scale = _mm512_mul_ps(scale, _mm512_set1_ps(x.d));
-                    sums[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums[n]);
+                    let scale = _mm512_mul_ps(scale, _mm512_set1_ps(x[n].d));
+                    sums[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[n]), scale, sums[n]);
                     if MINS {
                         let min = _mm512_castsi512_ps(load_line(&run[RUN / 4 + 1]));
-                        let sum = _mm512_set1_ps(x.sum_of_run::<RUN>(j));
+                        let sum = _mm512_set1_ps(x[n].sum_of_run::<RUN>(j));
                         sums[n] = _mm512_fnmadd_ps(min, sum, sums[n]);
                     }
                 }
