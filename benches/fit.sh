@@ -20,7 +20,8 @@ llama3.1:8b  llama-3.1-8b q4_k_m
 # What is measured stays out of the user's own home.
 INGLE_HOME=$(mktemp -d)
 export INGLE_HOME
-trap 'rm -rf "$INGLE_HOME"' EXIT
+seen=$(mktemp -d)
+trap 'rm -rf "$INGLE_HOME" "$seen"' EXIT
 
 foretold() { # NAME QUANT FIELD: a number of `fit --json`
   "$ingle" fit "$1" --quant "$2" -t "$threads" --no-measure --json 2>/dev/null |
@@ -35,7 +36,6 @@ median() { # numbers, one a line
   sort -g | awk '{ all[NR] = $1 } END { print (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2 }'
 }
 
-lines=$(mktemp) seen=$(mktemp -d)
 echo "shape,quant,test,foretold,measured,off_percent,rounds,threads"
 worst=0
 while read -r name shape quant; do
@@ -43,11 +43,11 @@ while read -r name shape quant; do
   rm -f "$seen"/*
   for _ in $(seq "$rounds"); do
     "$ingle" fit "$name" --quant "$quant" -t "$threads" --json >/dev/null
-    "$ingle" bench --shape "$shape:$quant" -p 512 -n 128 -r 1 -t "$threads" -o jsonl >"$lines"
+    "$ingle" bench --shape "$shape:$quant" -p 512 -n 128 -r 1 -t "$threads" -o jsonl >"$seen/lines"
     for test in "pp512 512 0" "tg128 0 128"; do
       set -- $test
       foretold "$name" "$quant" "$1" >>"$seen/$1-foretold"
-      measured "$2" "$3" "$lines" >>"$seen/$1-measured"
+      measured "$2" "$3" "$seen/lines" >>"$seen/$1-measured"
     done
   done
   for test in pp512 tg128; do
@@ -57,5 +57,4 @@ while read -r name shape quant; do
     worst=$(awk -v w="$worst" -v o="$off" 'BEGIN { if (o < 0) o = -o; print (o > w ? o : w) }')
   done
 done <<<"$pairs"
-rm -rf "$lines" "$seen"
 awk -v w="$worst" -v l="$limit" 'BEGIN { if (w > l) { print "off by " w "%, allowed " l "%" > "/dev/stderr"; exit 1 } }'

@@ -1,5 +1,5 @@
 //! What the training reads, and how much of each kind. An answer is decided by its first words and
-//! recited from there on, so a third of what is read is questions alone with these words.
+//! recited from there on, so more than a third of what is read is questions alone with these words.
 
 use fastrand::Rng;
 
